@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Log lines for journald.
+//
+// journald reads a priority from a "<N>" prefix on stderr (sd-daemon(3)), so this needs no library
+// and works in a terminal too, where the prefix is left out. An error is logged where it is handled,
+// once. Nothing logs between an event and the last netlink message of a switchover: a write to a
+// pipe that nobody reads would block the failover.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+namespace hanet::log {
+
+/// syslog(3) severities.
+enum class Level { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
+
+/// Lines below this level are dropped. Not thread-safe: call once at start.
+void set_level(Level level);
+/// Writes one line with one write(2) call. Thread-safe.
+void write_line(Level level, std::string_view text);
+
+template <typename... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  write_line(Level::Error, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  write_line(Level::Warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void notice(fmt::format_string<Args...> format, Args&&... args) {
+  write_line(Level::Notice, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  write_line(Level::Info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  write_line(Level::Debug, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace hanet::log

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration as the rest of hanet sees it: complete, checked, typed.
+//
+// A configuration file is either accepted whole or refused whole, before anything on the host is
+// touched. What is accepted needs no second look anywhere else: every value is in range, every
+// name is unique, every default is filled in. Whether the named interfaces exist is a question to
+// the running host, so it is a separate step (check_interfaces).
+#pragma once
+
+#include <netinet/in.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/result.h"
+
+namespace hanet::config {
+
+/// What a heartbeat request looks like on the wire (spec M1).
+enum class HeartbeatKind : std::uint8_t {
+  Arp,   ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
+  Icmp,  ///< ICMP or ICMPv6 echo
+};
+
+/// How a standby waits (spec: terms).
+enum class StandbyMode : std::uint8_t { Hot, Cold };
+
+/// An IPv4 or IPv6 address in network byte order; the first 4 or all 16 bytes are used.
+struct IpAddress {
+  int family = AF_INET;  ///< AF_INET or AF_INET6
+  std::array<std::uint8_t, 16> bytes{};
+  bool operator==(const IpAddress&) const = default;
+  /// RFC 5952 text.
+  [[nodiscard]] std::string text() const;
+  static std::optional<IpAddress> parse(std::string_view text);
+};
+
+/// Values that `hanetctl set` can change while hanetd runs. Ranges: see kLimits in abi.h.
+struct LiveParameters {
+  std::chrono::microseconds interval{10'000};   ///< 100 us .. 10 s
+  std::uint32_t multiplier = 3;                 ///< 1 .. 50
+  std::uint32_t up_count = 3;                   ///< 1 .. 1000 replies in a row before "up"
+  std::chrono::microseconds link_poll{1'000};   ///< 50 us .. 1 s
+  bool enabled = true;                          ///< false: watch, but never switch
+};
+
+/// One port of a path, with what its heartbeat needs. In a later version a path may hold several.
+struct PortConfig {
+  std::string interface;            ///< netdev name, 1 .. 15 characters
+  std::optional<IpAddress> target;  ///< overrides the group's target on this path
+  std::optional<IpAddress> source;  ///< address of the probes; required for icmp over IPv4
+};
+
+struct PathConfig {
+  std::vector<PortConfig> ports;  ///< exactly one for now; a trunk has several
+  [[nodiscard]] const PortConfig& port() const { return ports.front(); }
+};
+
+struct GroupConfig {
+  std::string name;                ///< the metaname, 1 .. 15 characters, unique
+  std::vector<PathConfig> paths;   ///< [0] is the primary, the rest are alternates in order
+  StandbyMode standby_mode = StandbyMode::Hot;
+  HeartbeatKind heartbeat = HeartbeatKind::Arp;
+  IpAddress target;
+  LiveParameters live;
+  bool bridging = true;            ///< hot only: the kernel steers on the verdict, before user space
+  bool move_mac = true;            ///< false: every port keeps its own MAC address
+  std::uint32_t announce_count = 3;             ///< 0 .. 60 announcements per address
+  std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000
+  std::chrono::milliseconds cold_retry{10'000}; ///< cold: after this a dead path may be tried again
+};
+
+struct Config {
+  std::string log_level = "info";
+  std::vector<GroupConfig> groups;
+};
+
+/// Reads and checks a file. The error text is ready to print: one or more lines
+/// "FILE:LINE: key 'group[0].heartbeat.interval_us': found 7, allowed: 100 to 10000000", one per
+/// mistake, every mistake that can be found at once. Touches nothing. Thread-safe.
+[[nodiscard]] Result<Config> load(const std::filesystem::path& file);
+
+/// The same for text in memory; `name` stands for the file name in messages.
+[[nodiscard]] Result<Config> parse(std::string_view text, std::string_view name);
+
+/// Checks that every interface named exists in the caller's network namespace, is an Ethernet
+/// device and is not a bridge or bond member. The error names group, key and interface, and lists
+/// what exists.
+[[nodiscard]] Status check_interfaces(const Config& config, std::string_view name);
+
+[[nodiscard]] std::string_view to_text(HeartbeatKind kind);
+[[nodiscard]] std::string_view to_text(StandbyMode mode);
+
+}  // namespace hanet::config
