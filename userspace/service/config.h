@@ -39,16 +39,22 @@ struct IpAddress {
   bool operator==(const IpAddress&) const = default;
   /// RFC 5952 text.
   [[nodiscard]] std::string text() const;
-  static std::optional<IpAddress> parse(std::string_view text);
+  /// Dotted-quad IPv4 or IPv6 without zone and prefix length; nothing else is an address.
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
+  /// 169.254.0.0/16 or fe80::/10.
+  [[nodiscard]] bool is_link_local() const;
+  /// Why this cannot be the address of one host on a network ("a multicast address"); empty if it
+  /// can.
+  [[nodiscard]] std::string_view why_not_a_host() const;
 };
 
-/// Values that `hanetctl set` can change while hanetd runs. Ranges: see kLimits in abi.h.
+/// Values that `hanetctl set` can change while hanetd runs. Ranges: config_limits.h.
 struct LiveParameters {
-  std::chrono::microseconds interval{10'000};   ///< 100 us .. 10 s
-  std::uint32_t multiplier = 3;                 ///< 1 .. 50
-  std::uint32_t up_count = 3;                   ///< 1 .. 1000 replies in a row before "up"
-  std::chrono::microseconds link_poll{1'000};   ///< 50 us .. 1 s
-  bool enabled = true;                          ///< false: watch, but never switch
+  std::chrono::microseconds interval{10'000};  ///< 100 us .. 10 s
+  std::uint32_t multiplier = 3;                ///< 1 .. 50
+  std::uint32_t up_count = 3;                  ///< 1 .. 1000 replies in a row before "up"
+  std::chrono::microseconds link_poll{1'000};  ///< 50 us .. 1 s
+  bool enabled = true;                         ///< false: watch, but never switch
 };
 
 /// One port of a path, with what its heartbeat needs. In a later version a path may hold several.
@@ -58,25 +64,34 @@ struct PortConfig {
   std::optional<IpAddress> source;  ///< address of the probes; required for icmp over IPv4
 };
 
+/// A path of a group: the unit that works or has failed (spec: terms).
 struct PathConfig {
   std::vector<PortConfig> ports;  ///< exactly one for now; a trunk has several
   [[nodiscard]] const PortConfig& port() const { return ports.front(); }
 };
 
+/// One path group. Everything here was checked, also in relation to the rest of the file.
 struct GroupConfig {
-  std::string name;                ///< the metaname, 1 .. 15 characters, unique
-  std::vector<PathConfig> paths;   ///< [0] is the primary, the rest are alternates in order
+  std::string name;               ///< the metaname, 1 .. 15 characters, unique
+  std::vector<PathConfig> paths;  ///< [0] is the primary, the rest are alternates in order
   StandbyMode standby_mode = StandbyMode::Hot;
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
-  IpAddress target;
+  IpAddress target;  ///< the primary's, if the file gives only targets per path
   LiveParameters live;
-  bool bridging = true;            ///< hot only: the kernel steers on the verdict, before user space
-  bool move_mac = true;            ///< false: every port keeps its own MAC address
-  std::uint32_t announce_count = 3;             ///< 0 .. 60 announcements per address
-  std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000
-  std::chrono::milliseconds cold_retry{10'000}; ///< cold: after this a dead path may be tried again
+  bool bridging = true;  ///< hot only: the kernel steers on the verdict, before user space
+  bool move_mac = true;  ///< false: every port keeps its own MAC address
+  std::uint32_t announce_count = 3;              ///< 0 .. 60 announcements per address
+  std::chrono::milliseconds announce_gap{100};   ///< 1 .. 10000
+  std::chrono::milliseconds cold_retry{10'000};  ///< cold: then a dead path may be tried again
+
+  /// The peer that the heartbeat of `path` asks: the path's own target, or else the group's.
+  [[nodiscard]] const IpAddress& target_of(const PathConfig& path) const {
+    const std::optional<IpAddress>& own = path.port().target;
+    return own ? *own : target;
+  }
 };
 
+/// A whole file.
 struct Config {
   std::string log_level = "info";
   std::vector<GroupConfig> groups;
@@ -84,15 +99,19 @@ struct Config {
 
 /// Reads and checks a file. The error text is ready to print: one or more lines
 /// "FILE:LINE: key 'group[0].heartbeat.interval_us': found 7, allowed: 100 to 10000000", one per
-/// mistake, every mistake that can be found at once. Touches nothing. Thread-safe.
+/// mistake, sorted by line, every mistake of the file at once. A syntax error is the exception:
+/// what follows it cannot be read, so it comes alone. Error::code is the errno value when the file
+/// cannot be opened or read, and 0 otherwise. Touches nothing. Thread-safe.
 [[nodiscard]] Result<Config> load(const std::filesystem::path& file);
 
 /// The same for text in memory; `name` stands for the file name in messages.
 [[nodiscard]] Result<Config> parse(std::string_view text, std::string_view name);
 
 /// Checks that every interface named exists in the caller's network namespace, is an Ethernet
-/// device and is not a bridge or bond member. The error names group, key and interface, and lists
-/// what exists.
+/// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep
+/// their own traffic). The error names group, key and interface, and lists what could be used:
+/// "FILE: key 'group[0].primary': found 'eth7', which is not here; allowed: one of eth0, eth1", one
+/// line per mistake. `name` stands for the file name.
 [[nodiscard]] Status check_interfaces(const Config& config, std::string_view name);
 
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a configuration may ask for.
+//
+// A limit is used in three places: where a file is checked, where `hanetctl set` checks a value,
+// and where the kernel side clamps what somebody wrote straight into its map (spec D4). The numbers
+// of the first two are here, in the units of the keys. They are wide on purpose: they refuse what
+// cannot work (a heartbeat every microsecond, a detection time of hours) and leave taste to the
+// person who knows the network.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace hanet::config {
+
+/// Both ends belong to the range.
+struct Range {
+  std::int64_t low;
+  std::int64_t high;
+  [[nodiscard]] constexpr bool holds(std::int64_t value) const {
+    return low <= value && value <= high;
+  }
+};
+
+// Live parameters, see LiveParameters.
+inline constexpr Range kIntervalUs{100, 10'000'000};
+inline constexpr Range kMultiplier{1, 50};
+inline constexpr Range kUpCount{1, 1000};
+inline constexpr Range kLinkPollUs{50, 1'000'000};
+
+// Switchover, see GroupConfig.
+inline constexpr Range kAnnounceCount{0, 60};
+inline constexpr Range kAnnounceGapMs{1, 10'000};
+inline constexpr Range kColdRetryMs{1000, 3'600'000};
+
+/// interval x multiplier. A path that needs longer to fail is not watched in any useful sense.
+inline constexpr std::chrono::seconds kMaxDetectionTime{60};
+
+/// IFNAMSIZ without the final NUL; a metaname obeys it too, because it may become a netdev (A3).
+inline constexpr std::size_t kMaxNameLength = 15;
+
+/// Groups per daemon: the size of the kernel side's maps.
+inline constexpr std::size_t kMaxGroups = 16;
+
+/// A configuration of 16 groups has some 10 KiB; beyond this it is the wrong file.
+inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
+
+}  // namespace hanet::config
