@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `[[group]]`: one path group of a configuration file, without its heartbeat.
+//
+// The names get the most attention. A metaname and an interface name share one namespace for people
+// and, with a metanetwork device, for the kernel too, so both obey the kernel's rules for netdevs,
+// and no metaname may be an interface. A key that has no effect in the chosen standby mode is
+// refused: whoever wrote it expects something that will not happen.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "service/config_sections.h"
+
+namespace hanet::config {
+namespace {
+
+constexpr std::array<std::string_view, 11> kGroupKeys{
+    "name",           "primary",         "standby",       "mode",    "bridging", "move_mac",
+    "announce_count", "announce_gap_ms", "cold_retry_ms", "enabled", "heartbeat"};
+
+constexpr std::string_view kMetanameRule = "1 to 15 characters of A-Z a-z 0-9 _ . -";
+constexpr std::string_view kInterfaceRule =
+    "an interface name: 1 to 15 characters, no '/', no ':', no white space";
+
+bool is_dots(std::string_view name) { return name == "." || name == ".."; }
+
+bool is_metaname_character(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+         c == '.' || c == '-';
+}
+
+/// "." and ".." are no names, because a metaname may become part of a path.
+bool is_metaname(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameLength && !is_dots(name) &&
+         std::ranges::all_of(name, is_metaname_character);
+}
+
+/// As dev_valid_name() in net/core/dev.c has it; control characters are refused on top of that.
+bool is_interface_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameLength && !is_dots(name) &&
+         std::ranges::none_of(name, [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return c == '/' || c == ':' || byte <= 0x20 || byte == 0x7f;
+         });
+}
+
+/// A required key that names something; leaves a claim for it if it is right.
+std::string read_name(const TableReader& group, std::string_view key, std::string_view rule,
+                      bool (*is_valid)(std::string_view), std::vector<Claim>& claims) {
+  if (!group.has(key)) group.report_missing(key, rule);
+  const std::optional<std::string> name = group.string(key, rule);
+  if (!name) return {};
+  if (!is_valid(*name)) {
+    group.report(key, in_quotes(*name), rule);
+    return {};
+  }
+  claims.push_back({*name, group.path_of(key), group.line_of(key)});
+  return *name;
+}
+
+/// Bridging and the retry time each belong to one standby mode.
+void read_standby_mode(const TableReader& group, GroupConfig& config) {
+  config.standby_mode =
+      read_enum(group, "mode", std::array{StandbyMode::Hot, StandbyMode::Cold}, StandbyMode::Hot);
+  const bool cold = config.standby_mode == StandbyMode::Cold;
+
+  const std::optional<bool> bridging = group.boolean("bridging");
+  if (cold && bridging.value_or(false)) {
+    group.report("bridging", "true", "false, because a cold standby cannot carry packets at once");
+  }
+  config.bridging = !cold && bridging.value_or(true);
+
+  const std::optional<std::int64_t> retry = group.integer("cold_retry_ms", kColdRetryMs);
+  if (!retry) return;
+  if (!cold) group.report("cold_retry_ms", fmt::format("{}", *retry), "only with mode = \"cold\"");
+  config.cold_retry = std::chrono::milliseconds(*retry);
+}
+
+void read_switchover(const TableReader& group, GroupConfig& config) {
+  if (const auto flag = group.boolean("move_mac")) config.move_mac = *flag;
+  if (const auto flag = group.boolean("enabled")) config.live.enabled = *flag;
+  if (const auto count = group.integer("announce_count", kAnnounceCount)) {
+    config.announce_count = static_cast<std::uint32_t>(*count);
+  }
+  if (const auto gap = group.integer("announce_gap_ms", kAnnounceGapMs)) {
+    config.announce_gap = std::chrono::milliseconds(*gap);
+  }
+}
+
+using FirstUse = std::unordered_map<std::string_view, const Claim*>;
+
+/// Reports every claim but the first of each name, in order of the file.
+FirstUse check_unique(std::vector<Claim>& claims, std::string_view allowed, Mistakes& mistakes) {
+  std::ranges::stable_sort(claims, {}, &Claim::line);
+  FirstUse first_use;
+  for (const Claim& claim : claims) {
+    const auto [first, is_new] = first_use.try_emplace(claim.name, &claim);
+    if (is_new) continue;
+    mistakes.found(
+        claim.line, claim.path,
+        fmt::format("{} (used by '{}' already)", in_quotes(claim.name), first->second->path),
+        allowed);
+  }
+  return first_use;
+}
+
+}  // namespace
+
+GroupConfig read_group(const TableReader& group, Claims& claims) {
+  GroupConfig config;
+  group.refuse_unknown(kGroupKeys);
+  config.name = read_name(group, "name", kMetanameRule, is_metaname, claims.metanames);
+  for (const std::string_view key : {"primary", "standby"}) {
+    PortConfig port;
+    port.interface = read_name(group, key, kInterfaceRule, is_interface_name, claims.ports);
+    config.paths.push_back({.ports = {std::move(port)}});
+  }
+  read_standby_mode(group, config);
+  read_switchover(group, config);
+  read_heartbeat(group, config);
+  return config;
+}
+
+void check_claims(const Claims& claims, Mistakes& mistakes) {
+  std::vector<Claim> ports = claims.ports;
+  std::vector<Claim> metanames = claims.metanames;
+  const FirstUse port_use = check_unique(ports, "an interface that no other path uses", mistakes);
+  check_unique(metanames, "a name that no other group has", mistakes);
+  for (const Claim& metaname : metanames) {
+    const auto port = port_use.find(metaname.name);
+    if (port == port_use.end()) continue;
+    mistakes.found(
+        metaname.line, metaname.path,
+        fmt::format("{} (the interface of '{}')", in_quotes(metaname.name), port->second->path),
+        "a name that no interface has");
+  }
+}
+
+}  // namespace hanet::config

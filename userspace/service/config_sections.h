@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sections of a configuration file, from the table that holds them to the types of config.h.
+//
+// A group is checked on its own first. What must hold between groups (no port and no metaname
+// twice) is checked at the end: each group leaves its names as claims, with the place of each in
+// the file. Nothing here stops at a mistake; what a function returns after one is only good for
+// finding more.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/config.h"
+#include "service/config_reader.h"
+
+namespace hanet::config {
+
+/// A name that must not occur twice, and where the file says it.
+struct Claim {
+  std::string name;
+  std::string path;
+  std::uint32_t line;
+};
+
+/// The valid names of all groups.
+struct Claims {
+  std::vector<Claim> metanames;
+  std::vector<Claim> ports;
+};
+
+/// `[[group]]` with everything below it.
+[[nodiscard]] GroupConfig read_group(const TableReader& group, Claims& claims);
+
+/// `[group.heartbeat]`: fills in the heartbeat of a group whose two paths are there already.
+void read_heartbeat(const TableReader& group, GroupConfig& config);
+
+/// Finds ports and metanames that are used twice, and metanames that are ports.
+void check_claims(const Claims& claims, Mistakes& mistakes);
+
+/// A key whose value is the name of an enumerator: that one, or `fallback` if missing or wrong.
+template <typename Enum, std::size_t kCount>
+[[nodiscard]] Enum read_enum(const TableReader& table, std::string_view key,
+                             const std::array<Enum, kCount>& values, Enum fallback) {
+  std::array<std::string_view, kCount> words;
+  for (std::size_t i = 0; i < kCount; ++i) words[i] = to_text(values[i]);
+  const std::optional<std::size_t> index = table.choice(key, words);
+  return index ? values[*index] : fallback;
+}
+
+}  // namespace hanet::config
