@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Do the interfaces of a configuration exist, and can hanet use them?
+//
+// The answer comes from one RTM_GETLINK dump, never from /sys/class/net: sysfs shows the network
+// namespace it was mounted in, and a daemon that was started with `nsenter --net` sees another one
+// there than the one it runs in. A dump is also one consistent picture, so a member can be told
+// with the name and the kind of its master. A port that belongs to a bridge or bond receives its
+// packets for the master; an identity on it would not work. VRF members are the exception: they
+// keep their addresses.
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if_arp.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "service/config.h"
+#include "service/config_text.h"
+
+namespace hanet::config {
+namespace {
+
+/// What the dump says about one interface.
+struct Link {
+  std::string name;
+  std::string kind;        ///< IFLA_INFO_KIND: "bridge", "veth"; empty for hardware
+  std::uint16_t type = 0;  ///< ARPHRD_*
+  int master = 0;          ///< interface index, 0 for none
+};
+
+using Links = std::map<int, Link>;
+
+constexpr int kDumpAttempts = 5;
+
+/// libmnl's callback for each attribute inside IFLA_LINKINFO.
+int remember_kind(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND &&
+      mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
+    static_cast<Link*>(data)->kind = mnl_attr_get_str(attribute);
+  }
+  return MNL_CB_OK;
+}
+
+/// libmnl's callback for each attribute of one interface.
+int remember_attribute(const nlattr* attribute, void* data) {
+  Link& link = *static_cast<Link*>(data);
+  const int type = mnl_attr_get_type(attribute);
+  if (type == IFLA_IFNAME && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
+    link.name = mnl_attr_get_str(attribute);
+  } else if (type == IFLA_MASTER && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0) {
+    link.master = static_cast<int>(mnl_attr_get_u32(attribute));
+  } else if (type == IFLA_LINKINFO) {
+    return mnl_attr_parse_nested(attribute, remember_kind, &link);
+  }
+  return MNL_CB_OK;
+}
+
+/// libmnl's callback for each message of the dump.
+int remember_link(const nlmsghdr* message, void* data) {
+  if (message->nlmsg_type != RTM_NEWLINK) return MNL_CB_OK;
+  const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+  Link link;
+  link.type = header->ifi_type;
+  if (mnl_attr_parse(message, sizeof(ifinfomsg), remember_attribute, &link) < 0)
+    return MNL_CB_ERROR;
+  static_cast<Links*>(data)->insert_or_assign(header->ifi_index, std::move(link));
+  return MNL_CB_OK;
+}
+
+using Socket = std::unique_ptr<mnl_socket, decltype([](mnl_socket* s) { mnl_socket_close(s); })>;
+
+/// One dump; EINTR means that the links changed meanwhile and the picture is not consistent.
+Result<Links> dump_links_once() {
+  const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
+  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
+    return errno_error(errno, "open a netlink socket");
+  }
+  std::vector<char> buffer(32768);  // what the kernel fills per read of a dump at most
+  nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
+  request->nlmsg_type = RTM_GETLINK;
+  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request->nlmsg_seq = 1;
+  auto* header = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
+  header->ifi_family = AF_UNSPEC;
+  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) {
+    return errno_error(errno, "ask the kernel for its interfaces");
+  }
+  Links links;
+  const unsigned int port = mnl_socket_get_portid(socket.get());
+  int more = MNL_CB_OK;
+  while (more > MNL_CB_STOP) {
+    const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
+    if (size < 0) return errno_error(errno, "list the interfaces");
+    more =
+        mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 1, port, remember_link, &links);
+    if (more < 0) return errno_error(errno, "list the interfaces");
+  }
+  return links;
+}
+
+Result<Links> dump_links() {
+  Result<Links> links = dump_links_once();
+  for (int i = 1; i < kDumpAttempts && !links && links.error().code == EINTR; ++i) {
+    links = dump_links_once();
+  }
+  return links;
+}
+
+/// The master that keeps this link from being a port of its own, or nullptr.
+const Link* obstacle(const Link& link, const Links& links) {
+  const auto master = links.find(link.master);
+  if (master == links.end() || master->second.kind == "vrf") return nullptr;
+  return &master->second;
+}
+
+/// "one of eth0, eth1".
+std::string usable(const Links& links) {
+  std::vector<std::string> names;
+  for (const auto& [index, link] : links) {
+    if (link.type == ARPHRD_ETHER && obstacle(link, links) == nullptr) names.push_back(link.name);
+  }
+  std::ranges::sort(names);
+  if (names.empty()) return "an Ethernet interface, but there is none here";
+  return fmt::format("one of {}", listed(names));
+}
+
+/// Why the interface cannot be a port; empty if it can.
+std::string why_not_a_port(const std::string& interface, const Links& links) {
+  const auto found =
+      std::ranges::find(links, interface, [](const auto& entry) { return entry.second.name; });
+  if (found == links.end()) return "is not here";
+  const Link& link = found->second;
+  if (link.type != ARPHRD_ETHER) {
+    return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link.type);
+  }
+  if (const Link* master = obstacle(link, links)) {
+    return fmt::format("is a member of the {} {}", master->kind.empty() ? "device" : master->kind,
+                       in_quotes(master->name));
+  }
+  return {};
+}
+
+std::string_view path_key(std::size_t index) { return index == 0 ? "primary" : "standby"; }
+
+}  // namespace
+
+Status check_interfaces(const Config& config, std::string_view name) {
+  const Result<Links> links = dump_links();
+  if (!links) return std::unexpected(links.error());
+  std::vector<std::string> messages;
+  for (std::size_t g = 0; g < config.groups.size(); ++g) {
+    const GroupConfig& group = config.groups[g];
+    for (std::size_t p = 0; p < group.paths.size(); ++p) {
+      const std::string& interface = group.paths[p].port().interface;
+      const std::string why_not = why_not_a_port(interface, *links);
+      if (why_not.empty()) continue;
+      messages.push_back(fmt::format("{}: key 'group[{}].{}': found {}, which {}; allowed: {}",
+                                     name, g, path_key(p), in_quotes(interface), why_not,
+                                     usable(*links)));
+    }
+  }
+  if (messages.empty()) return {};
+  return failure(fmt::format("{}", fmt::join(messages, "\n")));
+}
+
+}  // namespace hanet::config
