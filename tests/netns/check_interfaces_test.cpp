@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Interfaces are looked for in the network namespace of the caller (O2).
+//
+// Each test works in a network namespace of its own, entered by one thread only, so nothing of the
+// host is touched or even seen. sysfs is deliberately left alone: it keeps showing the host's
+// interfaces, as it does to a daemon that was started with `nsenter --net`, and must not matter.
+// Needs root.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "service/config.h"
+
+namespace hanet::config {
+namespace {
+
+/// Runs `body` in a thread that is alone in a new network namespace; returns 0 or an errno value.
+int in_new_namespace(const std::function<void()>& body) {
+  int code = 0;
+  std::thread([&] {
+    code = ::unshare(CLONE_NEWNET) == 0 ? 0 : errno;
+    if (code == 0) body();
+  }).join();
+  return code;
+}
+
+/// `ip` inherits the namespace of the thread that starts it.
+bool ip(std::string_view arguments) {
+  return std::system(fmt::format("ip {} 2>/dev/null", arguments).c_str()) == 0;
+}
+
+Config with_ports(std::string_view primary, std::string_view standby) {
+  GroupConfig group;
+  for (const std::string_view port : {primary, standby}) {
+    group.paths.push_back(
+        {.ports = {{.interface = std::string(port), .target = {}, .source = {}}}});
+  }
+  Config config;
+  config.groups.push_back(group);
+  return config;
+}
+
+std::string verdict(const Config& config) {
+  const Status status = check_interfaces(config, "f");
+  return status ? "accepted" : status.error().message;
+}
+
+class CheckInterfaces : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const int code = in_new_namespace([] {}); code != 0) {
+      GTEST_SKIP() << "skipped: cannot create a network namespace: " << std::strerror(code);
+    }
+  }
+};
+
+TEST_F(CheckInterfaces, O2_AcceptsEthernetInterfacesOfTheCallersNamespace) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    EXPECT_EQ(verdict(with_ports("one", "two")), "accepted");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_NamesWhatIsNotHereAndWhatIs) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add two type veth peer name one"));
+    EXPECT_EQ(verdict(with_ports("one", "eth7")),
+              "f: key 'group[0].standby': found 'eth7', which is not here; allowed: one of one, "
+              "two");
+    EXPECT_EQ(verdict(with_ports("eth7", "eth8")),
+              "f: key 'group[0].primary': found 'eth7', which is not here; allowed: one of one, "
+              "two\n"
+              "f: key 'group[0].standby': found 'eth8', which is not here; allowed: one of one, "
+              "two");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_SaysSoWhenThereIsNothingToUse) {
+  in_new_namespace([] {
+    EXPECT_EQ(verdict(with_ports("lo", "eth7")),
+              "f: key 'group[0].primary': found 'lo', which is not an Ethernet device (its ARPHRD "
+              "type is 772); allowed: an Ethernet interface, but there is none here\n"
+              "f: key 'group[0].standby': found 'eth7', which is not here; allowed: an Ethernet "
+              "interface, but there is none here");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_RefusesAMemberOfABridge) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    if (!ip("link add br7 type bridge")) GTEST_SKIP() << "skipped: kernel has no bridge driver";
+    ASSERT_TRUE(ip("link set one master br7"));
+    EXPECT_EQ(verdict(with_ports("one", "two")),
+              "f: key 'group[0].primary': found 'one', which is a member of the bridge 'br7'; "
+              "allowed: one of br7, two");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_RefusesAMemberOfABond) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    if (!ip("link add bond7 type bond mode active-backup")) {
+      GTEST_SKIP() << "skipped: kernel has no bond driver";
+    }
+    ASSERT_TRUE(ip("link set one master bond7"));
+    EXPECT_EQ(verdict(with_ports("two", "one")),
+              "f: key 'group[0].standby': found 'one', which is a member of the bond 'bond7'; "
+              "allowed: one of bond7, two");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_AcceptsAMemberOfAVrf) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    if (!ip("link add blue type vrf table 10")) GTEST_SKIP() << "skipped: kernel has no VRF driver";
+    ASSERT_TRUE(ip("link set one master blue"));
+    EXPECT_EQ(verdict(with_ports("one", "two")), "accepted");
+  });
+}
+
+TEST_F(CheckInterfaces, O2_ReadsADumpOfManyMessages) {
+  in_new_namespace([] {
+    for (int i = 0; i < 40; ++i)
+      ASSERT_TRUE(ip(fmt::format("link add a{0} type veth peer name b{0}", i)));
+    EXPECT_EQ(verdict(with_ports("a0", "b39")), "accepted");
+  });
+}
+
+}  // namespace
+}  // namespace hanet::config

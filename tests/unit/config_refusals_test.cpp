@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every way to write a configuration wrong, with the complete message that comes of it (O2).
+//
+// The message is the product here: it is what somebody reads who has to bring a host back. So each
+// case compares the whole text, place included, and with it proves that the one mistake causes one
+// message and no other. Cases with several mistakes are in config_test.cpp.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "config_samples.h"
+#include "service/config.h"
+
+namespace hanet::config {
+namespace {
+
+using samples::group;
+using samples::groups;
+using samples::in_group;
+using samples::in_heartbeat;
+using samples::in_timing;
+
+struct Refusal {
+  std::string name;  ///< completes "refuses ..."
+  std::string text;
+  std::string message;
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << "\n" << refusal.text; }
+
+class Refused : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refused, O2_IsToldFileLineKeyFoundAndAllowed) {
+  const Result<Config> config = parse(GetParam().text, "f");
+  ASSERT_FALSE(config.has_value()) << "this was accepted";
+  EXPECT_EQ(config.error().message, GetParam().message);
+  EXPECT_EQ(config.error().code, 0);
+}
+
+std::string name_of(const testing::TestParamInfo<Refusal>& info) { return info.param.name; }
+
+std::vector<Refusal> structure() {
+  return {
+      {"AnEmptyFile", "", "f:1: key 'group': missing, allowed: 1 to 16 [[group]] tables"},
+      {"AnEmptyListOfGroups", "\ngroup = []\n",
+       "f:2: key 'group': found an empty list, allowed: 1 to 16 [[group]] tables"},
+      {"AGroupInSingleBrackets", "[group]\nname = \"m\"\n",
+       "f:1: key 'group': found a table, allowed: [[group]] with double brackets, once per group"},
+      {"ANumberAsGroup", "group = 3\n",
+       "f:1: key 'group': found the integer 3, allowed: 1 to 16 [[group]] tables"},
+      {"AListOfOtherThingsAsGroups", "group = [\n  \"m\"\n]\n",
+       "f:2: key 'group[0]': found the string 'm', allowed: a table"},
+      {"ASeventeenthGroup", groups(17),
+       "f:97: key 'group[16]': found 17 groups, allowed: 1 to 16 [[group]] tables"},
+      {"AnUnknownTable", "[deamon]\n" + groups(1),
+       "f:1: key 'deamon': unknown, allowed: daemon, group; did you mean 'daemon'?"},
+      {"AnUnknownKeyAtTheTop", "interval_us = 5\n" + groups(1),
+       "f:1: key 'interval_us': unknown, allowed: daemon, group"},
+      {"AnUnknownKeyOfTheDaemon", "[daemon]\nlog_levels = \"info\"\n" + groups(1),
+       "f:2: key 'daemon.log_levels': unknown, allowed: log_level; did you mean 'log_level'?"},
+      {"AnUnknownLogLevel", "[daemon]\nlog_level = \"warn\"\n" + groups(1),
+       "f:2: key 'daemon.log_level': found 'warn', allowed: error, warning, notice, info, debug"},
+      {"ALogLevelAsANumber", "[daemon]\nlog_level = 7\n" + groups(1),
+       "f:2: key 'daemon.log_level': found the integer 7, allowed: error, warning, notice, info, "
+       "debug"},
+      {"ADaemonThatIsNoTable", "daemon = true\n" + groups(1),
+       "f:1: key 'daemon': found the boolean true, allowed: a table"},
+  };
+}
+
+constexpr auto kGroupKeys =
+    "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
+    "cold_retry_ms, enabled, heartbeat";
+constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
+constexpr auto kInterface =
+    "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
+
+std::vector<Refusal> group_keys() {
+  const std::string keys = kGroupKeys;
+  return {
+      {"AnUnknownKeyOfAGroup", in_group("announce = 3"),
+       "f:5: key 'group[0].announce': unknown, " + keys},
+      {"AMisspelledKeyOfAGroup", in_group("brigding = true"),
+       "f:5: key 'group[0].brigding': unknown, " + keys + "; did you mean 'bridging'?"},
+      {"AKeyThatNeedsQuotes", in_group("\"a.b c\" = true"),
+       "f:5: key 'group[0].\"a.b c\"': unknown, " + keys},
+      {"AKeyWithControlCharacters", in_group("\"a\\u001b[2J\\nf:1:\" = true"),
+       "f:5: key 'group[0].\"a\\x1b[2J\\x0af:1:\"': unknown, " + keys},
+      {"AnUnknownMode", in_group("mode = \"warm\""),
+       "f:5: key 'group[0].mode': found 'warm', allowed: hot, cold"},
+      {"AModeInCapitals", in_group("mode = \"Hot\""),
+       "f:5: key 'group[0].mode': found 'Hot', allowed: hot, cold"},
+      {"AModeAsABoolean", in_group("mode = true"),
+       "f:5: key 'group[0].mode': found the boolean true, allowed: hot, cold"},
+      {"BridgingAsANumber", in_group("bridging = 1"),
+       "f:5: key 'group[0].bridging': found the integer 1, allowed: true, false"},
+      {"MoveMacAsAString", in_group("move_mac = \"yes\""),
+       "f:5: key 'group[0].move_mac': found the string 'yes', allowed: true, false"},
+      {"EnabledAsADate", in_group("enabled = 2024-01-01"),
+       "f:5: key 'group[0].enabled': found a date or time, allowed: true, false"},
+      {"TooManyAnnouncements", in_group("announce_count = 61"),
+       "f:5: key 'group[0].announce_count': found 61, allowed: 0 to 60"},
+      {"ANegativeCount", in_group("announce_count = -1"),
+       "f:5: key 'group[0].announce_count': found -1, allowed: 0 to 60"},
+      {"NoGapBetweenAnnouncements", in_group("announce_gap_ms = 0"),
+       "f:5: key 'group[0].announce_gap_ms': found 0, allowed: 1 to 10000"},
+      {"ALongGapBetweenAnnouncements", in_group("announce_gap_ms = 10001"),
+       "f:5: key 'group[0].announce_gap_ms': found 10001, allowed: 1 to 10000"},
+      {"AShortColdRetry", in_group("mode = \"cold\"\ncold_retry_ms = 999"),
+       "f:6: key 'group[0].cold_retry_ms': found 999, allowed: 1000 to 3600000"},
+      {"ALongColdRetry", in_group("mode = \"cold\"\ncold_retry_ms = 3600001"),
+       "f:6: key 'group[0].cold_retry_ms': found 3600001, allowed: 1000 to 3600000"},
+      {"AColdRetryOfAHotStandby", in_group("cold_retry_ms = 10000"),
+       "f:5: key 'group[0].cold_retry_ms': found 10000, allowed: only with mode = \"cold\""},
+      {"BridgingOfAColdStandby", in_group("bridging = true\nmode = \"cold\""),
+       "f:5: key 'group[0].bridging': found true, allowed: false, because a cold standby cannot "
+       "carry packets at once"},
+      {"AMissingHeartbeat", "\n[[group]]\nname = \"m\"\nprimary = \"eth0\"\nstandby = \"eth1\"\n",
+       "f:2: key 'group[0].heartbeat': missing, allowed: a table [group.heartbeat] with at least "
+       "'target'"},
+      {"AHeartbeatThatIsNoTable",
+       "[[group]]\nname = \"m\"\nprimary = \"eth0\"\nstandby = \"eth1\"\nheartbeat = \"arp\"\n",
+       "f:5: key 'group[0].heartbeat': found the string 'arp', allowed: a table"},
+  };
+}
+
+std::vector<Refusal> names() {
+  const std::string metaname = kMetaname;
+  const std::string interface = kInterface;
+  return {
+      {"AMissingMetaname",
+       "[[group]]\nprimary = \"a\"\nstandby = \"b\"\nheartbeat = { target = \"192.0.2.1\" }\n",
+       "f:1: key 'group[0].name': missing, " + metaname},
+      {"AMissingPrimary",
+       "[[group]]\nname = \"a\"\nstandby = \"b\"\nheartbeat = { target = \"192.0.2.1\" }\n",
+       "f:1: key 'group[0].primary': missing, " + interface},
+      {"AMissingStandby",
+       "[[group]]\nname = \"a\"\nprimary = \"b\"\nheartbeat = { target = \"192.0.2.1\" }\n",
+       "f:1: key 'group[0].standby': missing, " + interface},
+      {"AnEmptyMetaname", group("", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found '', " + metaname},
+      {"AMetanameOfSixteenCharacters", group("abcdefghijklmnop", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found 'abcdefghijklmnop', " + metaname},
+      {"AMetanameWithASlash", group("a/b", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found 'a/b', " + metaname},
+      {"AMetanameOutsideOfAscii", group("netz\u00e4", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found 'netz\u00e4', " + metaname},
+      {"AMetanameThatIsADirectory", group("..", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found '..', " + metaname},
+      {"AMetanameThatIsANumber",
+       "[[group]]\nname = 0\nprimary = \"a\"\nstandby = \"b\"\nheartbeat.target = \"192.0.2.1\"\n",
+       "f:2: key 'group[0].name': found the integer 0, " + metaname},
+      {"AnInterfaceOfSixteenCharacters", group("m", "enp129s0f1np1234", "eth1"),
+       "f:3: key 'group[0].primary': found 'enp129s0f1np1234', " + interface},
+      {"AnEmptyInterface", group("m", "eth0", ""),
+       "f:4: key 'group[0].standby': found '', " + interface},
+      {"AnInterfaceWithASlash", group("m", "eth/0", "eth1"),
+       "f:3: key 'group[0].primary': found 'eth/0', " + interface},
+      {"AnInterfaceWithASpace", group("m", "eth0", "eth 1"),
+       "f:4: key 'group[0].standby': found 'eth 1', " + interface},
+      {"AnInterfaceWithANewline", group("m", "eth0", "eth1\\n"),
+       "f:4: key 'group[0].standby': found 'eth1\\x0a', " + interface},
+      {"AnAliasInsteadOfAnInterface", group("m", "eth0:1", "eth1"),
+       "f:3: key 'group[0].primary': found 'eth0:1', " + interface},
+      {"ALongTextShortened", group("m", std::string(70, 'x'), "eth1"),
+       "f:3: key 'group[0].primary': found '" + std::string(60, 'x') + "...', " + interface},
+      {"OnePortForBothPaths", group("m", "eth0", "eth0"),
+       "f:4: key 'group[0].standby': found 'eth0' (used by 'group[0].primary' already), allowed: "
+       "an interface that no other path uses"},
+      {"OnePortInTwoGroups", group("a", "eth0", "eth1") + group("b", "eth2", "eth0"),
+       "f:10: key 'group[1].standby': found 'eth0' (used by 'group[0].primary' already), allowed: "
+       "an interface that no other path uses"},
+      {"OneMetanameForTwoGroups", group("a", "eth0", "eth1") + group("a", "eth2", "eth3"),
+       "f:8: key 'group[1].name': found 'a' (used by 'group[0].name' already), allowed: a name "
+       "that no other group has"},
+      {"AMetanameThatIsAnInterface", group("eth3", "eth0", "eth1") + group("b", "eth2", "eth3"),
+       "f:2: key 'group[0].name': found 'eth3' (the interface of 'group[1].standby'), allowed: a "
+       "name that no interface has"},
+  };
+}
+
+Refusal timing(std::string name, std::string_view line, std::string_view message) {
+  return {std::move(name), in_timing(line),
+          fmt::format("f:7: key 'group[0].heartbeat.{}", message)};
+}
+
+std::vector<Refusal> timings() {
+  return {
+      timing("AShortInterval", "interval_us = 7",
+             "interval_us': found 7, allowed: 100 to 10000000"),
+      timing("AnIntervalJustTooShort", "interval_us = 99",
+             "interval_us': found 99, allowed: 100 to 10000000"),
+      timing("ALongInterval", "interval_us = 10000001",
+             "interval_us': found 10000001, allowed: 100 to 10000000"),
+      timing("AnIntervalAsAFloat", "interval_us = 10000.0",
+             "interval_us': found the float 10000.0, allowed: an integer, 100 to 10000000"),
+      timing("AnIntervalAsAString", "interval_us = \"10000\"",
+             "interval_us': found the string '10000', allowed: an integer, 100 to 10000000"),
+      timing("AnIntervalAsAList", "interval_us = [10000]",
+             "interval_us': found a list, allowed: an integer, 100 to 10000000"),
+      timing("AHugeInterval", "interval_us = 9223372036854775807",
+             "interval_us': found 9223372036854775807, allowed: 100 to 10000000"),
+      timing("AMultiplierOfZero", "multiplier = 0", "multiplier': found 0, allowed: 1 to 50"),
+      timing("AMultiplierOfFiftyOne", "multiplier = 51", "multiplier': found 51, allowed: 1 to 50"),
+      timing("AMultiplierThatWrapsAround", "multiplier = 4294967299",
+             "multiplier': found 4294967299, allowed: 1 to 50"),
+      timing("AnUpCountOfZero", "up_count = 0", "up_count': found 0, allowed: 1 to 1000"),
+      timing("AnUpCountBeyondAThousand", "up_count = 1001",
+             "up_count': found 1001, allowed: 1 to 1000"),
+      timing("AFastLinkPoll", "link_poll_us = 49",
+             "link_poll_us': found 49, allowed: 50 to 1000000"),
+      timing("ASlowLinkPoll", "link_poll_us = 1000001",
+             "link_poll_us': found 1000001, allowed: 50 to 1000000"),
+      timing("AnUnknownKind", "kind = \"hanet\"", "kind': found 'hanet', allowed: arp, icmp"),
+      timing("AMisspelledInterval", "intervall_us = 10000",
+             "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
+             "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us; did "
+             "you mean 'interval_us'?"),
+      {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
+       "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "
+       "time of 70000000 us), allowed: interval_us x multiplier up to 60000000"},
+      {"ADetectionTimeJustBeyondAMinute", in_timing("multiplier = 50\ninterval_us = 1200001"),
+       "f:8: key 'group[0].heartbeat.interval_us': found 1200001 (with multiplier 50 a detection "
+       "time of 60000050 us), allowed: interval_us x multiplier up to 60000000"},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Structure, Refused, testing::ValuesIn(structure()), name_of);
+INSTANTIATE_TEST_SUITE_P(Group, Refused, testing::ValuesIn(group_keys()), name_of);
+INSTANTIATE_TEST_SUITE_P(Names, Refused, testing::ValuesIn(names()), name_of);
+INSTANTIATE_TEST_SUITE_P(Timing, Refused, testing::ValuesIn(timings()), name_of);
+
+}  // namespace
+}  // namespace hanet::config
