@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of contents of the data plane.
+ *
+ *   xdp_ingress    matches replies as early as a frame can be seen
+ *   tc_ingress     matches them where XDP is taken; bridging inwards; answers for probe addresses
+ *   tc_egress      stamps requests that really leave; bridging outwards
+ *   tc_control     starts timers; run by hanetd with BPF_PROG_TEST_RUN, never attached
+ *   carrier_off/on link events at their source, where the kernel allows fentry
+ *
+ * Fail open (spec D6): whatever is not ours, malformed or unexpected passes untouched.
+ */
+#include "maps.bpf.h"
+#include "neighbour.bpf.h"
+#include "port.bpf.h"
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+enum { CLOCK_MONOTONIC_ID = 1 };
+
+static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
+{
+	__u32 *found = bpf_map_lookup_elem(&port_of_ifindex, &ifindex);
+
+	if (!found)
+		return NULL;
+	*index = *found;
+	return bpf_map_lookup_elem(&ports, index);
+}
+
+SEC("xdp")
+int xdp_ingress(struct xdp_md *ctx)
+{
+	struct cursor cursor = {(void *)(long)ctx->data, (void *)(long)ctx->data_end};
+	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	__u32 index;
+
+	/* Probe addresses are locally administered: most other traffic ends here. */
+	if (!ethernet || !(ethernet->h_dest[0] & 2))
+		return XDP_PASS;
+	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index);
+
+	if (!port || !mac_equal(ethernet->h_dest, port->probe_mac))
+		return XDP_PASS;
+	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("tc")
+int tc_ingress(struct __sk_buff *skb)
+{
+	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	__u32 index;
+	struct hanet_port *port = port_of(skb->ifindex, &index);
+
+	if (!ethernet || !port)
+		return TC_ACT_UNSPEC;
+	/* With XDP on the port, valid replies never come this far. */
+	if (mac_equal(ethernet->h_dest, port->probe_mac) &&
+	    reply_consumes(&cursor, ethernet, index, port))
+		return TC_ACT_SHOT;
+	cursor.at = ethernet + 1;
+	int action = neighbour_listen(skb, &cursor, ethernet, port);
+	if (action != TC_ACT_UNSPEC)
+		return action;
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+	if (!way || way->mode == HANET_STEER_NONE)
+		return TC_ACT_UNSPEC;
+	return steer_ingress(skb, way, ethernet);
+}
+
+SEC("tc")
+int tc_egress(struct __sk_buff *skb)
+{
+	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	__u32 index;
+	struct hanet_port *port = port_of(skb->ifindex, &index);
+
+	if (!ethernet || !port)
+		return TC_ACT_UNSPEC;
+	if (mac_equal(ethernet->h_source, port->probe_mac)) {
+		remember_device(skb, port);
+		request_stamp(skb, &cursor, ethernet, port);
+		return TC_ACT_UNSPEC;
+	}
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+	return way ? steer_egress(way) : TC_ACT_UNSPEC;
+}
+
+static __always_inline int start_session(__u32 index)
+{
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
+	struct hanet_timer *deadline = bpf_map_lookup_elem(&deadline_timers, &index);
+
+	if (!session || !deadline)
+		return 1;
+	/* EBUSY: it runs since an earlier start, which is as good. */
+	bpf_timer_init(&deadline->timer, &deadline_timers, CLOCK_MONOTONIC_ID);
+	bpf_timer_set_callback(&deadline->timer, session_deadline);
+	session->answered = session->sent;
+	session->replies_in_row = 0;
+	session->state_since_ns = bpf_ktime_get_ns();
+	session->state = HANET_SESSION_UNKNOWN;
+	params_apply_session(session);
+	return 0;
+}
+
+static __always_inline int start_port(__u32 index)
+{
+	struct hanet_timer *poll = bpf_map_lookup_elem(&link_timers, &index);
+
+	if (!poll)
+		return 1;
+	bpf_timer_init(&poll->timer, &link_timers, CLOCK_MONOTONIC_ID);
+	bpf_timer_set_callback(&poll->timer, link_poll);
+	return bpf_timer_start(&poll->timer, 0, 0) ? 1 : 0;
+}
+
+SEC("tc")
+int tc_control(struct __sk_buff *skb)
+{
+	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+	struct hanet_control *control;
+
+	if (!cursor_take(&cursor, struct ethhdr))
+		return 1;
+	control = cursor_take(&cursor, struct hanet_control);
+	if (!control)
+		return 1;
+	if (control->op == HANET_CONTROL_START_SESSION)
+		return start_session(control->index);
+	if (control->op == HANET_CONTROL_START_PORT)
+		return start_port(control->index);
+	return 1;
+}
+
+static __always_inline int carrier_at_source(struct net_device *device, bool up)
+{
+	__u32 index;
+	struct hanet_port *port = port_of(device->ifindex, &index);
+
+	/* Interface numbers repeat between network namespaces; device addresses do not. */
+	if (!port || port->net_device != (__u64)device)
+		return 0;
+	return carrier_seen(index, port, up, bpf_ktime_get_ns());
+}
+
+SEC("fentry/netif_carrier_off")
+int BPF_PROG(carrier_off, struct net_device *device)
+{
+	return carrier_at_source(device, false);
+}
+
+SEC("fentry/netif_carrier_on")
+int BPF_PROG(carrier_on, struct net_device *device)
+{
+	return carrier_at_source(device, true);
+}

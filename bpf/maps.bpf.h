@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every map of the engine: who writes, who reads, how long it lives.
+ *
+ * The maps hold the truth and the ring only wakes (spec D3), so a full ring loses no decision. Maps
+ * that user space maps into memory can not hold a bpf_timer (kernel/bpf/syscall.c, bpf_map_mmap
+ * refuses maps with special fields), so the timers live apart under the same index.
+ *
+ * All of them are pinned by hanetd and vanish with the last pin and descriptor.
+ */
+#ifndef HANET_MAPS_BPF_H
+#define HANET_MAPS_BPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "hanet/abi.h"
+
+/* Live parameters, one entry per group. Written by people; clamped on every use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_GROUPS);
+	__type(key, __u32);
+	__type(value, struct hanet_params);
+} params SEC(".maps");
+
+/* Heartbeat sessions. Configured by hanetd, run by the programs and the deadline timer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct hanet_session);
+} sessions SEC(".maps");
+
+/* Watched ports. Configured by hanetd, counted by the programs and the link poll. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_PORTS);
+	__type(key, __u32);
+	__type(value, struct hanet_port);
+} ports SEC(".maps");
+
+/* Interface index to index into ports. Written by hanetd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, HANET_MAX_PORTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} port_of_ifindex SEC(".maps");
+
+/* What each port does with the host's frames. Armed by hanetd, switched by the verdict. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_PORTS);
+	__type(key, __u32);
+	__type(value, struct hanet_steer);
+} steer SEC(".maps");
+
+/* Events for hanetd's epoll. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, HANET_EVENT_RING_BYTES);
+} events SEC(".maps");
+
+/* Accounts of the instance; one entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hanet_engine);
+} engine SEC(".maps");
+
+struct hanet_timer {
+	struct bpf_timer timer;
+};
+
+/* One deadline per session; armed by tc_egress and by replies. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HANET_MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct hanet_timer);
+} deadline_timers SEC(".maps");
+
+/* One link poll per port; re-arms itself while the port is in use. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HANET_MAX_PORTS);
+	__type(key, __u32);
+	__type(value, struct hanet_timer);
+} link_timers SEC(".maps");
+
+#endif

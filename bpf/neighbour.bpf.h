@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hanet's own manners as a neighbour: it answers for its probe addresses, and it listens.
+ *
+ * A standby has no identity, so the kernel answers nothing for the addresses that probes are sent
+ * from, and a target that can not resolve them would stop replying. The answers are made here from
+ * the question itself and go out of the port it came from.
+ *
+ * It also learns a target's new address from what the target announces (gratuitous ARP,
+ * unsolicited advertisement), as every host on the link does: when the peer of a pair switches, its
+ * MAC addresses change places, and requests to the old one would stay unanswered.
+ */
+#ifndef HANET_NEIGHBOUR_BPF_H
+#define HANET_NEIGHBOUR_BPF_H
+
+#include "request.bpf.h"
+
+static __always_inline bool ipv6_is_zero(const __u8 *address)
+{
+	const __u32 *words = (const __u32 *)address;
+
+	return !(words[0] | words[1] | words[2] | words[3]);
+}
+
+static __always_inline int answer(struct __sk_buff *skb, struct ethhdr *ethernet,
+				  struct hanet_port *port)
+{
+	__builtin_memcpy(ethernet->h_dest, ethernet->h_source, ETH_ALEN);
+	__builtin_memcpy(ethernet->h_source, port->probe_mac, ETH_ALEN);
+	__sync_fetch_and_add(&port->answered_for_neighbours, 1);
+	return bpf_redirect(skb->ifindex, 0);
+}
+
+static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *cursor,
+					 struct ethhdr *ethernet, struct hanet_port *port)
+{
+	__u32 index;
+	struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
+
+	if (!arp || !arp_well_formed(arp))
+		return TC_ACT_UNSPEC;
+	struct hanet_session *session = session_of_port(port, &index);
+	if (session && session->family == HANET_AF_INET && arp->sender_ip &&
+	    arp->sender_ip == *(__u32 *)session->next_hop && !(arp->sender_mac[0] & 1))
+		learn_target_mac(session, arp->sender_mac);
+	if (!port->probe_ipv4 || arp->target_ip != port->probe_ipv4 ||
+	    arp->operation != bpf_htons(ARPOP_REQUEST))
+		return TC_ACT_UNSPEC;
+	arp->operation = bpf_htons(ARPOP_REPLY);
+	arp->target_ip = arp->sender_ip;
+	arp->sender_ip = port->probe_ipv4;
+	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
+	__builtin_memcpy(arp->sender_mac, port->probe_mac, ETH_ALEN);
+	return answer(skb, ethernet, port);
+}
+
+/* RFC 4443 section 2.3 over RFC 8200 section 8.1's pseudo header. */
+static __always_inline __u16 icmpv6_checksum(struct ipv6hdr *ip, void *message, __u32 length)
+{
+	__be32 rest[2] = {bpf_htonl(length), bpf_htonl(IPPROTO_ICMPV6)};
+	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)&ip->saddr, 32, 0);
+
+	sum = bpf_csum_diff(NULL, 0, rest, sizeof(rest), sum);
+	sum = bpf_csum_diff(NULL, 0, message, length, sum);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
+struct solicitation {
+	struct neighbour_message message;
+	struct link_layer_option option;
+} __attribute__((packed));
+
+static __always_inline int answer_solicitation(struct __sk_buff *skb, struct ethhdr *ethernet,
+					       struct ipv6hdr *ip, struct solicitation *question,
+					       struct hanet_port *port)
+{
+	ip->daddr = ip->saddr;
+	__builtin_memcpy(&ip->saddr, port->probe_ipv6, 16);
+	question->message.icmp.icmp6_type = ND_ADVERTISEMENT;
+	question->message.icmp.icmp6_cksum = 0;
+	question->message.icmp.icmp6_dataun.un_data32[0] = bpf_htonl(0x60000000); /* S, O */
+	question->option.type = ND_OPTION_TARGET;
+	__builtin_memcpy(question->option.mac, port->probe_mac, ETH_ALEN);
+	question->message.icmp.icmp6_cksum = icmpv6_checksum(ip, question, sizeof(*question));
+	return answer(skb, ethernet, port);
+}
+
+static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cursor *cursor,
+					       struct ethhdr *ethernet, struct hanet_port *port)
+{
+	__u32 index;
+	struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
+
+	if (!ip || ip->nexthdr != IPPROTO_ICMPV6 || ip->hop_limit != ND_HOP_LIMIT)
+		return TC_ACT_UNSPEC;
+	struct solicitation *question = cursor_take(cursor, struct solicitation);
+	if (!question || question->option.length != 1)
+		return TC_ACT_UNSPEC;
+	struct neighbour_message *message = &question->message;
+	struct hanet_session *session = session_of_port(port, &index);
+
+	if (message->icmp.icmp6_type == ND_ADVERTISEMENT &&
+	    question->option.type == ND_OPTION_TARGET && session &&
+	    session->family == HANET_AF_INET6 && ipv6_equal(&message->target, session->next_hop))
+		learn_target_mac(session, question->option.mac);
+	if (message->icmp.icmp6_type != ND_SOLICITATION ||
+	    question->option.type != ND_OPTION_SOURCE || ipv6_is_zero(port->probe_ipv6) ||
+	    !ipv6_equal(&message->target, port->probe_ipv6) ||
+	    ip->payload_len != bpf_htons(sizeof(*question)))
+		return TC_ACT_UNSPEC;
+	return answer_solicitation(skb, ethernet, ip, question, port);
+}
+
+/* Returns a TC action: the frame became our answer, or goes on. */
+static __always_inline int neighbour_listen(struct __sk_buff *skb, struct cursor *cursor,
+					    struct ethhdr *ethernet, struct hanet_port *port)
+{
+	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
+		return neighbour_arp(skb, cursor, ethernet, port);
+	if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+		return neighbour_discovery(skb, cursor, ethernet, port);
+	return TC_ACT_UNSPEC;
+}
+
+#endif

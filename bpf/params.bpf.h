@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Live parameters, as they are really in force.
+ *
+ * Anybody with the map can write anything into it (spec D4), so a value is clamped each time it is
+ * used, and the first use of an out-of-range value is reported. Nothing is written back to what the
+ * person wrote; sessions and ports show what is in force.
+ */
+#ifndef HANET_PARAMS_BPF_H
+#define HANET_PARAMS_BPF_H
+
+#include "event.bpf.h"
+
+static __always_inline __u32 clamp_u32(__u32 value, __u32 low, __u32 high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+static __noinline int report_clamped(struct hanet_params *live, __u32 group)
+{
+	struct hanet_event what = {
+		.type = HANET_EVENT_PARAMS_CLAMPED,
+		.group = group,
+		.port = HANET_NONE,
+		.session = HANET_NONE,
+		.at_ns = bpf_ktime_get_ns(),
+	};
+
+	if (!live)
+		return 0;
+	__sync_fetch_and_add(&live->clamped, 1);
+	return event_submit(&what);
+}
+
+/* Brings a session's parameters in force; called for every request that leaves. */
+static __always_inline void params_apply_session(struct hanet_session *session)
+{
+	__u32 group = session->group;
+	struct hanet_params *live = bpf_map_lookup_elem(&params, &group);
+
+	if (!live)
+		return;
+	__u32 interval =
+		clamp_u32(live->interval_us, HANET_INTERVAL_MIN_US, HANET_INTERVAL_MAX_US);
+	__u32 multiplier = clamp_u32(live->multiplier, HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX);
+	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
+
+	if (interval == session->interval_us && multiplier == session->multiplier &&
+	    up_count == session->up_count)
+		return;
+	session->interval_us = interval;
+	session->multiplier = multiplier;
+	session->up_count = up_count;
+	if (interval != live->interval_us || multiplier != live->multiplier ||
+	    up_count != live->up_count)
+		report_clamped(live, group);
+}
+
+/* The link poll period in force for a port, in microseconds. */
+static __always_inline __u32 params_apply_port(struct hanet_port *port)
+{
+	__u32 group = port->group;
+	struct hanet_params *live = bpf_map_lookup_elem(&params, &group);
+
+	if (!live)
+		return HANET_LINK_POLL_MAX_US;
+	__u32 period =
+		clamp_u32(live->link_poll_us, HANET_LINK_POLL_MIN_US, HANET_LINK_POLL_MAX_US);
+
+	if (period != port->link_poll_us) {
+		port->link_poll_us = period;
+		if (period != live->link_poll_us)
+			report_clamped(live, group);
+	}
+	return period;
+}
+
+static __always_inline bool params_enabled(__u32 group)
+{
+	struct hanet_params *live = bpf_map_lookup_elem(&params, &group);
+
+	return live && live->enabled;
+}
+
+#endif

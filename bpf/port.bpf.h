@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Link state: who tells that a cable is gone, and how it is counted once.
+ *
+ * rtnetlink alone can not: the kernel limits non-urgent link events to one a second and merges what
+ * lies between (net/core/link_watch.c, LW_URGENT). So the kernel side looks for itself, with
+ * fentry on netif_carrier_off and netif_carrier_on where the kernel allows tracing programs, and
+ * with a timer that reads net_device->state everywhere else. Both end in carrier_seen(), which
+ * compares with what is known, so that two sources report one edge.
+ */
+#ifndef HANET_PORT_BPF_H
+#define HANET_PORT_BPF_H
+
+#include "session.bpf.h"
+#include <bpf/bpf_core_read.h>
+
+struct net_device {
+	unsigned long state;
+	int ifindex;
+} __attribute__((preserve_access_index));
+
+struct sk_buff {
+	struct net_device *dev;
+} __attribute__((preserve_access_index));
+
+enum netdev_state_t { __LINK_STATE_NOCARRIER = 2 };
+
+/* kernel/bpf/helpers.c and net/core/xdp.c, since 6.2. */
+extern void *bpf_cast_to_kern_ctx(void *obj) __ksym __weak;
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* Decided by hanetd from what the kernel offers, before loading. */
+const volatile bool use_link_poll = false;
+
+static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up, __u64 now)
+{
+	if (!port)
+		return 0;
+	__u32 before = port->carrier, after = up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN;
+
+	if (before == after ||
+	    __sync_val_compare_and_swap(&port->carrier, before, after) != before)
+		return 0;
+	port->carrier_changed_ns = now;
+	if (before == HANET_CARRIER_UNKNOWN)
+		return 0;
+	struct hanet_event what = {
+		.type = up ? HANET_EVENT_CARRIER_UP : HANET_EVENT_CARRIER_DOWN,
+		.group = port->group,
+		.port = index,
+		.session = HANET_NONE,
+		.at_ns = now,
+	};
+
+	__sync_fetch_and_add(up ? &port->carrier_up_events : &port->carrier_down_events, 1);
+	if (!up)
+		what.steered = steer_on_verdict(index, now);
+	return event_submit(&what);
+}
+
+/* Keeps the address of the device for the link poll. Called for heartbeats only. */
+static __always_inline void remember_device(struct __sk_buff *skb, struct hanet_port *port)
+{
+	if (!use_link_poll || port->net_device)
+		return;
+	struct sk_buff *kernel_skb = bpf_cast_to_kern_ctx(skb);
+
+	port->net_device = (__u64)kernel_skb->dev;
+}
+
+/*
+ * Timer callback. Reading through bpf_rdonly_cast is safe for any address (a fault reads zero);
+ * hanetd clears net_device when the device unregisters, so that a reused address is never believed.
+ */
+static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
+{
+	__u32 index = *key;
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
+
+	if (!port || !port->in_use || !use_link_poll)
+		return 0;
+	__u64 now = bpf_ktime_get_ns();
+
+	if (port->net_device) {
+		struct net_device *device = bpf_rdonly_cast(
+			(void *)port->net_device, bpf_core_type_id_kernel(struct net_device));
+		__u32 bit = bpf_core_enum_value(enum netdev_state_t, __LINK_STATE_NOCARRIER);
+
+		if (device->ifindex == (int)port->ifindex)
+			carrier_seen(index, port, !(device->state >> bit & 1), now);
+		port->link_polls++;
+		port->last_link_poll_ns = now;
+	}
+	bpf_timer_start(&poll->timer, (__u64)params_apply_port(port) * 1000, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hanetctl: asks hanetd, and shows the answer to people or programs. hanetctl(1) documents the
+// commands, the JSON fields and the exit codes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include "client.h"
+#include "offline.h"
+#include "render.h"
+#include "service/config.h"
+
+namespace {
+
+using hanet::ctl::Client;
+using hanet::ctl::Json;
+
+enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4 };
+
+struct Options {
+  std::filesystem::path run_directory = "/run/hanet";
+  std::filesystem::path pin_directory = "/sys/fs/bpf/hanet";
+  bool json = false;
+  std::string group;
+  std::string to;
+  std::string key;
+  std::string value;
+  std::string file;
+  std::size_t last = 5;
+};
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+void print(const Json& value) { print(value.dump() + "\n"); }
+
+int refuse(const Options& options, int code, const std::string& reason) {
+  if (options.json) print(Json{{"ok", false}, {"error", reason}});
+  fmt::print(stderr, "hanetctl: {}\n", reason);
+  return code;
+}
+
+int refuse_without_daemon(const Options& options, const hanet::Error& error) {
+  const bool absent = error.code == ENOENT || error.code == ECONNREFUSED;
+  return refuse(options, absent ? kNoDaemon : kRefused,
+                absent ? "hanetd does not run (" + error.message + ")" : error.message);
+}
+
+int ask(const Options& options, const Json& request,
+        const std::function<void(const Json&)>& show) {
+  hanet::Result<Client> client = Client::connect(options.run_directory);
+  if (!client) return refuse_without_daemon(options, client.error());
+  hanet::Result<Json> answer = client->ask(request);
+  if (!answer) return refuse(options, kRefused, answer.error().message);
+  if (!answer->value("ok", false))
+    return refuse(options, kRefused, answer->value("error", "refused"));
+  if (options.json)
+    print(*answer);
+  else
+    show(*answer);
+  return kOk;
+}
+
+int status(const Options& options) {
+  const hanet::Result<Client> client = Client::connect(options.run_directory);
+  if (client || (client.error().code != ENOENT && client.error().code != ECONNREFUSED))
+    return ask(options, {{"command", "status"}},
+               [](const Json& answer) { print(hanet::ctl::render_status(answer)); });
+  const hanet::Result<Json> offline = hanet::ctl::offline_status(options.pin_directory);
+  if (!offline) return refuse(options, kNoDaemon, offline.error().message);
+  print(options.json ? offline->dump() + "\n" : hanet::ctl::render_offline(*offline));
+  return kNoDaemon;
+}
+
+int watch(const Options& options) {
+  hanet::Result<Client> client = Client::connect(options.run_directory);
+  if (!client) return refuse_without_daemon(options, client.error());
+  hanet::Result<Json> begun = client->ask({{"command", "watch"}});
+  if (!begun) return refuse(options, kRefused, begun.error().message);
+  const hanet::Status ended = client->listen([&](const Json& notice) {
+    print(options.json ? notice.dump() + "\n" : hanet::ctl::render_notice(notice));
+    return true;
+  });
+  return refuse(options, kNoDaemon, ended.error().message);
+}
+
+int check(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.file);
+  hanet::Status good = config ? hanet::config::check_interfaces(*config, options.file)
+                              : hanet::Status(std::unexpected(config.error()));
+  if (!good) return refuse(options, kBadConfig, good.error().message);
+  if (options.json)
+    print(Json{{"ok", true}, {"groups", config->groups.size()}});
+  else
+    print(fmt::format("{}: good, {} group(s)\n", options.file, config->groups.size()));
+  return kOk;
+}
+
+void nothing_to_show(const Json&) {}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  int result = kOk;
+  CLI::App app("hanetctl - shows and steers hanetd");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "hanetctl " HANET_VERSION);
+  app.add_option("--run-dir", options.run_directory, "directory of hanetd's control socket");
+  app.add_option("--pin-dir", options.pin_directory, "directory of the pinned BPF maps");
+  app.add_flag("--json", options.json, "print JSON");
+
+  app.add_subcommand("status", "groups, paths, sessions and counters")->callback([&] {
+    result = status(options);
+  });
+  app.add_subcommand("watch", "events as they happen")->callback([&] { result = watch(options); });
+  CLI::App* explain = app.add_subcommand("explain", "the last switchovers: why, when, what");
+  explain->add_option("--last", options.last, "how many");
+  explain->callback([&] {
+    result = ask(options, {{"command", "explain"}}, [&](const Json& answer) {
+      print(hanet::ctl::render_explain(answer, options.last));
+    });
+  });
+  CLI::App* move = app.add_subcommand("switch", "move a group to another path");
+  move->add_option("group", options.group, "metaname of the group")->required();
+  move->add_option("--to", options.to, "interface to move to")->required();
+  move->callback([&] {
+    result = ask(options, {{"command", "switch"}, {"group", options.group}, {"to", options.to}},
+                 nothing_to_show);
+  });
+  CLI::App* set = app.add_subcommand("set", "change a live parameter");
+  set->add_option("group", options.group, "metaname of the group")->required();
+  set->add_option("key", options.key, "interval_us, multiplier, up_count, link_poll_us, enabled")
+      ->required();
+  set->add_option("value", options.value)->required();
+  set->callback([&] {
+    result = ask(options,
+                 {{"command", "set"},
+                  {"group", options.group},
+                  {"key", options.key},
+                  {"value", options.value}},
+                 nothing_to_show);
+  });
+  CLI::App* checked = app.add_subcommand("check", "check a configuration file");
+  checked->add_option("file", options.file)->required();
+  checked->callback([&] { result = check(options); });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    return app.exit(stop) == 0 ? kOk : kUsage;
+  }
+  return result;
+}

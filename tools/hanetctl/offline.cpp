@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See offline.h.
+#include "offline.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <array>
+
+namespace hanet::ctl {
+namespace {
+
+using service::Json;
+
+Result<Fd> open_map(const std::filesystem::path& directory, const char* name) {
+  const std::string path = (directory / name).string();
+  Fd map(bpf_obj_get(path.c_str()));
+  if (!map.valid())
+    return errno_error(errno, fmt::format("no hanetd runs, and nothing is pinned as {}", path));
+  return map;
+}
+
+template <typename T>
+Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory, const char* name,
+                                         std::size_t entries) {
+  Result<Fd> fd = open_map(directory, name);
+  if (!fd) return pass_on(fd);
+  return engine::MappedArray<T>::of(fd->get(), entries, false);
+}
+
+}  // namespace
+
+Result<Json> offline_status(const std::filesystem::path& pin_directory) {
+  auto sessions = map_array<hanet_session>(pin_directory, "sessions", HANET_MAX_SESSIONS);
+  if (!sessions) return pass_on(sessions);
+  auto ports = map_array<hanet_port>(pin_directory, "ports", HANET_MAX_PORTS);
+  if (!ports) return pass_on(ports);
+  Json paths = Json::array();
+  for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
+    const hanet_port& port = (*ports)[at];
+    if (port.in_use == 0) continue;
+    std::array<char, IF_NAMESIZE> name{};
+    if (::if_indextoname(port.ifindex, name.data()) == nullptr)
+      fmt::format_to_n(name.data(), name.size() - 1, "if{}", port.ifindex);
+    Json path{{"name", name.data()}, {"port", service::port_json(port)}};
+    if (port.session != HANET_NONE)
+      path["session"] = service::session_json((*sessions)[port.session], monotonic_now());
+    paths.push_back(std::move(path));
+  }
+  return Json{{"daemon", nullptr}, {"paths", std::move(paths)}};
+}
+
+}  // namespace hanet::ctl

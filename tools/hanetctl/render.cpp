@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See render.h. Written to be read at 3 a.m.: the answer first, numbers behind it.
+#include "render.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace hanet::ctl {
+namespace {
+
+using service::Json;
+
+template <typename... Args>
+void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
+  fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
+  out.push_back('\n');
+}
+
+std::string text_of(const Json& object, const char* key) { return object.value(key, std::string()); }
+
+double number_of(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() || !found->is_number() ? 0.0 : found->get<double>();
+}
+
+std::uint64_t count_of(const Json& object, const char* key) {
+  return object.value(key, std::uint64_t{0});
+}
+
+void render_session(std::string& out, const Json& session) {
+  line(out, "      heartbeat  {} to {} ({}), {} us x {}: {}", text_of(session, "kind"),
+       text_of(session, "target"),
+       text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
+       count_of(session, "interval_us"), count_of(session, "multiplier"), text_of(session, "state"));
+  line(out, "      requests   {} sent, {} answered, {} lost, {} unanswered now",
+       count_of(session, "sent"), count_of(session, "received"), count_of(session, "lost"),
+       count_of(session, "unanswered"));
+  line(out, "      round trip {:.1f} us min, {:.1f} mean, {:.1f} max, jitter {:.1f}",
+       number_of(session, "rtt_min_us"), number_of(session, "rtt_mean_us"),
+       number_of(session, "rtt_max_us"), number_of(session, "jitter_us"));
+  line(out, "      verdicts   {} down, {} up", count_of(session, "down_verdicts"),
+       count_of(session, "up_verdicts"));
+}
+
+void render_port(std::string& out, const Json& port) {
+  line(out, "      link       carrier {}, {} lost and {} back since start",
+       text_of(port, "carrier"), count_of(port, "carrier_down_events"),
+       count_of(port, "carrier_up_events"));
+  if (port.contains("xdp"))
+    line(out, "      attached   XDP {}, TC {}; link events from {}", text_of(port, "xdp"),
+         text_of(port, "tc"), text_of(port, "link_source"));
+  std::string rejected;
+  for (const auto& [reason, count] : port.value("rejected", Json::object()).items())
+    rejected += fmt::format("{}{} {}", rejected.empty() ? "" : ", ", reason,
+                            count.get<std::uint64_t>());
+  if (!rejected.empty()) line(out, "      rejected   {}", rejected);
+}
+
+void render_group(std::string& out, const Json& group) {
+  line(out, "{}: {}, active path {}", text_of(group, "name"), text_of(group, "state"),
+       text_of(group, "active"));
+  const Json& identity = group.at("identity");
+  std::string addresses;
+  for (const Json& address : identity.at("addresses"))
+    addresses += (addresses.empty() ? "" : ", ") + address.get<std::string>();
+  line(out, "  identity  {} {}; {} routes, {} rules, {} neighbours", text_of(identity, "mac"),
+       addresses.empty() ? "no address" : addresses, count_of(identity, "routes"),
+       count_of(identity, "rules"), count_of(identity, "neighbours"));
+  for (const Json& path : group.at("paths")) {
+    const std::string reason = text_of(path, "reason");
+    line(out, "  {:<15} {:<8} {}{}{}", text_of(path, "name"), text_of(path, "role"),
+         text_of(path, "health"), reason.empty() ? "" : ": ", reason);
+    render_session(out, path.at("session"));
+    render_port(out, path.at("port"));
+  }
+}
+
+void render_switchover(std::string& out, const Json& record) {
+  line(out, "#{} {}  {}: {} to {}, {}", count_of(record, "number"), text_of(record, "wall_time"),
+       text_of(record, "group"), text_of(record, "from"), text_of(record, "to"),
+       text_of(record, "outcome"));
+  line(out, "  cause  {}", text_of(record, "cause"));
+  line(out, "  rule   {}", text_of(record, "rule"));
+  if (record.at("first_lost_ns").is_number()) {
+    const double verdict = number_of(record, "verdict_ns");
+    line(out, "  {:>10.1f} us  first of {} unanswered requests left",
+         (number_of(record, "first_lost_ns") - verdict) / 1000, count_of(record, "unanswered"));
+    line(out, "  {:>10.1f} us  the detection time was over",
+         (number_of(record, "deadline_ns") - verdict) / 1000);
+  }
+  line(out, "  {:>10.1f} us  verdict{}", 0.0,
+       record.value("steered_in_kernel", false) ? "; the kernel bridges to the standby" : "");
+  line(out, "  {:>10.1f} us  hanetd has it", number_of(record, "event_to_user_us"));
+  for (const Json& step : record.at("steps"))
+    line(out, "  {:>10.1f} us  {} ({:.1f} us): {}", number_of(step, "at_us"), text_of(step, "name"),
+         number_of(step, "duration_us"), text_of(step, "result"));
+  line(out, "  {:>10.1f} us  verified", number_of(record, "verified_us"));
+  if (!text_of(record, "reason").empty()) line(out, "  PROBLEM {}", text_of(record, "reason"));
+}
+
+}  // namespace
+
+std::string render_status(const Json& status) {
+  std::string out;
+  const Json& daemon = status.at("daemon");
+  line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
+       number_of(daemon, "uptime_s"));
+  for (const Json& group : status.at("groups")) render_group(out, group);
+  return out;
+}
+
+std::string render_offline(const Json& status) {
+  std::string out;
+  line(out, "hanetd does not run. What the pinned maps hold:");
+  for (const Json& path : status.at("paths")) {
+    line(out, "  {}", text_of(path, "name"));
+    if (path.contains("session")) render_session(out, path.at("session"));
+    render_port(out, path.at("port"));
+  }
+  return out;
+}
+
+std::string render_explain(const Json& explain, std::size_t last) {
+  const Json& records = explain.at("switchovers");
+  if (records.empty()) return "no switchover since hanetd started\n";
+  std::string out;
+  const std::size_t first = records.size() > last ? records.size() - last : 0;
+  for (std::size_t at = first; at < records.size(); ++at) render_switchover(out, records[at]);
+  return out;
+}
+
+std::string render_notice(const Json& notice) {
+  return fmt::format("{}  {}  {}  {}\n", text_of(notice, "wall_time"), text_of(notice, "group"),
+                     text_of(notice, "event"), text_of(notice, "text"));
+}
+
+}  // namespace hanet::ctl

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The same JSON, for people.
+#pragma once
+
+#include <string>
+
+#include "service/status.h"
+
+namespace hanet::ctl {
+
+[[nodiscard]] std::string render_status(const service::Json& status);
+[[nodiscard]] std::string render_offline(const service::Json& status);
+[[nodiscard]] std::string render_explain(const service::Json& explain, std::size_t last);
+[[nodiscard]] std::string render_notice(const service::Json& notice);
+
+}  // namespace hanet::ctl

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See engine.h. Loading tries the best first: tracing programs are optional, so a kernel that
+// refuses them gets the same object without them, and the status says why.
+#include "engine/engine.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+
+#include "core/log.h"
+#include "hanet.skel.h"
+
+namespace hanet::engine {
+namespace {
+
+constexpr std::size_t kEthernetHeader = 14;
+
+int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG) return 0;
+  char line[512];
+  std::vsnprintf(line, sizeof(line), format, arguments);
+  std::string_view text(line);
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  log::debug("libbpf: {}", text);
+  return 0;
+}
+
+// kfuncs that the link poll needs (Linux 6.2).
+bool kernel_has_link_poll() {
+  std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
+  return kernel && btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
+         btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
+}
+
+hanet_bpf* open_skeleton(bool tracing) {
+  hanet_bpf* skeleton = hanet_bpf__open();
+  if (skeleton == nullptr) return nullptr;
+  skeleton->rodata->use_link_poll = kernel_has_link_poll();
+  bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
+  bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);
+  return skeleton;
+}
+
+Status mount_bpffs() {
+  constexpr const char* kMountPoint = "/sys/fs/bpf";
+  struct statfs file_system {};
+  if (::statfs(kMountPoint, &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC) return {};
+  if (::mount("bpf", kMountPoint, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
+    return errno_error(errno, fmt::format("mount the BPF file system on {}", kMountPoint));
+  return {};
+}
+
+template <typename T, std::size_t N>
+void copy_to(T (&destination)[N], const std::array<T, N>& source) {
+  std::copy(source.begin(), source.end(), destination);
+}
+
+}  // namespace
+
+void Engine::SkeletonDeleter::operator()(hanet_bpf* skeleton) const { hanet_bpf__destroy(skeleton); }
+void Engine::RingDeleter::operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+
+Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
+  libbpf_set_print(log_libbpf);
+  std::unique_ptr<Engine> engine(new Engine);
+  if (Status done = engine->open_and_load(options); !done) return pass_on(done);
+  if (Status done = engine->pin(options.pin_directory); !done) return pass_on(done);
+  if (Status done = engine->map_memory(); !done) return pass_on(done);
+  return engine;
+}
+
+Status Engine::open_and_load(const Options&) {
+  for (const bool tracing : {true, false}) {
+    skeleton_.reset(open_skeleton(tracing));
+    if (!skeleton_) return errno_error(errno, "open the BPF object");
+    const int failed = hanet_bpf__load(skeleton_.get());
+    if (failed != 0 && tracing) {
+      capabilities_.link_source = fmt::format("no fentry ({})", std::strerror(-failed));
+      continue;
+    }
+    if (failed != 0)
+      return errno_error(failed, "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
+                                 "are needed; log_level = \"debug\" shows the verifier's words)");
+    break;
+  }
+  const bool poll = skeleton_->rodata->use_link_poll;
+  const std::string refused = capabilities_.link_source;
+  capabilities_.link_source = poll ? "bpf_timer poll" : "rtnetlink only";
+  if (refused.empty()) {
+    tracing_links_.clear();
+    for (const bpf_program* program : {skeleton_->progs.carrier_off, skeleton_->progs.carrier_on}) {
+      Fd link(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_FENTRY, nullptr));
+      if (link.valid()) tracing_links_.push_back(std::move(link));
+    }
+    if (tracing_links_.size() == 2) capabilities_.link_source = "fentry";
+  } else {
+    capabilities_.link_source += ", " + refused;
+  }
+  return {};
+}
+
+Status Engine::pin(const std::filesystem::path& directory) {
+  if (Status mounted = mount_bpffs(); !mounted) return mounted;
+  std::error_code failed;
+  std::filesystem::remove_all(directory, failed);
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
+  pin_directory_ = directory;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const std::string name = bpf_map__name(map);
+    if (name.find('.') != std::string::npos) continue;  // .rodata and .bss are not interfaces
+    const std::string path = (directory / name).string();
+    if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
+      return errno_error(error, fmt::format("pin map {} as {}", name, path));
+  }
+  return {};
+}
+
+Status Engine::map_memory() {
+  const auto& maps = skeleton_->maps;
+  auto params = MappedArray<hanet_params>::of(bpf_map__fd(maps.params), HANET_MAX_GROUPS, true);
+  auto sessions =
+      MappedArray<hanet_session>::of(bpf_map__fd(maps.sessions), HANET_MAX_SESSIONS, true);
+  auto ports = MappedArray<hanet_port>::of(bpf_map__fd(maps.ports), HANET_MAX_PORTS, true);
+  auto steer = MappedArray<hanet_steer>::of(bpf_map__fd(maps.steer), HANET_MAX_PORTS, true);
+  auto accounts = MappedArray<hanet_engine>::of(bpf_map__fd(maps.engine), 1, false);
+  if (!params) return pass_on(params);
+  if (!sessions) return pass_on(sessions);
+  if (!ports) return pass_on(ports);
+  if (!steer) return pass_on(steer);
+  if (!accounts) return pass_on(accounts);
+  params_ = std::move(*params);
+  sessions_ = std::move(*sessions);
+  ports_ = std::move(*ports);
+  steer_ = std::move(*steer);
+  accounts_ = std::move(*accounts);
+  const auto deliver = [](void* self, void* record, std::size_t) {
+    const MonotonicTime received = monotonic_now();
+    static_cast<Engine*>(self)->handler_(*static_cast<const hanet_event*>(record), received);
+    return 0;
+  };
+  ring_.reset(ring_buffer__new(bpf_map__fd(maps.events), deliver, this, nullptr));
+  if (!ring_) return errno_error(errno, "open the event ring");
+  return {};
+}
+
+Engine::~Engine() {
+  if (skeleton_ && steer_.valid())
+    for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port) store(steer_[port].mode, HANET_STEER_NONE);
+  attachments_.clear();
+  std::error_code ignored;
+  if (!pin_directory_.empty()) std::filesystem::remove_all(pin_directory_, ignored);
+}
+
+Status Engine::control(hanet_control_op operation, std::uint32_t index) {
+  std::array<std::uint8_t, kEthernetHeader + sizeof(hanet_control)> data{};
+  const hanet_control command{.op = operation, .index = index};
+  std::memcpy(data.data() + kEthernetHeader, &command, sizeof(command));
+  bpf_test_run_opts run{};
+  run.sz = sizeof(run);
+  run.data_in = data.data();
+  run.data_size_in = data.size();
+  run.repeat = 1;
+  const int failed = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.tc_control), &run);
+  if (failed != 0) return errno_error(failed, "run tc_control");
+  if (run.retval != 0) return failure(fmt::format("tc_control refused operation {} on {}",
+                                                  static_cast<int>(operation), index));
+  return {};
+}
+
+Result<PortIndex> Engine::add_port(const PortSpec& spec) {
+  PortIndex index = 0;
+  while (index < HANET_MAX_PORTS && ports_[index].in_use != 0) ++index;
+  if (index == HANET_MAX_PORTS)
+    return failure(fmt::format("{}: hanet watches at most {} ports", spec.name,
+                               static_cast<int>(HANET_MAX_PORTS)));
+  hanet_port& port = ports_[index];
+  port = hanet_port{};
+  port.ifindex = spec.ifindex;
+  port.group = spec.group;
+  port.session = HANET_NONE;
+  copy_to(port.probe_mac, spec.probe_mac);
+  port.probe_ipv4 = spec.probe_ipv4;
+  copy_to(port.probe_ipv6, spec.probe_ipv6);
+  steer_[index] = hanet_steer{};
+  store(port.in_use, 1);
+  const int updated = bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex),
+                                          &spec.ifindex, &index, BPF_ANY);
+  if (updated != 0) return errno_error(updated, fmt::format("register port {}", spec.name));
+  const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
+                          .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
+                          .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
+  Result<PortAttachment> attached = PortAttachment::attach(programs, spec.ifindex, spec.name);
+  if (!attached) {
+    store(port.in_use, 0);
+    return pass_on(attached);
+  }
+  attachments_[index] = std::move(*attached);
+  if (Status started = control(HANET_CONTROL_START_PORT, index); !started) return pass_on(started);
+  return index;
+}
+
+void Engine::remove_port(PortIndex port) {
+  const std::uint32_t ifindex = ports_[port].ifindex;
+  forget_device(port);
+  store(ports_[port].in_use, 0);
+  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &ifindex);
+  attachments_[port] = PortAttachment();
+}
+
+void Engine::forget_device(PortIndex port) { store(ports_[port].net_device, 0); }
+
+Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
+  if (session_count_ == HANET_MAX_SESSIONS)
+    return failure(fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
+  const SessionIndex index = session_count_++;
+  hanet_session& session = sessions_[index];
+  session = hanet_session{};
+  struct {
+    std::uint64_t cookie;
+    std::uint32_t id;
+  } random{};
+  if (::getrandom(&random, sizeof(random), 0) != static_cast<ssize_t>(sizeof(random)))
+    return errno_error(errno, "draw a session's cookie");
+  session.id = random.id;
+  session.cookie = random.cookie;
+  session.port = spec.port;
+  session.group = spec.group;
+  session.family = static_cast<std::uint16_t>(spec.family);
+  session.kind = static_cast<std::uint8_t>(spec.kind);
+  copy_to(session.target, spec.target);
+  copy_to(session.next_hop, spec.target);
+  copy_to(session.source, spec.source);
+  session.state = HANET_SESSION_PAUSED;
+  store(session.in_use, 1);
+  store(ports_[spec.port].session, index);
+  return index;
+}
+
+Status Engine::start_session(SessionIndex session) {
+  return control(HANET_CONTROL_START_SESSION, session);
+}
+
+void Engine::pause_session(SessionIndex session) {
+  store(sessions_[session].state, HANET_SESSION_PAUSED);
+}
+
+const PortAttachment& Engine::attachment(PortIndex port) const { return attachments_[port]; }
+
+int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get()); }
+
+void Engine::read_events(const EventHandler& handler) {
+  handler_ = handler;
+  ring_buffer__consume(ring_.get());
+}
+
+void Engine::arm_bridging(PortIndex active, PortIndex standby,
+                          const net::MacAddress& identity_mac) {
+  copy_to(steer_[active].identity_mac, identity_mac);
+  copy_to(steer_[standby].identity_mac, identity_mac);
+  steer_[active].peer_port = standby;
+  steer_[active].peer_ifindex = ports_[standby].ifindex;
+  steer_[standby].peer_port = active;
+  steer_[standby].peer_ifindex = ports_[active].ifindex;
+  store(steer_[standby].armed, 0);
+  store(steer_[active].armed, 1);
+}
+
+void Engine::disarm_bridging(PortIndex active) { store(steer_[active].armed, 0); }
+
+void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac) {
+  store(steer_[from].armed, 0);
+  store(steer_[to].armed, 0);
+  steer_[from].peer_ifindex = ports_[to].ifindex;
+  copy_to(steer_[to].identity_mac, identity_mac);
+  store(steer_[to].mode, HANET_STEER_ADOPT);
+  store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
+}
+
+void Engine::end_move(PortIndex from, PortIndex to) {
+  store(steer_[from].mode, HANET_STEER_NONE);
+  store(steer_[to].mode, HANET_STEER_NONE);
+}
+
+}  // namespace hanet::engine

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel engine, as user space holds it: loads, attaches, pins; typed events out, live
+// parameters in.
+//
+// Nothing outside this folder knows BPF. Ports and sessions are named by the small numbers that
+// are their index in the maps. The engine decides nothing about groups: it reports what the kernel
+// side saw and sets what the failover asks for.
+//
+// Threading: one thread owns an Engine. The Sender's thread reads sessions through the same memory
+// with atomic loads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/fd.h"
+#include "core/result.h"
+#include "engine/attach.h"
+#include "engine/maps.h"
+#include "hanet/abi.h"
+#include "net/types.h"
+
+struct hanet_bpf;
+struct ring_buffer;
+
+namespace hanet::engine {
+
+using PortIndex = std::uint32_t;
+using SessionIndex = std::uint32_t;
+using GroupIndex = std::uint32_t;
+
+struct PortSpec {
+  std::string name;
+  unsigned ifindex = 0;
+  GroupIndex group = 0;
+  net::MacAddress probe_mac{};
+  std::uint32_t probe_ipv4 = 0;             ///< network order; 0: none
+  std::array<std::uint8_t, 16> probe_ipv6{};  ///< all zero: none
+};
+
+struct SessionSpec {
+  PortIndex port = 0;
+  GroupIndex group = 0;
+  int family = 0;  ///< AF_INET or AF_INET6
+  hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
+  std::array<std::uint8_t, 16> target{};
+  std::array<std::uint8_t, 16> source{};
+};
+
+/// What this kernel offers and what was chosen; shown in the status.
+struct Capabilities {
+  std::string link_source;  ///< e.g. "bpf_timer poll", with the reason when it is not the best one
+};
+
+class Engine {
+ public:
+  struct Options {
+    std::filesystem::path pin_directory;
+  };
+  /// Called for each ring record, with the time at which user space had it.
+  using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
+
+  /// Loads programs and maps and pins the maps. Pins left by a killed instance are replaced; that
+  /// no other instance is alive is for the caller to know (see service/port_lock.h).
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> load(const Options& options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  /// Detaches everything that was attached and removes the pins.
+  ~Engine();
+
+  /// Attaches the programs to a port and starts its link poll.
+  [[nodiscard]] Result<PortIndex> add_port(const PortSpec& spec);
+  /// Detaches from a port, whose device may be gone already.
+  void remove_port(PortIndex port);
+  /// Forgets the device of a port that unregistered, so that its address is never believed again.
+  void forget_device(PortIndex port);
+
+  /// Prepares a session; it stays paused until start_session().
+  [[nodiscard]] Result<SessionIndex> add_session(const SessionSpec& spec);
+  /// Makes the session's state unknown and lets requests count from now on.
+  [[nodiscard]] Status start_session(SessionIndex session);
+  void pause_session(SessionIndex session);
+
+  [[nodiscard]] const hanet_session& session(SessionIndex index) const { return sessions_[index]; }
+  [[nodiscard]] const hanet_port& port(PortIndex index) const { return ports_[index]; }
+  [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }
+  [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
+  /// Live parameters of a group: writes take effect at the next heartbeat.
+  [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
+  [[nodiscard]] const PortAttachment& attachment(PortIndex port) const;
+  [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
+
+  /// Readable when events wait (epoll).
+  [[nodiscard]] int event_descriptor() const;
+  /// Delivers the waiting events. Never blocks.
+  void read_events(const EventHandler& handler);
+
+  /// Lets the kernel bridge from `active` to `standby` by itself when `active` gets its verdict.
+  void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
+  /// No bridging without user space; what is bridged now stays bridged.
+  void disarm_bridging(PortIndex active);
+  /// From now until end_move(): `from` passes nothing in and sends by `to`; frames to the identity
+  /// that come in at `to` are received there.
+  void begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac);
+  void end_move(PortIndex from, PortIndex to);
+
+ private:
+  Engine() = default;
+  [[nodiscard]] Status open_and_load(const Options& options);
+  [[nodiscard]] Status pin(const std::filesystem::path& directory);
+  [[nodiscard]] Status map_memory();
+  [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
+
+  struct SkeletonDeleter {
+    void operator()(hanet_bpf* skeleton) const;
+  };
+  struct RingDeleter {
+    void operator()(ring_buffer* ring) const;
+  };
+
+  std::filesystem::path pin_directory_;
+  std::unique_ptr<hanet_bpf, SkeletonDeleter> skeleton_;
+  MappedArray<hanet_params> params_;
+  MappedArray<hanet_session> sessions_;
+  MappedArray<hanet_port> ports_;
+  MappedArray<hanet_steer> steer_;
+  MappedArray<hanet_engine> accounts_;
+  std::unique_ptr<ring_buffer, RingDeleter> ring_;
+  std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
+  std::vector<Fd> tracing_links_;
+  Capabilities capabilities_;
+  EventHandler handler_;
+  std::uint32_t session_count_ = 0;
+};
+
+}  // namespace hanet::engine

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sender: a real-time thread that puts prepared requests on the wire.
+//
+// It decides only when to send and whether to search for the target's address; whether a path
+// lives is the kernel side's verdict, which counts a request only when it really left. So a sender
+// that is held up delays detection and never fakes a failure.
+//
+// Searching uses broadcast (ARP) or multicast (solicitation) at most once a second, and only while
+// the target's address is unknown or two requests stand unanswered: a network must not notice
+// hanet. While echoes are the heartbeat, the address is refreshed by one unicast request a second.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "engine/engine.h"
+#include "net/frames.h"
+#include "net/packet_socket.h"
+
+namespace hanet::engine {
+
+/// What one session sends; addresses are filled in as they are learned.
+struct RequestFrames {
+  SessionIndex session = 0;
+  net::PacketSocket socket;
+  net::Frame heartbeat;  ///< destination is overwritten with the target's MAC address
+  net::Frame search;     ///< broadcast or multicast
+  net::Frame refresh;    ///< unicast neighbour request; empty where the heartbeat is one
+};
+
+class Sender {
+ public:
+  /// Account of one session; written by the sender's thread, read by any.
+  struct Account {
+    std::atomic<std::uint64_t> send_errors = 0;
+    std::atomic<int> last_errno = 0;
+    std::atomic<std::uint64_t> searches = 0;
+    std::atomic<std::uint64_t> latest_ns = 0;  ///< most that one wake-up was late
+  };
+
+  /// Starts the thread with SCHED_FIFO priority 50 and an absolute clock; without the right to
+  /// real-time priority it runs as it may and says so once. `engine` must outlive the Sender.
+  Sender(const Engine& engine, std::vector<RequestFrames> requests);
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+  /// Stops within 20 ms.
+  ~Sender();
+
+  [[nodiscard]] const Account& account(SessionIndex session) const { return accounts_[session]; }
+
+ private:
+  struct Beat {
+    MonotonicTime next{};
+    MonotonicTime last_search{};
+    MonotonicTime last_refresh{};
+    std::uint64_t known_mac_ns = 0;
+  };
+
+  void run();
+  /// Sends what is due for one session; returns when the next is due.
+  MonotonicTime beat(std::size_t at, MonotonicTime now);
+  void send_request(std::size_t at, MonotonicTime now);
+  void send(std::size_t at, const net::Frame& frame);
+
+  const Engine& engine_;
+  std::vector<RequestFrames> requests_;
+  std::vector<Beat> beats_;
+  std::vector<Account> accounts_{HANET_MAX_SESSIONS};
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace hanet::engine

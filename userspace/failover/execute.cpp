@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See execute.h.
+#include "failover/execute.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "net/capture.h"
+
+namespace hanet::failover {
+namespace {
+
+std::string answer_text(const net::Acknowledgement& answer) {
+  const std::string reason = std::generic_category().message(answer.code);
+  return answer.message.empty() ? reason : fmt::format("{}: {}", answer.message, reason);
+}
+
+class Run {
+ public:
+  Run(net::NetlinkSocket& socket, Execution& execution) : socket_(socket), execution_(execution) {
+    execution_.steps.reserve(32);
+  }
+
+  // Sends all steps; true when no essential message failed.
+  bool send(std::vector<Step>& steps) {
+    const std::size_t first = execution_.steps.size();
+    for (Step& step : steps) {
+      StepResult result{.name = step.name, .started = monotonic_now(), .duration = {}, .result = {}};
+      const Status sent = socket_.send(step.messages);
+      result.duration = monotonic_now() - result.started;
+      result.result = sent ? "ok" : sent.error().message;
+      execution_.steps.push_back(std::move(result));
+    }
+    return judge(steps, first);
+  }
+
+  void defer_judgement(std::vector<Step>& steps) {
+    first_deferred_ = execution_.steps.size();
+    for (Step& step : steps) {
+      const MonotonicTime started = monotonic_now();
+      const Status sent = socket_.send(step.messages);
+      execution_.steps.push_back({.name = {},
+                                  .started = started,
+                                  .duration = monotonic_now() - started,
+                                  .result = sent ? std::string() : sent.error().message});
+    }
+    execution_.last_message_sent = monotonic_now();
+  }
+
+  bool judge_deferred(const std::vector<Step>& steps) {
+    for (std::size_t at = 0; at < steps.size(); ++at) {
+      StepResult& result = execution_.steps[first_deferred_ + at];
+      result.name = steps[at].name;
+      if (result.result.empty()) result.result = "ok";
+    }
+    return judge(steps, first_deferred_);
+  }
+
+ private:
+  bool judge(const std::vector<Step>& steps, std::size_t first_result) {
+    const Result<std::vector<net::Acknowledgement>> answers = socket_.collect();
+    if (!answers) {
+      execution_.problems.push_back(answers.error().message);
+      return false;
+    }
+    bool good = true;
+    std::size_t answer = 0;
+    for (std::size_t at = 0; at < steps.size(); ++at) {
+      for (std::size_t i = 0; i < steps[at].messages.size(); ++i, ++answer) {
+        const net::Acknowledgement& got = (*answers)[answer];
+        if (got.code == 0 || std::ranges::count(steps[at].tolerated, got.code) != 0) continue;
+        execution_.steps[first_result + at].result = answer_text(got);
+        if (steps[at].essential) good = false;
+      }
+    }
+    return good;
+  }
+
+  net::NetlinkSocket& socket_;
+  Execution& execution_;
+  std::size_t first_deferred_ = 0;
+};
+
+std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bool& any_address) {
+  const Result<net::Identity> found = net::capture(socket, plan.to);
+  if (!found) {
+    any_address = false;
+    return {found.error().message};
+  }
+  any_address = plan.expected.addresses.empty() || !found->addresses.empty();
+  return net::missing_from(*found, plan.expected, false);
+}
+
+bool misses_mac(const std::vector<std::string>& missing) {
+  return std::ranges::any_of(
+      missing, [](const std::string& line) { return line.starts_with("MAC address"); });
+}
+
+void roll_back(Run& run, net::NetlinkSocket& socket, Execution& execution,
+               const std::function<Plan()>& back) {
+  Plan reverse = back();
+  run.send(reverse.steps);
+  bool any_address = false;
+  for (const std::string& line : verify(socket, reverse, any_address))
+    execution.problems.push_back("after the roll-back: missing " + line);
+  execution.outcome = Outcome::RolledBack;
+}
+
+}  // namespace
+
+Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Plan()>& back,
+                  const Announce& announce) {
+  Execution execution;
+  Run run(socket, execution);
+  run.defer_judgement(plan.steps);
+  announce();
+
+  run.judge_deferred(plan.steps);
+  bool any_address = false;
+  std::vector<std::string> missing = verify(socket, plan, any_address);
+  if (!missing.empty()) {
+    if (plan.moves_mac && misses_mac(missing)) {
+      std::vector<Step> steps = mac_with_restart(plan);
+      run.send(steps);
+    }
+    std::vector<Step> steps = second_attempt(plan);
+    run.send(steps);
+    announce();
+    missing = verify(socket, plan, any_address);
+  }
+  for (const std::string& line : missing) execution.problems.push_back("missing " + line);
+  if (!any_address) {
+    roll_back(run, socket, execution, back);
+  } else if (!missing.empty()) {
+    execution.outcome = Outcome::Incomplete;
+  }
+  return execution;
+}
+
+std::string_view to_text(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::Complete:
+      return "complete";
+    case Outcome::Incomplete:
+      return "incomplete";
+    case Outcome::RolledBack:
+      return "rolled back";
+  }
+  return "?";
+}
+
+}  // namespace hanet::failover

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Carrying a plan out: send everything, announce, then look at what came of it (spec F12).
+//
+// The messages go out step by step with one system call each and no look at the answers, because
+// the host is cut off until the last one is done. Then the acknowledgements are read, the result is
+// captured and compared with the plan, and what is missing is tried again. If the new interface
+// ends with none of the identity's addresses, the identity is put back where it was.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "failover/plan.h"
+#include "net/netlink.h"
+
+namespace hanet::failover {
+
+struct StepResult {
+  std::string name;
+  MonotonicTime started{};
+  Nanoseconds duration{};
+  std::string result;  ///< "ok" or what the kernel answered
+};
+
+enum class Outcome {
+  Complete,    ///< everything is on the new interface, verified
+  Incomplete,  ///< the identity is on the new interface, but something of it is missing
+  RolledBack,  ///< the identity is on the old interface
+};
+
+struct Execution {
+  Outcome outcome = Outcome::Complete;
+  std::vector<StepResult> steps;
+  std::vector<std::string> problems;  ///< what is missing, or why it was rolled back
+  MonotonicTime last_message_sent{};  ///< from here on the identity is on the new interface
+};
+
+/// Puts the first announcements on the wire; called once, right after the last message.
+using Announce = std::function<void()>;
+
+/// Runs the plan. `back` undoes it. Single-threaded; the socket must have no open dump.
+[[nodiscard]] Execution execute(net::NetlinkSocket& socket, Plan& plan,
+                                const std::function<Plan()>& back, const Announce& announce);
+
+[[nodiscard]] std::string_view to_text(Outcome outcome);
+
+}  // namespace hanet::failover

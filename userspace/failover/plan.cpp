@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See plan.h.
+#include "failover/plan.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ranges>
+
+#include "net/encode.h"
+#include "net/link.h"
+
+namespace hanet::failover {
+namespace {
+
+const std::vector<int> kGoneAlready{ESRCH, ENOENT, EADDRNOTAVAIL, ENODEV};
+const std::vector<int> kThereAlready{EEXIST};
+
+Step take_off_routes(const net::Identity& identity) {
+  Step step{.name = "remove rules, routes and neighbours from " + identity.on.name,
+            .messages = {},
+            .tolerated = kGoneAlready};
+  const bool has_ipv4 = std::ranges::any_of(
+      identity.addresses, [](const net::Address& address) { return address.family == AF_INET; });
+  for (const net::KernelObject& rule : identity.rules)
+    step.messages.push_back(net::remove_rule(rule));
+  for (const net::KernelObject& route : identity.routes)
+    if (net::must_be_removed(route, has_ipv4)) step.messages.push_back(net::remove_route(route));
+  for (const net::KernelObject& neighbour : identity.neighbours)
+    step.messages.push_back(net::remove_neighbour(neighbour));
+  return step;
+}
+
+// Backwards, because removing a primary IPv4 address takes its secondaries along
+// (net/ipv4/devinet.c, __inet_del_ifa).
+Step take_off_addresses(const net::Identity& identity) {
+  Step step{.name = "remove addresses from " + identity.on.name,
+            .messages = {},
+            .tolerated = kGoneAlready};
+  for (const net::Address& address : identity.addresses | std::views::reverse)
+    step.messages.push_back(net::remove_address(address, identity.on.index));
+  return step;
+}
+
+Step put_on_addresses(const Plan& plan) {
+  Step step{.name = "add addresses to " + plan.to.name,
+            .messages = {},
+            .tolerated = kThereAlready,
+            .essential = true};
+  for (const net::Address& address : plan.expected.addresses)
+    step.messages.push_back(net::add_address(address, plan.to.index));
+  return step;
+}
+
+Step put_on_routes(const Plan& plan) {
+  Step step{.name = "add routes, rules and neighbours to " + plan.to.name,
+            .messages = {},
+            .tolerated = kThereAlready,
+            .essential = true};
+  for (const net::KernelObject& neighbour : plan.expected.neighbours)
+    step.messages.push_back(net::add_neighbour(neighbour));
+  for (const net::KernelObject& route : plan.expected.routes)
+    step.messages.push_back(net::add_route(route));
+  for (const net::KernelObject& rule : plan.expected.rules)
+    step.messages.push_back(net::add_rule(rule));
+  return step;
+}
+
+Step set_state(const net::InterfaceName& interface, bool up) {
+  return {.name = "set " + interface.name + (up ? " up" : " down"),
+          .messages = {net::set_admin_state(interface.index, up)},
+          .tolerated = up ? std::vector<int>{} : kGoneAlready,
+          .essential = up};
+}
+
+Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool essential) {
+  return {.name = "set MAC address of " + interface.name,
+          .messages = {net::set_mac(interface.index, mac)},
+          .tolerated = essential ? std::vector<int>{} : kGoneAlready,
+          .essential = essential};
+}
+
+net::Frame announcement(const net::Address& address, const net::MacAddress& mac) {
+  if (address.family == AF_INET) {
+    net::Ipv4Bytes bytes{};
+    std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
+    return net::gratuitous_arp(mac, bytes);
+  }
+  net::Ipv6Bytes bytes{};
+  std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
+  return net::unsolicited_advertisement(mac, bytes, false);
+}
+
+void append(std::vector<Step>& steps, Step step) {
+  if (!step.messages.empty()) steps.push_back(std::move(step));
+}
+
+}  // namespace
+
+Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
+               const net::MacAddress& to_mac, const PlanSettings& settings) {
+  Plan plan;
+  plan.from = identity.on;
+  plan.to = to;
+  plan.expected = net::retarget(identity, to);
+  plan.moves_mac = settings.move_mac && identity.mac != to_mac;
+  if (!plan.moves_mac) plan.expected.mac = to_mac;
+
+  if (!settings.from_gone) {
+    append(plan.steps, take_off_routes(identity));
+    if (settings.cold) append(plan.steps, set_state(plan.from, false));
+    append(plan.steps, take_off_addresses(identity));
+    if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
+  }
+  if (plan.moves_mac) append(plan.steps, set_mac_of(to, identity.mac, true));
+  if (settings.cold) append(plan.steps, set_state(to, true));
+  append(plan.steps, put_on_addresses(plan));
+  append(plan.steps, put_on_routes(plan));
+  for (const net::Address& address : plan.expected.addresses)
+    plan.announcements.push_back(announcement(address, plan.expected.mac));
+  return plan;
+}
+
+std::vector<Step> second_attempt(const Plan& plan) {
+  std::vector<Step> steps;
+  append(steps, put_on_addresses(plan));
+  append(steps, put_on_routes(plan));
+  return steps;
+}
+
+std::vector<Step> mac_with_restart(const Plan& plan) {
+  std::vector<Step> steps;
+  append(steps, set_state(plan.to, false));
+  append(steps, set_mac_of(plan.to, plan.expected.mac, true));
+  append(steps, set_state(plan.to, true));
+  return steps;
+}
+
+}  // namespace hanet::failover

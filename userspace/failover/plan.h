@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The plan: every message of the next switchover, encoded before it is needed.
+//
+// Whenever the identity changes, the plan is made again, so that between a verdict and the last
+// message nothing is computed. Making a plan is pure: identity in, messages and frames out.
+//
+// Order (spec F1). What an observer sees is that the old interface gives the identity up before the
+// new one takes it: addresses and MAC are taken off first, so no two interfaces that are up ever
+// share one. The frames' way is closed and bridged by the kernel side meanwhile, so the order costs
+// no packets.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "net/frames.h"
+#include "net/identity.h"
+#include "net/netlink.h"
+
+namespace hanet::failover {
+
+struct PlanSettings {
+  bool cold = false;      ///< standby mode: the old interface goes down, the new one comes up
+  bool move_mac = true;
+  bool from_gone = false; ///< the old interface does not exist any more: only the second half
+  /// What the old interface is called on the wire afterwards; never the identity's MAC.
+  net::MacAddress spare_mac{};
+};
+
+/// Messages that are sent together and reported under one name.
+struct Step {
+  std::string name;
+  std::vector<net::NetlinkMessage> messages;
+  /// Errors that mean "it is so already".
+  std::vector<int> tolerated;
+  /// A failure here leaves the identity incomplete; elsewhere it is cosmetic.
+  bool essential = false;
+};
+
+struct Plan {
+  net::InterfaceName from;
+  net::InterfaceName to;
+  net::Identity expected;  ///< how the identity must look on `to` afterwards
+  bool moves_mac = false;
+  std::vector<Step> steps;
+  std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
+};
+
+[[nodiscard]] Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
+                             const net::MacAddress& to_mac, const PlanSettings& settings);
+
+/// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
+[[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
+
+/// Takes `to` down, sets the MAC address and brings it up again: the way for drivers that refuse a
+/// change on a running interface. What going down removes is added by second_attempt().
+[[nodiscard]] std::vector<Step> mac_with_restart(const Plan& plan);
+
+}  // namespace hanet::failover

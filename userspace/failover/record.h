@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The memory of switchovers: why, when in microseconds, which steps (spec O4).
+//
+// Filled in after the host is reachable again; bounded, oldest forgotten first.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "core/clock.h"
+#include "failover/execute.h"
+
+namespace hanet::failover {
+
+struct SwitchoverRecord {
+  std::uint64_t number = 0;
+  std::string group;
+  std::string from;
+  std::string to;
+  std::string cause;
+  std::string rule;
+  std::chrono::system_clock::time_point wall_time;
+  std::optional<MonotonicTime> first_lost;  ///< when the oldest unanswered request left
+  std::optional<MonotonicTime> deadline;    ///< when the verdict was due
+  MonotonicTime verdict{};                  ///< when the kernel side (or the person) decided
+  MonotonicTime event_received{};           ///< when user space had it
+  bool steered_in_kernel = false;
+  std::uint32_t unanswered = 0;
+  MonotonicTime finished{};                 ///< verified
+  Execution execution;
+};
+
+class History {
+ public:
+  /// Numbers the record and keeps it.
+  const SwitchoverRecord& add(SwitchoverRecord record);
+  [[nodiscard]] const std::deque<SwitchoverRecord>& records() const { return records_; }
+
+ private:
+  static constexpr std::size_t kKept = 64;
+  std::uint64_t count_ = 0;
+  std::deque<SwitchoverRecord> records_;
+};
+
+}  // namespace hanet::failover

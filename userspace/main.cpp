@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hanetd. Reads as the story: options, configuration, real-time manners, engine and groups, serve.
+// The exit codes are those of hanetd(8).
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/log.h"
+#include "service/config.h"
+#include "service/daemon.h"
+
+namespace {
+
+constexpr int kExitRuntime = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitConfig = 3;
+
+// Below the sender's priority: requests go out on time even while a switchover is computed.
+constexpr int kPriority = 49;
+
+struct Options {
+  std::filesystem::path config = "/etc/hanet/hanet.toml";
+  hanet::service::DaemonOptions daemon{.run_directory = "/run/hanet",
+                                       .pin_directory = "/sys/fs/bpf/hanet"};
+  bool check = false;
+};
+
+void set_log_level(const std::string& name) {
+  using hanet::log::Level;
+  static const std::map<std::string, Level> kLevels{{"error", Level::Error},
+                                                    {"warning", Level::Warning},
+                                                    {"notice", Level::Notice},
+                                                    {"info", Level::Info},
+                                                    {"debug", Level::Debug}};
+  if (const auto level = kLevels.find(name); level != kLevels.end())
+    hanet::log::set_level(level->second);
+}
+
+// A page fault or a scheduler's whim in the middle of a switchover would be an outage. Pages are
+// locked as they are touched, so that the memory of the daemon stays small.
+void become_real_time() {
+  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    hanet::log::warning("memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
+                        "a page");
+  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+  const sched_param priority{.sched_priority = kPriority};
+  if (::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority) != 0)
+    hanet::log::warning("no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
+                        "switchovers");
+}
+
+int fail(int code, const hanet::Error& error) {
+  hanet::log::error("{}", error.message);
+  return code;
+}
+
+int serve(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
+  if (!config) return fail(kExitConfig, config.error());
+  set_log_level(config->log_level);
+  const hanet::Status interfaces =
+      hanet::config::check_interfaces(*config, options.config.string());
+  if (!interfaces) return fail(kExitConfig, interfaces.error());
+  if (options.check) {
+    hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
+    return 0;
+  }
+  auto daemon = hanet::service::Daemon::start(*config, options.daemon);
+  if (!daemon) return fail(kExitRuntime, daemon.error());
+  become_real_time();
+  const hanet::Status ended = (*daemon)->run();
+  return ended ? 0 : fail(kExitRuntime, ended.error());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("hanetd - keeps a host reachable when a network path fails");
+  app.add_option("--config", options.config, "configuration file (hanet.toml(5))");
+  app.add_option("--run-dir", options.daemon.run_directory, "directory of the control socket");
+  app.add_option("--pin-dir", options.daemon.pin_directory, "directory of the pinned BPF maps");
+  app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
+  app.set_version_flag("--version", "hanetd " HANET_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    return app.exit(stop) == 0 ? 0 : kExitUsage;
+  }
+  return serve(options);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See capture.h. One dump per kind; each turns messages into values and filters.
+#include "net/capture.h"
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "net/link.h"
+
+namespace hanet::net {
+namespace {
+
+// Computed by the kernel, not set by anybody.
+constexpr std::uint32_t kComputedFlags =
+    IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_SECONDARY | IFA_F_DEPRECATED | IFA_F_OPTIMISTIC |
+    IFA_F_NODAD | IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
+constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
+constexpr unsigned char kConfiguredNexthopFlags = RTNH_F_ONLINK | RTNH_F_PERVASIVE;
+
+template <typename T>
+T read_as(std::span<const std::uint8_t> bytes) {
+  T value{};
+  std::memcpy(&value, bytes.data(), std::min(sizeof(value), bytes.size()));
+  return value;
+}
+
+template <typename Header>
+NetlinkMessage dump_request(std::uint16_t type, const Header& header) {
+  return MessageBuilder(type, NLM_F_REQUEST | NLM_F_DUMP).header(header).take();
+}
+
+template <typename Header>
+KernelObject object_of(const nlmsghdr& message) {
+  KernelObject object;
+  const auto* header = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
+  object.header.assign(header, header + sizeof(Header));
+  for_each_attribute(attributes_of(message, sizeof(Header)),
+                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                       object.attributes[type].assign(value.begin(), value.end());
+                     });
+  return object;
+}
+
+void read_address_attribute(Address& address, std::uint16_t type,
+                            std::span<const std::uint8_t> value) {
+  switch (type) {
+    case IFA_ADDRESS:
+      address.peer.assign(value.begin(), value.end());
+      break;
+    case IFA_LOCAL:
+      address.local.assign(value.begin(), value.end());
+      break;
+    case IFA_BROADCAST:
+      address.broadcast.assign(value.begin(), value.end());
+      break;
+    case IFA_LABEL:
+      address.label.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
+      break;
+    case IFA_FLAGS:
+      address.flags = read_as<std::uint32_t>(value) & ~kComputedFlags;
+      break;
+    case IFA_CACHEINFO: {
+      const auto life = read_as<ifa_cacheinfo>(value);
+      address.preferred_seconds = life.ifa_prefered;
+      address.valid_seconds = life.ifa_valid;
+      break;
+    }
+    case IFA_RT_PRIORITY:
+      address.priority = read_as<std::uint32_t>(value);
+      break;
+    case kIfaProto:
+      address.protocol = read_as<std::uint8_t>(value);
+      break;
+    default:
+      break;  // IFA_TARGET_NETNSID and what later kernels add
+  }
+}
+
+Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
+  for (const unsigned char family : {AF_INET, AF_INET6}) {
+    ifaddrmsg filter{};
+    filter.ifa_family = family;
+    filter.ifa_index = identity.on.index;
+    Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
+      const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
+      if (header->ifa_index != identity.on.index || header->ifa_family != family) return;
+      Address address;
+      address.family = family;
+      address.prefix_length = header->ifa_prefixlen;
+      address.scope = header->ifa_scope;
+      for_each_attribute(attributes_of(message, sizeof(ifaddrmsg)),
+                         [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                           read_address_attribute(address, type, value);
+                         });
+      if (address.local.empty()) address.local = address.peer;
+      identity.addresses.push_back(std::move(address));
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
+bool leaves_by(const KernelObject& route, unsigned ifindex) {
+  if (const auto oif = route.attributes.find(RTA_OIF);
+      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == ifindex)
+    return true;
+  const auto hops = route.attributes.find(RTA_MULTIPATH);
+  if (hops == route.attributes.end()) return false;
+  const std::span<const std::uint8_t> bytes(hops->second);
+  for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
+    const auto hop = read_as<rtnexthop>(bytes.subspan(at));
+    if (hop.rtnh_ifindex == static_cast<int>(ifindex)) return true;
+    if (hop.rtnh_len < sizeof(hop)) return false;
+    at += (hop.rtnh_len + 3U) & ~3U;
+  }
+  return false;
+}
+
+bool prefers_source_of(const KernelObject& route, const Identity& identity) {
+  const auto source = route.attributes.find(RTA_PREFSRC);
+  return source != route.attributes.end() &&
+         std::any_of(identity.addresses.begin(), identity.addresses.end(),
+                     [&](const Address& address) { return address.local == source->second; });
+}
+
+// State that the kernel computes is taken out, so that what stays is what somebody configured.
+void keep_configured_part(KernelObject& route) {
+  auto header = read_as<rtmsg>(route.header);
+  header.rtm_flags &= kConfiguredNexthopFlags;
+  std::memcpy(route.header.data(), &header, sizeof(header));
+  if (const auto cache = route.attributes.find(RTA_CACHEINFO); cache != route.attributes.end()) {
+    const auto info = read_as<rta_cacheinfo>(cache->second);
+    constexpr int kUserHz = 100;  // clock_t of every architecture that hanet supports
+    if (info.rta_expires > 0) {
+      const auto seconds = static_cast<std::uint32_t>(info.rta_expires / kUserHz);
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&seconds);
+      route.attributes[RTA_EXPIRES].assign(bytes, bytes + sizeof(seconds));
+    }
+    route.attributes.erase(RTA_CACHEINFO);
+  }
+  route.attributes.erase(RTA_NH_ID);
+  if (auto hops = route.attributes.find(RTA_MULTIPATH); hops != route.attributes.end()) {
+    for (std::size_t at = 0; at + sizeof(rtnexthop) <= hops->second.size();) {
+      auto* hop = reinterpret_cast<rtnexthop*>(hops->second.data() + at);
+      hop->rtnh_flags &= kConfiguredNexthopFlags;
+      if (hop->rtnh_len < sizeof(*hop)) return;
+      at += (hop->rtnh_len + 3U) & ~3U;
+    }
+  }
+}
+
+Status capture_routes(NetlinkSocket& socket, Identity& identity) {
+  for (const unsigned char family : {AF_INET, AF_INET6}) {
+    rtmsg filter{};
+    filter.rtm_family = family;
+    Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
+      const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
+      if ((header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_protocol == RTPROT_KERNEL ||
+          header->rtm_protocol == RTPROT_REDIRECT)
+        return;
+      KernelObject route = object_of<rtmsg>(message);
+      if (!leaves_by(route, identity.on.index) && !prefers_source_of(route, identity)) return;
+      keep_configured_part(route);
+      identity.routes.push_back(std::move(route));
+    });
+    if (!done) return done;
+  }
+  // A gateway must be reachable before a route through it is accepted.
+  std::stable_sort(identity.routes.begin(), identity.routes.end(),
+                   [](const KernelObject& left, const KernelObject& right) {
+                     const auto through_gateway = [](const KernelObject& route) {
+                       return route.attributes.contains(RTA_GATEWAY) ||
+                              route.attributes.contains(RTA_VIA) ||
+                              route.attributes.contains(RTA_MULTIPATH);
+                     };
+                     return !through_gateway(left) && through_gateway(right);
+                   });
+  return {};
+}
+
+Status capture_rules(NetlinkSocket& socket, Identity& identity) {
+  for (const unsigned char family : {AF_INET, AF_INET6}) {
+    fib_rule_hdr filter{};
+    filter.family = family;
+    Status done = socket.dump(dump_request(RTM_GETRULE, filter), [&](const nlmsghdr& message) {
+      KernelObject rule = object_of<fib_rule_hdr>(message);
+      for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
+        const auto name = rule.attributes.find(attribute);
+        if (name == rule.attributes.end()) continue;
+        if (identity.on.name != reinterpret_cast<const char*>(name->second.data())) continue;
+        identity.rules.push_back(std::move(rule));
+        return;
+      }
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
+Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
+  for (const unsigned char flags : {0, NTF_PROXY}) {
+    ndmsg filter{};
+    filter.ndm_flags = flags;
+    Status done = socket.dump(dump_request(RTM_GETNEIGH, filter), [&](const nlmsghdr& message) {
+      const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
+      const bool kept = (header->ndm_state & NUD_PERMANENT) != 0 ||
+                        (header->ndm_flags & NTF_PROXY) != 0;
+      if (!kept || header->ndm_ifindex != static_cast<int>(identity.on.index)) return;
+      if (header->ndm_family != AF_INET && header->ndm_family != AF_INET6) return;
+      KernelObject neighbour = object_of<ndmsg>(message);
+      neighbour.attributes.erase(NDA_CACHEINFO);
+      neighbour.attributes.erase(NDA_PROBES);
+      identity.neighbours.push_back(std::move(neighbour));
+    });
+    if (!done) return done;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
+  Identity identity;
+  identity.on = interface;
+  Result<LinkInfo> link = read_link(socket, interface.index);
+  if (!link) return pass_on(link);
+  identity.mac = link->mac;
+  if (Status done = capture_addresses(socket, identity); !done) return pass_on(done);
+  if (Status done = capture_routes(socket, identity); !done) return pass_on(done);
+  if (Status done = capture_rules(socket, identity); !done) return pass_on(done);
+  if (Status done = capture_neighbours(socket, identity); !done) return pass_on(done);
+  return identity;
+}
+
+}  // namespace hanet::net

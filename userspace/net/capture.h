@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading the identity of an interface from the kernel (spec F3).
+//
+// Nothing is ever configured from a guess: what moves is what the kernel says is there now. The
+// kernel's own products (connected and local routes, multicast addresses) are left out, because the
+// kernel makes them again from the addresses. Routes of other interfaces that prefer one of the
+// identity's addresses as their source are included: the kernel drops them, without a word, when
+// that address goes (net/ipv4/fib_semantics.c, fib_sync_down_addr).
+#pragma once
+
+#include "core/result.h"
+#include "net/identity.h"
+#include "net/netlink.h"
+
+namespace hanet::net {
+
+/// Captures everything. Takes some hundred microseconds; not for the path from verdict to switch.
+[[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
+
+}  // namespace hanet::net

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An identity as rtnetlink messages: how it is put on an interface, and how it is taken off.
+#pragma once
+
+#include <vector>
+
+#include "net/identity.h"
+#include "net/netlink.h"
+
+namespace hanet::net {
+
+/// Adds one address. IPv6 addresses skip duplicate address detection (IFA_F_NODAD): the identity
+/// was checked where it comes from, and the wait would cost a second (RFC 4862 section 5.4).
+[[nodiscard]] NetlinkMessage add_address(const Address& address, unsigned ifindex);
+[[nodiscard]] NetlinkMessage remove_address(const Address& address, unsigned ifindex);
+
+[[nodiscard]] NetlinkMessage add_route(const KernelObject& route);
+[[nodiscard]] NetlinkMessage remove_route(const KernelObject& route);
+[[nodiscard]] NetlinkMessage add_rule(const KernelObject& rule);
+[[nodiscard]] NetlinkMessage remove_rule(const KernelObject& rule);
+[[nodiscard]] NetlinkMessage add_neighbour(const KernelObject& neighbour);
+[[nodiscard]] NetlinkMessage remove_neighbour(const KernelObject& neighbour);
+
+/// True where the kernel does not drop the route by itself when the interface's addresses go.
+[[nodiscard]] bool must_be_removed(const KernelObject& route, bool has_ipv4_addresses);
+
+}  // namespace hanet::net

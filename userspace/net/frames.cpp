@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See frames.h. Bytes are appended in wire order; lengths and checksums are filled in at the end,
+// so each builder reads like the picture in its RFC.
+#include "net/frames.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+namespace hanet::net {
+namespace {
+
+constexpr std::uint16_t kEtherTypeArp = 0x0806;
+constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
+constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr std::size_t kMinimumFrame = 60;  // without the frame check sequence
+constexpr std::uint8_t kIcmp = 1;
+constexpr std::uint8_t kIcmpv6 = 58;
+
+void put8(Frame& frame, unsigned value) { frame.push_back(static_cast<std::uint8_t>(value)); }
+void put16(Frame& frame, unsigned value) {
+  put8(frame, value >> 8 & 0xff);
+  put8(frame, value & 0xff);
+}
+void put(Frame& frame, std::span<const std::uint8_t> bytes) {
+  frame.insert(frame.end(), bytes.begin(), bytes.end());
+}
+
+void put_ethernet(Frame& frame, const MacAddress& to, const MacAddress& from, std::uint16_t type) {
+  frame.reserve(128);
+  put(frame, to);
+  put(frame, from);
+  put16(frame, type);
+}
+
+void pad(Frame& frame) {
+  if (frame.size() < kMinimumFrame) frame.resize(kMinimumFrame, 0);
+}
+
+// RFC 1071.
+std::uint32_t sum16(std::span<const std::uint8_t> bytes, std::uint32_t sum = 0) {
+  for (std::size_t i = 0; i < bytes.size(); i += 2)
+    sum += static_cast<std::uint32_t>(bytes[i] << 8) + (i + 1 < bytes.size() ? bytes[i + 1] : 0U);
+  return sum;
+}
+std::uint16_t fold(std::uint32_t sum) {
+  while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(~sum & 0xffff);
+}
+void store16(Frame& frame, std::size_t at, std::uint16_t value) {
+  frame[at] = static_cast<std::uint8_t>(value >> 8);
+  frame[at + 1] = static_cast<std::uint8_t>(value & 0xff);
+}
+
+void put_ipv6(Frame& frame, const Ipv6Bytes& source, const Ipv6Bytes& target, std::size_t length) {
+  put(frame, std::array<std::uint8_t, 4>{0x60, 0, 0, 0});
+  put16(frame, static_cast<unsigned>(length));
+  put8(frame, kIcmpv6);
+  put8(frame, 255);  // required for neighbour discovery (RFC 4861 section 7.1), harmless for echo
+  put(frame, source);
+  put(frame, target);
+}
+
+// RFC 4443 section 2.3: the checksum of ICMPv6 covers the addresses. `at` is where ICMPv6 begins.
+void finish_icmpv6(Frame& frame, std::size_t at) {
+  const std::size_t length = frame.size() - at;
+  std::uint32_t sum = sum16(std::span(frame).subspan(at - 32, 32));
+  sum += static_cast<std::uint32_t>(length) + kIcmpv6;
+  store16(frame, at + 2, fold(sum16(std::span(frame).subspan(at), sum)));
+}
+
+Ipv6Bytes solicited_node(const Ipv6Bytes& address) {
+  Ipv6Bytes group{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff};
+  std::copy(address.begin() + 13, address.end(), group.begin() + 13);
+  return group;
+}
+
+constexpr std::size_t kIcmpv6At = 14 + 40;
+
+}  // namespace
+
+std::string to_text(const MacAddress& mac) {
+  return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3],
+                     mac[4], mac[5]);
+}
+
+MacAddress random_local_mac() {
+  MacAddress mac{};
+  [[maybe_unused]] const ssize_t got = ::getrandom(mac.data(), mac.size(), 0);
+  mac[0] = static_cast<std::uint8_t>((mac[0] & 0xfc) | 0x02);
+  return mac;
+}
+
+Ipv6Bytes link_local_of(const MacAddress& mac) {
+  return {0xfe,   0x80,   0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(mac[0] ^ 2), mac[1], mac[2],
+          0xff,   0xfe,   mac[3], mac[4], mac[5]};
+}
+
+Frame arp_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source,
+                  Ipv4Bytes target) {
+  Frame frame;
+  put_ethernet(frame, to, from, kEtherTypeArp);
+  put16(frame, 1);
+  put16(frame, kEtherTypeIpv4);
+  put8(frame, 6);
+  put8(frame, 4);
+  put16(frame, 1);
+  put(frame, from);
+  put(frame, source);
+  put(frame, MacAddress{});
+  put(frame, target);
+  pad(frame);
+  return frame;
+}
+
+Frame gratuitous_arp(const MacAddress& owner, Ipv4Bytes address) {
+  return arp_request(kBroadcast, owner, address, address);
+}
+
+Frame neighbour_solicitation(const MacAddress& to, const MacAddress& from, const Ipv6Bytes& source,
+                             const Ipv6Bytes& target) {
+  Frame frame;
+  const bool search = to == MacAddress{};
+  put_ethernet(frame, search ? solicited_node_mac(target) : to, from, kEtherTypeIpv6);
+  put_ipv6(frame, source, search ? solicited_node(target) : target, 32);
+  put(frame, std::array<std::uint8_t, 8>{135, 0, 0, 0, 0, 0, 0, 0});
+  put(frame, target);
+  put(frame, std::array<std::uint8_t, 2>{1, 1});
+  put(frame, from);
+  finish_icmpv6(frame, kIcmpv6At);
+  return frame;
+}
+
+Frame unsolicited_advertisement(const MacAddress& owner, const Ipv6Bytes& address, bool router) {
+  constexpr Ipv6Bytes kAllNodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  constexpr MacAddress kAllNodesMac{0x33, 0x33, 0, 0, 0, 1};
+  Frame frame;
+  put_ethernet(frame, kAllNodesMac, owner, kEtherTypeIpv6);
+  put_ipv6(frame, address, kAllNodes, 32);
+  const std::uint8_t flags = router ? 0xa0 : 0x20;  // R and O; S stays clear, nobody asked
+  put(frame, std::array<std::uint8_t, 8>{136, 0, 0, 0, flags, 0, 0, 0});
+  put(frame, address);
+  put(frame, std::array<std::uint8_t, 2>{2, 1});
+  put(frame, owner);
+  finish_icmpv6(frame, kIcmpv6At);
+  return frame;
+}
+
+Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source,
+                   Ipv4Bytes target, std::uint16_t id, std::span<const std::uint8_t> payload) {
+  constexpr std::size_t kIpAt = 14;
+  constexpr std::size_t kIcmpAt = kIpAt + 20;
+  Frame frame;
+  put_ethernet(frame, to, from, kEtherTypeIpv4);
+  put(frame, std::array<std::uint8_t, 2>{0x45, 0xc0});  // precedence of network control (RFC 791)
+  put16(frame, static_cast<unsigned>(20 + 8 + payload.size()));
+  put(frame, std::array<std::uint8_t, 8>{0, 0, 0x40, 0, 64, kIcmp, 0, 0});
+  put(frame, source);
+  put(frame, target);
+  store16(frame, kIpAt + 10, fold(sum16(std::span(frame).subspan(kIpAt, 20))));
+  put(frame, std::array<std::uint8_t, 4>{8, 0, 0, 0});
+  put16(frame, id);
+  put16(frame, 0);
+  put(frame, payload);
+  store16(frame, kIcmpAt + 2, fold(sum16(std::span(frame).subspan(kIcmpAt))));
+  pad(frame);
+  return frame;
+}
+
+Frame echo_request(const MacAddress& to, const MacAddress& from, const Ipv6Bytes& source,
+                   const Ipv6Bytes& target, std::uint16_t id,
+                   std::span<const std::uint8_t> payload) {
+  Frame frame;
+  put_ethernet(frame, to, from, kEtherTypeIpv6);
+  put_ipv6(frame, source, target, 8 + payload.size());
+  put(frame, std::array<std::uint8_t, 4>{128, 0, 0, 0});
+  put16(frame, id);
+  put16(frame, 0);
+  put(frame, payload);
+  finish_icmpv6(frame, kIcmpv6At);
+  return frame;
+}
+
+void set_destination(Frame& frame, const MacAddress& to) {
+  std::copy(to.begin(), to.end(), frame.begin());
+}
+
+MacAddress solicited_node_mac(const Ipv6Bytes& address) {
+  return {0x33, 0x33, 0xff, address[13], address[14], address[15]};
+}
+
+}  // namespace hanet::net

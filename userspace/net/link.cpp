@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See link.h.
+#include "net/link.h"
+
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace hanet::net {
+namespace {
+
+constexpr unsigned kIffLowerUp = 1U << 16;  // IFF_LOWER_UP, which <net/if.h> does not have
+
+void read_af_spec(LinkInfo& link, std::span<const std::uint8_t> families) {
+  for_each_attribute(families, [&](std::uint16_t family, std::span<const std::uint8_t> settings) {
+    if (family != AF_INET6) return;
+    for_each_attribute(settings, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+      if (type == IFLA_INET6_ADDR_GEN_MODE && !value.empty()) link.address_generation = value[0];
+    });
+  });
+}
+
+MessageBuilder change(unsigned ifindex, unsigned flags = 0, unsigned mask = 0) {
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(ifindex);
+  header.ifi_flags = flags;
+  header.ifi_change = mask;
+  MessageBuilder message(RTM_NEWLINK, NLM_F_REQUEST);
+  message.header(header);
+  return message;
+}
+
+}  // namespace
+
+LinkInfo link_of(const nlmsghdr& message) {
+  const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  LinkInfo link;
+  link.interface.index = static_cast<unsigned>(header->ifi_index);
+  link.admin_up = (header->ifi_flags & IFF_UP) != 0;
+  link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
+  for_each_attribute(attributes_of(message, sizeof(ifinfomsg)),
+                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                       if (type == IFLA_IFNAME)
+                         link.interface.name.assign(reinterpret_cast<const char*>(value.data()),
+                                                    value.size() - 1);
+                       if (type == IFLA_ADDRESS && value.size() == link.mac.size())
+                         std::copy(value.begin(), value.end(), link.mac.begin());
+                       if (type == IFLA_AF_SPEC) read_af_spec(link, value);
+                     });
+  return link;
+}
+
+Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
+  std::optional<LinkInfo> found;
+  ifinfomsg filter{};
+  Status done = socket.dump(MessageBuilder(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
+                                .header(filter)
+                                .take(),
+                            [&](const nlmsghdr& message) {
+                              LinkInfo link = link_of(message);
+                              if (link.interface.index == ifindex) found = std::move(link);
+                            });
+  if (!done) return pass_on(done);
+  if (!found) return errno_error(ENODEV, fmt::format("interface {}", ifindex));
+  return *found;
+}
+
+Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {
+  const unsigned ifindex = ::if_nametoindex(name.c_str());
+  if (ifindex == 0) return errno_error(ENODEV, fmt::format("interface {}", name));
+  return read_link(socket, ifindex);
+}
+
+NetlinkMessage set_admin_state(unsigned ifindex, bool up) {
+  return change(ifindex, up ? IFF_UP : 0U, IFF_UP).take();
+}
+
+NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac) {
+  return change(ifindex).attribute(IFLA_ADDRESS, mac).take();
+}
+
+NetlinkMessage set_address_generation(unsigned ifindex, std::uint8_t mode) {
+  return change(ifindex)
+      .begin(IFLA_AF_SPEC)
+      .begin(AF_INET6)
+      .attribute_u8(IFLA_INET6_ADDR_GEN_MODE, mode)
+      .end()
+      .end()
+      .take();
+}
+
+}  // namespace hanet::net

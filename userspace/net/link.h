@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Interfaces: what rtnetlink says of one, and the messages that change one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "net/identity.h"
+#include "net/netlink.h"
+#include "net/types.h"
+
+namespace hanet::net {
+
+struct LinkInfo {
+  InterfaceName interface;
+  MacAddress mac{};
+  bool admin_up = false;
+  bool carrier = false;
+  std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
+};
+
+/// Finds one interface. The error says that it is not there.
+[[nodiscard]] Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex);
+[[nodiscard]] Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name);
+/// Reads RTM_NEWLINK or RTM_DELLINK.
+[[nodiscard]] LinkInfo link_of(const nlmsghdr& message);
+
+/// Messages for a batch.
+[[nodiscard]] NetlinkMessage set_admin_state(unsigned ifindex, bool up);
+[[nodiscard]] NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac);
+/// Whether the kernel makes a link-local address by itself when the interface comes up.
+[[nodiscard]] NetlinkMessage set_address_generation(unsigned ifindex, std::uint8_t mode);
+
+}  // namespace hanet::net

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See netlink.h.
+#include "net/netlink.h"
+
+#include <fmt/format.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace hanet::net {
+namespace {
+
+constexpr int kBufferBytes = 8 * 1024 * 1024;
+constexpr std::size_t kReceiveBytes = 64 * 1024;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; }
+
+// Everything the kernel may append to an error since 4.12 (NETLINK_EXT_ACK).
+Acknowledgement read_acknowledgement(const nlmsghdr& message) {
+  const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
+  Acknowledgement result{.code = -error->error, .message = {}};
+  if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return result;
+  std::size_t offset = sizeof(*error);
+  if ((message.nlmsg_flags & NLM_F_CAPPED) == 0) offset += error->msg.nlmsg_len - sizeof(nlmsghdr);
+  for_each_attribute(attributes_of(message, offset),
+                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                       if (type == NLMSGERR_ATTR_MSG && !value.empty())
+                         result.message.assign(reinterpret_cast<const char*>(value.data()),
+                                               value.size() - 1);
+                     });
+  return result;
+}
+
+// Splits a receive buffer into messages; returns false when the handler wants no more.
+template <typename Handler>
+bool for_each_message(std::span<const std::uint8_t> bytes, const Handler& handler) {
+  int left = static_cast<int>(bytes.size());
+  const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
+  for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+    if (!handler(*message)) return false;
+  return true;
+}
+
+}  // namespace
+
+Result<NetlinkSocket> NetlinkSocket::open(unsigned groups) {
+  NetlinkSocket socket;
+  socket.fd_.reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0),
+                            NETLINK_ROUTE));
+  if (!socket.fd_.valid()) return errno_error(errno, "open an rtnetlink socket");
+  const int fd = socket.fd_.get();
+  for (const int option : {SO_SNDBUFFORCE, SO_RCVBUFFORCE})
+    ::setsockopt(fd, SOL_SOCKET, option, &kBufferBytes, sizeof(kBufferBytes));
+  const int on = 1;
+  for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK})
+    ::setsockopt(fd, SOL_NETLINK, option, &on, sizeof(on));
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = groups;
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return errno_error(errno, "bind an rtnetlink socket");
+  return socket;
+}
+
+Status NetlinkSocket::dump(NetlinkMessage request, const MessageHandler& handler) {
+  auto* header = reinterpret_cast<nlmsghdr*>(request.data());
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_seq = ++sequence_;
+  awaited_from_ = sequence_;
+  if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
+    return errno_error(errno, "ask rtnetlink for a dump");
+  std::vector<std::uint8_t> buffer(kReceiveBytes);
+  int failed = 0;
+  for (bool more = true; more;) {
+    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0) return errno_error(errno, "read an rtnetlink dump");
+    more = for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
+                            [&](const nlmsghdr& message) {
+                              if (message.nlmsg_seq != sequence_) return true;
+                              if (message.nlmsg_type == NLMSG_DONE) return false;
+                              if (message.nlmsg_type == NLMSG_ERROR) {
+                                failed = read_acknowledgement(message).code;
+                                return false;
+                              }
+                              handler(message);
+                              return true;
+                            });
+  }
+  if (failed != 0) return errno_error(failed, "rtnetlink dump");
+  return {};
+}
+
+Status NetlinkSocket::send(std::span<NetlinkMessage> batch) {
+  if (batch.empty()) return {};
+  gather_.clear();
+  for (NetlinkMessage& message : batch) {
+    auto* header = reinterpret_cast<nlmsghdr*>(message.data());
+    header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+    header->nlmsg_seq = ++sequence_;
+    gather_.insert(gather_.end(), message.begin(), message.end());
+    gather_.resize(aligned(gather_.size()));
+  }
+  if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0)
+    return errno_error(errno, fmt::format("send {} rtnetlink messages", batch.size()));
+  return {};
+}
+
+Result<std::vector<Acknowledgement>> NetlinkSocket::collect() {
+  std::vector<Acknowledgement> results(sequence_ - awaited_from_);
+  std::size_t missing = results.size();
+  std::vector<std::uint8_t> buffer(kReceiveBytes);
+  while (missing > 0) {
+    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0) return errno_error(errno, "read rtnetlink acknowledgements");
+    for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
+                     [&](const nlmsghdr& message) {
+                       const std::uint32_t at = message.nlmsg_seq - awaited_from_ - 1;
+                       if (message.nlmsg_type == NLMSG_ERROR && at < results.size()) {
+                         results[at] = read_acknowledgement(message);
+                         --missing;
+                       }
+                       return true;
+                     });
+  }
+  awaited_from_ = sequence_;
+  return results;
+}
+
+Status NetlinkSocket::request(NetlinkMessage message, std::string_view operation) {
+  if (Status sent = send(std::span(&message, 1)); !sent) return sent;
+  Result<std::vector<Acknowledgement>> answers = collect();
+  if (!answers) return pass_on(answers);
+  const Acknowledgement& answer = answers->front();
+  if (answer.code == 0) return {};
+  if (answer.message.empty()) return errno_error(answer.code, operation);
+  return errno_error(answer.code, fmt::format("{} ({})", operation, answer.message));
+}
+
+Result<bool> NetlinkSocket::read_notifications(const MessageHandler& handler) {
+  std::array<std::uint8_t, kReceiveBytes> buffer;
+  bool complete = true;
+  for (;;) {
+    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == ENOBUFS) {
+      complete = false;
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return complete;
+    if (got < 0) return errno_error(errno, "read rtnetlink notifications");
+    for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
+                     [&](const nlmsghdr& message) {
+                       handler(message);
+                       return true;
+                     });
+  }
+}
+
+MessageBuilder::MessageBuilder(std::uint16_t type, std::uint16_t flags) {
+  bytes_.reserve(256);
+  nlmsghdr header{};
+  header.nlmsg_type = type;
+  header.nlmsg_flags = flags;
+  append(&header, sizeof(header));
+}
+
+void MessageBuilder::append(const void* data, std::size_t bytes) {
+  const auto* from = static_cast<const std::uint8_t*>(data);
+  bytes_.insert(bytes_.end(), from, from + bytes);
+  bytes_.resize(aligned(bytes_.size()), 0);
+}
+
+MessageBuilder& MessageBuilder::attribute(std::uint16_t type, std::span<const std::uint8_t> value) {
+  const nlattr header{.nla_len = static_cast<std::uint16_t>(sizeof(nlattr) + value.size()),
+                      .nla_type = type};
+  append(&header, sizeof(header));
+  if (!value.empty()) append(value.data(), value.size());
+  return *this;
+}
+
+MessageBuilder& MessageBuilder::attribute_u8(std::uint16_t type, std::uint8_t value) {
+  return attribute(type, std::span(&value, 1));
+}
+
+MessageBuilder& MessageBuilder::attribute_u32(std::uint16_t type, std::uint32_t value) {
+  return attribute(type, std::span(reinterpret_cast<const std::uint8_t*>(&value), sizeof(value)));
+}
+
+MessageBuilder& MessageBuilder::attribute_text(std::uint16_t type, std::string_view value) {
+  std::vector<std::uint8_t> text(value.begin(), value.end());
+  text.push_back(0);
+  return attribute(type, text);
+}
+
+MessageBuilder& MessageBuilder::begin(std::uint16_t type) {
+  open_.push_back(bytes_.size());
+  return attribute(static_cast<std::uint16_t>(type | NLA_F_NESTED), {});
+}
+
+MessageBuilder& MessageBuilder::end() {
+  nlattr header{};
+  const std::size_t at = open_.back();
+  open_.pop_back();
+  std::memcpy(&header, bytes_.data() + at, sizeof(header));
+  header.nla_len = static_cast<std::uint16_t>(bytes_.size() - at);
+  std::memcpy(bytes_.data() + at, &header, sizeof(header));
+  return *this;
+}
+
+NetlinkMessage MessageBuilder::take() {
+  nlmsghdr header{};
+  std::memcpy(&header, bytes_.data(), sizeof(header));
+  header.nlmsg_len = static_cast<std::uint32_t>(bytes_.size());
+  std::memcpy(bytes_.data(), &header, sizeof(header));
+  return std::move(bytes_);
+}
+
+void for_each_attribute(
+    std::span<const std::uint8_t> bytes,
+    const std::function<void(std::uint16_t, std::span<const std::uint8_t>)>& each) {
+  while (bytes.size() >= sizeof(nlattr)) {
+    nlattr header{};
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    if (header.nla_len < sizeof(nlattr) || header.nla_len > bytes.size()) return;
+    each(header.nla_type & NLA_TYPE_MASK,
+         bytes.subspan(sizeof(nlattr), header.nla_len - sizeof(nlattr)));
+    bytes = bytes.subspan(std::min(aligned(header.nla_len), bytes.size()));
+  }
+}
+
+std::span<const std::uint8_t> attributes_of(const nlmsghdr& message, std::size_t header_bytes) {
+  const auto* payload = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
+  const std::size_t total = mnl_nlmsg_get_payload_len(&message);
+  const std::size_t skip = std::min(aligned(header_bytes), total);
+  return std::span(payload + skip, total - skip);
+}
+
+}  // namespace hanet::net

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// rtnetlink, spoken with libmnl: dumps, batches with acknowledgements, notifications.
+//
+// The kernel works a batch off inside sendmsg(2), one message after the other under the RTNL lock,
+// so when send() returns everything has happened and the acknowledgements wait to be read. That is
+// what lets a switchover send first and look at the results afterwards.
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace hanet::net {
+
+/// One encoded netlink message, header included. `seq` and the ack flag are set when it is sent.
+using NetlinkMessage = std::vector<std::uint8_t>;
+
+/// The kernel's answer to one message of a batch.
+struct Acknowledgement {
+  int code = 0;         ///< 0 or a positive errno value
+  std::string message;  ///< the kernel's extended message, often empty
+};
+
+class NetlinkSocket {
+ public:
+  NetlinkSocket() = default;
+  /// `groups` is a bit mask of RTMGRP_*; 0 for a request socket.
+  [[nodiscard]] static Result<NetlinkSocket> open(unsigned groups = 0);
+
+  using MessageHandler = std::function<void(const nlmsghdr&)>;
+
+  /// Runs one dump. Not to be mixed with a batch that is not collected yet.
+  [[nodiscard]] Status dump(NetlinkMessage request, const MessageHandler& handler);
+
+  /// Sends all messages with one system call. No allocation beyond the first use.
+  [[nodiscard]] Status send(std::span<NetlinkMessage> batch);
+  /// Reads as many acknowledgements as messages were sent since the last collect, in order.
+  [[nodiscard]] Result<std::vector<Acknowledgement>> collect();
+
+  /// Sends one message and waits for its acknowledgement; the error names the kernel's reason.
+  [[nodiscard]] Status request(NetlinkMessage message, std::string_view operation);
+
+  /// Reads waiting notifications without blocking. Returns false when the kernel had to drop some
+  /// (ENOBUFS), after which the caller reads everything anew.
+  [[nodiscard]] Result<bool> read_notifications(const MessageHandler& handler);
+
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
+ private:
+  Fd fd_;
+  std::uint32_t sequence_ = 0;
+  std::uint32_t awaited_from_ = 0;
+  std::vector<std::uint8_t> gather_;
+};
+
+/// Starts a message of `type`; the returned builder appends attributes.
+class MessageBuilder {
+ public:
+  MessageBuilder(std::uint16_t type, std::uint16_t flags);
+  /// Appends a family header (ifaddrmsg, rtmsg ...).
+  template <typename Header>
+  MessageBuilder& header(const Header& value) {
+    append(&value, sizeof(value));
+    return *this;
+  }
+  MessageBuilder& attribute(std::uint16_t type, std::span<const std::uint8_t> value);
+  MessageBuilder& attribute_u8(std::uint16_t type, std::uint8_t value);
+  MessageBuilder& attribute_u32(std::uint16_t type, std::uint32_t value);
+  MessageBuilder& attribute_text(std::uint16_t type, std::string_view value);
+  /// Opens a nested attribute; close it with end(). Nesting may repeat.
+  MessageBuilder& begin(std::uint16_t type);
+  MessageBuilder& end();
+  [[nodiscard]] NetlinkMessage take();
+
+ private:
+  void append(const void* data, std::size_t bytes);
+
+  NetlinkMessage bytes_;
+  std::vector<std::size_t> open_;
+};
+
+/// Calls `each` for every attribute in `bytes`.
+void for_each_attribute(std::span<const std::uint8_t> bytes,
+                        const std::function<void(std::uint16_t, std::span<const std::uint8_t>)>& each);
+
+/// The part of a message behind the family header of `header_bytes`.
+[[nodiscard]] std::span<const std::uint8_t> attributes_of(const nlmsghdr& message,
+                                                          std::size_t header_bytes);
+
+}  // namespace hanet::net

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The small value types that every layer speaks: a MAC address, nothing clever.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace hanet::net {
+
+using MacAddress = std::array<std::uint8_t, 6>;
+
+/// "02:68:6e:00:00:01".
+[[nodiscard]] std::string to_text(const MacAddress& mac);
+
+/// An address that no manufacturer assigned, unicast, 46 random bits. Used for probes: replies are
+/// addressed to it, so it is a part of a session's cookie.
+[[nodiscard]] MacAddress random_local_mac();
+
+/// The EUI-64 link-local address that belongs to a MAC address (RFC 4291 appendix A).
+[[nodiscard]] std::array<std::uint8_t, 16> link_local_of(const MacAddress& mac);
+
+}  // namespace hanet::net

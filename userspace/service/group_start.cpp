@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a group comes to life and ends; see group_runner.h.
+//
+// The order keeps a refusal harmless: everything that can be wrong is looked at before the first
+// change, the standby is prepared before the programs are attached, and nothing is sent before the
+// caller says so.
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/log.h"
+#include "net/capture.h"
+#include "service/config_limits.h"
+#include "service/group_runner.h"
+#include "service/session_setup.h"
+
+namespace hanet::service {
+namespace {
+
+bool has_own_address(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.scope != RT_SCOPE_LINK;
+  });
+}
+
+}  // namespace
+
+GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex index,
+                         Surroundings around)
+    : config_(config), index_(index), around_(std::move(around)) {
+  rules_.cold = config.standby_mode == config::StandbyMode::Cold;
+  rules_.cold_retry = config.cold_retry;
+}
+
+Status GroupRunner::look_at_ports() {
+  std::vector<net::Identity> found;
+  for (const config::PathConfig& path : config_.paths) {
+    Result<net::LinkInfo> link = net::find_link(around_.requests, path.port().interface);
+    if (!link) return pass_on(link);
+    RunningPort port;
+    port.interface = link->interface;
+    port.spare_mac = link->mac;
+    port.admin_up = link->admin_up;
+    port.rtnetlink_carrier = link->carrier;
+    port.probe_mac = net::random_local_mac();
+    ports_.push_back(std::move(port));
+    Result<net::Identity> identity = net::capture(around_.requests, link->interface);
+    if (!identity) return pass_on(identity);
+    found.push_back(std::move(*identity));
+  }
+  // After a restart the identity may be on the alternate path: it stays where it is.
+  const std::size_t active = !has_own_address(found[0]) && has_own_address(found[1]) ? 1 : 0;
+  if (!has_own_address(found[active]))
+    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
+                 config_.name, ports_[0].interface.name, ports_[1].interface.name,
+                 ports_[0].interface.name);
+  identity_ = std::move(found[active]);
+  state_ = policy::initial_state(ports_.size(), active, rules_);
+  // Without the identity, its MAC address must not stay behind.
+  if (ports_[0].spare_mac != ports_[1].spare_mac)
+    ports_[active].spare_mac = net::random_local_mac();
+  return {};
+}
+
+Status GroupRunner::prepare_idle_ports() {
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    if (at == state_.active) continue;
+    Result<StandbyBefore> before =
+        prepare_standby(around_.requests, ports_[at].interface, config_.standby_mode);
+    if (!before)
+      return failure(fmt::format("group {}: {}", config_.name, before.error().message));
+    ports_[at].before = std::move(*before);
+    ports_[at].admin_up = !rules_.cold;
+  }
+  return {};
+}
+
+Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
+  RunningPort& port = ports_[at];
+  const SessionPlan plan = plan_session(config_, config_.paths[at].port(), port.probe_mac);
+  engine::PortSpec spec{.name = port.interface.name,
+                        .ifindex = port.interface.index,
+                        .group = index_,
+                        .probe_mac = port.probe_mac,
+                        .probe_ipv4 = 0,
+                        .probe_ipv6 = {}};
+  if (plan.family == AF_INET)
+    std::copy_n(plan.source.begin(), 4, reinterpret_cast<std::uint8_t*>(&spec.probe_ipv4));
+  else
+    spec.probe_ipv6 = plan.source;
+  Result<engine::PortIndex> added = around_.engine.add_port(spec);
+  if (!added) return pass_on(added);
+  port.port = *added;
+  port.settle_until = monotonic_now() + std::chrono::seconds(5);
+  Result<engine::SessionIndex> session = around_.engine.add_session({.port = *added,
+                                                                     .group = index_,
+                                                                     .family = plan.family,
+                                                                     .kind = plan.kind,
+                                                                     .target = plan.target,
+                                                                     .source = plan.source});
+  if (!session) return pass_on(session);
+  port.session = *session;
+  Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
+  if (!announcer) return pass_on(announcer);
+  port.announcer = std::move(*announcer);
+  // Bridging receives the identity's frames on a port that is not called so.
+  if (!rules_.cold)
+    if (Status heard = port.announcer.listen_to(identity_.mac); !heard) return pass_on(heard);
+  return prepare_requests(plan, *session, around_.engine.session(*session), port.interface.index,
+                          port.probe_mac);
+}
+
+Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
+  if (Status looked = look_at_ports(); !looked) return pass_on(looked);
+  if (Status prepared = prepare_idle_ports(); !prepared) return pass_on(prepared);
+  hanet_params& params = around_.engine.params(index_);
+  params = {.interval_us = static_cast<std::uint32_t>(config_.live.interval.count()),
+            .multiplier = config_.live.multiplier,
+            .up_count = config_.live.up_count,
+            .link_poll_us = static_cast<std::uint32_t>(config_.live.link_poll.count()),
+            .enabled = config_.live.enabled ? 1U : 0U,
+            .clamped = 0};
+  std::vector<engine::RequestFrames> requests;
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    Result<engine::RequestFrames> attached = attach(at);
+    if (!attached) return pass_on(attached);
+    requests.push_back(std::move(*attached));
+  }
+  // Attaching may have bounced links; what counts starts here.
+  prepare_plan();
+  return requests;
+}
+
+Status GroupRunner::begin_monitoring() {
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    if (!state_.paths[at].watched) continue;
+    if (Status started = around_.engine.start_session(ports_[at].session); !started) return started;
+  }
+  return {};
+}
+
+void GroupRunner::stop() {
+  for (std::size_t at = 0; at < ports_.size(); ++at)
+    if (at != state_.active && ports_[at].before && ports_[at].present)
+      restore_standby(around_.requests, ports_[at].interface, *ports_[at].before);
+}
+
+Status GroupRunner::set(const std::string& key, const std::string& value) {
+  struct Parameter {
+    std::string_view key;
+    config::Range range;
+    std::uint32_t hanet_params::* field;
+  };
+  static constexpr std::array<Parameter, 5> kParameters{{
+      {"interval_us", config::kIntervalUs, &hanet_params::interval_us},
+      {"multiplier", config::kMultiplier, &hanet_params::multiplier},
+      {"up_count", config::kUpCount, &hanet_params::up_count},
+      {"link_poll_us", config::kLinkPollUs, &hanet_params::link_poll_us},
+      {"enabled", {0, 1}, &hanet_params::enabled},
+  }};
+  const auto* parameter = std::ranges::find(kParameters, key, &Parameter::key);
+  if (parameter == kParameters.end())
+    return failure(fmt::format("key '{}': no such live parameter; allowed: interval_us, "
+                               "multiplier, up_count, link_poll_us, enabled",
+                               key));
+  std::string text = value;
+  if (key == "enabled" && (text == "true" || text == "false")) text = text == "true" ? "1" : "0";
+  std::int64_t number = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc() || end != text.data() + text.size() || !parameter->range.holds(number))
+    return failure(fmt::format("key '{}': found {}, allowed: {}", key, value,
+                               key == "enabled" ? std::string("true or false")
+                                                : fmt::format("{} to {}", parameter->range.low,
+                                                              parameter->range.high)));
+  hanet_params& params = around_.engine.params(index_);
+  hanet_params wanted = params;
+  wanted.*parameter->field = static_cast<std::uint32_t>(number);
+  const std::chrono::microseconds detection{std::int64_t{wanted.interval_us} * wanted.multiplier};
+  if (detection > config::kMaxDetectionTime)
+    return failure(fmt::format("key '{}': {} us x {} is a detection time above {} s, which watches "
+                               "nothing; choose a smaller interval_us or multiplier",
+                               key, wanted.interval_us, wanted.multiplier,
+                               config::kMaxDetectionTime.count()));
+  engine::store(params.*parameter->field, static_cast<std::uint32_t>(number));
+  publish("set", state_.active, fmt::format("{} is {} now", key, value));
+  refresh(monotonic_now());
+  return {};
+}
+
+}  // namespace hanet::service

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One hanetd per port.
+//
+// A lock file would outlive a kill and know nothing of network namespaces. An abstract unix socket
+// belongs to the namespace, vanishes with its process, and tells who holds it (SO_PEERCRED), so the
+// refusal can name the pid.
+#pragma once
+
+#include <string>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace hanet::service {
+
+class PortLock {
+ public:
+  /// Takes the lock of one interface in the caller's network namespace, or says who has it.
+  [[nodiscard]] static Result<PortLock> take(const std::string& interface);
+
+ private:
+  Fd fd_;
+};
+
+}  // namespace hanet::service

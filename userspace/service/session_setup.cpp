@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See session_setup.h.
+#include "service/session_setup.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace hanet::service {
+namespace {
+
+net::Ipv4Bytes ipv4_of(const std::array<std::uint8_t, 16>& bytes) {
+  return {bytes[0], bytes[1], bytes[2], bytes[3]};
+}
+
+// The checksum is computed over sequence 0; the kernel side keeps its sum (abi.h).
+std::array<std::uint8_t, sizeof(hanet_echo_payload)> echo_payload(engine::SessionIndex index,
+                                                                  const hanet_session& session) {
+  hanet_echo_payload payload{};
+  payload.magic = HANET_ECHO_MAGIC;
+  payload.session = index;
+  payload.id = session.id;
+  payload.cookie = session.cookie;
+  payload.sequence_complement = ~std::uint64_t{0};
+  payload.echo_sequence_complement = 0xffff;
+  std::array<std::uint8_t, sizeof(payload)> bytes{};
+  std::memcpy(bytes.data(), &payload, sizeof(payload));
+  return bytes;
+}
+
+net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& probe_mac,
+                             bool search) {
+  // A request that is prepared for a learned address starts with any unicast destination.
+  const net::MacAddress to = search ? net::kBroadcast : probe_mac;
+  if (plan.family == AF_INET)
+    return net::arp_request(to, probe_mac, ipv4_of(plan.source), ipv4_of(plan.target));
+  return net::neighbour_solicitation(search ? net::MacAddress{} : to, probe_mac, plan.source,
+                                     plan.target);
+}
+
+net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index,
+                             const hanet_session& session, const net::MacAddress& probe_mac) {
+  if (plan.kind == HANET_HEARTBEAT_NEIGHBOUR) return neighbour_request(plan, probe_mac, false);
+  const auto payload = echo_payload(index, session);
+  const auto id = static_cast<std::uint16_t>(session.id & 0xffff);
+  if (plan.family == AF_INET)
+    return net::echo_request(probe_mac, probe_mac, ipv4_of(plan.source), ipv4_of(plan.target), id,
+                             payload);
+  return net::echo_request(probe_mac, probe_mac, plan.source, plan.target, id, payload);
+}
+
+}  // namespace
+
+SessionPlan plan_session(const config::GroupConfig& group, const config::PortConfig& port,
+                         const net::MacAddress& probe_mac) {
+  const config::IpAddress& target = port.target ? *port.target : group.target;
+  SessionPlan plan{.family = target.family,
+                   .kind = group.heartbeat == config::HeartbeatKind::Icmp
+                               ? HANET_HEARTBEAT_ECHO
+                               : HANET_HEARTBEAT_NEIGHBOUR,
+                   .target = target.bytes,
+                   .source = {}};
+  if (port.source)
+    plan.source = port.source->bytes;
+  else if (target.family == AF_INET6)
+    plan.source = net::link_local_of(probe_mac);
+  return plan;
+}
+
+Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::SessionIndex index,
+                                               const hanet_session& session, unsigned ifindex,
+                                               const net::MacAddress& probe_mac) {
+  Result<net::PacketSocket> socket = net::PacketSocket::open(ifindex);
+  if (!socket) return pass_on(socket);
+  if (Status heard = socket->listen_to(probe_mac); !heard) return pass_on(heard);
+  if (plan.family == AF_INET6)
+    if (Status heard = socket->listen_to(net::solicited_node_mac(plan.source)); !heard)
+      return pass_on(heard);
+  engine::RequestFrames requests;
+  requests.session = index;
+  requests.socket = std::move(*socket);
+  requests.heartbeat = heartbeat_request(plan, index, session, probe_mac);
+  requests.search = neighbour_request(plan, probe_mac, true);
+  if (plan.kind == HANET_HEARTBEAT_ECHO)
+    requests.refresh = neighbour_request(plan, probe_mac, false);
+  return requests;
+}
+
+}  // namespace hanet::service

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See standby.h.
+#include "service/standby.h"
+
+#include <fmt/format.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include <fstream>
+
+#include "core/log.h"
+#include "net/capture.h"
+#include "net/encode.h"
+#include "net/link.h"
+
+namespace hanet::service {
+namespace {
+
+// /proc/sys/net shows the network namespace of the process that opens it.
+std::string ra_setting(const std::string& port) {
+  return fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", port);
+}
+
+std::string read_accept_ra(const std::string& port) {
+  std::ifstream file(ra_setting(port));
+  std::string value;
+  std::getline(file, value);
+  return value;
+}
+
+void write_accept_ra(const std::string& port, const std::string& value) {
+  if (value.empty()) return;  // no IPv6 on this host
+  std::ofstream file(ra_setting(port));
+  file << value;
+}
+
+}  // namespace
+
+Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                                      config::StandbyMode mode) {
+  Result<net::LinkInfo> link = net::read_link(socket, port.index);
+  if (!link) return pass_on(link);
+  Result<net::Identity> found = net::capture(socket, port);
+  if (!found) return pass_on(found);
+  StandbyBefore before{.address_generation = link->address_generation,
+                       .accept_ra = read_accept_ra(port.name),
+                       .admin_up = link->admin_up,
+                       .link_local = {}};
+  for (const net::Address& address : found->addresses) {
+    if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) {
+      before.link_local.push_back(address);
+      continue;
+    }
+    return failure(fmt::format(
+        "standby {} carries the address {}: a standby has no identity of its own; remove the "
+        "address, or make the port the primary",
+        port.name, net::describe(address)));
+  }
+  write_accept_ra(port.name, "0");
+  // Kernels without IPv6 refuse this, and need it not.
+  if (Status done = socket.request(
+          net::set_address_generation(port.index, IN6_ADDR_GEN_MODE_NONE),
+          fmt::format("keep {} from making addresses", port.name));
+      !done)
+    log::debug("{}", done.error().message);
+  for (const net::Address& address : before.link_local)
+    if (Status done = socket.request(net::remove_address(address, port.index),
+                                     fmt::format("remove {} from {}", net::describe(address),
+                                                 port.name));
+        !done)
+      return pass_on(done);
+  const bool up = mode == config::StandbyMode::Hot;
+  if (Status done = socket.request(net::set_admin_state(port.index, up),
+                                   fmt::format("set {} {}", port.name, up ? "up" : "down"));
+      !done)
+    return pass_on(done);
+  return before;
+}
+
+void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                     const StandbyBefore& before) {
+  write_accept_ra(port.name, before.accept_ra);
+  std::vector<net::NetlinkMessage> batch;
+  batch.push_back(net::set_address_generation(port.index, before.address_generation));
+  batch.push_back(net::set_admin_state(port.index, before.admin_up));
+  if (before.admin_up)
+    for (const net::Address& address : before.link_local)
+      batch.push_back(net::add_address(address, port.index));
+  if (Status sent = socket.send(batch); !sent) return;
+  const auto answers = socket.collect();
+  if (!answers) log::warning("{}: {}", port.name, answers.error().message);
+}
+
+void move_router_advertisements(const std::string& from, const std::string& to) {
+  const std::string setting = read_accept_ra(from);
+  write_accept_ra(to, setting);
+  write_accept_ra(from, "0");
+}
+
+}  // namespace hanet::service

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Making a port fit to wait: up without an identity (hot), or down (cold).
+//
+// The kernel gives every interface that comes up a link-local address, and takes more from router
+// advertisements. A standby must have none: its addresses would be on two paths. What is changed
+// here is put back when hanetd stops, on ports that do not carry the identity.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "net/identity.h"
+#include "net/netlink.h"
+#include "service/config.h"
+
+namespace hanet::service {
+
+/// What the port was like before.
+struct StandbyBefore {
+  std::uint8_t address_generation = 0;
+  std::string accept_ra;
+  bool admin_up = false;
+  std::vector<net::Address> link_local;
+};
+
+/// Refuses a port that carries addresses of its own: they would be lost.
+[[nodiscard]] Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket,
+                                                    const net::InterfaceName& port,
+                                                    config::StandbyMode mode);
+
+/// Best effort; called when hanetd stops.
+void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                     const StandbyBefore& before);
+
+/// Moves the router advertisement setting with the identity. Best effort, after a switchover.
+void move_router_advertisements(const std::string& from, const std::string& to);
+
+}  // namespace hanet::service

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See status.h.
+#include "service/status.h"
+
+#include <arpa/inet.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace hanet::service {
+namespace {
+
+constexpr std::array<const char*, HANET_REJECT_COUNT> kRejectNames{
+    "truncated",     "tagged",       "fragment",     "not_a_reply",  "wrong_source", "wrong_magic",
+    "wrong_session", "wrong_port",   "wrong_cookie", "future",       "late",         "duplicate"};
+
+double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000.0; }
+double microseconds(Nanoseconds ns) { return static_cast<double>(ns.count()) / 1000.0; }
+
+std::uint64_t kernel_ns(MonotonicTime at) {
+  return static_cast<std::uint64_t>(at.time_since_epoch().count());
+}
+
+std::string wall_text(std::chrono::system_clock::time_point at) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()) %
+                  std::chrono::seconds(1);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}", fmt::localtime(std::chrono::system_clock::to_time_t(at)),
+                     us.count());
+}
+
+std::string target_text(const hanet_session& session) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(session.family, session.target, text.data(), text.size());
+  return text.data();
+}
+
+// Unknown is a state with reasons: nothing resolved, nothing sent, or just begun.
+std::string session_state_text(const hanet_session& session, MonotonicTime now) {
+  switch (static_cast<hanet_session_state>(session.state)) {
+    case HANET_SESSION_PAUSED:
+      return "paused";
+    case HANET_SESSION_DOWN:
+      return "down";
+    case HANET_SESSION_UNKNOWN:
+      return session.target_mac_known != 0 ? "starting" : "searching";
+    case HANET_SESSION_UP:
+      break;
+  }
+  const std::uint64_t interval = std::uint64_t{session.interval_us} * 1000;
+  const bool stalled = kernel_ns(now) > session.last_sent_ns + 2 * interval * session.multiplier;
+  return stalled ? "blind" : "up";
+}
+
+std::string carrier_text(std::uint32_t carrier) {
+  switch (static_cast<hanet_carrier>(carrier)) {
+    case HANET_CARRIER_UP:
+      return "up";
+    case HANET_CARRIER_DOWN:
+      return "down";
+    case HANET_CARRIER_UNKNOWN:
+      break;
+  }
+  return "unknown";
+}
+
+std::string group_state_text(const policy::GroupState& state) {
+  if (!state.enabled) return "disabled";
+  if (state.no_path_alarm) return "no working path";
+  if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
+  return "protected";
+}
+
+Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& engine,
+               const engine::Sender* sender, MonotonicTime now) {
+  const RunningPort& port = group.ports()[at];
+  const policy::PathState& path = group.state().paths[at];
+  Json session = session_json(engine.session(port.session), now);
+  if (sender != nullptr) {
+    const engine::Sender::Account& account = sender->account(port.session);
+    session["searches"] = account.searches.load();
+    session["send_errors"] = account.send_errors.load();
+    session["sender_late_max_us"] = microseconds(account.latest_ns.load());
+  }
+  Json link = port_json(engine.port(port.port));
+  link["link_source"] = engine.capabilities().link_source;
+  link["xdp"] = engine.attachment(port.port).xdp_mode();
+  link["tc"] = engine.attachment(port.port).tc_mode();
+  const bool idle = !path.watched;
+  return {{"name", port.interface.name},
+          {"role", at == group.state().active ? "active" : "standby"},
+          {"mode", config::to_text(group.config().standby_mode)},
+          {"health", idle ? "idle" : policy::to_text(policy::health_of(path))},
+          {"reason", policy::to_text(policy::down_reason(path))},
+          {"session", std::move(session)},
+          {"port", std::move(link)}};
+}
+
+}  // namespace
+
+Json session_json(const hanet_session& session, MonotonicTime now) {
+  const double mean = session.replies != 0
+                          ? microseconds(session.rtt_sum_ns) / static_cast<double>(session.replies)
+                          : 0.0;
+  Json histogram = Json::object();
+  for (std::size_t bucket = 0; bucket < HANET_RTT_BUCKETS; ++bucket)
+    if (session.rtt_log2_ns[bucket] != 0)
+      histogram[fmt::format("{}ns", std::uint64_t{1} << bucket)] = session.rtt_log2_ns[bucket];
+  net::MacAddress mac{};
+  std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
+  return {{"id", fmt::format("{:08x}", session.id)},
+          {"state", session_state_text(session, now)},
+          {"kind", session.kind == HANET_HEARTBEAT_ECHO      ? "icmp"
+                   : session.family == AF_INET                ? "arp"
+                                                              : "neighbour solicitation"},
+          {"target", target_text(session)},
+          {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
+          {"interval_us", session.interval_us},
+          {"multiplier", session.multiplier},
+          {"up_count", session.up_count},
+          {"sent", session.sent},
+          {"received", session.replies},
+          {"lost", session.lost},
+          {"unanswered", session.sent - session.answered},
+          {"rtt_last_us", microseconds(session.rtt_last_ns)},
+          {"rtt_min_us", microseconds(session.rtt_min_ns)},
+          {"rtt_mean_us", mean},
+          {"rtt_max_us", microseconds(session.rtt_max_ns)},
+          {"jitter_us", microseconds(session.jitter_ns)},
+          {"rtt_histogram", std::move(histogram)},
+          {"down_verdicts", session.down_verdicts},
+          {"up_verdicts", session.up_verdicts},
+          {"stall_deferrals", session.stall_deferrals}};
+}
+
+Json port_json(const hanet_port& port) {
+  Json rejected = Json::object();
+  for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
+    if (port.rejected[reason] != 0) rejected[kRejectNames[reason]] = port.rejected[reason];
+  net::MacAddress mac{};
+  std::copy(std::begin(port.probe_mac), std::end(port.probe_mac), mac.begin());
+  return {{"ifindex", port.ifindex},
+          {"probe_mac", net::to_text(mac)},
+          {"carrier", carrier_text(port.carrier)},
+          {"carrier_up_events", port.carrier_up_events},
+          {"carrier_down_events", port.carrier_down_events},
+          {"link_polls", port.link_polls},
+          {"link_poll_us", port.link_poll_us},
+          {"answered_for_neighbours", port.answered_for_neighbours},
+          {"rejected", std::move(rejected)}};
+}
+
+Json group_json(const GroupRunner& group, const engine::Engine& engine,
+                const engine::Sender* sender, MonotonicTime now) {
+  const policy::GroupState& state = group.state();
+  const hanet_params& params = engine.params(group.index());
+  Json paths = Json::array();
+  for (std::size_t at = 0; at < group.ports().size(); ++at)
+    paths.push_back(path_json(group, at, engine, sender, now));
+  Json addresses = Json::array();
+  for (const net::Address& address : group.identity().addresses)
+    addresses.push_back(net::describe(address));
+  return {{"name", group.config().name},
+          {"active", group.ports()[state.active].interface.name},
+          {"state", group_state_text(state)},
+          {"enabled", state.enabled},
+          {"interval_us", params.interval_us},
+          {"multiplier", params.multiplier},
+          {"up_count", params.up_count},
+          {"link_poll_us", params.link_poll_us},
+          {"clamped", params.clamped},
+          {"identity",
+           {{"mac", net::to_text(group.identity().mac)},
+            {"addresses", std::move(addresses)},
+            {"routes", group.identity().routes.size()},
+            {"rules", group.identity().rules.size()},
+            {"neighbours", group.identity().neighbours.size()}}},
+          {"paths", std::move(paths)}};
+}
+
+Json record_json(const failover::SwitchoverRecord& record) {
+  const auto or_null = [](const std::optional<MonotonicTime>& at) {
+    return at ? Json(kernel_ns(*at)) : Json(nullptr);
+  };
+  Json steps = Json::array();
+  for (const failover::StepResult& step : record.execution.steps)
+    steps.push_back({{"name", step.name},
+                     {"at_us", microseconds(step.started - record.verdict)},
+                     {"duration_us", microseconds(step.duration)},
+                     {"result", step.result}});
+  return {{"number", record.number},
+          {"group", record.group},
+          {"from", record.from},
+          {"to", record.to},
+          {"cause", record.cause},
+          {"rule", record.rule},
+          {"wall_time", wall_text(record.wall_time)},
+          {"first_lost_ns", or_null(record.first_lost)},
+          {"deadline_ns", or_null(record.deadline)},
+          {"verdict_ns", kernel_ns(record.verdict)},
+          {"unanswered", record.unanswered},
+          {"overshoot_us", record.deadline ? Json(microseconds(record.verdict - *record.deadline))
+                                           : Json(nullptr)},
+          {"event_to_user_us", microseconds(record.event_received - record.verdict)},
+          {"reconfiguration_us",
+           microseconds(record.execution.last_message_sent - record.event_received)},
+          {"total_us", microseconds(record.execution.last_message_sent -
+                                    record.first_lost.value_or(record.verdict))},
+          {"verified_us", microseconds(record.finished - record.verdict)},
+          {"steered_in_kernel", record.steered_in_kernel},
+          {"outcome", failover::to_text(record.execution.outcome)},
+          {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
+          {"steps", std::move(steps)}};
+}
+
+Json notice_json(const Notice& notice) {
+  return {{"at_ns", kernel_ns(notice.at)}, {"wall_time", wall_text(wall_now())},
+          {"event", notice.event},         {"group", notice.group},
+          {"path", notice.path},           {"text", notice.text}};
+}
+
+}  // namespace hanet::service
