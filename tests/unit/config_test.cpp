@@ -237,6 +237,39 @@ TEST(Config, O2_ASyntaxErrorIsReportedWithItsLine) {
          "comments");
 }
 
+TEST(Config, O2_ASyntaxErrorThatUpstreamAssertsOnIsOnlyAMessage) {
+  EXPECT_EQ(
+      error_of("[[[a]]]\n"),
+      "f:1: not TOML: Error while parsing key: expected bare key starting character or string "
+      "delimiter, saw '['");
+}
+
+TEST(Config, O2_ALineHasALimit) {
+  const std::string longest = "#" + std::string(1023, 'x');
+  EXPECT_EQ(error_of(samples::groups(1) + longest), "accepted");
+  EXPECT_EQ(error_of(samples::groups(1) + longest + "\n"), "accepted");
+  EXPECT_EQ(error_of(samples::groups(1) + longest + "x\n"),
+            "f:7: found a line of 1025 bytes, allowed: up to 1024");
+}
+
+TEST(Config, O2_TheDeepestPossibleTableDoesNotExhaustTheStack) {
+  const auto dotted = [] {
+    std::string key = "a";
+    while (key.size() < 1000) key += ".a";
+    return key;
+  };
+  std::string text = fmt::format("[{0}]\n", dotted());
+  for (int i = 0; i < 7; ++i) text += fmt::format("{}=[\n{{", dotted());
+  text += "a=1";
+  for (int i = 0; i < 7; ++i) text += "}]";
+  EXPECT_EQ(error_of(text),
+            "f:1: key 'a': unknown, allowed: daemon, group\n"
+            "f:1: key 'group': missing, allowed: 1 to 16 [[group]] tables");
+  EXPECT_EQ(error_of("a = " + std::string(17, '[')),
+            "f:1: not TOML: Error while parsing value: exceeded maximum nested value depth of 16 "
+            "(TOML_MAX_NESTED_VALUES)");
+}
+
 TEST(Config, O2_ASyntaxErrorCannotSendEscapeSequencesOrASecondMessage) {
   // U+009B is CSI; raw in the file, because toml++ quotes the file as it is written.
   for (const std::string_view line : {"\"a\\nf:9: \u009b2J\" = 1\n", "[\"a\\nf:9: \u009b2J\"]\n"}) {

@@ -3,10 +3,10 @@
 // A configuration file from bytes to Config: the file itself, its TOML, its top level.
 //
 // The steps are ordered so that each can trust the one before: the file is a regular one of
-// sensible size, its bytes are UTF-8, the text is TOML, and only then keys and values are looked at
-// (config_group.cpp, config_heartbeat.cpp). A step that fails ends the reading; within the last one
-// every mistake is collected. Reading is all that happens: no step asks the host anything, so a
-// file can be checked on another machine than the one it is for.
+// sensible size, its bytes are UTF-8 in lines, the text is TOML, and only then keys and values are
+// looked at (config_group.cpp, config_heartbeat.cpp). A step that fails ends the reading; within
+// the last one every mistake is collected. Reading is all that happens: no step asks the host
+// anything, so a file can be checked on another machine than the one it is for.
 #define TOML_IMPLEMENTATION
 #include "service/config.h"
 
@@ -71,6 +71,19 @@ Status check_utf8(std::string_view text, std::string_view name) {
   const std::size_t column = bad - (before.rfind('\n') + 1) + 1;
   return failure(fmt::format("{}:{}: found byte 0x{:02x} at byte {} of the line, allowed: UTF-8",
                              name, line, static_cast<unsigned char>(text[bad]), column));
+}
+
+/// What toml++ could not digest: see toml_library.h.
+Status check_lines(std::string_view text, std::string_view name) {
+  for (std::size_t line = 1; !text.empty(); ++line) {
+    const std::size_t length = std::min(text.find('\n'), text.size());
+    if (length > kMaxLineBytes) {
+      return failure(fmt::format("{}:{}: found a line of {} bytes, allowed: up to {}", name, line,
+                                 length, kMaxLineBytes));
+    }
+    text.remove_prefix(std::min(length + 1, text.size()));
+  }
+  return {};
 }
 
 void read_daemon(const TableReader& root, Config& config) {
@@ -138,6 +151,7 @@ Result<Config> load(const std::filesystem::path& file) {
 
 Result<Config> parse(std::string_view text, std::string_view name) {
   if (Status status = check_utf8(text, name); !status) return pass_on(status);
+  if (Status status = check_lines(text, name); !status) return pass_on(status);
   const toml::parse_result document = toml::parse(text);
   if (!document) {
     const toml::parse_error& error = document.error();

@@ -47,4 +47,7 @@ inline constexpr std::size_t kMaxGroups = 16;
 /// A configuration of 16 groups has some 10 KiB; beyond this it is the wrong file.
 inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 
+/// A key cannot span lines, so this bounds its parts, and with them how deep tables can be nested.
+inline constexpr std::size_t kMaxLineBytes = 1024;
+
 }  // namespace hanet::config
