@@ -10,22 +10,16 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <string>
 #include <thread>
 
+#include "bench/interrupt.h"
 #include "bench/outage_meter.h"
 
 namespace {
 
 using namespace hanet::bench;
-
-std::atomic<bool> interrupted = false;
-static_assert(std::atomic<bool>::is_always_lock_free);  // written by a signal handler
-
-void stop_early(int) { interrupted.store(true); }
 
 struct Options {
   MeterOptions meter;
@@ -42,7 +36,7 @@ int measure(const Options& options) {
     fmt::print(stderr, "outage_meter: {}\n", started.error().message);
     return 1;
   }
-  while (!(*meter)->finished() && !interrupted.load()) {
+  while (!(*meter)->finished() && !interrupted()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   const MeterReport report = (*meter)->stop();
@@ -85,7 +79,6 @@ int main(int argc, char** argv) {
   }
   options.meter.b.port = options.meter.a.port;
   options.meter.longest_run = std::chrono::milliseconds(duration_ms);
-  std::signal(SIGINT, stop_early);
-  std::signal(SIGTERM, stop_early);
+  catch_interrupts();
   return measure(options);
 }
