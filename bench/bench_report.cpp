@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include <fstream>
+#include <utility>
 
 #include "bench/distribution.h"
 

@@ -15,8 +15,13 @@
 
 namespace hanet::bench {
 
-/// {"topology","fault","trials",...}: see README of the bench in outage_bench.cpp. `settings` is
-/// copied as it is; `settings` must hold "topology" and "fault".
+/// One object: "topology", "fault", "trials" (run), "failed", "kernel", "cpu", "settings" (as
+/// given; must hold topology and fault); distributions {"count","min","p50","p95","p99","max"} in
+/// microseconds "outage_us", "outage_a_to_b_us", "outage_b_to_a_us" (meter), "detection_us" (last
+/// packet before the outage until the verdict), "overshoot_us", "event_to_user_us",
+/// "reconfiguration_us", "total_us" (hanet's records); the sums "sent", "lost", "duplicates",
+/// "reordered", "false_verdicts", "extra_switchovers", "sender_stalled_trials"; and "each", every
+/// trial with its meter report and its records.
 [[nodiscard]] nlohmann::json make_report(const nlohmann::json& settings,
                                          const std::vector<TrialResult>& trials);
 

@@ -12,7 +12,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <thread>
 
 namespace hanet::bench {

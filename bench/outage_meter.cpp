@@ -20,9 +20,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
