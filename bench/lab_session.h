@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One lab with its daemons, driven from outside, as an administrator would.
+//
+// The bench only uses what everybody can use: tools/lab, hanetd, hanetctl. So it measures what is
+// shipped, and nothing in the product knows that it is being measured. One lab and one daemon per
+// node serve all trials; the destructor stops the daemons, then removes the lab and the files.
+//
+// Threading: main thread only (see Child). Every call is bounded in time.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/child.h"
+#include "bench/outage_meter.h"
+#include "core/result.h"
+
+namespace hanet::bench {
+
+enum class Topology : std::uint8_t { Switch, Crossover };
+
+struct LabOptions {
+  Topology topology = Topology::Switch;
+  int family = 4;  ///< 4 or 6
+  std::string mode = "hot";
+  std::string heartbeat = "arp";
+  std::string bridging = "true";
+  std::uint32_t interval_us = 200;
+  std::uint32_t multiplier = 3;
+  bool with_hanet = true;
+  std::filesystem::path lab = "tools/lab";
+  std::filesystem::path hanetd = "hanetd";
+  std::filesystem::path hanetctl = "hanetctl";
+};
+
+/// What one node's hanet says of itself.
+struct NodeState {
+  std::string active;                        ///< port name of the active path
+  bool ready = false;                        ///< hot: every path is up; cold: the active one is
+  std::vector<std::string> paths;            ///< port names
+  std::vector<std::uint64_t> down_verdicts;  ///< per path, same order
+};
+
+class LabSession {
+ public:
+  /// Builds the lab, starts the daemons and waits until all are ready.
+  [[nodiscard]] static Result<std::unique_ptr<LabSession>> open(const LabOptions& options);
+  LabSession(const LabSession&) = delete;
+  LabSession& operator=(const LabSession&) = delete;
+  ~LabSession();
+
+  /// The nodes that run hanet, the monitored host (crossover: a) first; none without hanet.
+  [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
+  [[nodiscard]] MeterOptions meter_options() const;
+
+  [[nodiscard]] Status fault(const std::string& kind, const std::string& path,
+                             const Arguments& more = {});
+  [[nodiscard]] Status heal();
+
+  [[nodiscard]] Result<NodeState> state(const std::string& node);
+  /// The switchovers of a node, newest last.
+  [[nodiscard]] Result<nlohmann::json> switchovers(const std::string& node);
+  [[nodiscard]] Status switch_to(const std::string& node, const std::string& port);
+  /// Waits until every node is ready.
+  [[nodiscard]] Status await_ready(std::chrono::milliseconds limit);
+  /// Waits until every node's active path is `port`.
+  [[nodiscard]] Status await_active(const std::string& port, std::chrono::milliseconds limit);
+
+ private:
+  explicit LabSession(LabOptions options);
+  [[nodiscard]] Arguments lab_command(const Arguments& arguments) const;
+  [[nodiscard]] std::filesystem::path run_dir(const std::string& node) const;
+  [[nodiscard]] Status start_daemon(const std::string& node);
+  [[nodiscard]] Result<nlohmann::json> ask(const std::string& node, const Arguments& request);
+  [[nodiscard]] Error with_log(Error error, const std::string& node) const;
+
+  LabOptions options_;
+  std::string id_;
+  std::filesystem::path directory_;
+  std::vector<std::string> nodes_;
+  std::vector<Child> daemons_;
+};
+
+}  // namespace hanet::bench

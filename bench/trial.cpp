@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See trial.h. A fault explains one down verdict on the path that was cut, per node (a flap: one
+// per flap). Every other down verdict, also one during repair and switching back, is counted as
+// false.
+#include "bench/trial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "bench/interrupt.h"
+#include "core/clock.h"
+
+namespace hanet::bench {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+constexpr auto kAskEvery = 20ms;
+constexpr auto kAfterSwitch = 50ms;  // traffic that shows a second outage, if there is one
+constexpr auto kFollow = 1s;         // crossover: how long the other node may take to follow
+constexpr auto kSegment = 1s;        // watching is cut into pieces of bounded memory
+constexpr const char* kPrimaryPort = "p0";
+
+std::uint64_t number_of(const json& record) { return record.value("number", std::uint64_t{0}); }
+
+/// The newest number of a node's switchovers; 0 if there was none.
+std::uint64_t newest(const json& switchovers) {
+  return switchovers.empty() ? 0 : number_of(switchovers.back());
+}
+
+bool wait_unless_interrupted(std::chrono::milliseconds time) {
+  const MonotonicTime deadline = monotonic_now() + time;
+  while (!interrupted() && monotonic_now() < deadline) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - monotonic_now());
+    std::this_thread::sleep_for(std::clamp<Nanoseconds>(left, 0ns, 50ms));
+  }
+  return !interrupted();
+}
+
+/// Both clocks are CLOCK_MONOTONIC of one kernel, so the daemon's stamp and ours can be subtracted.
+std::optional<double> detection_us(const TrialResult& result) {
+  const MeterReport& meter = *result.meter;
+  std::optional<std::int64_t> cut;
+  for (const DirectionReport* direction : {&meter.a_to_b, &meter.b_to_a}) {
+    if (direction->loss_gaps == 0) continue;
+    const std::int64_t start = direction->gap_start_ns - meter.realtime_minus_monotonic_ns;
+    cut = std::min(cut.value_or(start), start);
+  }
+  std::int64_t verdict = 0;
+  for (const auto& [node, record] : result.record) {
+    const auto at = record.value("verdict_ns", std::int64_t{0});
+    if (at > 0 && (verdict == 0 || at < verdict)) verdict = at;
+  }
+  if (!cut || verdict == 0) return std::nullopt;
+  return static_cast<double>(verdict - *cut) / 1e3;
+}
+
+/// Adds a later segment to a report: counts add up, times are the worst.
+void merge(DirectionReport& sum, const DirectionReport& part) {
+  sum.sent += part.sent;
+  sum.send_errors += part.send_errors;
+  sum.received += part.received;
+  sum.lost += part.lost;
+  sum.duplicates += part.duplicates;
+  sum.reordered += part.reordered;
+  sum.loss_gaps += part.loss_gaps;
+  if (part.longest_gap > sum.longest_gap) {
+    sum.longest_gap = part.longest_gap;
+    sum.gap_start_ns = part.gap_start_ns;
+    sum.gap_sender_stall = part.gap_sender_stall;
+    sum.open_at_end = part.open_at_end;
+  }
+  sum.longest_silence = std::max(sum.longest_silence, part.longest_silence);
+  sum.highest_latency = std::max(sum.highest_latency, part.highest_latency);
+}
+
+void merge(MeterReport& sum, const MeterReport& part) {
+  merge(sum.a_to_b, part.a_to_b);
+  merge(sum.b_to_a, part.b_to_a);
+  sum.sender_stall = std::max(sum.sender_stall, part.sender_stall);
+  sum.sender_cpu += part.sender_cpu;
+  sum.receiver_cpu += part.receiver_cpu;
+  sum.duration += part.duration;
+  sum.realtime_minus_monotonic_ns = part.realtime_minus_monotonic_ns;
+}
+
+}  // namespace
+
+TrialRunner::TrialRunner(LabSession& lab, TrialOptions options)
+    : lab_(lab), options_(std::move(options)) {}
+
+Result<TrialRunner::Before> TrialRunner::look() {
+  Before before{.active = kPrimaryPort, .last_number = {}, .state = {}};
+  for (const std::string& node : lab_.nodes()) {
+    Result<NodeState> state = lab_.state(node);
+    if (!state) return pass_on(state);
+    Result<json> switchovers = lab_.switchovers(node);
+    if (!switchovers) return pass_on(switchovers);
+    if (node == lab_.nodes().front()) before.active = state->active;
+    before.last_number[node] = newest(*switchovers);
+    before.state[node] = std::move(*state);
+  }
+  return before;
+}
+
+TrialResult TrialRunner::run() {
+  TrialResult result;
+  Result<Before> before = look();
+  if (!before) {
+    result.error = before.error().message;
+    return result;
+  }
+  Status measured = measure(*before, result);
+  Status recovered = recover();
+  Status counted = count_false_verdicts(*before, true, result);
+  for (const Status* status : {&measured, &recovered, &counted}) {
+    if (status->has_value()) continue;
+    result.error += (result.error.empty() ? "" : "; ") + status->error().message;
+  }
+  return result;
+}
+
+Status TrialRunner::measure(const Before& before, TrialResult& result) {
+  MeterOptions options = lab_.meter_options();
+  options.packets_per_second = options_.packets_per_second;
+  const std::chrono::milliseconds flapping(
+      options_.fault == "flap" ? options_.flaps * options_.flap_period_ms : 0U);
+  options.longest_run = options_.before + options_.phase + flapping + options_.settle +
+                        options_.switch_limit + kAfterSwitch + 500ms;
+  Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
+  if (!meter) return pass_on(meter);
+  if (Status started = (*meter)->start(); !started) return started;
+  const std::chrono::microseconds longest_phase(options_.phase);
+  std::uniform_int_distribution<std::int64_t> phase(0, longest_phase.count());
+  (void)wait_unless_interrupted(options_.before);
+  std::this_thread::sleep_for(std::chrono::microseconds(phase(random_)));
+  Status status = inject(before);
+  (void)wait_unless_interrupted(options_.settle);
+  if (status) status = await_switchovers(before, result);
+  (void)wait_unless_interrupted(kAfterSwitch);
+  result.meter = (*meter)->stop();
+  result.detection_us = detection_us(result);
+  return status;
+}
+
+Status TrialRunner::inject(const Before& before) {
+  const std::string path = before.active == kPrimaryPort ? "primary" : "standby";
+  if (options_.fault != "flap") return lab_.fault(options_.fault, path);
+  return lab_.fault("flap", path,
+                    {"--times", std::to_string(options_.flaps), "--period-ms",
+                     std::to_string(options_.flap_period_ms)});
+}
+
+/// Without hanet there is nobody to wait for: the repair ends the outage.
+Status TrialRunner::await_switchovers(const Before& before, TrialResult& result) {
+  if (lab_.nodes().empty()) return lab_.heal();
+  const MonotonicTime deadline = monotonic_now() + options_.switch_limit;
+  Result<bool> switched = all_switched(before, result);
+  while (!(switched && *switched) && monotonic_now() < deadline && !interrupted()) {
+    std::this_thread::sleep_for(kAskEvery);
+    switched = all_switched(before, result);
+  }
+  if (!switched) return pass_on(switched);
+  result.switched = *switched;
+  if (*switched) return {};
+  return failure(fmt::format("no complete switchover from {} within {} ms", before.active,
+                             (options_.settle + options_.switch_limit).count()));
+}
+
+Result<bool> TrialRunner::all_switched(const Before& before, TrialResult& result) {
+  bool all = true;
+  result.extra_switchovers = 0;
+  for (const std::string& node : lab_.nodes()) {
+    Result<json> switchovers = lab_.switchovers(node);
+    if (!switchovers) return pass_on(switchovers);
+    bool complete = false;
+    for (const json& record : *switchovers) {
+      if (number_of(record) <= before.last_number.at(node)) continue;
+      if (complete) {
+        ++result.extra_switchovers;
+      } else if (record.value("from", "") == before.active) {
+        result.record[node] = record;
+        complete = record.value("outcome", "") == "complete";
+      }
+    }
+    all = all && complete;
+  }
+  return all;
+}
+
+Status TrialRunner::recover() {
+  if (Status healed = lab_.heal(); !healed) return healed;
+  if (lab_.nodes().empty()) return {};
+  if (Status ready = lab_.await_ready(options_.recover_limit); !ready) return ready;
+  for (const std::string& node : lab_.nodes()) {
+    Result<NodeState> state = lab_.state(node);
+    if (!state) return pass_on(state);
+    if (state->active == kPrimaryPort) continue;
+    if (Status back = lab_.switch_to(node, kPrimaryPort); !back) return back;
+    // The other node follows by itself (spec F8); only if it does not, the loop moves it as well.
+    if (lab_.await_active(kPrimaryPort, kFollow)) break;
+  }
+  if (Status active = lab_.await_active(kPrimaryPort, options_.recover_limit); !active) {
+    return active;
+  }
+  return lab_.await_ready(options_.recover_limit);
+}
+
+Status TrialRunner::count_false_verdicts(const Before& before, bool faulted, TrialResult& result) {
+  const std::uint64_t per_fault = options_.fault == "flap" ? options_.flaps : 1;
+  for (const std::string& node : lab_.nodes()) {
+    Result<NodeState> now = lab_.state(node);
+    if (!now) return pass_on(now);
+    const NodeState& then = before.state.at(node);
+    for (std::size_t i = 0; i < std::min(then.paths.size(), now->paths.size()); ++i) {
+      const bool was_cut = faulted && now->paths[i] == before.active;
+      const std::uint64_t explained = then.down_verdicts[i] + (was_cut ? per_fault : 0);
+      if (now->down_verdicts[i] > explained) {
+        result.false_verdicts += now->down_verdicts[i] - explained;
+      }
+    }
+  }
+  return {};
+}
+
+TrialResult TrialRunner::watch(std::chrono::seconds duration) {
+  TrialResult result;
+  Result<Before> before = look();
+  MeterOptions options = lab_.meter_options();
+  options.packets_per_second = options_.packets_per_second;
+  options.longest_run = kSegment;
+  const MonotonicTime end = monotonic_now() + duration;
+  while (before && monotonic_now() < end && !interrupted() && result.error.empty()) {
+    Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
+    const Status started = meter ? (*meter)->start() : pass_on(meter);
+    if (!started) {
+      result.error = started.error().message;
+      break;
+    }
+    while (!(*meter)->finished() && wait_unless_interrupted(10ms)) {
+    }
+    const MeterReport segment = (*meter)->stop();
+    if (!result.meter) result.meter.emplace();
+    merge(*result.meter, segment);
+  }
+  Status counted = before ? count_false_verdicts(*before, false, result) : pass_on(before);
+  if (!counted && result.error.empty()) result.error = counted.error().message;
+  for (const std::string& node : lab_.nodes()) {
+    Result<json> switchovers = before ? lab_.switchovers(node) : json::array();
+    if (!switchovers) continue;
+    for (const json& record : *switchovers) {
+      if (number_of(record) <= before->last_number.at(node)) continue;
+      ++result.extra_switchovers;
+      result.record[fmt::format("{} #{}", node, number_of(record))] = record;
+    }
+  }
+  return result;
+}
+
+}  // namespace hanet::bench

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One trial: break a working network under traffic, see what a client lost and what hanet says.
+//
+// The outage is what the meter saw; hanet's own record only explains it. Nothing polls the daemon
+// while the outage lasts: on a small machine a process started in that millisecond would be part of
+// the result. A trial in which something went wrong is a result too, with its reason in `error`.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "bench/lab_session.h"
+#include "bench/outage_report.h"
+
+namespace hanet::bench {
+
+struct TrialOptions {
+  std::string fault = "blackhole";
+  std::uint32_t packets_per_second = 20'000;
+  std::chrono::milliseconds before{100};          ///< traffic before the fault
+  std::chrono::milliseconds phase{20};            ///< and a random time up to this
+  std::chrono::milliseconds settle{100};          ///< traffic after it, before anyone asks hanet
+  std::chrono::milliseconds switch_limit{1000};   ///< a switchover must be complete by then
+  std::chrono::milliseconds recover_limit{5000};  ///< healed, both paths up, back on p0
+  std::uint32_t flaps = 5;
+  std::uint32_t flap_period_ms = 200;
+};
+
+struct TrialResult {
+  std::string error;                             ///< empty: hanet switched, and all was put back
+  bool switched = false;                         ///< every node completed a switchover
+  std::optional<MeterReport> meter;              ///< what clients saw
+  std::map<std::string, nlohmann::json> record;  ///< node -> hanet's record of the switchover
+  std::uint64_t false_verdicts = 0;              ///< down verdicts that the fault does not explain
+  std::uint64_t extra_switchovers = 0;           ///< more than one per node before the repair
+  /// Last arrival before the outage until the first node's verdict.
+  std::optional<double> detection_us;
+};
+
+class TrialRunner {
+ public:
+  TrialRunner(LabSession& lab, TrialOptions options);
+  /// Leaves the network healed, with p0 active, or says in `error` that this did not work.
+  [[nodiscard]] TrialResult run();
+  /// Traffic without a fault for `duration`: verdicts, losses and switchovers that should not be.
+  [[nodiscard]] TrialResult watch(std::chrono::seconds duration);
+
+ private:
+  struct Before {
+    std::string active;
+    std::map<std::string, std::uint64_t> last_number;  // node -> newest switchover
+    std::map<std::string, NodeState> state;
+  };
+  [[nodiscard]] Result<Before> look();
+  [[nodiscard]] Status measure(const Before& before, TrialResult& result);
+  [[nodiscard]] Status inject(const Before& before);
+  [[nodiscard]] Status await_switchovers(const Before& before, TrialResult& result);
+  [[nodiscard]] Result<bool> all_switched(const Before& before, TrialResult& result);
+  [[nodiscard]] Status recover();
+  [[nodiscard]] Status count_false_verdicts(const Before& before, bool faulted,
+                                            TrialResult& result);
+
+  LabSession& lab_;
+  TrialOptions options_;
+  std::mt19937 random_{std::random_device{}()};
+};
+
+}  // namespace hanet::bench

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# The two networks that the lab can build, and hanet's configuration for their nodes. Sourced by
+# tools/lab; uses its ns_of, in_ns and options.
+#
+# Links are made by `ip -batch` inside mid with the other end placed straight into the node's
+# namespace: one process per namespace instead of one per link makes a lab cheap enough to build
+# for every test. Addresses and MACs are fixed, so that a capture of today reads like one of last
+# year, and two labs with different ids still share no MAC.
+
+# Locally administered, unicast, from the id and a number: the same lab has the same MACs again.
+mac() {
+  local i code hash=5381
+  for ((i = 0; i < ${#ID}; i++)); do
+    printf -v code '%d' "'${ID:i:1}"
+    hash=$(((hash * 33 + code) & 0xffff))
+  done
+  printf '02:%02x:%02x:00:00:%02x' $((hash >> 8)) $((hash & 255)) "$1"
+}
+
+# cable NUMBER NODE PORT BRIDGE: batch lines for one veth pair, its near end a port of a bridge.
+cable() {
+  local near=$2-$3
+  printf 'link add %s address %s type veth peer name %s address %s netns %s\n' \
+    "$near" "$(mac $((16 + $1)))" "$3" "$(mac "$1")" "$(ns_of "$2")"
+  printf 'link set %s addrgenmode none\nlink set %s master %s\nlink set %s up\n' \
+    "$near" "$near" "$4" "$near"
+}
+
+bridge_lines() {
+  printf 'link add %s address %s type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n' "$1" \
+    "$(mac "$2")"
+  printf 'link set %s addrgenmode none\nlink set %s up\n' "$1" "$1"
+}
+
+# identity_lines PORT LAST: the addresses of a node, 192.0.2.LAST and 2001:db8::LAST.
+identity_lines() {
+  printf 'link set lo up\nlink set %s up\n' "$1"
+  printf 'addr add 192.0.2.%s/24 brd + dev %s\n' "$2" "$1"
+  printf 'addr add 2001:db8::%s/64 dev %s nodad\n' "$2" "$1"
+}
+
+# A hot standby: up, and with no address of any kind.
+bare_lines() { printf 'link set %s addrgenmode none\nlink set %s up\n' "$1" "$1"; }
+
+# The switch itself has no address and sends nothing of its own.
+prepare_mid() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  in_ns mid bash -c '
+    for scope in all default; do echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6; done'
+  ip -n "$(ns_of mid)" link set lo up
+}
+
+# Written before any link exists, so that each link starts with these values. Without duplicate
+# address detection no address is ever tentative. arp_ignore keeps a standby on the same switch
+# from answering for the primary's address (Linux's default), which would let the client reach the
+# host past the cut; on crossover cables that same answer is what a probe on the standby asks for.
+node_sysctls() {
+  local node=$1 arp_ignore=$2
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  in_ns "$node" bash -c '
+    for scope in all default; do
+      echo 0 >/proc/sys/net/ipv6/conf/$scope/accept_dad
+      echo 0 >/proc/sys/net/ipv6/conf/$scope/dad_transmits
+      echo 0 >/proc/sys/net/ipv6/conf/$scope/accept_ra
+      echo 0 >/proc/sys/net/ipv4/conf/$scope/rp_filter
+      echo '"$arp_ignore"' >/proc/sys/net/ipv4/conf/$scope/arp_ignore
+    done'
+}
+
+fault_table() {
+  in_ns mid nft -f - <<'NFT'
+table bridge fault {
+  set from_host { type ifname; }
+  set to_host { type ifname; }
+  chain leave_cable {
+    type filter hook prerouting priority -300; policy accept;
+    iifname @from_host counter drop
+  }
+  chain enter_cable {
+    type filter hook postrouting priority 300; policy accept;
+    oifname @to_host counter drop
+  }
+}
+NFT
+}
+
+build_switch() {
+  node_sysctls host 1
+  node_sysctls client 0
+  { bridge_lines br0 32; cable 1 host p0 br0; cable 2 host p1 br0; cable 3 client c0 br0; } |
+    ip -n "$(ns_of mid)" -batch -
+  {
+    identity_lines c0 10
+    printf 'addr add 198.51.100.1/32 dev lo\naddr add 2001:db8:100::1/128 dev lo nodad\n'
+  } | ip -n "$(ns_of client)" -batch -
+  {
+    identity_lines p0 1
+    printf 'addr add 192.0.2.101/24 brd + dev p0 label p0:vip\n'
+    bare_lines p1
+    printf 'route add default via 192.0.2.10 dev p0\n'
+    printf 'route add default via 2001:db8::10 dev p0\n'
+  } | ip -n "$(ns_of host)" -batch -
+}
+
+build_crossover() {
+  node_sysctls a 0
+  node_sysctls b 0
+  {
+    bridge_lines br0 32; cable 1 a p0 br0; cable 2 b p0 br0
+    bridge_lines br1 33; cable 3 a p1 br1; cable 4 b p1 br1
+  } | ip -n "$(ns_of mid)" -batch -
+  { identity_lines p0 1; bare_lines p1; } | ip -n "$(ns_of a)" -batch -
+  { identity_lines p0 2; bare_lines p1; } | ip -n "$(ns_of b)" -batch -
+}
+
+# --- configuration -------------------------------------------------------------------------------
+
+# heartbeat_lines NODE: who is asked, and from which addresses the probes come. Sources are given
+# where an answer has to find the way back to the port that asked: icmp over IPv4, and on
+# crossover cables, where each end asks the other end's hanet.
+heartbeat_lines() {
+  local own peer
+  case $1$FAMILY in
+    host4) printf 'target = "192.0.2.10"\n'
+      printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
+    host6) printf 'target = "2001:db8::10"\n' ;;
+    a4) printf 'target = "192.0.2.2"\n'
+      printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
+    b4) printf 'target = "192.0.2.1"\n'
+      printf 'primary_source = "192.0.2.253"\nstandby_source = "192.0.2.254"\n' ;;
+    a6 | b6)
+      own=$1 peer=b
+      [[ $own == a ]] || peer=a
+      printf 'target = "fe80::%s:1"\n' "$peer"
+      printf 'primary_source = "fe80::%s:1"\nstandby_source = "fe80::%s:2"\n' "$own" "$own"
+      printf 'primary_target = "fe80::%s:1"\nstandby_target = "fe80::%s:2"\n' "$peer" "$peer" ;;
+  esac
+}
+
+hanet_config() {
+  case $1 in
+    host | a | b) ;;
+    *) usage_error "no hanet runs on node '$1', only on: host (switch), a b (crossover)" ;;
+  esac
+  if [[ $1 != host && $FAMILY == 6 && $HEARTBEAT == icmp ]]; then
+    fail "crossover over IPv6 cannot use icmp: a link-local probe address answers no echo; use arp"
+  fi
+  cat <<TOML
+[[group]]
+name = "mether0"
+primary = "p0"
+standby = "p1"
+mode = "$MODE"
+bridging = $BRIDGING
+
+[group.heartbeat]
+kind = "$HEARTBEAT"
+interval_us = $INTERVAL_US
+multiplier = $MULTIPLIER
+link_poll_us = 100
+up_count = 3
+$(heartbeat_lines "$1")
+TOML
+}
