@@ -53,11 +53,9 @@ prepare_mid() {
 }
 
 # Written before any link exists, so that each link starts with these values. Without duplicate
-# address detection no address is ever tentative. arp_ignore keeps a standby on the same switch
-# from answering for the primary's address (Linux's default), which would let the client reach the
-# host past the cut; on crossover cables that same answer is what a probe on the standby asks for.
+# address detection no address is ever tentative.
 node_sysctls() {
-  local node=$1 arp_ignore=$2
+  local node=$1
   # shellcheck disable=SC2016 # expanded by the inner shell
   in_ns "$node" bash -c '
     for scope in all default; do
@@ -65,7 +63,6 @@ node_sysctls() {
       echo 0 >/proc/sys/net/ipv6/conf/$scope/dad_transmits
       echo 0 >/proc/sys/net/ipv6/conf/$scope/accept_ra
       echo 0 >/proc/sys/net/ipv4/conf/$scope/rp_filter
-      echo '"$arp_ignore"' >/proc/sys/net/ipv4/conf/$scope/arp_ignore
     done'
 }
 
@@ -87,8 +84,8 @@ NFT
 }
 
 build_switch() {
-  node_sysctls host 1
-  node_sysctls client 0
+  node_sysctls host
+  node_sysctls client
   { bridge_lines br0 32; cable 1 host p0 br0; cable 2 host p1 br0; cable 3 client c0 br0; } |
     ip -n "$(ns_of mid)" -batch -
   {
@@ -105,8 +102,8 @@ build_switch() {
 }
 
 build_crossover() {
-  node_sysctls a 0
-  node_sysctls b 0
+  node_sysctls a
+  node_sysctls b
   {
     bridge_lines br0 32; cable 1 a p0 br0; cable 2 b p0 br0
     bridge_lines br1 33; cable 3 a p1 br1; cable 4 b p1 br1
@@ -124,16 +121,17 @@ heartbeat_lines() {
   local own peer
   case $1$FAMILY in
     host4) printf 'target = "192.0.2.10"\n'
-      printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
+      [[ $HEARTBEAT != icmp ]] ||
+        printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
     host6) printf 'target = "2001:db8::10"\n' ;;
-    a4) printf 'target = "192.0.2.2"\n'
-      printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
-    b4) printf 'target = "192.0.2.1"\n'
-      printf 'primary_source = "192.0.2.253"\nstandby_source = "192.0.2.254"\n' ;;
+    a4 | b4)
+      own=25 peer=24
+      [[ $1 == a ]] || own=24 peer=25
+      printf 'primary_source = "192.0.2.%s1"\nstandby_source = "192.0.2.%s2"\n' "$own" "$own"
+      printf 'primary_target = "192.0.2.%s1"\nstandby_target = "192.0.2.%s2"\n' "$peer" "$peer" ;;
     a6 | b6)
       own=$1 peer=b
       [[ $own == a ]] || peer=a
-      printf 'target = "fe80::%s:1"\n' "$peer"
       printf 'primary_source = "fe80::%s:1"\nstandby_source = "fe80::%s:2"\n' "$own" "$own"
       printf 'primary_target = "fe80::%s:1"\nstandby_target = "fe80::%s:2"\n' "$peer" "$peer" ;;
   esac
@@ -144,9 +142,10 @@ hanet_config() {
     host | a | b) ;;
     *) usage_error "no hanet runs on node '$1', only on: host (switch), a b (crossover)" ;;
   esac
-  if [[ $1 != host && $FAMILY == 6 && $HEARTBEAT == icmp ]]; then
-    fail "crossover over IPv6 cannot use icmp: a link-local probe address answers no echo; use arp"
+  if [[ $1 != host && $HEARTBEAT == icmp ]]; then
+    fail "crossover cannot use icmp: a probe address answers no echo; use arp"
   fi
+  [[ $MODE == hot ]] || BRIDGING=false
   cat <<TOML
 [[group]]
 name = "mether0"

@@ -52,9 +52,10 @@ void render_port(std::string& out, const Json& port) {
     line(out, "      attached   XDP {}, TC {}; link events from {}", text_of(port, "xdp"),
          text_of(port, "tc"), text_of(port, "link_source"));
   std::string rejected;
-  for (const auto& [reason, count] : port.value("rejected", Json::object()).items())
-    rejected += fmt::format("{}{} {}", rejected.empty() ? "" : ", ", reason,
-                            count.get<std::uint64_t>());
+  const Json& reasons = port.at("rejected");
+  for (auto reason = reasons.begin(); reason != reasons.end(); ++reason)
+    rejected += fmt::format("{}{} {}", rejected.empty() ? "" : ", ", reason.key(),
+                            reason->get<std::uint64_t>());
   if (!rejected.empty()) line(out, "      rejected   {}", rejected);
 }
 

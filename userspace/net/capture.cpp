@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "net/link.h"
@@ -21,6 +22,7 @@ namespace {
 constexpr std::uint32_t kComputedFlags =
     IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_SECONDARY | IFA_F_DEPRECATED | IFA_F_OPTIMISTIC |
     IFA_F_NODAD | IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
+constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
 constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 constexpr unsigned char kConfiguredNexthopFlags = RTNH_F_ONLINK | RTNH_F_PERVASIVE;
 
@@ -84,7 +86,7 @@ void read_address_attribute(Address& address, std::uint16_t type,
 }
 
 Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
-  for (const unsigned char family : {AF_INET, AF_INET6}) {
+  for (const std::uint8_t family : kFamilies) {
     ifaddrmsg filter{};
     filter.ifa_family = family;
     filter.ifa_index = identity.on.index;
@@ -157,7 +159,7 @@ void keep_configured_part(KernelObject& route) {
 }
 
 Status capture_routes(NetlinkSocket& socket, Identity& identity) {
-  for (const unsigned char family : {AF_INET, AF_INET6}) {
+  for (const std::uint8_t family : kFamilies) {
     rtmsg filter{};
     filter.rtm_family = family;
     Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
@@ -186,7 +188,7 @@ Status capture_routes(NetlinkSocket& socket, Identity& identity) {
 }
 
 Status capture_rules(NetlinkSocket& socket, Identity& identity) {
-  for (const unsigned char family : {AF_INET, AF_INET6}) {
+  for (const std::uint8_t family : kFamilies) {
     fib_rule_hdr filter{};
     filter.family = family;
     Status done = socket.dump(dump_request(RTM_GETRULE, filter), [&](const nlmsghdr& message) {
@@ -205,7 +207,7 @@ Status capture_rules(NetlinkSocket& socket, Identity& identity) {
 }
 
 Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
-  for (const unsigned char flags : {0, NTF_PROXY}) {
+  for (const std::uint8_t flags : {std::uint8_t{0}, std::uint8_t{NTF_PROXY}}) {
     ndmsg filter{};
     filter.ndm_flags = flags;
     Status done = socket.dump(dump_request(RTM_GETNEIGH, filter), [&](const nlmsghdr& message) {

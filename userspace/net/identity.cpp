@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
+#include <linux/if.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
@@ -34,7 +35,7 @@ std::string retarget_label(const std::string& label, const std::string& from,
   if (label == from) return to;
   if (label.starts_with(from + ":")) {
     const std::string moved = to + label.substr(from.size());
-    if (moved.size() < IF_NAMESIZE) return moved;
+    if (moved.size() < IFNAMSIZ) return moved;
   }
   return label;
 }

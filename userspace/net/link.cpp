@@ -4,7 +4,6 @@
 #include "net/link.h"
 
 #include <fmt/format.h>
-#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -79,7 +78,7 @@ Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {
 }
 
 NetlinkMessage set_admin_state(unsigned ifindex, bool up) {
-  return change(ifindex, up ? IFF_UP : 0U, IFF_UP).take();
+  return change(ifindex, up ? unsigned{IFF_UP} : 0U, IFF_UP).take();
 }
 
 NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac) {

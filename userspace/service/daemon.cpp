@@ -215,7 +215,10 @@ void Daemon::tick() {
   [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_) group->tick(now);
-  if (watchdog_ > Nanoseconds::zero()) ::sd_notify(0, "WATCHDOG=1");
+  if (watchdog_ > Nanoseconds::zero() && now >= next_watchdog_) {
+    next_watchdog_ = now + watchdog_;
+    ::sd_notify(0, "WATCHDOG=1");
+  }
 }
 
 void Daemon::set_timer() {

@@ -67,6 +67,7 @@ class Daemon {
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
   MonotonicTime started_{};
   Nanoseconds watchdog_{};
+  MonotonicTime next_watchdog_{};
   std::uint64_t dropped_events_ = 0;
 };
 

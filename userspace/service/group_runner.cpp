@@ -193,7 +193,7 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
   const bool moved = outcome != failover::Outcome::RolledBack;
   if (moved) {
     identity_ = plan.expected;
-    move_router_advertisements(from.interface.name, to.interface.name);
+    move_settings(from.interface.name, to.interface.name);
     announcements_ = plan.announcements;
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;

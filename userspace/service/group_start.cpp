@@ -166,8 +166,9 @@ Status GroupRunner::set(const std::string& key, const std::string& value) {
     return failure(fmt::format("key '{}': no such live parameter; allowed: interval_us, "
                                "multiplier, up_count, link_poll_us, enabled",
                                key));
-  std::string text = value;
-  if (key == "enabled" && (text == "true" || text == "false")) text = text == "true" ? "1" : "0";
+  std::string_view text = value;
+  if (key == "enabled" && text == "true") text = "1";
+  if (key == "enabled" && text == "false") text = "0";
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc() || end != text.data() + text.size() || !parameter->range.holds(number))

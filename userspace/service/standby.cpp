@@ -17,22 +17,34 @@
 namespace hanet::service {
 namespace {
 
-// /proc/sys/net shows the network namespace of the process that opens it.
-std::string ra_setting(const std::string& port) {
-  return fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", port);
+// What a standby is told; /proc/sys/net shows the network namespace of the process that opens it.
+constexpr std::string_view kAcceptRa = "ipv6/conf/{}/accept_ra";
+constexpr std::string_view kArpIgnore = "ipv4/conf/{}/arp_ignore";
+constexpr std::string_view kNoRouterAdvertisements = "0";
+constexpr std::string_view kOnlyOwnAddresses = "1";  // Documentation/networking/ip-sysctl.rst
+
+std::string setting_file(std::string_view setting, const std::string& port) {
+  return "/proc/sys/net/" + fmt::format(fmt::runtime(setting), port);
 }
 
-std::string read_accept_ra(const std::string& port) {
-  std::ifstream file(ra_setting(port));
+std::string read_setting(std::string_view setting, const std::string& port) {
+  std::ifstream file(setting_file(setting, port));
   std::string value;
   std::getline(file, value);
   return value;
 }
 
-void write_accept_ra(const std::string& port, const std::string& value) {
-  if (value.empty()) return;  // no IPv6 on this host
-  std::ofstream file(ra_setting(port));
+// An empty value stands for a host without this protocol.
+void write_setting(std::string_view setting, const std::string& port, std::string_view value) {
+  if (value.empty()) return;
+  std::ofstream file(setting_file(setting, port));
   file << value;
+}
+
+void move_setting(std::string_view setting, const std::string& from, const std::string& to,
+                  std::string_view standby_value) {
+  write_setting(setting, to, read_setting(setting, from));
+  write_setting(setting, from, standby_value);
 }
 
 }  // namespace
@@ -44,7 +56,8 @@ Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::Int
   Result<net::Identity> found = net::capture(socket, port);
   if (!found) return pass_on(found);
   StandbyBefore before{.address_generation = link->address_generation,
-                       .accept_ra = read_accept_ra(port.name),
+                       .accept_ra = read_setting(kAcceptRa, port.name),
+                       .arp_ignore = read_setting(kArpIgnore, port.name),
                        .admin_up = link->admin_up,
                        .link_local = {}};
   for (const net::Address& address : found->addresses) {
@@ -57,7 +70,8 @@ Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::Int
         "address, or make the port the primary",
         port.name, net::describe(address)));
   }
-  write_accept_ra(port.name, "0");
+  write_setting(kAcceptRa, port.name, kNoRouterAdvertisements);
+  write_setting(kArpIgnore, port.name, kOnlyOwnAddresses);
   // Kernels without IPv6 refuse this, and need it not.
   if (Status done = socket.request(
           net::set_address_generation(port.index, IN6_ADDR_GEN_MODE_NONE),
@@ -80,7 +94,8 @@ Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::Int
 
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before) {
-  write_accept_ra(port.name, before.accept_ra);
+  write_setting(kAcceptRa, port.name, before.accept_ra);
+  write_setting(kArpIgnore, port.name, before.arp_ignore);
   std::vector<net::NetlinkMessage> batch;
   batch.push_back(net::set_address_generation(port.index, before.address_generation));
   batch.push_back(net::set_admin_state(port.index, before.admin_up));
@@ -92,10 +107,9 @@ void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
   if (!answers) log::warning("{}: {}", port.name, answers.error().message);
 }
 
-void move_router_advertisements(const std::string& from, const std::string& to) {
-  const std::string setting = read_accept_ra(from);
-  write_accept_ra(to, setting);
-  write_accept_ra(from, "0");
+void move_settings(const std::string& from, const std::string& to) {
+  move_setting(kAcceptRa, from, to, kNoRouterAdvertisements);
+  move_setting(kArpIgnore, from, to, kOnlyOwnAddresses);
 }
 
 }  // namespace hanet::service

@@ -3,8 +3,10 @@
 // Making a port fit to wait: up without an identity (hot), or down (cold).
 //
 // The kernel gives every interface that comes up a link-local address, and takes more from router
-// advertisements. A standby must have none: its addresses would be on two paths. What is changed
-// here is put back when hanetd stops, on ports that do not carry the identity.
+// advertisements. A standby must have none: its addresses would be on two paths. And by default the
+// kernel answers ARP for any of the host's addresses on any port (arp_ignore 0), so a standby on the
+// same switch would draw the host's traffic to itself. What is changed here is put back when hanetd
+// stops, on ports that do not carry the identity.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,8 @@ namespace hanet::service {
 /// What the port was like before.
 struct StandbyBefore {
   std::uint8_t address_generation = 0;
-  std::string accept_ra;
+  std::string accept_ra;   ///< net.ipv6.conf.PORT.accept_ra
+  std::string arp_ignore;  ///< net.ipv4.conf.PORT.arp_ignore
   bool admin_up = false;
   std::vector<net::Address> link_local;
 };
@@ -35,7 +38,7 @@ struct StandbyBefore {
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before);
 
-/// Moves the router advertisement setting with the identity. Best effort, after a switchover.
-void move_router_advertisements(const std::string& from, const std::string& to);
+/// Lets these settings follow the identity. Best effort, after a switchover.
+void move_settings(const std::string& from, const std::string& to);
 
 }  // namespace hanet::service
