@@ -68,6 +68,16 @@ Step put_on_routes(const Plan& plan) {
   return step;
 }
 
+Step carry_neighbours(const net::InterfaceName& to,
+                      std::span<const net::KernelObject> known_neighbours) {
+  Step step{.name = "carry known neighbours to " + to.name,
+            .messages = {},
+            .tolerated = kThereAlready};
+  for (const net::KernelObject& neighbour : known_neighbours)
+    step.messages.push_back(net::add_neighbour(net::retarget_neighbour(neighbour, to)));
+  return step;
+}
+
 Step set_state(const net::InterfaceName& interface, bool up) {
   return {.name = "set " + interface.name + (up ? " up" : " down"),
           .messages = {net::set_admin_state(interface.index, up)},
@@ -100,7 +110,8 @@ void append(std::vector<Step>& steps, Step step) {
 }  // namespace
 
 Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
-               const net::MacAddress& to_mac, const PlanSettings& settings) {
+               const net::MacAddress& to_mac, const PlanSettings& settings,
+               std::span<const net::KernelObject> known_neighbours) {
   Plan plan;
   plan.from = identity.on;
   plan.to = to;
@@ -116,6 +127,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
   }
   if (plan.moves_mac) append(plan.steps, set_mac_of(to, identity.mac, true));
   if (settings.cold) append(plan.steps, set_state(to, true));
+  append(plan.steps, carry_neighbours(to, known_neighbours));
   append(plan.steps, put_on_addresses(plan));
   append(plan.steps, put_on_routes(plan));
   for (const net::Address& address : plan.expected.addresses)

@@ -11,6 +11,7 @@
 // no packets.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,8 +48,14 @@ struct Plan {
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
 };
 
+/// `known_neighbours` are carried over to the new interface, so that nobody has to be resolved
+/// anew. For IPv6 that is more than a round trip: the kernel makes a fresh address deliverable from
+/// a worker (net/ipv6/addrconf.c, addrconf_dad_work), up to a millisecond after its connected route,
+/// and an advertisement that arrives between is lost; the next solicitation comes a second later
+/// (measured: 1,005 ms without this step).
 [[nodiscard]] Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
-                             const net::MacAddress& to_mac, const PlanSettings& settings);
+                             const net::MacAddress& to_mac, const PlanSettings& settings,
+                             std::span<const net::KernelObject> known_neighbours = {});
 
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);

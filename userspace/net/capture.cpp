@@ -226,7 +226,38 @@ Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
   return {};
 }
 
+constexpr std::uint16_t kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
+
 }  // namespace
+
+std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {
+  auto header = *static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
+  if (header.ndm_family != AF_INET && header.ndm_family != AF_INET6) return {};
+  if ((header.ndm_state & kUsable) == 0) return {};
+  KernelObject neighbour = object_of<ndmsg>(message);
+  if (!neighbour.attributes.contains(NDA_LLADDR) || !neighbour.attributes.contains(NDA_DST))
+    return {};
+  std::erase_if(neighbour.attributes, [](const auto& attribute) {
+    return attribute.first != NDA_LLADDR && attribute.first != NDA_DST;
+  });
+  header.ndm_state = NUD_STALE;
+  header.ndm_flags &= NTF_ROUTER;
+  std::memcpy(neighbour.header.data(), &header, sizeof(header));
+  return neighbour;
+}
+
+Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,
+                                                           const InterfaceName& interface) {
+  std::vector<KernelObject> known;
+  Status done = socket.dump(dump_request(RTM_GETNEIGH, ndmsg{}), [&](const nlmsghdr& message) {
+    const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
+    if (header->ndm_ifindex != static_cast<int>(interface.index)) return;
+    if (std::optional<KernelObject> neighbour = neighbour_of(message))
+      known.push_back(std::move(*neighbour));
+  });
+  if (!done) return pass_on(done);
+  return known;
+}
 
 Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;

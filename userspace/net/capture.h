@@ -9,6 +9,9 @@
 // that address goes (net/ipv4/fib_semantics.c, fib_sync_down_addr).
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "core/result.h"
 #include "net/identity.h"
 #include "net/netlink.h"
@@ -17,5 +20,14 @@ namespace hanet::net {
 
 /// Captures everything. Takes some hundred microseconds; not for the path from verdict to switch.
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
+
+/// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
+[[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(
+    NetlinkSocket& socket, const InterfaceName& interface);
+
+/// Reads RTM_NEWNEIGH as an entry to carry over to another interface: in state "stale", so that it
+/// is used at once and verified in the background (RFC 4861 section 7.3.3). Empty when the message
+/// says nothing usable.
+[[nodiscard]] std::optional<KernelObject> neighbour_of(const nlmsghdr& message);
 
 }  // namespace hanet::net

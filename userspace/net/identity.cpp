@@ -118,12 +118,16 @@ Identity retarget(const Identity& identity, const InterfaceName& to) {
     address.label = retarget_label(address.label, identity.on.name, to.name);
   for (KernelObject& route : moved.routes) retarget_route(route, identity.on.index, to.index);
   for (KernelObject& rule : moved.rules) retarget_rule(rule, identity.on.name, to.name);
-  for (KernelObject& neighbour : moved.neighbours) {
-    auto header = read_as<ndmsg>(neighbour.header);
-    header.ndm_ifindex = static_cast<int>(to.index);
-    neighbour.header = bytes_of(header);
-  }
+  for (KernelObject& neighbour : moved.neighbours)
+    neighbour = retarget_neighbour(std::move(neighbour), to);
   return moved;
+}
+
+KernelObject retarget_neighbour(KernelObject neighbour, const InterfaceName& to) {
+  auto header = read_as<ndmsg>(neighbour.header);
+  header.ndm_ifindex = static_cast<int>(to.index);
+  neighbour.header = bytes_of(header);
+  return neighbour;
 }
 
 std::vector<std::string> missing_from(const Identity& found, const Identity& expected,

@@ -62,6 +62,9 @@ struct Identity {
 /// The same identity as it has to look on another interface: labels, interface numbers and names.
 [[nodiscard]] Identity retarget(const Identity& identity, const InterfaceName& to);
 
+/// A neighbour as it has to look on another interface.
+[[nodiscard]] KernelObject retarget_neighbour(KernelObject neighbour, const InterfaceName& to);
+
 /// What `found` lacks of `expected`, one line for each, for people; empty when it is all there.
 /// Remaining lifetimes may have run down; the MAC address is compared unless `ignore_mac`.
 [[nodiscard]] std::vector<std::string> missing_from(const Identity& found, const Identity& expected,

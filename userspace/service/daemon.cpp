@@ -185,10 +185,8 @@ void Daemon::handle_notification(const nlmsghdr& message) {
       const auto* header = static_cast<const ifinfomsg*>(payload);
       if (header->ifi_family != AF_UNSPEC) return;  // a bridge's or AF_INET6's view of the link
       const net::LinkInfo link = net::link_of(message);
-      for (const auto& group : groups_) {
+      for (const auto& group : groups_)
         group->link_changed(link, message.nlmsg_type == RTM_DELLINK);
-        group->identity_changed(link.interface.index);
-      }
       return;
     }
     case RTM_NEWADDR:
@@ -197,14 +195,9 @@ void Daemon::handle_notification(const nlmsghdr& message) {
         group->identity_changed(static_cast<const ifaddrmsg*>(payload)->ifa_index);
       return;
     case RTM_NEWNEIGH:
-    case RTM_DELNEIGH: {
-      const auto* neighbour = static_cast<const ndmsg*>(payload);
-      const bool kept = (neighbour->ndm_state & NUD_PERMANENT) != 0 || message.nlmsg_type == RTM_DELNEIGH;
-      if (!kept) return;
-      for (const auto& group : groups_)
-        group->identity_changed(static_cast<unsigned>(neighbour->ndm_ifindex));
+    case RTM_DELNEIGH:
+      for (const auto& group : groups_) group->neighbour_changed(message);
       return;
-    }
     default:  // routes and rules name their interface in many ways
       for (const auto& group : groups_) group->identity_changed(0);
   }

@@ -5,6 +5,7 @@
 #include "service/group_runner.h"
 
 #include <fmt/format.h>
+#include <linux/neighbour.h>
 
 #include <algorithm>
 
@@ -22,6 +23,8 @@ using std::chrono::seconds;
 constexpr Nanoseconds kRecaptureDelay = milliseconds(20);
 // Copper that negotiates takes up to four seconds; until then a missing carrier says nothing.
 constexpr Nanoseconds kSettleTime = seconds(5);
+// Some 3 us each in a switchover; more than a host talks to within a second.
+constexpr std::size_t kMaxKnownNeighbours = 128;
 
 policy::SessionState session_state(std::uint32_t state) {
   switch (static_cast<hanet_session_state>(state)) {
@@ -226,7 +229,9 @@ void GroupRunner::prepare_plan() {
                               {.cold = rules_.cold,
                                .move_mac = config_.move_mac,
                                .from_gone = !from.present,
-                               .spare_mac = from.spare_mac});
+                               .spare_mac = from.spare_mac},
+                              known_neighbours_);
+  plan_outdated_ = false;
   if (config_.bridging && !rules_.cold)
     around_.engine.arm_bridging(from.port, to.port, identity_.mac);
 }
@@ -245,7 +250,41 @@ void GroupRunner::recapture() {
   const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
   if (!link || !link->admin_up) return;
   identity_ = std::move(*found);
+  read_known_neighbours();
   prepare_plan();
+}
+
+void GroupRunner::read_known_neighbours() {
+  // Without carrier the kernel has just forgotten them all; the last known are better.
+  if (!ports_[state_.active].rtnetlink_carrier) return;
+  Result<std::vector<net::KernelObject>> known =
+      net::capture_known_neighbours(around_.requests, ports_[state_.active].interface);
+  if (!known) return;
+  if (known->size() > kMaxKnownNeighbours) known->resize(kMaxKnownNeighbours);
+  known_neighbours_ = std::move(*known);
+}
+
+void GroupRunner::neighbour_changed(const nlmsghdr& message) {
+  const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
+  const auto ifindex = static_cast<unsigned>(header->ndm_ifindex);
+  if (ifindex != ports_[state_.active].interface.index) return;
+  const bool removed = message.nlmsg_type == RTM_DELNEIGH;
+  if ((header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0 ||
+      (removed && !identity_.neighbours.empty()))
+    identity_changed(ifindex);
+  // What is removed stays known: losing the carrier removes everything, just before it is needed.
+  std::optional<net::KernelObject> neighbour = removed ? std::nullopt : net::neighbour_of(message);
+  if (!neighbour) return;
+  const auto same = std::ranges::find_if(known_neighbours_, [&](const net::KernelObject& known) {
+    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST);
+  });
+  if (same != known_neighbours_.end()) {
+    if (*same == *neighbour) return;
+    *same = std::move(*neighbour);
+  } else if (known_neighbours_.size() < kMaxKnownNeighbours) {
+    known_neighbours_.push_back(std::move(*neighbour));
+  }
+  plan_outdated_ = true;
 }
 
 void GroupRunner::announce(const failover::Plan& plan, std::size_t port) {
@@ -258,6 +297,8 @@ void GroupRunner::announce(const failover::Plan& plan, std::size_t port) {
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
   for (RunningPort& port : ports_) {
     if (link.interface.index != port.interface.index) continue;
+    if (link.mac != identity_.mac || link.interface.name != port.interface.name)
+      identity_changed(link.interface.index);
     port.present = !removed;
     if (removed) around_.engine.forget_device(port.port);
     port.admin_up = link.admin_up;
@@ -279,6 +320,7 @@ void GroupRunner::tick(MonotonicTime now) {
       [[maybe_unused]] const int refused = ports_[state_.active].announcer.send(frame);
   }
   if (identity_stale_ && now >= recapture_at_) recapture();
+  if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   apply(policy::TimePassed{}, now);
 }

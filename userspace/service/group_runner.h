@@ -80,8 +80,10 @@ class GroupRunner {
   /// Reads the maps and acts on what changed. `received`: when user space was woken.
   void refresh(MonotonicTime received);
   void link_changed(const net::LinkInfo& link, bool removed);
-  /// Something of the identity changed on an interface.
+  /// Something of the identity changed on an interface; 0: on any.
   void identity_changed(unsigned ifindex);
+  /// RTM_NEWNEIGH or RTM_DELNEIGH.
+  void neighbour_changed(const nlmsghdr& message);
   /// Timers: announcements, capture, policy deadlines.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
@@ -111,6 +113,7 @@ class GroupRunner {
                   failover::Outcome outcome);
   void release_needless_bridging();
   void recapture();
+  void read_known_neighbours();
   void prepare_plan();
   void announce(const failover::Plan& plan, std::size_t port);
   void publish(std::string event, std::size_t path, std::string text);
@@ -123,6 +126,8 @@ class GroupRunner {
   std::vector<RunningPort> ports_;
   net::Identity identity_;
   std::optional<failover::Plan> plan_;
+  std::vector<net::KernelObject> known_neighbours_;
+  bool plan_outdated_ = false;
   bool identity_stale_ = false;
   MonotonicTime recapture_at_{};
   std::vector<net::Frame> announcements_;

@@ -129,7 +129,7 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
     if (!attached) return pass_on(attached);
     requests.push_back(std::move(*attached));
   }
-  // Attaching may have bounced links; what counts starts here.
+  read_known_neighbours();
   prepare_plan();
   return requests;
 }
