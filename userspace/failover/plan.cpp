@@ -4,6 +4,7 @@
 #include "failover/plan.h"
 
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -78,6 +79,32 @@ Step carry_neighbours(const net::InterfaceName& to,
   return step;
 }
 
+bool delivered_by_worker(const net::Address& address) {
+  return address.family == AF_INET6 && address.scope != RT_SCOPE_LINK;
+}
+
+// The kernel inserts the local route of a new IPv6 address from a worker (see make_plan); these
+// routes deliver in the meantime, also between removing an address there and adding it here.
+Step deliver_at_once(const Plan& plan) {
+  Step step{.name = "deliver IPv6 addresses on " + plan.to.name,
+            .messages = {},
+            .tolerated = kThereAlready};
+  for (const net::Address& address : plan.expected.addresses)
+    if (delivered_by_worker(address))
+      step.messages.push_back(net::add_local_delivery(address, plan.to.index));
+  return step;
+}
+
+Step deliver_no_more(const Plan& plan) {
+  Step step{.name = "leave the delivery of IPv6 addresses to the kernel",
+            .messages = {},
+            .tolerated = kGoneAlready};
+  for (const net::Address& address : plan.expected.addresses)
+    if (delivered_by_worker(address))
+      step.messages.push_back(net::remove_local_delivery(address, plan.to.index));
+  return step;
+}
+
 Step set_state(const net::InterfaceName& interface, bool up) {
   return {.name = "set " + interface.name + (up ? " up" : " down"),
           .messages = {net::set_admin_state(interface.index, up)},
@@ -119,6 +146,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
   plan.moves_mac = settings.move_mac && identity.mac != to_mac;
   if (!plan.moves_mac) plan.expected.mac = to_mac;
 
+  if (!settings.cold) append(plan.steps, deliver_at_once(plan));
   if (!settings.from_gone) {
     append(plan.steps, take_off_routes(identity));
     if (settings.cold) append(plan.steps, set_state(plan.from, false));
@@ -126,10 +154,14 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
   if (plan.moves_mac) append(plan.steps, set_mac_of(to, identity.mac, true));
-  if (settings.cold) append(plan.steps, set_state(to, true));
+  if (settings.cold) {
+    append(plan.steps, set_state(to, true));
+    append(plan.steps, deliver_at_once(plan));
+  }
   append(plan.steps, carry_neighbours(to, known_neighbours));
   append(plan.steps, put_on_addresses(plan));
   append(plan.steps, put_on_routes(plan));
+  append(plan.afterwards, deliver_no_more(plan));
   for (const net::Address& address : plan.expected.addresses)
     plan.announcements.push_back(announcement(address, plan.expected.mac));
   return plan;

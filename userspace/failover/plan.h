@@ -46,6 +46,8 @@ struct Plan {
   bool moves_mac = false;
   std::vector<Step> steps;
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
+  /// Removes what only bridged the time until the kernel had finished; to be sent a second later.
+  std::vector<Step> afterwards;
 };
 
 /// `known_neighbours` are carried over to the new interface, so that nobody has to be resolved

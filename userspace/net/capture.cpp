@@ -13,6 +13,7 @@
 #include <array>
 #include <cstring>
 
+#include "net/encode.h"
 #include "net/link.h"
 
 namespace hanet::net {
@@ -165,7 +166,7 @@ Status capture_routes(NetlinkSocket& socket, Identity& identity) {
     Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
       const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
       if ((header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_protocol == RTPROT_KERNEL ||
-          header->rtm_protocol == RTPROT_REDIRECT)
+          header->rtm_protocol == RTPROT_REDIRECT || header->rtm_protocol == kRouteProtocol)
         return;
       KernelObject route = object_of<rtmsg>(message);
       if (!leaves_by(route, identity.on.index) && !prefers_source_of(route, identity)) return;

@@ -73,6 +73,33 @@ NetlinkMessage remove_route(const KernelObject& route) {
   return object_message(RTM_DELROUTE, 0, route);
 }
 
+namespace {
+
+NetlinkMessage local_delivery(std::uint16_t type, std::uint16_t flags, const Address& address,
+                              unsigned ifindex) {
+  rtmsg header{};
+  header.rtm_family = AF_INET6;
+  header.rtm_dst_len = 128;
+  header.rtm_table = RT_TABLE_LOCAL;
+  header.rtm_protocol = kRouteProtocol;
+  header.rtm_type = RTN_LOCAL;
+  return MessageBuilder(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags))
+      .header(header)
+      .attribute(RTA_DST, address.local)
+      .attribute_u32(RTA_OIF, ifindex)
+      .take();
+}
+
+}  // namespace
+
+NetlinkMessage add_local_delivery(const Address& address, unsigned ifindex) {
+  return local_delivery(RTM_NEWROUTE, NLM_F_CREATE, address, ifindex);
+}
+
+NetlinkMessage remove_local_delivery(const Address& address, unsigned ifindex) {
+  return local_delivery(RTM_DELROUTE, 0, address, ifindex);
+}
+
 NetlinkMessage add_rule(const KernelObject& rule) {
   return object_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
 }

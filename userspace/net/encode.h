@@ -10,6 +10,9 @@
 
 namespace hanet::net {
 
+/// rtm_protocol of routes that hanet makes for itself; a number that rtnetlink.h leaves to users.
+inline constexpr std::uint8_t kRouteProtocol = 104;
+
 /// Adds one address. IPv6 addresses skip duplicate address detection (IFA_F_NODAD): the identity
 /// was checked where it comes from, and the wait would cost a second (RFC 4862 section 5.4).
 [[nodiscard]] NetlinkMessage add_address(const Address& address, unsigned ifindex);
@@ -17,6 +20,10 @@ namespace hanet::net {
 
 [[nodiscard]] NetlinkMessage add_route(const KernelObject& route);
 [[nodiscard]] NetlinkMessage remove_route(const KernelObject& route);
+/// A route that delivers an IPv6 address locally, beside the kernel's own (which has metric 0 and is
+/// preferred as soon as it is there). Marked with kRouteProtocol.
+[[nodiscard]] NetlinkMessage add_local_delivery(const Address& address, unsigned ifindex);
+[[nodiscard]] NetlinkMessage remove_local_delivery(const Address& address, unsigned ifindex);
 [[nodiscard]] NetlinkMessage add_rule(const KernelObject& rule);
 [[nodiscard]] NetlinkMessage remove_rule(const KernelObject& rule);
 [[nodiscard]] NetlinkMessage add_neighbour(const KernelObject& neighbour);

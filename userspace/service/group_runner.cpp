@@ -23,6 +23,7 @@ using std::chrono::seconds;
 constexpr Nanoseconds kRecaptureDelay = milliseconds(20);
 // Copper that negotiates takes up to four seconds; until then a missing carrier says nothing.
 constexpr Nanoseconds kSettleTime = seconds(5);
+constexpr Nanoseconds kAfterwardsDelay = seconds(1);
 // Some 3 us each in a switchover; more than a host talks to within a second.
 constexpr std::size_t kMaxKnownNeighbours = 128;
 
@@ -160,6 +161,7 @@ void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime re
     apply(policy::SwitchoverEnded{.moved = false}, received);
     return;
   }
+  finish_afterwards();
   failover::Plan plan = std::move(*plan_);
   plan_.reset();
   if (rules_.cold && from.present) around_.engine.pause_session(from.session);
@@ -198,6 +200,8 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     identity_ = plan.expected;
     move_settings(from.interface.name, to.interface.name);
     announcements_ = plan.announcements;
+    afterwards_ = plan.afterwards;
+    afterwards_at_ = monotonic_now() + kAfterwardsDelay;
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;
   }
@@ -234,6 +238,14 @@ void GroupRunner::prepare_plan() {
   plan_outdated_ = false;
   if (config_.bridging && !rules_.cold)
     around_.engine.arm_bridging(from.port, to.port, identity_.mac);
+}
+
+void GroupRunner::finish_afterwards() {
+  for (failover::Step& step : afterwards_)
+    if (Status sent = around_.requests.send(step.messages); !sent)
+      log::warning("{}: {}", config_.name, sent.error().message);
+  if (!afterwards_.empty()) [[maybe_unused]] const auto ignored = around_.requests.collect();
+  afterwards_.clear();
 }
 
 void GroupRunner::recapture() {
@@ -319,6 +331,7 @@ void GroupRunner::tick(MonotonicTime now) {
     for (const net::Frame& frame : announcements_)
       [[maybe_unused]] const int refused = ports_[state_.active].announcer.send(frame);
   }
+  if (now >= afterwards_at_) finish_afterwards();
   if (identity_stale_ && now >= recapture_at_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
@@ -332,6 +345,7 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   };
   consider(announcements_left_ > 0, announce_at_);
   consider(identity_stale_, recapture_at_);
+  consider(!afterwards_.empty(), afterwards_at_);
   return next;
 }
 

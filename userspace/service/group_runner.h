@@ -112,6 +112,7 @@ class GroupRunner {
   void after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                   failover::Outcome outcome);
   void release_needless_bridging();
+  void finish_afterwards();
   void recapture();
   void read_known_neighbours();
   void prepare_plan();
@@ -132,6 +133,8 @@ class GroupRunner {
   MonotonicTime recapture_at_{};
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
+  std::vector<failover::Step> afterwards_;
+  MonotonicTime afterwards_at_{};
   MonotonicTime announce_at_{};
   std::string refusal_;
 };

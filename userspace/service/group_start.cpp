@@ -143,6 +143,7 @@ Status GroupRunner::begin_monitoring() {
 }
 
 void GroupRunner::stop() {
+  finish_afterwards();
   for (std::size_t at = 0; at < ports_.size(); ++at)
     if (at != state_.active && ports_[at].before && ports_[at].present)
       restore_standby(around_.requests, ports_[at].interface, *ports_[at].before);
