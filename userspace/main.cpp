@@ -2,8 +2,6 @@
 //
 // hanetd. Reads as the story: options, configuration, real-time manners, engine and groups, serve.
 // The exit codes are those of hanetd(8).
-#include <pthread.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -13,6 +11,7 @@
 #include <string>
 
 #include "core/log.h"
+#include "core/priority.h"
 #include "service/config.h"
 #include "service/daemon.h"
 
@@ -21,9 +20,6 @@ namespace {
 constexpr int kExitRuntime = 1;
 constexpr int kExitUsage = 2;
 constexpr int kExitConfig = 3;
-
-// Below the sender's priority: requests go out on time even while a switchover is computed.
-constexpr int kPriority = 49;
 
 struct Options {
   std::filesystem::path config = "/etc/hanet/hanet.toml";
@@ -45,13 +41,12 @@ void set_log_level(const std::string& name) {
 
 // A page fault or a scheduler's whim in the middle of a switchover would be an outage. Pages are
 // locked as they are touched, so that the memory of the daemon stays small.
-void become_real_time() {
+void prepare_process() {
   if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
     hanet::log::warning("memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
                         "a page");
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-  const sched_param priority{.sched_priority = kPriority};
-  if (::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority) != 0)
+  if (!hanet::become_real_time(hanet::kMainPriority))
     hanet::log::warning("no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
                         "switchovers");
 }
@@ -74,7 +69,7 @@ int serve(const Options& options) {
   }
   auto daemon = hanet::service::Daemon::start(*config, options.daemon);
   if (!daemon) return fail(kExitRuntime, daemon.error());
-  become_real_time();
+  prepare_process();
   const hanet::Status ended = (*daemon)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
 }

@@ -4,13 +4,13 @@
 #include "engine/sender.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/priority.h"
 
 namespace hanet::engine {
 namespace {
@@ -19,7 +19,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr int kPriority = 50;
 constexpr Nanoseconds kSearchGap = seconds(1);
 constexpr Nanoseconds kRefreshGap = seconds(1);
 constexpr Nanoseconds kIdle = milliseconds(10);
@@ -31,10 +30,10 @@ void sleep_until(MonotonicTime when) {
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
 }
 
-void become_real_time() {
+void prepare_thread() {
+  ::pthread_setname_np(::pthread_self(), "hanet-sender");
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-  const sched_param priority{.sched_priority = kPriority};
-  if (const int error = ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority); error != 0)
+  if (!become_real_time(kSenderPriority))
     log::warning("the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
                  "intervals may be late");
 }
@@ -57,8 +56,7 @@ Sender::~Sender() {
 }
 
 void Sender::run() {
-  ::pthread_setname_np(::pthread_self(), "hanet-sender");
-  become_real_time();
+  prepare_thread();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const MonotonicTime now = monotonic_now();
     MonotonicTime next = now + kIdle;

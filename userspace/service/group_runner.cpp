@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "core/priority.h"
 #include "net/capture.h"
 #include "service/session_setup.h"
 
@@ -175,7 +176,10 @@ void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime re
                                 .spare_mac = to.spare_mac});
   };
   record.execution = failover::execute(around_.requests, plan, back,
-                                       [&] { announce(plan, switchover.to); });
+                                       [&] {
+                                         announce(plan, switchover.to);
+                                         become_ordinary();
+                                       });
   around_.engine.end_move(from.port, to.port);
   const failover::Outcome outcome = record.execution.outcome;
   after_move(switchover, plan, outcome);
@@ -187,6 +191,8 @@ void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime re
                       (kept.execution.last_message_sent - kept.verdict).count() / 1000,
                       kept.execution.problems.empty() ? "" : "; ",
                       fmt::join(kept.execution.problems, "; ")));
+  // Without the right to it, hanetd said so when it started.
+  [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
   apply(policy::SwitchoverEnded{.moved = outcome != failover::Outcome::RolledBack},
         monotonic_now());
 }

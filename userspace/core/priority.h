@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Real-time priority, and when to give it up.
+//
+// A switchover must not wait for a busy CPU, so hanetd's threads run under SCHED_FIFO. But a
+// real-time thread takes the CPU from the programs whose traffic it saves, so only what they wait
+// for is urgent: what follows the last netlink message (reading answers, verifying, recording) runs
+// like any other program.
+#pragma once
+
+namespace hanet {
+
+/// The sender's priority: requests go out on time even while a switchover is computed.
+inline constexpr int kSenderPriority = 50;
+/// The main thread's.
+inline constexpr int kMainPriority = 49;
+
+/// Puts the calling thread under SCHED_FIFO; false without CAP_SYS_NICE.
+[[nodiscard]] bool become_real_time(int priority);
+/// Puts the calling thread back under SCHED_OTHER.
+void become_ordinary();
+
+}  // namespace hanet
