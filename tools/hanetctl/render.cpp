@@ -94,6 +94,9 @@ void render_switchover(std::string& out, const Json& record) {
   line(out, "  {:>10.1f} us  verdict{}", 0.0,
        record.value("steered_in_kernel", false) ? "; the kernel bridges to the standby" : "");
   line(out, "  {:>10.1f} us  hanetd has it", number_of(record, "event_to_user_us"));
+  if (const double waited = number_of(record, "waited_us"); waited > 0)
+    line(out, "  {:>10.1f} us  a path is there that can take over",
+         number_of(record, "event_to_user_us") + waited);
   for (const Json& step : record.at("steps"))
     line(out, "  {:>10.1f} us  {} ({:.1f} us): {}", number_of(step, "at_us"), text_of(step, "name"),
          number_of(step, "duration_us"), text_of(step, "result"));

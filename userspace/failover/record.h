@@ -28,6 +28,7 @@ struct SwitchoverRecord {
   std::optional<MonotonicTime> deadline;    ///< when the verdict was due
   MonotonicTime verdict{};                  ///< when the kernel side (or the person) decided
   MonotonicTime event_received{};           ///< when user space had it
+  MonotonicTime decided{};                  ///< when a path was there that could take over
   bool steered_in_kernel = false;
   std::uint32_t unanswered = 0;
   MonotonicTime finished{};                 ///< verified

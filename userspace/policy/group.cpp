@@ -54,7 +54,9 @@ class Decider {
       : decision_{.state = std::move(state), .actions = {}}, now_(now), rules_(rules) {}
 
   void operator()(const PortChanged& event) {
-    state().paths[event.path].ports[event.port] = event.state;
+    PathState& path = state().paths[event.path];
+    path.ports[event.port] = event.state;
+    if (health_of(path) == Health::Up) path.failures = 0;
   }
 
   void operator()(const ManualSwitch& event) {
@@ -71,17 +73,18 @@ class Decider {
     const Switchover ended = *state().running;
     state().running.reset();
     if (!event.moved) {
-      state().paths[ended.to].avoid_until = now_ + rules_.refusal_retry;
+      avoid(state().paths[ended.to]);
       return;
     }
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
     state().active = ended.to;
     if (!rules_.cold) return;
-    if (ended.cause != Cause::Manual) old.avoid_until = now_ + rules_.cold_retry;
+    if (ended.cause != Cause::Manual) avoid(old);
     old.watched = false;
     fresh.watched = true;
-    fresh.ports.front().session = SessionState::Unknown;
+    // What was seen of the port while it was down by intent says nothing about it now.
+    fresh.ports.assign(fresh.ports.size(), PortState{});
   }
 
   void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
@@ -102,9 +105,16 @@ class Decider {
     if (to == state().active) return "this path is active already";
     if (health_of(state().paths[to]) == Health::Down)
       return "this path is down; a switch to it would cut the host off";
-    if (!can_take_over(state().paths[to], now_))
+    // A person who names an unseen path knows more of it than its last failure tells.
+    if (state().paths[to].watched && health_of(state().paths[to]) != Health::Up)
       return "this path is not proved to work yet; 'hanetctl status' shows what is missing";
     return {};
+  }
+
+  void avoid(PathState& path) {
+    const Nanoseconds wait = rules_.first_retry * (std::int64_t{1} << std::min(path.failures, 20U));
+    path.avoid_until = now_ + std::min(wait, rules_.cold_retry);
+    ++path.failures;
   }
 
   void start(std::size_t to, Cause cause) {

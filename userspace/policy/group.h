@@ -30,8 +30,10 @@ enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual 
 /// Settings that a decision depends on.
 struct GroupRules {
   bool cold = false;  ///< standby mode: idle paths are administratively down and not watched
-  Nanoseconds cold_retry = std::chrono::seconds(10);     ///< before a dead cold path is tried again
-  Nanoseconds refusal_retry = std::chrono::seconds(1);   ///< after a switchover was rolled back
+  /// An unseen path that failed is avoided for `first_retry`, twice as long after every further
+  /// failure, and never longer than `cold_retry`: two dead paths are tried in turn, not in a frenzy.
+  Nanoseconds cold_retry = std::chrono::seconds(10);
+  Nanoseconds first_retry = std::chrono::seconds(1);
 };
 
 struct Switchover {

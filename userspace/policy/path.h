@@ -6,6 +6,7 @@
 // answered. Unknown is a state of its own: nothing heard because nothing was sent is not "down".
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ struct PathState {
   bool watched = true;
   /// A path that failed, or that refused the identity, is not tried again before this.
   MonotonicTime avoid_until{};
+  /// Failures since the path last proved to work; the avoidance doubles with each.
+  std::uint32_t failures = 0;
   bool operator==(const PathState&) const = default;
 };
 

@@ -70,6 +70,10 @@ void GroupRunner::refresh(MonotonicTime received) {
     const policy::PortState now = port_state(at, received);
     if (now == state_.paths[at].ports.front()) continue;
     const policy::Health before = policy::health_of(state_.paths[at]);
+    policy::PathState next = state_.paths[at];
+    next.ports.front() = now;
+    if (before != policy::Health::Down && policy::health_of(next) == policy::Health::Down)
+      ports_[at].down_since = received;
     apply(policy::PortChanged{.path = at, .port = 0, .state = now}, received);
     const policy::Health after = policy::health_of(state_.paths[at]);
     if (before == after) continue;
@@ -135,8 +139,13 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
   record.wall_time = wall_now();
   record.verdict = received;
   record.event_received = received;
+  record.decided = received;
   record.steered_in_kernel =
       engine::load(around_.engine.steer(from.port).mode) == HANET_STEER_BRIDGE_OUT;
+  if (switchover.cause == policy::Cause::Manual) return record;
+  // It may be long ago that the path went down, if nothing could take over then.
+  record.event_received = from.down_since;
+  record.verdict = from.down_since;
   if (switchover.cause == policy::Cause::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
     record.deadline = from_kernel_ns(engine::load(session.deadline_ns));

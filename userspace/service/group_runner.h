@@ -63,6 +63,7 @@ struct RunningPort {
   bool carrier_seen = false;    ///< since the port was last brought up
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
+  MonotonicTime down_since{};  ///< when hanetd had the news that the path is down
 };
 
 class GroupRunner {

@@ -205,7 +205,8 @@ Json record_json(const failover::SwitchoverRecord& record) {
                                            : Json(nullptr)},
           {"event_to_user_us", microseconds(record.event_received - record.verdict)},
           {"reconfiguration_us",
-           microseconds(record.execution.last_message_sent - record.event_received)},
+           microseconds(record.execution.last_message_sent - record.decided)},
+          {"waited_us", microseconds(record.decided - record.event_received)},
           {"total_us", microseconds(record.execution.last_message_sent -
                                     record.first_lost.value_or(record.verdict))},
           {"verified_us", microseconds(record.finished - record.verdict)},
