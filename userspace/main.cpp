@@ -2,6 +2,7 @@
 //
 // hanetd. Reads as the story: options, configuration, real-time manners, engine and groups, serve.
 // The exit codes are those of hanetd(8).
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -42,6 +43,7 @@ void set_log_level(const std::string& name) {
 // A page fault or a scheduler's whim in the middle of a switchover would be an outage. Pages are
 // locked as they are touched, so that the memory of the daemon stays small.
 void prepare_process() {
+  ::malloc_trim(0);  // loading needed 10 MiB for the kernel's BTF
   if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
     hanet::log::warning("memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
                         "a page");

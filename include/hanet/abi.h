@@ -158,6 +158,7 @@ HANET_ASSERT(sizeof(struct hanet_session) == 528 + HANET_WINDOW * 24);
 /* ports[index]: one watched network interface. */
 struct hanet_port {
 	/* config */
+	char name[16]; /* of the interface when hanetd attached to it */
 	__u32 in_use;
 	__u32 ifindex;
 	__u32 group;
@@ -179,7 +180,7 @@ struct hanet_port {
 	__u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
 	__u64 rejected[HANET_REJECT_COUNT];
 };
-HANET_ASSERT(sizeof(struct hanet_port) == 48 + 64 + 8 * HANET_REJECT_COUNT);
+HANET_ASSERT(sizeof(struct hanet_port) == 64 + 64 + 8 * HANET_REJECT_COUNT);
 
 /* What a port does with the host's own frames. */
 enum hanet_steer_mode {

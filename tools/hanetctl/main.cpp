@@ -123,9 +123,8 @@ int main(int argc, char** argv) {
   CLI::App* explain = app.add_subcommand("explain", "the last switchovers: why, when, what");
   explain->add_option("--last", options.last, "how many");
   explain->callback([&] {
-    result = ask(options, {{"command", "explain"}}, [&](const Json& answer) {
-      print(hanet::ctl::render_explain(answer, options.last));
-    });
+    result = ask(options, {{"command", "explain"}, {"last", options.last}},
+                 [](const Json& answer) { print(hanet::ctl::render_explain(answer)); });
   });
   CLI::App* move = app.add_subcommand("switch", "move a group to another path");
   move->add_option("group", options.group, "metaname of the group")->required();

@@ -5,9 +5,6 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <net/if.h>
-
-#include <array>
 
 namespace hanet::ctl {
 namespace {
@@ -41,10 +38,7 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
     if (port.in_use == 0) continue;
-    std::array<char, IF_NAMESIZE> name{};
-    if (::if_indextoname(port.ifindex, name.data()) == nullptr)
-      fmt::format_to_n(name.data(), name.size() - 1, "if{}", port.ifindex);
-    Json path{{"name", name.data()}, {"port", service::port_json(port)}};
+    Json path{{"name", port.name}, {"port", service::port_json(port)}};
     if (port.session != HANET_NONE)
       path["session"] = service::session_json((*sessions)[port.session], monotonic_now());
     paths.push_back(std::move(path));

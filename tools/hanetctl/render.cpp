@@ -126,12 +126,11 @@ std::string render_offline(const Json& status) {
   return out;
 }
 
-std::string render_explain(const Json& explain, std::size_t last) {
+std::string render_explain(const Json& explain) {
   const Json& records = explain.at("switchovers");
   if (records.empty()) return "no switchover since hanetd started\n";
   std::string out;
-  const std::size_t first = records.size() > last ? records.size() - last : 0;
-  for (std::size_t at = first; at < records.size(); ++at) render_switchover(out, records[at]);
+  for (const Json& record : records) render_switchover(out, record);
   return out;
 }
 

@@ -11,7 +11,7 @@ namespace hanet::ctl {
 
 [[nodiscard]] std::string render_status(const service::Json& status);
 [[nodiscard]] std::string render_offline(const service::Json& status);
-[[nodiscard]] std::string render_explain(const service::Json& explain, std::size_t last);
+[[nodiscard]] std::string render_explain(const service::Json& explain);
 [[nodiscard]] std::string render_notice(const service::Json& notice);
 
 }  // namespace hanet::ctl

@@ -187,6 +187,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
                                static_cast<int>(HANET_MAX_PORTS)));
   hanet_port& port = ports_[index];
   port = hanet_port{};
+  spec.name.copy(port.name, sizeof(port.name) - 1);
   port.ifindex = spec.ifindex;
   port.group = spec.group;
   port.session = HANET_NONE;

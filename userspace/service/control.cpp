@@ -33,6 +33,17 @@ bool send_line(const Fd& fd, const Json& value) {
   return true;
 }
 
+// A member of another type than expected makes the JSON library throw; that is the client's error.
+Json answer_safely(const Json& request, const ControlSocket::Handler& handler) {
+  if (!request.is_object())
+    return {{"ok", false}, {"error", "the request is not a JSON object"}};
+  try {
+    return handler(request);
+  } catch (const Json::exception& wrong) {
+    return {{"ok", false}, {"error", fmt::format("malformed request: {}", wrong.what())}};
+  }
+}
+
 void open_to_group(const std::filesystem::path& path) {
   const group* hanet = ::getgrnam("hanet");
   if (hanet != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), hanet->gr_gid) == 0)
@@ -94,15 +105,12 @@ bool ControlSocket::serve_client(Client& client, const Handler& handler) {
     if (end == std::string::npos) continue;
     const Json request = Json::parse(client.input.substr(0, end), nullptr, false);
     client.input.erase(0, end + 1);
-    if (request.is_object() && request.value("command", "") == "watch") {
+    if (request.is_object() && request.contains("command") && request["command"] == "watch") {
       client.watching = true;
       if (!send_line(client.fd, Json{{"ok", true}})) return false;
       continue;
     }
-    const Json answer =
-        request.is_object() ? handler(request)
-                            : Json{{"ok", false}, {"error", "the request is not a JSON object"}};
-    if (!send_line(client.fd, answer)) return false;
+    if (!send_line(client.fd, answer_safely(request, handler))) return false;
   }
 }
 

@@ -256,9 +256,11 @@ Json Daemon::answer(const Json& request) {
             {"groups", std::move(groups)}};
   }
   if (command == "explain") {
+    const auto& kept = history_.records();
+    const auto last = std::min(request.value("last", kept.size()), kept.size());
     Json records = Json::array();
-    for (const failover::SwitchoverRecord& record : history_.records())
-      records.push_back(record_json(record));
+    for (std::size_t at = kept.size() - last; at < kept.size(); ++at)
+      records.push_back(record_json(kept[at]));
     return {{"ok", true}, {"switchovers", std::move(records)}};
   }
   if (command == "switch" || command == "set") return answer_group(command, request);
