@@ -54,7 +54,7 @@ static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up
 
 	__sync_fetch_and_add(up ? &port->carrier_up_events : &port->carrier_down_events, 1);
 	if (!up)
-		what.steered = steer_on_verdict(index, now);
+		what.steered = steer_on_verdict(index, 0, now);
 	return event_submit(&what);
 }
 

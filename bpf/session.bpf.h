@@ -58,14 +58,13 @@ static __noinline int session_changed(__u32 index, struct hanet_session *session
 	if (!session)
 		return 0;
 	session->state_since_ns = now;
-	session->verdict_ns = now;
 	what.group = session->group;
 	what.port = session->port;
 	what.unanswered = session->sent - session->answered;
 	if (type == HANET_EVENT_SESSION_DOWN) {
 		what.first_lost_ns = session->first_lost_ns;
 		what.deadline_ns = session->deadline_ns;
-		what.steered = steer_on_verdict(session->port, now);
+		what.steered = steer_on_verdict(session->port, session->first_lost_ns, now);
 	}
 	return event_submit(&what);
 }
@@ -80,6 +79,7 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 		return;
 	session->first_lost_ns = first_lost;
 	session->deadline_ns = first_lost + detection_time_ns(session);
+	session->verdict_ns = now;
 	session->down_verdicts++;
 	session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
 }

@@ -20,20 +20,22 @@
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
 
-static __always_inline bool session_proves_path(__u32 index)
+/* A reply since `since` proves it: when the target itself dies, both paths fall silent together, and
+ * bridging to a path that is only not yet declared dead helps nobody. */
+static __always_inline bool session_proves_path(__u32 index, __u64 since)
 {
 	if (index == HANET_NONE)
 		return false;
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
 
-	return session && session->state == HANET_SESSION_UP;
+	return session && session->state == HANET_SESSION_UP && session->last_reply_ns > since;
 }
 
 /*
- * Called with a verdict on `index`: bridges to the peer if hanetd armed it and the peer's path is
- * known to work. Returns 1 when the kernel bridges now.
+ * Called with a verdict on `index`: bridges to the peer if hanetd armed it and the peer's path has
+ * worked since the failure began (0: any proof will do). Returns 1 when the kernel bridges now.
  */
-static __noinline int steer_on_verdict(__u32 index, __u64 now)
+static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 {
 	struct hanet_steer *failed = bpf_map_lookup_elem(&steer, &index);
 
@@ -45,7 +47,7 @@ static __noinline int steer_on_verdict(__u32 index, __u64 now)
 
 	if (!standby || !peer || peer->carrier == HANET_CARRIER_DOWN)
 		return 0;
-	if (!session_proves_path(peer->session) || !params_enabled(peer->group))
+	if (!session_proves_path(peer->session, since) || !params_enabled(peer->group))
 		return 0;
 	/* Inwards first: what the peer answers must find the way prepared. */
 	standby->mode = HANET_STEER_BRIDGE_IN;

@@ -127,7 +127,7 @@ struct hanet_session {
 	__u64 last_sent_ns;
 	__u64 last_reply_ns;
 
-	/* the newest verdict */
+	/* the newest down verdict */
 	__u64 first_lost_ns;
 	__u64 deadline_ns;
 	__u64 verdict_ns;

@@ -56,6 +56,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.present = port.present;
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
+  if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
   const std::uint32_t carrier = engine::load(seen.carrier);
   const bool has_link_poll = engine::load(seen.net_device) != 0;
   const bool up = has_link_poll && carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP
@@ -65,26 +66,41 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   return state;
 }
 
+bool GroupRunner::awaits_proof(std::size_t at) const {
+  if (at == state_.active) return false;
+  const hanet_session& active = around_.engine.session(ports_[state_.active].session);
+  const hanet_session& standby = around_.engine.session(ports_[at].session);
+  return engine::load(active.state) == HANET_SESSION_DOWN &&
+         engine::load(standby.state) == HANET_SESSION_UP &&
+         engine::load(standby.last_reply_ns) <= engine::load(active.first_lost_ns);
+}
+
 void GroupRunner::refresh(MonotonicTime received) {
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    const policy::PortState now = port_state(at, received);
-    if (now == state_.paths[at].ports.front()) continue;
-    const policy::Health before = policy::health_of(state_.paths[at]);
-    policy::PathState next = state_.paths[at];
-    next.ports.front() = now;
-    if (before != policy::Health::Down && policy::health_of(next) == policy::Health::Down)
-      ports_[at].down_since = received;
-    apply(policy::PortChanged{.path = at, .port = 0, .state = now}, received);
-    const policy::Health after = policy::health_of(state_.paths[at]);
-    if (before == after) continue;
-    const std::string_view reason = policy::to_text(policy::down_reason(state_.paths[at]));
+  // Standbys first: the decision about the active path must know what they are worth now.
+  for (std::size_t at = 0; at < ports_.size(); ++at)
+    if (at != state_.active) refresh_port(at, received);
+  refresh_port(state_.active, received);
+  const bool enabled = engine::load(around_.engine.params(index_).enabled) != 0;
+  if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
+  release_needless_bridging();
+  flush_notices();
+}
+
+void GroupRunner::refresh_port(std::size_t at, MonotonicTime received) {
+  const policy::PortState now = port_state(at, received);
+  if (now == state_.paths[at].ports.front()) return;
+  policy::PathState next = state_.paths[at];
+  next.ports.front() = now;
+  const policy::Health before = policy::health_of(state_.paths[at]);
+  const policy::Health after = policy::health_of(next);
+  if (before != after) {
+    if (after == policy::Health::Down) ports_[at].down_since = received;
+    const std::string_view reason = policy::to_text(policy::down_reason(next));
     publish(fmt::format("path-{}", policy::to_text(after)), at,
             fmt::format("path {} is {}{}{}", ports_[at].interface.name, policy::to_text(after),
                         reason.empty() ? "" : ": ", reason));
   }
-  const bool enabled = engine::load(around_.engine.params(index_).enabled) != 0;
-  if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
-  release_needless_bridging();
+  apply(policy::PortChanged{.path = at, .port = 0, .state = now}, received);
 }
 
 // The kernel side bridged, but the path came back before anything was moved.
@@ -351,6 +367,7 @@ void GroupRunner::tick(MonotonicTime now) {
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   apply(policy::TimePassed{}, now);
+  flush_notices();
 }
 
 std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const {
@@ -361,6 +378,8 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   consider(announcements_left_ > 0, announce_at_);
   consider(identity_stale_, recapture_at_);
   consider(!afterwards_.empty(), afterwards_at_);
+  for (std::size_t at = 0; at < ports_.size(); ++at)
+    consider(awaits_proof(at), now + std::chrono::microseconds(HANET_INTERVAL_MIN_US));
   return next;
 }
 
@@ -376,6 +395,7 @@ Status GroupRunner::switch_to(const std::string& interface) {
   const MonotonicTime now = monotonic_now();
   refresh(now);
   apply(policy::ManualSwitch{.to = to}, now);
+  flush_notices();
   if (!refusal_.empty())
     return failure(fmt::format("{} to {}: {}", config_.name, interface, refusal_));
   if (state_.active != to)
@@ -384,12 +404,19 @@ Status GroupRunner::switch_to(const std::string& interface) {
   return {};
 }
 
+// Kept until nothing is urgent: a log that nobody reads must not hold a switchover up.
 void GroupRunner::publish(std::string event, std::size_t path, std::string text) {
-  around_.publish(Notice{.at = monotonic_now(),
-                         .event = std::move(event),
-                         .group = config_.name,
-                         .path = ports_[path].interface.name,
-                         .text = std::move(text)});
+  notices_.push_back(Notice{.at = monotonic_now(),
+                            .wall_time = wall_now(),
+                            .event = std::move(event),
+                            .group = config_.name,
+                            .path = ports_[path].interface.name,
+                            .text = std::move(text)});
+}
+
+void GroupRunner::flush_notices() {
+  for (const Notice& notice : notices_) around_.publish(notice);
+  notices_.clear();
 }
 
 }  // namespace hanet::service

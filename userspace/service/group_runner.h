@@ -33,6 +33,7 @@ namespace hanet::service {
 /// What a group tells the world: one line for people, one object for programs.
 struct Notice {
   MonotonicTime at{};
+  std::chrono::system_clock::time_point wall_time;
   std::string event;  ///< "path-down", "path-up", "switchover", "alarm" ...
   std::string group;
   std::string path;
@@ -105,6 +106,9 @@ class GroupRunner {
   [[nodiscard]] Status prepare_idle_ports();
   [[nodiscard]] Result<engine::RequestFrames> attach(std::size_t at);
   [[nodiscard]] policy::PortState port_state(std::size_t at, MonotonicTime now);
+  /// A standby is "up" and the active path went silent, but the standby has not answered since:
+  /// perhaps the target itself died, and the next reply or verdict will tell.
+  [[nodiscard]] bool awaits_proof(std::size_t at) const;
   void apply(const policy::Event& event, MonotonicTime received);
   void act(const policy::Action& action, MonotonicTime received);
   void perform(const policy::Switchover& switchover, MonotonicTime received);
@@ -118,6 +122,8 @@ class GroupRunner {
   void read_known_neighbours();
   void prepare_plan();
   void announce(const failover::Plan& plan, std::size_t port);
+  void refresh_port(std::size_t at, MonotonicTime received);
+  void flush_notices();
   void publish(std::string event, std::size_t path, std::string text);
 
   config::GroupConfig config_;
@@ -138,6 +144,7 @@ class GroupRunner {
   MonotonicTime afterwards_at_{};
   MonotonicTime announce_at_{};
   std::string refusal_;
+  std::vector<Notice> notices_;
 };
 
 }  // namespace hanet::service

@@ -217,7 +217,7 @@ Json record_json(const failover::SwitchoverRecord& record) {
 }
 
 Json notice_json(const Notice& notice) {
-  return {{"at_ns", kernel_ns(notice.at)}, {"wall_time", wall_text(wall_now())},
+  return {{"at_ns", kernel_ns(notice.at)}, {"wall_time", wall_text(notice.wall_time)},
           {"event", notice.event},         {"group", notice.group},
           {"path", notice.path},           {"text", notice.text}};
 }
