@@ -81,7 +81,11 @@ class Decider {
     if (ended.cause != Cause::Manual) old.avoid_until = now_ + rules_.cold_retry;
     old.watched = false;
     fresh.watched = true;
-    fresh.ports.front().session = SessionState::Unknown;
+    // Down by intent until now: what it said of itself while idle does not count against it.
+    PortState& port = fresh.ports.front();
+    port.admin_up = true;
+    port.carrier.reset();
+    port.session = SessionState::Unknown;
   }
 
   void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
