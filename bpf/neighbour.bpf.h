@@ -41,7 +41,7 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 		return TC_ACT_UNSPEC;
 	struct hanet_session *session = session_of_port(port, &index);
 	if (session && session->family == HANET_AF_INET && arp->sender_ip &&
-	    arp->sender_ip == *(__u32 *)session->next_hop && !(arp->sender_mac[0] & 1))
+	    arp->sender_ip == *(__u32 *)session->next_hop && !mac_is_group(arp->sender_mac))
 		learn_target_mac(session, arp->sender_mac);
 	if (!port->probe_ipv4 || arp->target_ip != port->probe_ipv4 ||
 	    arp->operation != bpf_htons(ARPOP_REQUEST))
@@ -103,7 +103,8 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 
 	if (message->icmp.icmp6_type == ND_ADVERTISEMENT &&
 	    question->option.type == ND_OPTION_TARGET && session &&
-	    session->family == HANET_AF_INET6 && ipv6_equal(&message->target, session->next_hop))
+	    session->family == HANET_AF_INET6 &&
+	    ipv6_equal(&message->target, session->next_hop) && !mac_is_group(question->option.mac))
 		learn_target_mac(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
 	    question->option.type != ND_OPTION_SOURCE || ipv6_is_zero(port->probe_ipv6) ||

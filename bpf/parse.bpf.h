@@ -86,6 +86,12 @@ static __always_inline bool mac_equal(const __u8 *left, const __u8 *right)
 	return l[0] == r[0] && l[1] == r[1] && l[2] == r[2];
 }
 
+/* Broadcast or multicast: never the address of one host (IEEE 802-2014 section 8.2). */
+static __always_inline bool mac_is_group(const __u8 *mac)
+{
+	return mac[0] & 1;
+}
+
 static __always_inline bool ipv6_equal(const void *left, const void *right)
 {
 	const __u32 *l = left, *r = right;

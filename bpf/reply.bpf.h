@@ -54,7 +54,7 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 	struct hanet_session *session = session_of_port(port, &index);
 	if (!session || session->family != HANET_AF_INET)
 		return HANET_REJECT_WRONG_SESSION;
-	if (arp->sender_ip != *(__u32 *)session->next_hop)
+	if (arp->sender_ip != *(__u32 *)session->next_hop || mac_is_group(arp->sender_mac))
 		return HANET_REJECT_WRONG_SOURCE;
 	if (!mac_equal(arp->target_mac, port->probe_mac))
 		return HANET_REJECT_WRONG_COOKIE;
@@ -80,8 +80,11 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 	if (!ipv6_equal(&ip->daddr, session->source))
 		return HANET_REJECT_WRONG_COOKIE;
 	struct link_layer_option *option = cursor_take(cursor, struct link_layer_option);
-	if (option && option->type == ND_OPTION_TARGET && option->length == 1)
+	if (option && option->type == ND_OPTION_TARGET && option->length == 1) {
+		if (mac_is_group(option->mac))
+			return HANET_REJECT_WRONG_SOURCE;
 		learn_target_mac(session, option->mac);
+	}
 	return neighbour_reply(index, session);
 }
 
@@ -154,7 +157,8 @@ static __always_inline int reply_ipv6(struct cursor *cursor, __u32 port_index,
 {
 	struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
 
-	if (!ip)
+	/* An advertisement may end before its option only where its length says so. */
+	if (!ip || cursor->at + bpf_ntohs(ip->payload_len) > cursor->end)
 		return HANET_REJECT_TRUNCATED;
 	int protocol = ipv6_upper_layer(cursor, ip->nexthdr);
 	if (protocol == -1)

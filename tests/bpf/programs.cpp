@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See programs.h. The context that BPF_PROG_TEST_RUN takes is described in net/bpf/test_run.c of
+// the kernel: an xdp_md may name an interface and a queue of the caller's network namespace, an
+// __sk_buff an interface and a mark.
+#include "programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <cstring>
+
+#include "core/clock.h"
+#include "hanet.skel.h"
+
+namespace hanet::bpf_test {
+namespace {
+
+constexpr std::size_t kRoomForAnswer = 4096;
+
+int stay_silent(libbpf_print_level, const char*, va_list) { return 0; }
+
+/// Runs a program on a frame; the caller has set the context in `options`.
+Outcome run(const bpf_program* program, bpf_test_run_opts& options, const net::Frame& frame,
+            int repeat) {
+  Outcome result;
+  result.frame.resize(kRoomForAnswer);
+  options.sz = sizeof(options);
+  options.data_in = frame.data();
+  options.data_size_in = static_cast<std::uint32_t>(frame.size());
+  options.data_out = result.frame.data();
+  options.data_size_out = static_cast<std::uint32_t>(result.frame.size());
+  options.repeat = repeat;
+  const int failed = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+  if (failed != 0)
+    ADD_FAILURE() << "BPF_PROG_TEST_RUN of " << bpf_program__name(program) << " on " << frame.size()
+                  << " bytes: " << std::strerror(-failed);
+  result.frame.resize(failed == 0 ? options.data_size_out : 0);
+  result.verdict = options.retval;
+  result.each = std::chrono::nanoseconds(options.duration);
+  return result;
+}
+
+}  // namespace
+
+void Programs::Destroy::operator()(hanet_bpf* skeleton) const { hanet_bpf__destroy(skeleton); }
+void Programs::Destroy::operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+
+Result<std::unique_ptr<Programs>> Programs::load(bool link_poll) {
+  libbpf_set_print(stay_silent);
+  std::unique_ptr<Programs> programs(new Programs);
+  programs->skeleton_.reset(hanet_bpf__open());
+  if (!programs->skeleton_) return errno_error(errno, "open the BPF object");
+  hanet_bpf* skeleton = programs->skeleton_.get();
+  skeleton->rodata->use_link_poll = link_poll;
+  bpf_program__set_autoload(skeleton->progs.carrier_off, false);
+  bpf_program__set_autoload(skeleton->progs.carrier_on, false);
+  if (const int failed = hanet_bpf__load(skeleton); failed != 0)
+    return errno_error(failed, "load the BPF programs");
+  if (Status mapped = programs->map_memory(); !mapped) return pass_on(mapped);
+  return programs;
+}
+
+Status Programs::map_memory() {
+  const auto& maps = skeleton_->maps;
+  const auto map = [](auto& array, const bpf_map* from, std::size_t entries) -> Status {
+    auto mapped = std::remove_reference_t<decltype(array)>::of(bpf_map__fd(from), entries, true);
+    if (!mapped) return pass_on(mapped);
+    array = std::move(*mapped);
+    return {};
+  };
+  if (Status done = map(params, maps.params, HANET_MAX_GROUPS); !done) return done;
+  if (Status done = map(sessions, maps.sessions, HANET_MAX_SESSIONS); !done) return done;
+  if (Status done = map(ports, maps.ports, HANET_MAX_PORTS); !done) return done;
+  if (Status done = map(steer, maps.steer, HANET_MAX_PORTS); !done) return done;
+  if (Status done = map(accounts, maps.engine, 1); !done) return done;
+  const auto keep = [](void* self, void* record, std::size_t) {
+    static_cast<Programs*>(self)->received_.push_back(*static_cast<const hanet_event*>(record));
+    return 0;
+  };
+  ring_.reset(ring_buffer__new(bpf_map__fd(maps.events), keep, this, nullptr));
+  if (!ring_) return errno_error(errno, "open the event ring");
+  return {};
+}
+
+// No timer must find a session in use while the maps go away under a test that failed.
+Programs::~Programs() {
+  for (std::size_t at = 0; sessions.valid() && at < HANET_MAX_SESSIONS; ++at)
+    engine::store(sessions[at].in_use, 0);
+  for (std::size_t at = 0; ports.valid() && at < HANET_MAX_PORTS; ++at)
+    engine::store(ports[at].in_use, 0);
+}
+
+Outcome Programs::xdp(const net::Frame& frame, int repeat) {
+  xdp_md context{};
+  context.data_end = static_cast<std::uint32_t>(frame.size());
+  context.ingress_ifindex = kLoopback;
+  bpf_test_run_opts options{};
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof(context);
+  return run(skeleton_->progs.xdp_ingress, options, frame, repeat);
+}
+
+Outcome Programs::tc(const bpf_program* program, const net::Frame& frame, std::uint32_t mark,
+                     int repeat) {
+  __sk_buff context{};
+  __sk_buff after{};
+  context.ifindex = kLoopback;
+  context.mark = mark;
+  bpf_test_run_opts options{};
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof(context);
+  options.ctx_out = &after;
+  options.ctx_size_out = sizeof(after);
+  Outcome result = run(program, options, frame, repeat);
+  result.mark = after.mark;
+  return result;
+}
+
+Outcome Programs::tc_ingress(const net::Frame& frame, std::uint32_t mark, int repeat) {
+  return tc(skeleton_->progs.tc_ingress, frame, mark, repeat);
+}
+
+Outcome Programs::tc_egress(const net::Frame& frame, std::uint32_t mark, int repeat) {
+  return tc(skeleton_->progs.tc_egress, frame, mark, repeat);
+}
+
+std::uint32_t Programs::control_with(const net::Frame& bytes) {
+  bpf_test_run_opts options{};
+  return run(skeleton_->progs.tc_control, options, bytes, 1).verdict;
+}
+
+std::uint32_t Programs::control(std::uint32_t operation, std::uint32_t index) {
+  constexpr std::size_t kEthernet = 14;
+  net::Frame bytes(kEthernet + sizeof(hanet_control));
+  const hanet_control command{.op = operation, .index = index};
+  std::memcpy(bytes.data() + kEthernet, &command, sizeof(command));
+  return control_with(bytes);
+}
+
+void Programs::loopback_is(std::uint32_t port) {
+  const int failed =
+      bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &kLoopback, &port, BPF_ANY);
+  EXPECT_EQ(failed, 0);
+}
+
+void Programs::loopback_is_no_port() {
+  EXPECT_EQ(bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &kLoopback), 0);
+}
+
+std::vector<hanet_event> Programs::events() {
+  received_.clear();
+  ring_buffer__consume(ring_.get());
+  return received_;
+}
+
+bool await(const std::function<bool()>& condition) {
+  const MonotonicTime deadline = monotonic_now() + std::chrono::seconds(10);
+  while (!condition()) {
+    if (monotonic_now() > deadline) return condition();
+    ::poll(nullptr, 0, 1);
+  }
+  return true;
+}
+
+}  // namespace hanet::bpf_test

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine's programs in this kernel, one packet at a time (BPF_PROG_TEST_RUN).
+//
+// Nothing is attached: the programs run on frames that a test makes, in the name of the loopback
+// interface (ifindex 1, there in every network namespace), and a redirect is only its return code.
+// So the tests touch no interface. Ports and sessions are configured by hand in the mapped arrays,
+// as hanetd does it.
+//
+// What the kernel gives back belongs to the test: the verdict, the frame afterwards, the maps.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/maps.h"
+#include "hanet/abi.h"
+#include "net/frames.h"
+
+struct bpf_program;
+struct hanet_bpf;
+struct ring_buffer;
+
+namespace hanet::bpf_test {
+
+/// Verdicts as the program returned them.
+inline constexpr std::uint32_t kXdpDrop = 1;
+inline constexpr std::uint32_t kXdpPass = 2;
+inline constexpr std::uint32_t kTcPass = UINT32_MAX;  // TC_ACT_UNSPEC
+inline constexpr std::uint32_t kTcDrop = 2;           // TC_ACT_SHOT
+inline constexpr std::uint32_t kTcRedirect = 7;       // TC_ACT_REDIRECT
+
+inline constexpr std::uint32_t kLoopback = 1;
+
+struct Outcome {
+  std::uint32_t verdict = 0;
+  net::Frame frame;                 ///< the bytes afterwards
+  std::uint32_t mark = 0;           ///< TC only
+  std::chrono::nanoseconds each{};  ///< per packet, measured by the kernel
+};
+
+class Programs {
+ public:
+  /// The error says why this kernel refuses.
+  [[nodiscard]] static Result<std::unique_ptr<Programs>> load(bool link_poll = false);
+  ~Programs();
+  Programs(const Programs&) = delete;
+  Programs& operator=(const Programs&) = delete;
+
+  [[nodiscard]] Outcome xdp(const net::Frame& frame, int repeat = 1);
+  [[nodiscard]] Outcome tc_ingress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
+  [[nodiscard]] Outcome tc_egress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
+  /// tc_control with any bytes behind the Ethernet header; returns its verdict.
+  [[nodiscard]] std::uint32_t control(std::uint32_t operation, std::uint32_t index);
+  [[nodiscard]] std::uint32_t control_with(const net::Frame& bytes);
+
+  /// The loopback interface stands for this port from now on.
+  void loopback_is(std::uint32_t port);
+  void loopback_is_no_port();
+
+  /// The waiting records of the ring.
+  [[nodiscard]] std::vector<hanet_event> events();
+
+  [[nodiscard]] hanet_bpf* skeleton() { return skeleton_.get(); }
+
+  engine::MappedArray<hanet_params> params;
+  engine::MappedArray<hanet_session> sessions;
+  engine::MappedArray<hanet_port> ports;
+  engine::MappedArray<hanet_steer> steer;
+  engine::MappedArray<hanet_engine> accounts;
+
+ private:
+  Programs() = default;
+  [[nodiscard]] Outcome tc(const bpf_program* program, const net::Frame& frame, std::uint32_t mark,
+                           int repeat);
+  [[nodiscard]] Status map_memory();
+
+  struct Destroy {
+    void operator()(hanet_bpf* skeleton) const;
+    void operator()(ring_buffer* ring) const;
+  };
+  std::unique_ptr<hanet_bpf, Destroy> skeleton_;
+  std::unique_ptr<ring_buffer, Destroy> ring_;
+  std::vector<hanet_event> received_;
+};
+
+/// Waits until `condition` holds; false when it did not within ten seconds.
+[[nodiscard]] bool await(const std::function<bool()>& condition);
+
+}  // namespace hanet::bpf_test

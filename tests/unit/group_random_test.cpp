@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What holds after every event of any history (F11, F12, M6, O4).
+//
+// Thousands of random histories are played through the policy and every promise of group.h is
+// checked after each step, against rules that are written anew here. A failure prints the seed, the
+// step and the event; HANET_SEED=<n> plays that one history again.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <random>
+
+#include "policy/group.h"
+
+namespace hanet::policy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kFirstSeed = 20240501;
+constexpr int kHistories = 4000;
+constexpr int kSteps = 120;
+
+/// Usable as the specification says it: proved up, or a cold path that is there and did not fail
+/// lately.
+bool usable(const PathState& path, MonotonicTime now, const GroupRules& rules) {
+  if (now < path.avoid_until) return false;
+  const PortState& port = path.ports.front();
+  if (!port.present) return false;
+  if (!path.watched) return rules.cold;
+  return port.admin_up && port.carrier != false && port.session == SessionState::Up;
+}
+
+bool known_down(const PathState& path) {
+  const PortState& port = path.ports.front();
+  if (!port.present) return true;
+  return path.watched &&
+         (!port.admin_up || port.carrier == false || port.session == SessionState::Down);
+}
+
+Cause expected_cause(const PathState& active) {
+  const PortState& port = active.ports.front();
+  if (!port.present) return Cause::InterfaceGone;
+  if (!port.admin_up) return Cause::AdminDown;
+  return port.carrier == false ? Cause::CarrierLost : Cause::HeartbeatLost;
+}
+
+class History {
+ public:
+  explicit History(std::uint64_t seed) : random_(seed) {
+    rules_.cold = one_in(2);
+    const std::size_t paths = 2 + pick(3);
+    state_ = initial_state(paths, pick(paths), rules_);
+    alarms_.resize(paths, false);
+  }
+
+  void step() {
+    if (one_in(3)) now_ += std::chrono::milliseconds(pick(4000));
+    const Event event = next_event();
+    before_ = state_;
+    Decision decision = decide(state_, event, now_, rules_);
+    state_ = std::move(decision.state);
+    what_ = describe(event);
+    check_shape();
+    for (const Action& action : decision.actions)
+      std::visit([&](const auto& one) { check(one, event); }, action);
+    check_a_start_is_announced(decision.actions);
+    check_rest();
+  }
+
+  [[nodiscard]] const std::string& what() const { return what_; }
+  [[nodiscard]] int switchovers() const { return switchovers_; }
+
+ private:
+  std::size_t pick(std::size_t below) { return random_() % below; }
+  bool one_in(std::size_t n) { return pick(n) == 0; }
+
+  PortState random_port() {
+    PortState port;
+    port.present = !one_in(12);
+    port.admin_up = !one_in(8);
+    if (!one_in(3)) port.carrier = !one_in(4);
+    port.session = static_cast<SessionState>(pick(4));
+    if (one_in(2)) port.session = SessionState::Up;
+    return port;
+  }
+
+  Event next_event() {
+    switch (pick(8)) {
+      case 0:
+        return ManualSwitch{.to = pick(state_.paths.size() + 1)};
+      case 1:
+      case 2:
+        return SwitchoverEnded{.moved = !one_in(4)};
+      case 3:
+        return EnabledChanged{.enabled = !one_in(3)};
+      case 4:
+        return TimePassed{};
+      default:
+        return PortChanged{.path = pick(state_.paths.size()), .port = 0, .state = random_port()};
+    }
+  }
+
+  void check_shape() {
+    ASSERT_EQ(state_.paths.size(), before_.paths.size()) << what_;
+    ASSERT_LT(state_.active, state_.paths.size()) << what_;
+    ASSERT_EQ(state_.standby_alarm.size(), state_.paths.size()) << what_;
+    if (state_.running) {
+      EXPECT_EQ(state_.running->from, state_.active) << what_;
+      EXPECT_LT(state_.running->to, state_.paths.size()) << what_;
+      EXPECT_NE(state_.running->to, state_.active) << what_;
+    }
+  }
+
+  void check(const StartSwitchover& start, const Event& event) {
+    ++switchovers_;
+    const Switchover& it = start.switchover;
+    EXPECT_EQ(state_.running, it) << what_;
+    const bool ends_one = std::holds_alternative<SwitchoverEnded>(event);
+    EXPECT_TRUE(!before_.running || ends_one) << what_ << ": one was running";
+    ASSERT_LT(it.to, state_.paths.size()) << what_;
+    EXPECT_TRUE(usable(state_.paths[it.to], now_, rules_)) << what_ << ": to a path that is not";
+    if (it.cause == Cause::Manual) {
+      const auto* manual = std::get_if<ManualSwitch>(&event);
+      ASSERT_NE(manual, nullptr) << what_ << ": nobody asked";
+      EXPECT_EQ(it.to, manual->to) << what_;
+      return;
+    }
+    EXPECT_TRUE(state_.enabled) << what_ << ": the group is disabled";
+    EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
+    EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from])) << what_;
+  }
+
+  void check(const RaiseAlarm& alarm, const Event&) { turn(alarm.path, alarm.no_path, true); }
+  void check(const ClearAlarm& alarm, const Event&) { turn(alarm.path, alarm.no_path, false); }
+  void check(const Refuse& refuse, const Event& event) {
+    EXPECT_TRUE(std::holds_alternative<ManualSwitch>(event)) << what_;
+    EXPECT_FALSE(refuse.reason.empty()) << what_;
+  }
+
+  void turn(std::size_t path, bool no_path, bool raised) {
+    if (no_path) {
+      EXPECT_NE(no_path_alarm_, raised) << what_ << ": alarms alternate";
+      no_path_alarm_ = raised;
+    } else {
+      ASSERT_LT(path, alarms_.size()) << what_;
+      EXPECT_NE(alarms_[path], raised) << what_ << ": alarms alternate";
+      alarms_[path] = raised;
+    }
+  }
+
+  void check_a_start_is_announced(const std::vector<Action>& actions) {
+    int started = 0;
+    for (const Action& action : actions)
+      started += std::holds_alternative<StartSwitchover>(action) ? 1 : 0;
+    EXPECT_LE(started, 1) << what_;
+    if (state_.running && state_.running != before_.running) {
+      EXPECT_EQ(started, 1) << what_;
+    }
+  }
+
+  void check_rest() {
+    const bool down = known_down(state_.paths[state_.active]);
+    EXPECT_EQ(no_path_alarm_, down && !state_.running) << what_ << ": the alarm and the state";
+    for (std::size_t at = 0; at < state_.paths.size(); ++at)
+      EXPECT_EQ(alarms_[at], at != state_.active && known_down(state_.paths[at])) << what_;
+    if (!state_.enabled || state_.running || !down) return;
+    for (std::size_t at = 0; at < state_.paths.size(); ++at)
+      if (at != state_.active) {
+        EXPECT_FALSE(usable(state_.paths[at], now_, rules_))
+            << what_ << ": stays on a dead path although path " << at << " is usable";
+      }
+  }
+
+  std::string describe(const Event& event) const {
+    return fmt::format("{} paths, {}, active {}, event {}", state_.paths.size(),
+                       rules_.cold ? "cold" : "hot", before_.active, event.index());
+  }
+
+  std::mt19937_64 random_;
+  GroupRules rules_;
+  GroupState state_;
+  GroupState before_;
+  std::vector<bool> alarms_;
+  bool no_path_alarm_ = false;
+  MonotonicTime now_{1h};
+  std::string what_;
+  int switchovers_ = 0;
+};
+
+int play(std::uint64_t seed) {
+  History history(seed);
+  for (int step = 0; step < kSteps; ++step) {
+    history.step();
+    if (testing::Test::HasFailure()) {
+      ADD_FAILURE() << "HANET_SEED=" << seed << ", step " << step << ": " << history.what();
+      break;
+    }
+  }
+  return history.switchovers();
+}
+
+TEST(GroupHistories, F11_F12_KeepEveryPromiseAfterEveryEvent) {
+  if (const char* seed = std::getenv("HANET_SEED")) {
+    play(std::strtoull(seed, nullptr, 10));
+    return;
+  }
+  fmt::print("{} histories from seed {}\n", kHistories, kFirstSeed);
+  int switchovers = 0;
+  for (int history = 0; history < kHistories && !HasFailure(); ++history)
+    switchovers += play(kFirstSeed + static_cast<std::uint64_t>(history));
+  EXPECT_GT(switchovers, kHistories * 2) << "the histories are too dull to prove anything";
+}
+
+}  // namespace
+}  // namespace hanet::policy

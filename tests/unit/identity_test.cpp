@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The identity on another interface, and what is missing of it (F2, F4, F12).
+//
+// retarget() must rewrite everything that names the interface and nothing that names another one;
+// missing_from() is what a switchover is verified with, so each kind of loss has to show.
+#include "net/identity.h"
+
+#include <gtest/gtest.h>
+
+#include "identity_samples.h"
+
+namespace hanet::net {
+namespace {
+
+using samples::bytes_of;
+using samples::text_of;
+
+const InterfaceName kStandby{.name = "eth1", .index = 3};
+
+rtnexthop hop_at(const KernelObject& route, std::size_t at) {
+  rtnexthop hop{};
+  std::memcpy(&hop, route.attributes.at(RTA_MULTIPATH).data() + at * (sizeof(hop) + 8),
+              sizeof(hop));
+  return hop;
+}
+
+std::string only_missing(const Identity& found, const Identity& expected) {
+  const std::vector<std::string> missing = missing_from(found, expected, false);
+  return missing.size() == 1 ? missing.front() : std::to_string(missing.size()) + " lines";
+}
+
+TEST(Retarget, F2_LabelsFollowTheInterface) {
+  Identity identity = samples::identity();
+  identity.addresses = {samples::ipv4(1, "eth0"), samples::ipv4(2, "eth0:web"),
+                        samples::ipv4(3, "service"), samples::ipv4(4, "eth01")};
+  const Identity moved = retarget(identity, kStandby);
+  EXPECT_EQ(moved.addresses[0].label, "eth1");
+  EXPECT_EQ(moved.addresses[1].label, "eth1:web");
+  EXPECT_EQ(moved.addresses[2].label, "service") << "chosen freely, kept";
+  EXPECT_EQ(moved.addresses[3].label, "eth01") << "another interface's name";
+  EXPECT_EQ(moved.on, kStandby);
+}
+
+TEST(Retarget, F2_ALabelThatWouldBeTooLongStaysAsItIs) {
+  Identity identity = samples::identity();
+  identity.addresses = {samples::ipv4(1, "eth0:frontend")};
+  const Identity moved = retarget(identity, {.name = "enp101s0f1", .index = 3});
+  EXPECT_EQ(moved.addresses[0].label, "eth0:frontend") << "IFNAMSIZ is 16";
+}
+
+TEST(Retarget, F4_RoutesLeaveByTheNewInterface) {
+  const Identity moved = retarget(samples::identity(), kStandby);
+  EXPECT_EQ(moved.routes[0].attributes.at(RTA_OIF), bytes_of(std::uint32_t{3}));
+  EXPECT_EQ(moved.routes[0].attributes.at(RTA_DST), (samples::Bytes{198, 51, 100, 0}));
+  EXPECT_EQ(moved.routes[1].attributes.at(RTA_GATEWAY), (samples::Bytes{192, 0, 2, 254}));
+}
+
+TEST(Retarget, F4_OnlyOurNextHopsOfAMultipathRouteAreRewritten) {
+  Identity identity = samples::identity();
+  identity.routes = {samples::multipath_route({2, 9, 2})};
+  const Identity moved = retarget(identity, kStandby);
+  EXPECT_EQ(hop_at(moved.routes[0], 0).rtnh_ifindex, 3);
+  EXPECT_EQ(hop_at(moved.routes[0], 1).rtnh_ifindex, 9) << "another interface's share";
+  EXPECT_EQ(hop_at(moved.routes[0], 2).rtnh_ifindex, 3);
+}
+
+TEST(Retarget, F4_ABrokenNextHopIsNotReadBeyondItsEnd) {
+  Identity identity = samples::identity();
+  identity.routes = {samples::multipath_route({2, 2})};
+  samples::Bytes& hops = identity.routes[0].attributes[RTA_MULTIPATH];
+  hops[0] = 0;  // a length of nothing would never end
+  hops.resize(hops.size() - 9);
+  const Identity moved = retarget(identity, kStandby);
+  EXPECT_EQ(hop_at(moved.routes[0], 0).rtnh_ifindex, 3);
+}
+
+TEST(Retarget, F4_RulesAndNeighboursNameTheNewInterface) {
+  Identity identity = samples::identity();
+  identity.rules.push_back(samples::rule(FRA_IIFNAME, "eth7"));
+  const Identity moved = retarget(identity, kStandby);
+  EXPECT_EQ(moved.rules[0].attributes.at(FRA_IIFNAME), text_of("eth1"));
+  EXPECT_EQ(moved.rules[1].attributes.at(FRA_OIFNAME), text_of("eth1"));
+  EXPECT_EQ(moved.rules[2].attributes.at(FRA_IIFNAME), text_of("eth7"));
+  ndmsg header{};
+  std::memcpy(&header, moved.neighbours[0].header.data(), sizeof(header));
+  EXPECT_EQ(header.ndm_ifindex, 3);
+}
+
+TEST(Retarget, F9_ThereAndBackIsWhereItWas) {
+  const Identity identity = samples::identity();
+  const Identity back = retarget(retarget(identity, kStandby), identity.on);
+  EXPECT_TRUE(missing_from(back, identity, false).empty());
+  EXPECT_TRUE(missing_from(identity, back, false).empty());
+}
+
+TEST(MissingFrom, F12_NothingIsMissingFromTheSame) {
+  EXPECT_TRUE(missing_from(samples::identity(), samples::identity(), false).empty());
+}
+
+TEST(MissingFrom, F12_EachLossHasALineOfItsOwn) {
+  const Identity expected = samples::identity();
+  Identity found = expected;
+  found.mac[5] = 9;
+  EXPECT_EQ(only_missing(found, expected),
+            "MAC address 02:00:00:00:00:01 (it is 02:00:00:00:00:09)");
+  EXPECT_TRUE(missing_from(found, expected, true).empty()) << "where the MAC stays";
+
+  found = expected;
+  found.addresses.erase(found.addresses.begin() + 1);
+  EXPECT_EQ(only_missing(found, expected), "address 192.0.2.2/24");
+  found = expected;
+  found.addresses.pop_back();
+  EXPECT_EQ(only_missing(found, expected), "address 2001:db8::1/64");
+  found = expected;
+  found.routes.erase(found.routes.begin() + 1);
+  EXPECT_EQ(only_missing(found, expected), "route default via 192.0.2.254");
+  found = expected;
+  found.routes.erase(found.routes.begin());
+  EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24");
+  found = expected;
+  found.rules.pop_back();
+  EXPECT_EQ(only_missing(found, expected), "a policy rule");
+  found = expected;
+  found.neighbours.clear();
+  EXPECT_EQ(only_missing(found, expected), "a permanent neighbour");
+}
+
+TEST(MissingFrom, F2_AnAddressThatChangedIsMissing) {
+  const Identity expected = samples::identity();
+  for (const auto& change : std::vector<void (*)(Address&)>{
+           [](Address& address) { address.prefix_length = 25; },
+           [](Address& address) { address.label = "eth0:other"; },
+           [](Address& address) { address.broadcast.clear(); },
+           [](Address& address) { address.scope = 253; },
+           [](Address& address) { address.flags |= IFA_F_NOPREFIXROUTE; }}) {
+    Identity found = expected;
+    change(found.addresses[0]);
+    EXPECT_EQ(only_missing(found, expected), "address 192.0.2.1/24");
+  }
+}
+
+TEST(MissingFrom, F4_LifetimesMayHaveRunDownALittle) {
+  Identity expected = samples::identity();
+  expected.addresses[2].valid_seconds = 3600;
+  expected.addresses[2].preferred_seconds = 1800;
+  Identity found = expected;
+  found.addresses[2].valid_seconds = 3598;
+  found.addresses[2].preferred_seconds = 1798;
+  EXPECT_TRUE(missing_from(found, expected, false).empty());
+  found.addresses[2].valid_seconds = 3601;
+  EXPECT_EQ(only_missing(found, expected), "address 2001:db8::1/64") << "it cannot grow";
+  found.addresses[2].valid_seconds = UINT32_MAX;
+  EXPECT_EQ(only_missing(found, expected), "address 2001:db8::1/64") << "for ever is another life";
+}
+
+TEST(MissingFrom, F4_MoreThanExpectedIsNoLoss) {
+  Identity found = samples::identity();
+  found.addresses.push_back(samples::ipv4(99));
+  found.routes.push_back(samples::route(2, {203, 0, 113, 0}));
+  EXPECT_TRUE(missing_from(found, samples::identity(), false).empty());
+}
+
+}  // namespace
+}  // namespace hanet::net
