@@ -121,8 +121,11 @@ class History {
     const bool ends_one = std::holds_alternative<SwitchoverEnded>(event);
     EXPECT_TRUE(!before_.running || ends_one) << what_ << ": one was running";
     ASSERT_LT(it.to, state_.paths.size()) << what_;
-    EXPECT_TRUE(usable(state_.paths[it.to], now_, rules_)) << what_ << ": to a path that is not";
-    if (it.cause == Cause::Manual) {
+    // A person may choose a path that is only avoided; nobody may choose one that is known down.
+    const bool manual_switch = it.cause == Cause::Manual;
+    const MonotonicTime asked = manual_switch ? MonotonicTime::max() : now_;
+    EXPECT_TRUE(usable(state_.paths[it.to], asked, rules_)) << what_ << ": to a path that is not";
+    if (manual_switch) {
       const auto* manual = std::get_if<ManualSwitch>(&event);
       ASSERT_NE(manual, nullptr) << what_ << ": nobody asked";
       EXPECT_EQ(it.to, manual->to) << what_;

@@ -10,11 +10,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <linux/if.h>
+#include <linux/neighbour.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "identity_samples.h"
+#include "net/encode.h"
 
 namespace hanet::failover {
 namespace {
@@ -72,6 +75,10 @@ class Model {
         link(message);
         break;
       case RTM_NEWROUTE:
+        // A local delivery of our own bridges time and is no part of the identity.
+        if (struct_at<rtmsg>(message, sizeof(nlmsghdr)).rtm_protocol == net::kRouteProtocol) break;
+        ++at_[kTo.index].others;
+        break;
       case RTM_NEWRULE:
       case RTM_NEWNEIGH:
         ++at_[kTo.index].others;
@@ -129,25 +136,27 @@ PlanSettings settings(bool cold = false, bool move_mac = true, bool from_gone = 
 TEST(Plan, F1_AHotStandbyTakesOverAfterTheOldInterfaceGaveEverythingUp) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings());
   EXPECT_EQ(names_of(plan),
-            (std::vector<std::string>{"remove rules, routes and neighbours from eth0",
-                                      "remove addresses from eth0", "set MAC address of eth0",
-                                      "set MAC address of eth1", "add addresses to eth1",
-                                      "add routes, rules and neighbours to eth1"}));
+            (std::vector<std::string>{
+                "deliver IPv6 addresses on eth1", "remove rules, routes and neighbours from eth0",
+                "remove addresses from eth0", "set MAC address of eth0", "set MAC address of eth1",
+                "add addresses to eth1", "add routes, rules and neighbours to eth1"}));
 }
 
 TEST(Plan, F1_AColdStandbyComesUpAfterTheOldInterfaceWentDown) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings(true));
-  EXPECT_EQ(names_of(plan), (std::vector<std::string>{
-                                "remove rules, routes and neighbours from eth0", "set eth0 down",
-                                "remove addresses from eth0", "set MAC address of eth0",
-                                "set MAC address of eth1", "set eth1 up", "add addresses to eth1",
-                                "add routes, rules and neighbours to eth1"}));
+  EXPECT_EQ(names_of(plan),
+            (std::vector<std::string>{
+                "remove rules, routes and neighbours from eth0", "set eth0 down",
+                "remove addresses from eth0", "set MAC address of eth0", "set MAC address of eth1",
+                "set eth1 up", "deliver IPv6 addresses on eth1", "add addresses to eth1",
+                "add routes, rules and neighbours to eth1"}));
 }
 
 TEST(Plan, F3_AnInterfaceThatIsGoneGetsNoMessages) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings(false, true, true));
   EXPECT_EQ(names_of(plan),
-            (std::vector<std::string>{"set MAC address of eth1", "add addresses to eth1",
+            (std::vector<std::string>{"deliver IPv6 addresses on eth1", "set MAC address of eth1",
+                                      "add addresses to eth1",
                                       "add routes, rules and neighbours to eth1"}));
 }
 
@@ -189,7 +198,7 @@ TEST(Plan, F6_NoMessageLeavesAMacOrAnAddressInTwoPlaces) {
 TEST(Plan, F2_SecondaryAddressesAreRemovedBeforeTheirPrimary) {
   const net::Identity identity = net::samples::identity();
   const Plan plan = make_plan(identity, kTo, kToMac, settings());
-  const Step& removal = plan.steps[1];
+  const Step& removal = plan.steps[2];
   ASSERT_EQ(removal.messages.size(), 3U);
   EXPECT_EQ(attribute_of(removal.messages[0], sizeof(ifaddrmsg), IFA_LOCAL),
             identity.addresses[2].local);
@@ -214,10 +223,33 @@ TEST(Plan, F5_EveryMovedAddressIsAnnouncedFromTheMacItWillHave) {
 TEST(Plan, F12_OnlyWhatTheIdentityNeedsIsEssential) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings(true));
   for (const Step& step : plan.steps) {
-    const bool is_for_new = step.name.find("eth1") != std::string::npos;
+    const bool is_for_new =
+        step.name.find("eth1") != std::string::npos && !step.name.starts_with("deliver");
     EXPECT_EQ(step.essential, is_for_new) << step.name;
     EXPECT_TRUE(is_for_new || !step.tolerated.empty()) << step.name;
   }
+}
+
+TEST(Plan, F4_KnownNeighboursMoveBeforeTheAddressesThatUseThem) {
+  const std::vector<net::KernelObject> known = net::samples::identity().neighbours;
+  ASSERT_FALSE(known.empty());
+  const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings(), known);
+  const std::vector<std::string> names = names_of(plan);
+  const auto carry = std::ranges::find(names, "carry known neighbours to eth1");
+  ASSERT_NE(carry, names.end());
+  EXPECT_LT(carry, std::ranges::find(names, "add addresses to eth1"));
+  const Step& step = plan.steps[static_cast<std::size_t>(carry - names.begin())];
+  ASSERT_EQ(step.messages.size(), known.size());
+  EXPECT_EQ(struct_at<ndmsg>(step.messages[0], sizeof(nlmsghdr)).ndm_ifindex,
+            static_cast<int>(kTo.index));
+}
+
+TEST(Plan, F4_WhatOnlyBridgedTheTimeIsRemovedAfterwards) {
+  const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings());
+  ASSERT_EQ(plan.afterwards.size(), 1U);
+  EXPECT_EQ(plan.afterwards[0].messages.size(), plan.steps[0].messages.size());
+  for (const net::NetlinkMessage& message : plan.afterwards[0].messages)
+    EXPECT_EQ(struct_at<nlmsghdr>(message, 0).nlmsg_type, RTM_DELROUTE);
 }
 
 TEST(Plan, F12_ASecondAttemptOnlyAdds) {
