@@ -49,11 +49,13 @@ Result<pid_t> spawn(const Arguments& arguments, int out, int error) {
   return pid;
 }
 
+int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
 int wait_for(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return code_of(status);
 }
 
 struct Pipe {
@@ -126,33 +128,37 @@ Result<Child> Child::start(const Arguments& arguments, const std::filesystem::pa
   return Child(*pid);
 }
 
-Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), exit_code_(other.exit_code_) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   if (this != &other) {
-    end();
+    stop();
     pid_ = std::exchange(other.pid_, -1);
+    exit_code_ = other.exit_code_;
   }
   return *this;
 }
 
-Child::~Child() { end(); }
+Child::~Child() { stop(); }
 
 bool Child::running() {
   if (pid_ < 0) return false;
-  if (::waitpid(pid_, nullptr, WNOHANG) == 0) return true;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) == 0) return true;
+  exit_code_ = code_of(status);
   pid_ = -1;
   return false;
 }
 
-void Child::end() {
-  if (!running()) return;
-  ::kill(pid_, SIGTERM);
+int Child::stop() {
+  if (running()) ::kill(pid_, SIGTERM);
   const MonotonicTime deadline = monotonic_now() + kEndPolitely;
   while (running()) {
     if (monotonic_now() > deadline) ::kill(pid_, SIGKILL);
     std::this_thread::sleep_for(5ms);
   }
+  return exit_code_.value_or(-1);
 }
 
 }  // namespace hanet::bench

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,12 +50,17 @@ class Child {
   ~Child();
 
   [[nodiscard]] bool running();
+  /// -1 once its end was seen.
   [[nodiscard]] pid_t pid() const { return pid_; }
+  /// Asks it to end (SIGTERM), insists after three seconds (SIGKILL), and tells how it ended.
+  int stop();
+  /// The exit code, or 128 + the signal, once running() or stop() has seen the end.
+  [[nodiscard]] std::optional<int> exit_code() const { return exit_code_; }
 
  private:
   explicit Child(pid_t pid) : pid_(pid) {}
-  void end();
   pid_t pid_ = -1;
+  std::optional<int> exit_code_;
 };
 
 }  // namespace hanet::bench

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Living with others: a peer that changes, and somebody else's XDP program.
+//
+// The peer that answers heartbeats is replaced one day and comes back with another MAC address;
+// that is no failure of a path. And a port that already runs an XDP program (a firewall, a load
+// balancer) is not fought over: heartbeats are matched at TC instead (M1, M2, D6).
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+
+#include <array>
+
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+class ReplacedPeer : public LabTest, public testing::WithParamInterface<int> {};
+
+TEST_P(ReplacedPeer, M1_APeerThatComesBackWithAnotherMacAddressIsNoFailure) {
+  // Slow enough that a broadcast search is answered before a busy machine is late.
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up(Topology::Switch, {.family = GetParam(), .interval_us = 50'000, .group_keys = {}}));
+  const std::string mac = "02:00:00:00:99:01";
+  // A path is searched once a second at most, and the start was a search.
+  for (const std::string port : {"p0", "p1"})
+    ASSERT_TRUE(await("a second of heartbeats on " + port,
+                      [&] { return host().session(port).at("received") >= 25; }));
+  ASSERT_DONE(lab().ip("client", "link set c0 address " + mac));
+  for (const std::string port : {"p0", "p1"})
+    EXPECT_TRUE(await("the new address is known on " + port,
+                      [&] { return host().session(port).at("target_mac") == mac; }));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_TRUE(host().switchovers().empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(OverIp, ReplacedPeer, testing::Values(4, 6),
+                         [](const auto& cell) { return fmt::format("V{}", cell.param); });
+
+class ForeignXdp : public LabTest {
+ protected:
+  /// "return XDP_PASS;" on a port of the host, held by this process.
+  Fd attach_other_program(const std::string& port) {
+    const std::array<bpf_insn, 2> pass{
+        bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+                 .dst_reg = BPF_REG_0,
+                 .src_reg = 0,
+                 .off = 0,
+                 .imm = XDP_PASS},
+        bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+    const Fd program(
+        bpf_prog_load(BPF_PROG_TYPE_XDP, "other_xdp", "GPL", pass.data(), pass.size(), nullptr));
+    Fd link;
+    inside(host_netns(), [&] {
+      const int index = static_cast<int>(::if_nametoindex(port.c_str()));
+      link.reset(bpf_link_create(program.get(), index, BPF_XDP, nullptr));
+    });
+    return link;
+  }
+};
+
+TEST_F(ForeignXdp, M2_HeartbeatsAreMatchedAtTcAndThePortIsProtectedAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const Fd primary = attach_other_program("p0");
+  const Fd standby = attach_other_program("p1");
+  ASSERT_TRUE(primary.valid() && standby.valid());
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  for (const std::string port : {"p0", "p1"}) {
+    const std::string xdp = host().path(port).at("port").at("xdp");
+    EXPECT_TRUE(xdp.starts_with("taken by other_xdp (id ")) << xdp;
+    EXPECT_GT(host().session(port).at("received"), 0);
+  }
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+
+  EXPECT_EQ(host().stop(), 0);
+  inside(host_netns(), [&] {
+    std::uint32_t id = 0;
+    EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(::if_nametoindex("p0")), 0, &id), 0);
+    EXPECT_NE(id, 0U) << "the other program was detached";
+  });
+}
+
+TEST_F(ForeignXdp, D6_WithoutOthersXdpIsNative) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  EXPECT_EQ(host().path("p0").at("port").at("xdp"), "native");
+}
+
+}  // namespace
+}  // namespace hanet::test

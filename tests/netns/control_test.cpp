@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hanetctl, with a daemon, without one, and with what a killed one left.
+//
+// The question "does it run, and does it protect me" is asked when something is wrong already, so
+// the answer must not depend on the daemon: it has an exit code of its own, and the pinned maps
+// still tell. Whatever is asked with --json is answered in JSON, refusals included (O3, D7).
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+class Control : public LabTest {
+ protected:
+  bench::Output json_ctl(Arguments arguments) {
+    arguments.insert(arguments.begin(), "--json");
+    return host().ctl(arguments);
+  }
+  std::string config_file() { return (host().directory() / "hanet.toml").string(); }
+  static json parsed(const std::string& text) {
+    json value = json::parse(text, nullptr, false);
+    EXPECT_FALSE(value.is_discarded()) << "this is not JSON: " << text;
+    return value;
+  }
+  static std::vector<json> lines_of(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    std::vector<json> lines;
+    for (std::string line; std::getline(stream, line);)
+      lines.push_back(json::parse(line, nullptr, false));
+    return lines;
+  }
+};
+
+TEST_F(Control, O3_WithoutADaemonItSaysSoAndExitsWithFour) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().stop(), 0);
+  const std::vector<Arguments> commands{{"status"},
+                                        {"explain"},
+                                        {"watch"},
+                                        {"switch", "mether0", "--to", "p1"},
+                                        {"set", "mether0", "multiplier", "3"}};
+  for (const Arguments& command : commands) {
+    SCOPED_TRACE(command.front());
+    const bench::Output plain = host().ctl(command);
+    EXPECT_EQ(plain.exit_code, 4);
+    EXPECT_TRUE(plain.error.contains("hanetd does not run") ||
+                plain.error.contains("no hanetd runs"))
+        << plain.error;
+    const bench::Output json_output = json_ctl(command);
+    EXPECT_EQ(json_output.exit_code, 4);
+    EXPECT_EQ(parsed(json_output.out).at("ok"), false);
+  }
+}
+
+TEST_F(Control, D7_WhatAKilledDaemonLeftIsStillShown) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  host().kill();
+  const bench::Output text = host().ctl({"status"});
+  EXPECT_EQ(text.exit_code, 4);
+  EXPECT_TRUE(text.out.contains("hanetd does not run. What the pinned maps hold:")) << text.out;
+  const json status = parsed(json_ctl({"status"}).out);
+  EXPECT_TRUE(status.at("daemon").is_null());
+  ASSERT_EQ(status.at("paths").size(), 2U);
+  for (const json& path : status.at("paths")) {
+    EXPECT_TRUE(path.at("name") == "p0" || path.at("name") == "p1") << path.at("name");
+    EXPECT_GT(path.at("session").at("received"), 0);
+  }
+}
+
+TEST_F(Control, O3_EveryCommandAnswersInJson) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::vector<std::pair<Arguments, int>> commands{{{"status"}, 0},
+                                                        {{"explain"}, 0},
+                                                        {{"switch", "mether0", "--to", "p1"}, 0},
+                                                        {{"explain"}, 0},
+                                                        {{"switch", "mether0", "--to", "p9"}, 1},
+                                                        {{"set", "mether0", "up_count", "5"}, 0},
+                                                        {{"set", "mether0", "up_count", "0"}, 1},
+                                                        {{"check", config_file()}, 0},
+                                                        {{"check", "/does/not/exist.toml"}, 3}};
+  for (const auto& [command, code] : commands) {
+    SCOPED_TRACE(fmt::format("{} {}", command.front(), command.back()));
+    const bench::Output output = json_ctl(command);
+    EXPECT_EQ(output.exit_code, code) << output.error;
+    const json answer = parsed(output.out);
+    EXPECT_EQ(answer.at("ok"), code == 0);
+    if (code != 0) {
+      EXPECT_NE(answer.at("error"), "");
+    }
+  }
+}
+
+TEST_F(Control, O3_WrongUsageExitsWithTwo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  for (const Arguments& command : std::vector<Arguments>{
+           {}, {"dance"}, {"switch", "mether0"}, {"set", "mether0", "multiplier"}})
+    EXPECT_EQ(host().ctl(command).exit_code, 2);
+}
+
+TEST_F(Control, O2_CheckNamesFileLineAndKeyAndTouchesNothing) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const bench::Output good = host().ctl({"check", config_file()});
+  EXPECT_EQ(good.exit_code, 0) << good.error;
+  EXPECT_EQ(good.out, config_file() + ": good, 1 group(s)\n");
+  const std::string bad = (lab().directory() / "bad.toml").string();
+  std::ofstream(bad) << "[[group]]\nname = \"g\"\nprimary = \"p0\"\nstandby = \"p1\"\n"
+                        "[group.heartbeat]\ntarget = \"192.0.2.10\"\ninterval_us = 7\n";
+  const bench::Output refused = host().ctl({"check", bad});
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_TRUE(refused.error.contains(bad + ":7: key 'group[0].heartbeat.interval_us': found 7"))
+      << refused.error;
+  EXPECT_TRUE(host().ready());
+}
+
+TEST_F(Control, O3_WatchTellsASwitchoverAsItHappens) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::filesystem::path file = lab().directory() / "watch.out";
+  bench::Child watch = host().ctl_in_background({"--json", "watch"}, file);
+  // Whether somebody watches is only seen by what he is told.
+  ASSERT_TRUE(await("the watcher is told something", [&] {
+    (void)host().ask({"set", "mether0", "up_count", "3"});
+    return !lines_of(file).empty();
+  }));
+  ASSERT_DONE(lab().fault("blackhole"));
+  EXPECT_TRUE(await("a switchover event", [&] {
+    const std::vector<json> lines = lines_of(file);
+    return std::ranges::any_of(lines, [](const json& line) {
+      return line.is_object() && line.at("event") == "switchover" && line.at("path") == "p1" &&
+             line.at("group") == "mether0" && line.at("at_ns").is_number_unsigned();
+    });
+  }));
+  const std::vector<json> told = lines_of(file);
+  EXPECT_TRUE(std::ranges::any_of(told, [](const json& line) {
+    return line.is_object() && line.at("event") == "path-down" && line.at("path") == "p0";
+  }));
+}
+
+TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  EXPECT_EQ(host().ctl({"explain"}).out, "no switchover since hanetd started\n");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  const json record = host().switchovers().at(0);
+  EXPECT_EQ(record.at("number"), 1);
+  EXPECT_EQ(record.at("from"), "p0");
+  EXPECT_EQ(record.at("to"), "p1");
+  EXPECT_EQ(record.at("cause"), "heartbeat lost");
+  EXPECT_TRUE(record.at("rule").get<std::string>().contains("(M3)"));
+  EXPECT_GE(record.at("unanswered"), 3);
+  EXPECT_LT(record.at("first_lost_ns"), record.at("deadline_ns"));
+  EXPECT_LE(record.at("deadline_ns"), record.at("verdict_ns")) << "a verdict before its time";
+  EXPECT_EQ(record.at("steered_in_kernel"), true);
+  EXPECT_GE(record.at("steps").size(), 4U);
+  for (const json& step : record.at("steps")) EXPECT_EQ(step.at("result"), "ok") << step.dump();
+  const std::string text = host().ctl({"explain"}).out;
+  EXPECT_TRUE(text.contains("mether0: p0 to p1, complete")) << text;
+}
+
+}  // namespace
+}  // namespace hanet::test

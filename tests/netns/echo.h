@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A client that asks a host and is answered: what "reachable" means in these tests.
+//
+// UDP sockets bound to each address of the host echo what comes; the client asks each address in
+// turn. The host's sockets are opened once and live through every switchover, as those of a real
+// service do. A question carries a number, so an old answer never counts.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/netns_socket.h"
+#include "netns/lab.h"
+
+namespace hanet::test {
+
+class Echo {
+ public:
+  /// Opens sockets for every address of the lab's monitored host. Throws when it can not.
+  explicit Echo(const Lab& lab);
+  Echo(const Echo&) = delete;
+  Echo& operator=(const Echo&) = delete;
+  ~Echo();
+
+  /// Asks every address until each has answered a question that was asked from now on.
+  [[nodiscard]] testing::AssertionResult reaches_every_address();
+  [[nodiscard]] testing::AssertionResult reaches(const std::string& address);
+
+ private:
+  struct Conversation {
+    std::string address;
+    bench::UdpSocket server;
+    bench::UdpSocket client;
+  };
+
+  void serve();
+  [[nodiscard]] bool ask(const Conversation& with);
+
+  std::vector<Conversation> conversations_;
+  std::uint64_t question_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::thread server_;
+};
+
+}  // namespace hanet::test

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See hanet.h.
+#include "netns/hanet.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+namespace hanet::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAnswerLimit = 20s;
+
+}  // namespace
+
+Hanet::Hanet(const Lab& lab, std::string node, const std::string& config)
+    : lab_(lab),
+      node_(std::move(node)),
+      directory_(lab.directory() / node_),
+      pins_(lab.pin_directory(node_)) {
+  std::filesystem::create_directories(directory_);
+  std::ofstream(directory_ / "hanet.toml") << config;
+}
+
+Hanet::~Hanet() {
+  if (running()) thaw();  // a stopped process would not end
+}
+
+void Hanet::start() {
+  Result<bench::Child> child = bench::Child::start(
+      lab_.in(node_, {HANET_HANETD, "--config", (directory_ / "hanet.toml").string(), "--run-dir",
+                      directory_.string(), "--pin-dir", pins_.string()}),
+      directory_ / "log");
+  if (!child) throw std::runtime_error(child.error().message);
+  child_ = std::make_unique<bench::Child>(std::move(*child));
+}
+
+int Hanet::stop() { return child_ ? child_->stop() : -1; }
+
+void Hanet::kill() {
+  if (!running()) return;
+  ::kill(pid(), SIGKILL);
+  child_->stop();
+}
+
+bool Hanet::frozen() const {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid()));
+  std::string stat;
+  std::getline(file, stat);
+  const std::size_t name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.substr(name_end + 2, 1) == "T";
+}
+
+std::string Hanet::log() const {
+  std::ifstream file(directory_ / "log");
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+bench::Output Hanet::ctl(const Arguments& arguments) const {
+  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string(), "--pin-dir", pins_.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  Result<bench::Output> output = bench::run(lab_.in(node_, command), kAnswerLimit);
+  if (!output) throw std::runtime_error(output.error().message);
+  return std::move(*output);
+}
+
+bench::Child Hanet::ctl_in_background(const Arguments& arguments,
+                                      const std::filesystem::path& file) const {
+  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  Result<bench::Child> child = bench::Child::start(command, file);
+  if (!child) throw std::runtime_error(child.error().message);
+  return std::move(*child);
+}
+
+json Hanet::ask(const Arguments& arguments) const {
+  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string(), "--json"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const Result<bench::Output> output = bench::run(command, kAnswerLimit);
+  if (!output || output->exit_code != 0) return nullptr;
+  return json::parse(output->out, nullptr, false);
+}
+
+json Hanet::path(const std::string& port) const {
+  const json status = group();
+  for (const json& path : status.at("paths"))
+    if (path.at("name") == port) return path;
+  throw std::runtime_error("there is no path " + port);
+}
+
+bool Hanet::ready() const {
+  const json status = ask({"status"});
+  if (!status.is_object()) return false;
+  const json& group = status.at("groups").at(0);
+  return std::ranges::all_of(group.at("paths"), [&](const json& path) {
+    const bool needed = path.at("mode") == "hot" || path.at("role") == "active";
+    return !needed || path.at("health") == "up";
+  });
+}
+
+}  // namespace hanet::test

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See lab_test.h.
+#include "netns/lab_test.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace hanet::test {
+
+void LabTest::SetUp() {
+  if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root for network namespaces and eBPF";
+}
+
+void LabTest::TearDown() {
+  if (HasFailure()) {
+    for (const auto& daemon : daemons_) {
+      fmt::print("--- hanetd on {} wrote:\n{}", daemon->node(), daemon->log());
+      if (daemon->running()) fmt::print("--- explain:\n{}", daemon->ctl({"explain"}).out);
+      if (daemon->running()) fmt::print("--- status:\n{}", daemon->ctl({"status"}).out);
+    }
+  }
+  echo_.reset();
+  daemons_.clear();
+  lab_.reset();
+}
+
+void LabTest::build(Topology topology) {
+  Result<std::unique_ptr<Lab>> lab = Lab::up(topology);
+  ASSERT_TRUE(lab) << lab.error().message;
+  lab_ = std::move(*lab);
+}
+
+void LabTest::start(const Settings& settings) {
+  for (const std::string& node : lab_->hanet_nodes()) {
+    const Result<std::string> config = lab_->config(node, settings);
+    ASSERT_TRUE(config) << config.error().message;
+    daemons_.push_back(std::make_unique<Hanet>(*lab_, node, *config));
+    daemons_.back()->start();
+  }
+}
+
+void LabTest::bring_up(Topology topology, const Settings& settings) {
+  ASSERT_NO_FATAL_FAILURE(build(topology));
+  ASSERT_NO_FATAL_FAILURE(start(settings));
+  ASSERT_TRUE(all_ready());
+}
+
+Echo& LabTest::echo() {
+  if (!echo_) echo_ = std::make_unique<Echo>(*lab_);
+  return *echo_;
+}
+
+testing::AssertionResult LabTest::all_ready() {
+  for (const auto& daemon : daemons_) {
+    bool ended = false;
+    const testing::AssertionResult ready =
+        await(fmt::format("hanet on {} is ready", daemon->node()), [&] {
+          ended = !daemon->running();
+          return ended || daemon->ready();
+        });
+    if (ended) return testing::AssertionFailure() << "hanetd on " << daemon->node() << " ended";
+    if (!ready) return ready;
+  }
+  return testing::AssertionSuccess();
+}
+
+testing::AssertionResult LabTest::all_on(const std::string& port) {
+  for (const auto& daemon : daemons_) {
+    const testing::AssertionResult there =
+        await(fmt::format("the identity of {} on {}", daemon->node(), port),
+              [&] { return daemon->active() == port; });
+    if (!there) return there;
+  }
+  return testing::AssertionSuccess();
+}
+
+testing::AssertionResult LabTest::carries(const std::string& port,
+                                          const net::Identity& before) const {
+  const std::vector<std::string> lines = differences(before, identity_on(host_netns(), port));
+  if (lines.empty()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << port << ": " << fmt::format("{}", fmt::join(lines, "; "));
+}
+
+testing::AssertionResult LabTest::is_bare(const std::string& port,
+                                          const net::Identity& identity) const {
+  const net::Identity found = identity_on(host_netns(), port);
+  std::vector<std::string> lines;
+  for (const net::Address& address : found.addresses) lines.push_back(net::describe(address));
+  for (const net::KernelObject& route : found.routes) lines.push_back(net::describe_route(route));
+  if (!found.rules.empty()) lines.emplace_back("a policy rule");
+  if (!found.neighbours.empty()) lines.emplace_back("a permanent neighbour");
+  if (found.mac == identity.mac) lines.emplace_back("the identity's MAC address");
+  if (lines.empty()) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << port << " still has " << fmt::format("{}", fmt::join(lines, ", "));
+}
+
+}  // namespace hanet::test

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fixture of all tests with real packets: a lab, its daemons, and a client that asks.
+//
+// Without root a test is skipped by name. After a failure the daemons' logs and the last switchover
+// are printed, because the namespaces are gone when somebody reads the result.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "netns/await.h"
+#include "netns/echo.h"
+#include "netns/hanet.h"
+#include "netns/inside.h"
+#include "netns/lab.h"
+
+namespace hanet::test {
+
+class LabTest : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  /// Builds the network only.
+  void build(Topology topology);
+  /// Writes configurations and starts the daemons, without waiting.
+  void start(const Settings& settings);
+  /// All of it, and waits until every daemon is ready. Use with ASSERT_NO_FATAL_FAILURE.
+  void bring_up(Topology topology, const Settings& settings = {});
+
+  [[nodiscard]] const Lab& lab() const { return *lab_; }
+  /// The daemon of the monitored host.
+  [[nodiscard]] Hanet& host() { return *daemons_.front(); }
+  [[nodiscard]] std::vector<std::unique_ptr<Hanet>>& daemons() { return daemons_; }
+  [[nodiscard]] std::string host_netns() const { return lab_->netns(lab_->hanet_nodes().front()); }
+  [[nodiscard]] Echo& echo();
+
+  [[nodiscard]] testing::AssertionResult all_ready();
+  /// Every daemon's active path is `port`.
+  [[nodiscard]] testing::AssertionResult all_on(const std::string& port);
+  /// The host's identity on `port` is `before`, moved.
+  [[nodiscard]] testing::AssertionResult carries(const std::string& port,
+                                                 const net::Identity& before) const;
+  /// No address, route, rule or neighbour, and not the identity's MAC address.
+  [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
+                                                 const net::Identity& identity) const;
+
+ private:
+  std::unique_ptr<Lab> lab_;
+  std::vector<std::unique_ptr<Hanet>> daemons_;
+  std::unique_ptr<Echo> echo_;
+};
+
+/// A step of the test itself that has to work.
+#define ASSERT_DONE(operation)                               \
+  do {                                                       \
+    const ::hanet::Status done_status = (operation);         \
+    ASSERT_TRUE(done_status) << done_status.error().message; \
+  } while (false)
+
+}  // namespace hanet::test

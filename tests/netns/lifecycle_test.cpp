@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// hanetd comes and goes: asked to end, killed, started twice.
+//
+// A service that leaves programs on ports, pins or changed settings behind is a service that nobody
+// dares to restart. And whatever ends hanetd, the identity stays where it is: a restart is not a
+// failure (O1, D7, F12).
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <signal.h>
+
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+class Lifecycle : public LabTest {
+ protected:
+  /// Programs on a port, in words: "xdp", "tcx 2", "clsact 1"; empty when there is none.
+  std::string attached_to(const std::string& port) {
+    std::string found;
+    inside(host_netns(), [&] {
+      const int index = static_cast<int>(::if_nametoindex(port.c_str()));
+      std::uint32_t xdp = 0;
+      if (bpf_xdp_query_id(index, 0, &xdp) == 0 && xdp != 0) found += "xdp ";
+    });
+    const auto filters = bench::run_checked(
+        lab().in("host", {"sh", "-c",
+                          fmt::format("bpftool net show dev {0} 2>/dev/null | grep -E 'tcx|clsact' "
+                                      "|| true; tc filter show dev {0} ingress; "
+                                      "tc filter show dev {0} egress",
+                                      port)}),
+        std::chrono::seconds(5));
+    return found + (filters ? *filters : filters.error().message);
+  }
+  std::string settings_of(const std::string& port) {
+    return fmt::format("{} {} {} {}", sysctl(host_netns(), "ipv6/conf/" + port + "/accept_ra"),
+                       sysctl(host_netns(), "ipv4/conf/" + port + "/arp_ignore"),
+                       link_of(host_netns(), port).address_generation,
+                       link_of(host_netns(), port).admin_up);
+  }
+};
+
+TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
+  for (const char* mode : {"hot", "cold"}) {
+    SCOPED_TRACE(mode);
+    ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+    ASSERT_DONE(lab().ip("host", "link set p1 addrgenmode eui64"));
+    const std::string settings = settings_of("p1");
+    const net::Identity before = identity_on(host_netns(), "p0");
+    ASSERT_NO_FATAL_FAILURE(start({.mode = mode, .group_keys = {}}));
+    ASSERT_TRUE(all_ready());
+    EXPECT_NE(attached_to("p0"), "") << "this test sees no attached programs";
+    EXPECT_NE(settings_of("p1"), settings) << "this test sees no changed settings";
+    EXPECT_TRUE(std::filesystem::exists(host().pins() / "sessions"));
+
+    EXPECT_EQ(host().stop(), 0) << host().log();
+    EXPECT_EQ(attached_to("p0"), "");
+    EXPECT_EQ(attached_to("p1"), "");
+    EXPECT_FALSE(std::filesystem::exists(host().pins()));
+    EXPECT_FALSE(std::filesystem::exists(host().directory() / "hanetd.sock"));
+    EXPECT_EQ(settings_of("p1"), settings);
+    EXPECT_TRUE(carries("p0", before));
+    EXPECT_TRUE(echo().reaches_every_address());
+    TearDown();
+  }
+}
+
+TEST_F(Lifecycle, O1_TheIdentityStaysOnTheAlternatePathWhenItEnds) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(host().stop(), 0) << host().log();
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  host().kill();
+  EXPECT_TRUE(std::filesystem::exists(host().pins() / "sessions")) << "pins outlive a kill";
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Lifecycle, D7_AKillWithTheIdentityOnTheAlternatePathIsNoReasonToMoveItBack) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_DONE(lab().heal());
+  host().kill();
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().active(), "p1");
+  EXPECT_TRUE(carries("p1", before));
+  ASSERT_DONE(lab().fault("blackhole", "standby"));  // the lab's word for p1
+  ASSERT_TRUE(all_on("p0"));
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Lifecycle, O1_ASecondInstanceIsRefusedAndNamesTheFirst) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::filesystem::path other = lab().directory() / "other";
+  const Result<bench::Output> second = bench::run(
+      lab().in("host", {HANET_HANETD, "--config", (host().directory() / "hanet.toml").string(),
+                        "--run-dir", other.string(), "--pin-dir", host().pins().string() + "2"}),
+      std::chrono::seconds(10));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->exit_code, 1);
+  EXPECT_TRUE(second->error.contains(
+      fmt::format("port p0 is in use by another hanetd, pid {}; stop it first", host().pid())))
+      << second->error;
+  EXPECT_TRUE(host().ready()) << "the refused instance disturbed the first";
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Lifecycle, O2_AStandbyWithAnAddressIsRefusedByName) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+  EXPECT_TRUE(host().log().contains(
+      "group mether0: standby p1 carries the address 192.0.2.77/24: a standby has no identity of "
+      "its own; remove the address, or make the port the primary"))
+      << host().log();
+  EXPECT_EQ(attached_to("p0"), "");
+}
+
+}  // namespace
+}  // namespace hanet::test
