@@ -163,8 +163,8 @@ struct hanet_port {
 	__u32 group;
 	__u32 session;      /* index into sessions, or HANET_NONE */
 	__u8 probe_mac[6];  /* source of this port's heartbeats; 40 random bits are its cookie */
+	__u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
 	__u8 clamped;       /* kernel side, as in hanet_session: link_poll_us */
-	__u8 pad0;
 	__u32 probe_ipv4;   /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 
