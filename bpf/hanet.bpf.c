@@ -46,6 +46,27 @@ int xdp_ingress(struct xdp_md *ctx)
 	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
 }
 
+/*
+ * Frames that concern hanet itself. The stack has moved a VLAN tag out of the frame by now
+ * (net/core/dev.c, skb_vlan_untag), so what looks plain may belong to another network.
+ */
+static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *cursor,
+				     struct ethhdr *ethernet, __u32 index, struct hanet_port *port)
+{
+	/* With XDP on the port, the rest to this address was looked at and counted there. */
+	bool reply = !port->replies_at_xdp && mac_equal(ethernet->h_dest, port->probe_mac);
+
+	if (skb->vlan_present) {
+		if (reply)
+			__sync_fetch_and_add(&port->rejected[HANET_REJECT_TAGGED], 1);
+		return TC_ACT_UNSPEC;
+	}
+	if (reply && reply_consumes(cursor, ethernet, index, port))
+		return TC_ACT_SHOT;
+	cursor->at = ethernet + 1;
+	return neighbour_listen(skb, cursor, ethernet, port);
+}
+
 SEC("tc")
 int tc_ingress(struct __sk_buff *skb)
 {
@@ -56,12 +77,7 @@ int tc_ingress(struct __sk_buff *skb)
 
 	if (!ethernet || !port)
 		return TC_ACT_UNSPEC;
-	/* With XDP on the port, valid replies never come this far. */
-	if (mac_equal(ethernet->h_dest, port->probe_mac) &&
-	    reply_consumes(&cursor, ethernet, index, port))
-		return TC_ACT_SHOT;
-	cursor.at = ethernet + 1;
-	int action = neighbour_listen(skb, &cursor, ethernet, port);
+	int action = tc_listen(skb, &cursor, ethernet, index, port);
 	if (action != TC_ACT_UNSPEC)
 		return action;
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);

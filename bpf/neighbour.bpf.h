@@ -108,6 +108,7 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 		learn_target_mac(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
 	    question->option.type != ND_OPTION_SOURCE || ipv6_is_zero(port->probe_ipv6) ||
+	    ipv6_is_zero((const __u8 *)&ip->saddr) || /* invalid with this option, section 7.1.1 */
 	    !ipv6_equal(&message->target, port->probe_ipv6) ||
 	    ip->payload_len != bpf_htons(sizeof(*question)))
 		return TC_ACT_UNSPEC;

@@ -3,8 +3,9 @@
  * Live parameters, as they are really in force.
  *
  * Anybody with the map can write anything into it (spec D4), so a value is clamped each time it is
- * used, and the first use of an out-of-range value is reported. Nothing is written back to what the
- * person wrote; sessions and ports show what is in force.
+ * used, and the first use of an out-of-range value is reported: also when it is clamped to what was
+ * in force already, so the report can not hang on a change alone. Nothing is written back to what
+ * the person wrote; sessions and ports show what is in force.
  */
 #ifndef HANET_PARAMS_BPF_H
 #define HANET_PARAMS_BPF_H
@@ -45,14 +46,17 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 	__u32 multiplier = clamp_u32(live->multiplier, HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX);
 	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
 
+	bool clamped = interval != live->interval_us || multiplier != live->multiplier ||
+		       up_count != live->up_count;
+
 	if (interval == session->interval_us && multiplier == session->multiplier &&
-	    up_count == session->up_count)
+	    up_count == session->up_count && clamped == session->clamped)
 		return;
 	session->interval_us = interval;
 	session->multiplier = multiplier;
 	session->up_count = up_count;
-	if (interval != live->interval_us || multiplier != live->multiplier ||
-	    up_count != live->up_count)
+	session->clamped = clamped;
+	if (clamped)
 		report_clamped(live, group);
 }
 
@@ -67,9 +71,12 @@ static __always_inline __u32 params_apply_port(struct hanet_port *port)
 	__u32 period =
 		clamp_u32(live->link_poll_us, HANET_LINK_POLL_MIN_US, HANET_LINK_POLL_MAX_US);
 
-	if (period != port->link_poll_us) {
+	bool clamped = period != live->link_poll_us;
+
+	if (period != port->link_poll_us || clamped != port->clamped) {
 		port->link_poll_us = period;
-		if (period != live->link_poll_us)
+		port->clamped = clamped;
+		if (clamped)
 			report_clamped(live, group);
 	}
 	return period;

@@ -136,7 +136,7 @@ struct hanet_session {
 	__u32 interval_us;
 	__u32 multiplier;
 	__u32 up_count;
-	__u32 pad2;
+	__u32 clamped; /* 1: a value of params is out of range, and that was reported */
 
 	/* statistics */
 	__u64 replies;
@@ -164,7 +164,8 @@ struct hanet_port {
 	__u32 group;
 	__u32 session;      /* index into sessions, or HANET_NONE */
 	__u8 probe_mac[6];  /* source of this port's heartbeats; 40 random bits are its cookie */
-	__u8 pad0[2];
+	__u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
+	__u8 clamped;       /* kernel side, as in hanet_session: link_poll_us */
 	__u32 probe_ipv4;   /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 

@@ -38,6 +38,8 @@ class PortAttachment {
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name);
 
+  /// False where another XDP program holds the port.
+  [[nodiscard]] bool has_xdp() const { return xdp_.valid(); }
   /// "native", "generic", or "taken by NAME (id N)".
   [[nodiscard]] const std::string& xdp_mode() const { return xdp_mode_; }
   /// "tcx" or "clsact".

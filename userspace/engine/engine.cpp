@@ -208,6 +208,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
     return pass_on(attached);
   }
   attachments_[index] = std::move(*attached);
+  store(port.replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
   if (Status started = control(HANET_CONTROL_START_PORT, index); !started) return pass_on(started);
   return index;
 }

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One header, two compilers, and what the kernel really loaded (D2, D5).
+//
+// User space reads the maps as memory, so an offset that differs would be read as a wrong number
+// and never noticed. Every member of every structure is compared with the BTF that this kernel
+// keeps for the loaded maps; a member that the table below forgets fails as well.
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "hanet.skel.h"
+#include "scene.h"
+
+namespace hanet::bpf_test {
+namespace {
+
+using Offsets = std::map<std::string, std::size_t>;
+using Btf = std::unique_ptr<btf, decltype(&btf__free)>;
+
+#define AT(type, member) {#member, offsetof(type, member)}
+
+const Offsets kParams{AT(hanet_params, interval_us), AT(hanet_params, multiplier),
+                      AT(hanet_params, up_count),    AT(hanet_params, link_poll_us),
+                      AT(hanet_params, enabled),     AT(hanet_params, clamped)};
+
+const Offsets kRequest{AT(hanet_request, sequence), AT(hanet_request, sent_ns),
+                       AT(hanet_request, replied_ns)};
+
+const Offsets kSession{AT(hanet_session, in_use),
+                       AT(hanet_session, id),
+                       AT(hanet_session, cookie),
+                       AT(hanet_session, port),
+                       AT(hanet_session, group),
+                       AT(hanet_session, family),
+                       AT(hanet_session, kind),
+                       AT(hanet_session, pad0),
+                       AT(hanet_session, target),
+                       AT(hanet_session, next_hop),
+                       AT(hanet_session, source),
+                       AT(hanet_session, state),
+                       AT(hanet_session, replies_in_row),
+                       AT(hanet_session, target_mac),
+                       AT(hanet_session, target_mac_known),
+                       AT(hanet_session, pad1),
+                       AT(hanet_session, target_mac_learned_ns),
+                       AT(hanet_session, state_since_ns),
+                       AT(hanet_session, sent),
+                       AT(hanet_session, answered),
+                       AT(hanet_session, last_neighbour_sequence),
+                       AT(hanet_session, last_sent_ns),
+                       AT(hanet_session, last_reply_ns),
+                       AT(hanet_session, first_lost_ns),
+                       AT(hanet_session, deadline_ns),
+                       AT(hanet_session, verdict_ns),
+                       AT(hanet_session, interval_us),
+                       AT(hanet_session, multiplier),
+                       AT(hanet_session, up_count),
+                       AT(hanet_session, clamped),
+                       AT(hanet_session, replies),
+                       AT(hanet_session, lost),
+                       AT(hanet_session, down_verdicts),
+                       AT(hanet_session, up_verdicts),
+                       AT(hanet_session, stall_deferrals),
+                       AT(hanet_session, rtt_last_ns),
+                       AT(hanet_session, rtt_min_ns),
+                       AT(hanet_session, rtt_max_ns),
+                       AT(hanet_session, rtt_sum_ns),
+                       AT(hanet_session, jitter_ns),
+                       AT(hanet_session, rtt_log2_ns),
+                       AT(hanet_session, window)};
+
+const Offsets kPort{AT(hanet_port, in_use),
+                    AT(hanet_port, ifindex),
+                    AT(hanet_port, group),
+                    AT(hanet_port, session),
+                    AT(hanet_port, probe_mac),
+                    AT(hanet_port, clamped),
+                    AT(hanet_port, replies_at_xdp),
+                    AT(hanet_port, probe_ipv4),
+                    AT(hanet_port, probe_ipv6),
+                    AT(hanet_port, net_device),
+                    AT(hanet_port, carrier),
+                    AT(hanet_port, link_poll_us),
+                    AT(hanet_port, carrier_up_events),
+                    AT(hanet_port, carrier_down_events),
+                    AT(hanet_port, carrier_changed_ns),
+                    AT(hanet_port, link_polls),
+                    AT(hanet_port, last_link_poll_ns),
+                    AT(hanet_port, answered_for_neighbours),
+                    AT(hanet_port, rejected)};
+
+const Offsets kSteer{AT(hanet_steer, mode),          AT(hanet_steer, armed),
+                     AT(hanet_steer, peer_port),     AT(hanet_steer, peer_ifindex),
+                     AT(hanet_steer, identity_mac),  AT(hanet_steer, pad0),
+                     AT(hanet_steer, steered_ns),    AT(hanet_steer, redirected_out),
+                     AT(hanet_steer, redirected_in), AT(hanet_steer, fenced)};
+
+const Offsets kEvent{
+    AT(hanet_event, type),        AT(hanet_event, group),      AT(hanet_event, port),
+    AT(hanet_event, session),     AT(hanet_event, at_ns),      AT(hanet_event, first_lost_ns),
+    AT(hanet_event, deadline_ns), AT(hanet_event, unanswered), AT(hanet_event, steered)};
+
+const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped)};
+
+#undef AT
+
+class Abi : public Scene {
+ protected:
+  static Offsets offsets_in(const btf& types, std::uint32_t id) {
+    Offsets found;
+    const btf_type* type = btf__type_by_id(&types, id);
+    if (type == nullptr || !btf_is_struct(type)) return found;
+    for (std::uint32_t at = 0; at < btf_vlen(type); ++at)
+      found[btf__name_by_offset(&types, btf_members(type)[at].name_off)] =
+          btf_member_bit_offset(type, at) / 8;
+    return found;
+  }
+
+  /// Compares with what the kernel keeps for a loaded map.
+  static void expect_value(const bpf_map* map, const char* name, std::size_t size,
+                           const Offsets& offsets) {
+    SCOPED_TRACE(name);
+    bpf_map_info info{};
+    std::uint32_t length = sizeof(info);
+    ASSERT_EQ(bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &length), 0);
+    const Btf types(btf__load_from_kernel_by_id(info.btf_id), btf__free);
+    ASSERT_TRUE(types);
+    const btf_type* type = btf__type_by_id(types.get(), info.btf_value_type_id);
+    ASSERT_NE(type, nullptr);
+    EXPECT_STREQ(btf__name_by_offset(types.get(), type->name_off), name);
+    EXPECT_EQ(info.value_size, size);
+    EXPECT_EQ(type->size, size);
+    EXPECT_EQ(offsets_in(*types, info.btf_value_type_id), offsets);
+  }
+
+  /// Compares with a structure that is in no map, by its name in the programs' BTF.
+  void expect_struct(const char* name, std::size_t size, const Offsets& offsets) {
+    SCOPED_TRACE(name);
+    const btf* types = bpf_object__btf(p->skeleton()->obj);
+    ASSERT_NE(types, nullptr);
+    const int id = btf__find_by_name_kind(types, name, BTF_KIND_STRUCT);
+    ASSERT_GT(id, 0);
+    EXPECT_EQ(btf__type_by_id(types, static_cast<std::uint32_t>(id))->size, size);
+    EXPECT_EQ(offsets_in(*types, static_cast<std::uint32_t>(id)), offsets);
+  }
+};
+
+TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
+  const auto& maps = p->skeleton()->maps;
+  expect_value(maps.params, "hanet_params", sizeof(hanet_params), kParams);
+  expect_value(maps.sessions, "hanet_session", sizeof(hanet_session), kSession);
+  expect_value(maps.ports, "hanet_port", sizeof(hanet_port), kPort);
+  expect_value(maps.steer, "hanet_steer", sizeof(hanet_steer), kSteer);
+  expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
+  expect_struct("hanet_event", sizeof(hanet_event), kEvent);
+  expect_struct("hanet_request", sizeof(hanet_request), kRequest);
+}
+
+TEST_F(Abi, D2_AMapThatIsMemoryHoldsNoTimer) {
+  const auto& maps = p->skeleton()->maps;
+  for (const bpf_map* map : {maps.params, maps.sessions, maps.ports, maps.steer, maps.engine})
+    EXPECT_NE(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
+  for (const bpf_map* map : {maps.deadline_timers, maps.link_timers})
+    EXPECT_EQ(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
+}
+
+/// A folder in the BPF file system that is gone after the test.
+class PinFolder {
+ public:
+  PinFolder() : path_(fmt::format("/sys/fs/bpf/hanet-test-{}", ::getpid())) {
+    struct statfs file_system{};
+    const bool there =
+        ::statfs("/sys/fs/bpf", &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC;
+    if (!there) ::mount("bpf", "/sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700");
+    std::filesystem::create_directory(path_);
+  }
+  ~PinFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  PinFolder(const PinFolder&) = delete;
+  PinFolder& operator=(const PinFolder&) = delete;
+  [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+std::string output_of(const std::string& command) {
+  std::string text;
+  FILE* pipe = ::popen(("PATH=$PATH:/usr/sbin:/sbin " + command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return text;
+  char part[4096];
+  while (const std::size_t got = std::fread(part, 1, sizeof(part), pipe)) text.append(part, got);
+  ::pclose(pipe);
+  return text;
+}
+
+TEST_F(Abi, D5_BpftoolShowsNamesAndTypedContents) {
+  if (output_of("bpftool version").find("bpftool v") == std::string::npos)
+    GTEST_SKIP() << "skipped: bpftool is not installed";
+  watch(Beat::EchoIpv4);
+  const PinFolder folder;
+  const auto& maps = p->skeleton()->maps;
+  const std::vector<std::pair<bpf_map*, const Offsets*>> shown{{maps.params, &kParams},
+                                                               {maps.sessions, &kSession},
+                                                               {maps.ports, &kPort},
+                                                               {maps.steer, &kSteer}};
+  for (const auto& [map, members] : shown) {
+    const std::string file = folder.file(bpf_map__name(map));
+    ASSERT_EQ(bpf_obj_pin(bpf_map__fd(map), file.c_str()), 0) << file;
+    const std::string dump = output_of("bpftool map dump pinned " + file);
+    for (const auto& [member, offset] : *members)
+      EXPECT_NE(dump.find("\"" + member + "\""), std::string::npos)
+          << bpf_map__name(map) << " shows no " << member;
+  }
+  for (const bpf_program* program :
+       {p->skeleton()->progs.xdp_ingress, p->skeleton()->progs.tc_egress}) {
+    const std::string file = folder.file(bpf_program__name(program));
+    ASSERT_EQ(bpf_obj_pin(bpf_program__fd(program), file.c_str()), 0) << file;
+    EXPECT_NE(output_of("bpftool prog show pinned " + file).find(bpf_program__name(program)),
+              std::string::npos);
+  }
+}
+
+TEST_F(Abi, D4_BpftoolCanChangeALiveParameter) {
+  if (output_of("bpftool version").find("bpftool v") == std::string::npos)
+    GTEST_SKIP() << "skipped: bpftool is not installed";
+  set_params(0, 20000, 5, 4);
+  watch(Beat::EchoIpv4);
+  const PinFolder folder;
+  const std::string file = folder.file("params");
+  ASSERT_EQ(bpf_obj_pin(bpf_map__fd(p->skeleton()->maps.params), file.c_str()), 0);
+  const std::string said =
+      output_of("bpftool map update pinned " + file +
+                " key 0 0 0 0 value 0x30 0x75 0 0  7 0 0 0  9 0 0 0  0xe8 3 0 0  1 0 0 0  0 0 0 0");
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 30000U) << said;
+  EXPECT_EQ(session().multiplier, 7U);
+  EXPECT_EQ(session().up_count, 9U);
+}
+
+}  // namespace
+}  // namespace hanet::bpf_test

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Redirection: what a port does with the host's frames in each mode, and who may start it (D6,
+// F12).
+//
+// A redirect is only the program's return code here; that frames arrive is proved in tests/netns.
+#include <functional>
+
+#include "scene.h"
+
+namespace hanet::bpf_test {
+namespace {
+
+using engine::load;
+
+constexpr net::MacAddress kIdentityMac{0x52, 0x54, 0x00, 0x00, 0x00, 0x07};
+
+/// A frame of the host's own traffic, from or to the identity.
+net::Frame host_frame(const net::MacAddress& to = kIdentityMac) {
+  return net::arp_request(to, kOtherMac, {198, 51, 100, 1}, {198, 51, 100, 2});
+}
+
+class Steer : public Scene {
+ protected:
+  void steer_to(hanet_steer_mode mode) {
+    watch(Beat::EchoIpv4);
+    hanet_steer& way = p->steer[0];
+    way.peer_port = 1;
+    way.peer_ifindex = kLoopback;
+    std::copy(kIdentityMac.begin(), kIdentityMac.end(), way.identity_mac);
+    engine::store(way.mode, mode);
+  }
+};
+
+TEST_F(Steer, D6_WithoutAModeEverythingPasses) {
+  steer_to(HANET_STEER_NONE);
+  EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcPass);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass);
+}
+
+TEST_F(Steer, F1_AFailedPortSendsByThePeerAndTakesNothingIn) {
+  steer_to(HANET_STEER_BRIDGE_OUT);
+  EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcRedirect);
+  EXPECT_EQ(p->steer[0].redirected_out, 1U);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcDrop);
+  EXPECT_EQ(p->steer[0].fenced, 1U);
+}
+
+TEST_F(Steer, F1_AFailedPortTakesWhatThePeerHandsOver) {
+  steer_to(HANET_STEER_BRIDGE_OUT);
+  const Outcome outcome = p->tc_ingress(host_frame(), HANET_STEER_MARK);
+  EXPECT_EQ(outcome.verdict, kTcPass);
+  EXPECT_EQ(outcome.mark, 0U) << "the host sees no mark of ours";
+  EXPECT_EQ(p->steer[0].fenced, 0U);
+}
+
+TEST_F(Steer, F1_TheStandbyHandsOverWhatComesIn) {
+  steer_to(HANET_STEER_BRIDGE_IN);
+  const Outcome outcome = p->tc_ingress(host_frame());
+  EXPECT_EQ(outcome.verdict, kTcRedirect);
+  EXPECT_EQ(outcome.mark, std::uint32_t{HANET_STEER_MARK});
+  EXPECT_EQ(p->steer[0].redirected_in, 1U);
+  EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcPass);
+}
+
+TEST_F(Steer, F1_AnAdoptingPortReceivesFramesToTheIdentity) {
+  steer_to(HANET_STEER_ADOPT);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass);
+  EXPECT_EQ(p->steer[0].redirected_in, 1U);
+  EXPECT_EQ(p->tc_ingress(host_frame(kOtherMac)).verdict, kTcPass);
+  EXPECT_EQ(p->steer[0].redirected_in, 1U) << "only its own";
+  EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcPass);
+}
+
+TEST_F(Steer, F1_AFencedPortPassesNothingOfTheHost) {
+  steer_to(HANET_STEER_FENCE);
+  EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcDrop);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcDrop);
+  EXPECT_EQ(p->steer[0].fenced, 2U);
+}
+
+TEST_F(Steer, M6_HeartbeatsPassInEveryMode) {
+  for (const hanet_steer_mode mode :
+       {HANET_STEER_NONE, HANET_STEER_BRIDGE_OUT, HANET_STEER_BRIDGE_IN, HANET_STEER_ADOPT,
+        HANET_STEER_FENCE}) {
+    SCOPED_TRACE(mode);
+    steer_to(mode);
+    const net::Frame sent = send(Beat::EchoIpv4);
+    EXPECT_EQ(p->tc_ingress(reply_to(sent, Beat::EchoIpv4)).verdict, kTcDrop) << "used up";
+    EXPECT_EQ(session().answered, 1U);
+  }
+  EXPECT_EQ(p->steer[0].fenced, 0U);
+}
+
+class SteerOnVerdict : public Scene {
+ protected:
+  /// Port 0 active and about to fail, port 1 its proved standby; `change` breaks one condition.
+  void fail(const std::function<void()>& change = [] {}) {
+    set_params(1, 1000, 3, 1);
+    watch(Beat::EchoIpv4, 1);
+    engine::store(session(1).state, HANET_SESSION_UP);
+    port(1).carrier = HANET_CARRIER_UP;
+    set_params(0, 1000, 3, 1);
+    watch(Beat::EchoIpv4, 0);
+    p->steer[0].peer_port = 1;
+    p->steer[1].peer_port = 0;
+    p->steer[0].armed = 1;
+    change();
+    for (int i = 0; i < 3; ++i) send(Beat::EchoIpv4);
+    ASSERT_TRUE(await([&] { return load(p->accounts[0].events_submitted) == 1; }));
+    ASSERT_EQ(load(session().state), std::uint32_t{HANET_SESSION_DOWN});
+  }
+  void expect_no_steering() {
+    EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+    EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_NONE});
+    const std::vector<hanet_event> events = p->events();
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_EQ(events[0].steered, 0U);
+  }
+};
+
+TEST_F(SteerOnVerdict, M3_TheKernelBridgesToAProvedStandbyByItself) {
+  fail();
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
+  EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_BRIDGE_IN});
+  EXPECT_EQ(p->steer[0].steered_ns, session().verdict_ns);
+  const std::vector<hanet_event> events = p->events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].steered, 1U);
+}
+
+TEST_F(SteerOnVerdict, M6_NotToAStandbyThatIsNotProved) {
+  fail([&] { engine::store(session(1).state, HANET_SESSION_UNKNOWN); });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, M6_NotToAStandbyWithoutASession) {
+  fail([&] { port(1).session = HANET_NONE; });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, M4_NotToAStandbyWithoutCarrier) {
+  fail([&] { port(1).carrier = HANET_CARRIER_DOWN; });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, D4_NotInAGroupThatIsDisabled) {
+  fail([&] { engine::store(p->params[1].enabled, 0); });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, F12_NotWithoutBeingArmed) {
+  fail([&] { p->steer[0].armed = 0; });
+  expect_no_steering();
+}
+
+}  // namespace
+}  // namespace hanet::bpf_test
