@@ -47,13 +47,15 @@ void set_log_level(const std::string& name) {
 // locked as they are touched, so that the memory of the daemon stays small.
 void become_real_time() {
   if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    hanet::log::warning("memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
-                        "a page");
+    hanet::log::warning(
+        "memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
+        "a page");
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const sched_param priority{.sched_priority = kPriority};
   if (::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority) != 0)
-    hanet::log::warning("no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
-                        "switchovers");
+    hanet::log::warning(
+        "no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
+        "switchovers");
 }
 
 int fail(int code, const hanet::Error& error) {

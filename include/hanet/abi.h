@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * What the kernel side and user space agree on: map values, event records, heartbeat payload, limits.
+ * What the kernel side and user space agree on: map values, event records, heartbeat payload,
+ * limits.
  *
  * Both languages include this file and nothing else in common, so a layout can not differ between
  * them: widths are fixed, padding is written out, sizes are asserted by both compilers, and a test
@@ -56,8 +57,9 @@ struct hanet_params {
 HANET_ASSERT(sizeof(struct hanet_params) == 24);
 
 enum hanet_heartbeat_kind {
-	HANET_HEARTBEAT_NEIGHBOUR = 1, /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
-	HANET_HEARTBEAT_ECHO = 2,      /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
+	HANET_HEARTBEAT_NEIGHBOUR =
+		1,		  /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
+	HANET_HEARTBEAT_ECHO = 2, /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
 };
 
 enum hanet_session_state {
@@ -76,16 +78,16 @@ enum hanet_carrier {
 /* Why a frame that was sent to a probe address changed nothing. Counted per port. */
 enum hanet_reject {
 	HANET_REJECT_TRUNCATED = 0,
-	HANET_REJECT_TAGGED,        /* VLAN tag: sessions are on the port itself */
+	HANET_REJECT_TAGGED, /* VLAN tag: sessions are on the port itself */
 	HANET_REJECT_FRAGMENT,
-	HANET_REJECT_NOT_A_REPLY,   /* another protocol or message type */
-	HANET_REJECT_WRONG_SOURCE,  /* not from the target's address */
+	HANET_REJECT_NOT_A_REPLY,  /* another protocol or message type */
+	HANET_REJECT_WRONG_SOURCE, /* not from the target's address */
 	HANET_REJECT_WRONG_MAGIC,
 	HANET_REJECT_WRONG_SESSION, /* no such session, or another session id */
 	HANET_REJECT_WRONG_PORT,    /* a session of another port */
 	HANET_REJECT_WRONG_COOKIE,
-	HANET_REJECT_FUTURE,        /* a sequence that was never sent */
-	HANET_REJECT_LATE,          /* a later request is answered already, or out of the window */
+	HANET_REJECT_FUTURE, /* a sequence that was never sent */
+	HANET_REJECT_LATE,   /* a later request is answered already, or out of the window */
 	HANET_REJECT_DUPLICATE,
 	HANET_REJECT_COUNT,
 };
@@ -104,8 +106,8 @@ struct hanet_session {
 	__u32 in_use;
 	__u32 id;
 	__u64 cookie;
-	__u32 port;  /* index into ports */
-	__u32 group; /* index into params */
+	__u32 port;   /* index into ports */
+	__u32 group;  /* index into params */
 	__u16 family; /* AF_INET or AF_INET6 */
 	__u8 kind;    /* enum hanet_heartbeat_kind */
 	__u8 pad0[5];
@@ -121,8 +123,8 @@ struct hanet_session {
 	__u8 pad1;
 	__u64 target_mac_learned_ns;
 	__u64 state_since_ns;
-	__u64 sent;     /* sequence of the newest request, 0 before the first */
-	__u64 answered; /* everything up to this sequence is answered or given up */
+	__u64 sent;		       /* sequence of the newest request, 0 before the first */
+	__u64 answered;		       /* everything up to this sequence is answered or given up */
 	__u64 last_neighbour_sequence; /* newest request that an ARP or NA reply answers */
 	__u64 last_sent_ns;
 	__u64 last_reply_ns;
@@ -148,7 +150,7 @@ struct hanet_session {
 	__u64 rtt_min_ns; /* 0 before the first reply */
 	__u64 rtt_max_ns;
 	__u64 rtt_sum_ns;
-	__u64 jitter_ns; /* RFC 3550 section 6.4.1, of round-trip times */
+	__u64 jitter_ns;		      /* RFC 3550 section 6.4.1, of round-trip times */
 	__u64 rtt_log2_ns[HANET_RTT_BUCKETS]; /* bucket i counts 2^i <= rtt < 2^(i+1) */
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
@@ -161,15 +163,16 @@ struct hanet_port {
 	__u32 in_use;
 	__u32 ifindex;
 	__u32 group;
-	__u32 session;      /* index into sessions, or HANET_NONE */
-	__u8 probe_mac[6];  /* source of this port's heartbeats; 40 random bits are its cookie */
+	__u32 session;	   /* index into sessions, or HANET_NONE */
+	__u8 probe_mac[6]; /* source of this port's heartbeats; 40 random bits are its cookie */
 	__u8 pad0[2];
-	__u32 probe_ipv4;   /* network order; 0: hanet answers no ARP here */
+	__u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 
 	/* state, kernel side */
-	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it went */
-	__u32 carrier;    /* enum hanet_carrier */
+	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
+			     went */
+	__u32 carrier;	  /* enum hanet_carrier */
 	__u32 link_poll_us; /* in force, after clamping */
 	__u64 carrier_up_events;
 	__u64 carrier_down_events;
@@ -184,17 +187,18 @@ HANET_ASSERT(sizeof(struct hanet_port) == 48 + 64 + 8 * HANET_REJECT_COUNT);
 /* What a port does with the host's own frames. */
 enum hanet_steer_mode {
 	HANET_STEER_NONE = 0,
-	HANET_STEER_BRIDGE_OUT = 1, /* a failed port: its frames leave by the peer, nothing comes in */
-	HANET_STEER_BRIDGE_IN = 2,  /* the standby: frames that come in are handed to the peer */
-	HANET_STEER_ADOPT = 3,      /* the standby while the identity is moved: frames are its own */
-	HANET_STEER_FENCE = 4,      /* passes nothing in either direction */
+	HANET_STEER_BRIDGE_OUT =
+		1, /* a failed port: its frames leave by the peer, nothing comes in */
+	HANET_STEER_BRIDGE_IN = 2, /* the standby: frames that come in are handed to the peer */
+	HANET_STEER_ADOPT = 3,	   /* the standby while the identity is moved: frames are its own */
+	HANET_STEER_FENCE = 4,	   /* passes nothing in either direction */
 };
 
 /* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
 struct hanet_steer {
 	__u32 mode;
-	__u32 armed;        /* 1: on a verdict, bridge to the peer without asking user space */
-	__u32 peer_port;    /* index into ports */
+	__u32 armed;	 /* 1: on a verdict, bridge to the peer without asking user space */
+	__u32 peer_port; /* index into ports */
 	__u32 peer_ifindex;
 	__u8 identity_mac[6];
 	__u8 pad0[2];
@@ -254,13 +258,14 @@ HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
 
 enum {
 	HANET_ECHO_MAGIC = 0x48614e65,
-	HANET_STEER_MARK = 0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
+	HANET_STEER_MARK =
+		0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
 };
 
 /* Commands of the program tc_control, run with BPF_PROG_TEST_RUN after 14 bytes of Ethernet. */
 enum hanet_control_op {
 	HANET_CONTROL_START_SESSION = 1, /* timer of sessions[index]; state becomes unknown */
-	HANET_CONTROL_START_PORT = 2,    /* link poll of ports[index] */
+	HANET_CONTROL_START_PORT = 2,	 /* link poll of ports[index] */
 };
 
 struct hanet_control {

@@ -34,9 +34,11 @@ void sleep_until(MonotonicTime when) {
 void become_real_time() {
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   const sched_param priority{.sched_priority = kPriority};
-  if (const int error = ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority); error != 0)
-    log::warning("the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
-                 "intervals may be late");
+  if (const int error = ::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &priority);
+      error != 0)
+    log::warning(
+        "the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
+        "intervals may be late");
 }
 
 void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
@@ -74,8 +76,8 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
     beat.next = {};
     return now + kIdle;
   }
-  const Nanoseconds interval = microseconds(
-      std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
+  const Nanoseconds interval =
+      microseconds(std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
   // Beats of one interval fall together, so that several sessions share a wake-up.
   if (beat.next == MonotonicTime{})
     beat.next = MonotonicTime(now.time_since_epoch() / interval * interval + interval);

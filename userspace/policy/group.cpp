@@ -81,8 +81,8 @@ class Decider {
     if (ended.cause != Cause::Manual) old.avoid_until = now_ + rules_.cold_retry;
     old.watched = false;
     fresh.watched = true;
-    // What was last seen of it is from its time as an idle path: down, without a carrier. It was set
-    // up just now, so nothing is known of it until it is looked at again.
+    // What was last seen of it is from its time as an idle path: down, without a carrier. It was
+    // set up just now, so nothing is known of it until it is looked at again.
     for (PortState& port : fresh.ports) {
       port.admin_up = true;
       port.carrier.reset();

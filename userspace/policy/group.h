@@ -30,8 +30,8 @@ enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual 
 /// Settings that a decision depends on.
 struct GroupRules {
   bool cold = false;  ///< standby mode: idle paths are administratively down and not watched
-  Nanoseconds cold_retry = std::chrono::seconds(10);     ///< before a dead cold path is tried again
-  Nanoseconds refusal_retry = std::chrono::seconds(1);   ///< after a switchover was rolled back
+  Nanoseconds cold_retry = std::chrono::seconds(10);    ///< before a dead cold path is tried again
+  Nanoseconds refusal_retry = std::chrono::seconds(1);  ///< after a switchover was rolled back
 };
 
 struct Switchover {
@@ -46,8 +46,8 @@ struct GroupState {
   std::size_t active = 0;
   bool enabled = true;
   std::optional<Switchover> running;
-  bool no_path_alarm = false;            ///< the active path is down and nothing can take over
-  std::vector<bool> standby_alarm;       ///< per path: a standby is down before it is needed
+  bool no_path_alarm = false;       ///< the active path is down and nothing can take over
+  std::vector<bool> standby_alarm;  ///< per path: a standby is down before it is needed
   bool operator==(const GroupState&) const = default;
 };
 
