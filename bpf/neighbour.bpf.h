@@ -103,8 +103,8 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 
 	if (message->icmp.icmp6_type == ND_ADVERTISEMENT &&
 	    question->option.type == ND_OPTION_TARGET && session &&
-	    session->family == HANET_AF_INET6 &&
-	    ipv6_equal(&message->target, session->next_hop) && !mac_is_group(question->option.mac))
+	    session->family == HANET_AF_INET6 && ipv6_equal(&message->target, session->next_hop) &&
+	    !mac_is_group(question->option.mac))
 		learn_target_mac(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
 	    question->option.type != ND_OPTION_SOURCE || ipv6_is_zero(port->probe_ipv6) ||

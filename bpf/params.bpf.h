@@ -41,8 +41,7 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 
 	if (!live)
 		return;
-	__u32 interval =
-		clamp_u32(live->interval_us, HANET_INTERVAL_MIN_US, HANET_INTERVAL_MAX_US);
+	__u32 interval = clamp_u32(live->interval_us, HANET_INTERVAL_MIN_US, HANET_INTERVAL_MAX_US);
 	__u32 multiplier = clamp_u32(live->multiplier, HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX);
 	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
 

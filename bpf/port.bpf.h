@@ -38,8 +38,7 @@ static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up
 		return 0;
 	__u32 before = port->carrier, after = up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN;
 
-	if (before == after ||
-	    __sync_val_compare_and_swap(&port->carrier, before, after) != before)
+	if (before == after || __sync_val_compare_and_swap(&port->carrier, before, after) != before)
 		return 0;
 	port->carrier_changed_ns = now;
 	if (before == HANET_CARRIER_UNKNOWN)

@@ -30,7 +30,8 @@ static __always_inline void learn_target_mac(struct hanet_session *session, cons
 	session->target_mac_known = 1;
 }
 
-/* An ARP reply or advertisement can carry no sequence: it answers the newest request of its kind. */
+/* An ARP reply or advertisement can carry no sequence: it answers the newest request of its kind.
+ */
 static __always_inline int neighbour_reply(__u32 index, struct hanet_session *session)
 {
 	/* Where echoes are the heartbeat, a fresh address says nothing of the target's life. */

@@ -22,15 +22,16 @@ static __always_inline void stamp_echo(struct __sk_buff *skb, __u32 offset, __u3
 	__u64 sequence = session_request(index, session, false);
 	struct echo_stamp stamp = {
 		.echo_sequence = bpf_htons(sequence & 0xffff),
-		.payload = {
-			.magic = HANET_ECHO_MAGIC,
-			.session = index,
-			.id = session->id,
-			.cookie = session->cookie,
-			.sequence = sequence,
-			.sequence_complement = ~sequence,
-			.echo_sequence_complement = bpf_htons(~sequence & 0xffff),
-		},
+		.payload =
+			{
+				.magic = HANET_ECHO_MAGIC,
+				.session = index,
+				.id = session->id,
+				.cookie = session->cookie,
+				.sequence = sequence,
+				.sequence_complement = ~sequence,
+				.echo_sequence_complement = bpf_htons(~sequence & 0xffff),
+			},
 	};
 
 	/* The complements keep the sum, so the checksum in the frame stays valid. */

@@ -231,7 +231,8 @@ static __noinline int session_reply(__u32 index, struct hanet_session *session, 
 
 	sent = session->sent;
 	if (sequence < sent) {
-		__u64 due = request_slot(session, sequence + 1)->sent_ns + detection_time_ns(session);
+		__u64 due =
+			request_slot(session, sequence + 1)->sent_ns + detection_time_ns(session);
 
 		arm_deadline(index, due > now ? due - now : 1000);
 	}

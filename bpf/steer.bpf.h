@@ -20,8 +20,8 @@
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
 
-/* A reply since `since` proves it: when the target itself dies, both paths fall silent together, and
- * bridging to a path that is only not yet declared dead helps nobody. */
+/* A reply since `since` proves it: when the target itself dies, both paths fall silent together,
+ * and bridging to a path that is only not yet declared dead helps nobody. */
 static __always_inline bool session_proves_path(__u32 index, __u64 since)
 {
 	if (index == HANET_NONE)

@@ -45,12 +45,14 @@ void set_log_level(const std::string& name) {
 void prepare_process() {
   ::malloc_trim(0);  // loading needed 10 MiB for the kernel's BTF
   if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    hanet::log::warning("memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
-                        "a page");
+    hanet::log::warning(
+        "memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
+        "a page");
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   if (!hanet::become_real_time(hanet::kMainPriority))
-    hanet::log::warning("no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
-                        "switchovers");
+    hanet::log::warning(
+        "no real-time priority (CAP_SYS_NICE is needed): a busy host delays "
+        "switchovers");
 }
 
 int fail(int code, const hanet::Error& error) {

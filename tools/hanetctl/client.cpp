@@ -28,7 +28,8 @@ Result<Client> Client::connect(const std::filesystem::path& run_directory) {
   Client client;
   client.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ::setsockopt(client.fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
-  if (::connect(client.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+  if (::connect(client.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+      0)
     return errno_error(errno, fmt::format("connect to hanetd at {}", path));
   return client;
 }

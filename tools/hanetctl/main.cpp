@@ -51,8 +51,7 @@ int refuse_without_daemon(const Options& options, const hanet::Error& error) {
                 absent ? "hanetd does not run (" + error.message + ")" : error.message);
 }
 
-int ask(const Options& options, const Json& request,
-        const std::function<void(const Json&)>& show) {
+int ask(const Options& options, const Json& request, const std::function<void(const Json&)>& show) {
   hanet::Result<Client> client = Client::connect(options.run_directory);
   if (!client) return refuse_without_daemon(options, client.error());
   hanet::Result<Json> answer = client->ask(request);

@@ -18,7 +18,9 @@ void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) 
   out.push_back('\n');
 }
 
-std::string text_of(const Json& object, const char* key) { return object.value(key, std::string()); }
+std::string text_of(const Json& object, const char* key) {
+  return object.value(key, std::string());
+}
 
 double number_of(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -33,7 +35,8 @@ void render_session(std::string& out, const Json& session) {
   line(out, "      heartbeat  {} to {} ({}), {} us x {}: {}", text_of(session, "kind"),
        text_of(session, "target"),
        text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
-       count_of(session, "interval_us"), count_of(session, "multiplier"), text_of(session, "state"));
+       count_of(session, "interval_us"), count_of(session, "multiplier"),
+       text_of(session, "state"));
   line(out, "      requests   {} sent, {} answered, {} lost, {} unanswered now",
        count_of(session, "sent"), count_of(session, "received"), count_of(session, "lost"),
        count_of(session, "unanswered"));

@@ -3,9 +3,9 @@
 // Log lines for journald.
 //
 // journald reads a priority from a "<N>" prefix on stderr (sd-daemon(3)), so this needs no library
-// and works in a terminal too, where the prefix is left out. An error is logged where it is handled,
-// once. Nothing logs between an event and the last netlink message of a switchover: a write to a
-// pipe that nobody reads would block the failover.
+// and works in a terminal too, where the prefix is left out. An error is logged where it is
+// handled, once. Nothing logs between an event and the last netlink message of a switchover: a
+// write to a pipe that nobody reads would block the failover.
 #pragma once
 
 #include <fmt/format.h>

@@ -11,9 +11,9 @@ namespace hanet {
 
 std::unexpected<Error> errno_error(int code, std::string_view operation) {
   const int positive = code < 0 ? -code : code;
-  return std::unexpected(
-      Error{.code = positive,
-            .message = fmt::format("{}: {}", operation, std::generic_category().message(positive))});
+  return std::unexpected(Error{
+      .code = positive,
+      .message = fmt::format("{}: {}", operation, std::generic_category().message(positive))});
 }
 
 }  // namespace hanet

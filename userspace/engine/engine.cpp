@@ -53,7 +53,7 @@ hanet_bpf* open_skeleton(bool tracing) {
 
 Status mount_bpffs() {
   constexpr const char* kMountPoint = "/sys/fs/bpf";
-  struct statfs file_system {};
+  struct statfs file_system{};
   if (::statfs(kMountPoint, &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC) return {};
   if (::mount("bpf", kMountPoint, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
     return errno_error(errno, fmt::format("mount the BPF file system on {}", kMountPoint));
@@ -67,7 +67,9 @@ void copy_to(T (&destination)[N], const std::array<T, N>& source) {
 
 }  // namespace
 
-void Engine::SkeletonDeleter::operator()(hanet_bpf* skeleton) const { hanet_bpf__destroy(skeleton); }
+void Engine::SkeletonDeleter::operator()(hanet_bpf* skeleton) const {
+  hanet_bpf__destroy(skeleton);
+}
 void Engine::RingDeleter::operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 
 Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
@@ -89,8 +91,9 @@ Status Engine::open_and_load(const Options&) {
       continue;
     }
     if (failed != 0)
-      return errno_error(failed, "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
-                                 "are needed; log_level = \"debug\" shows the verifier's words)");
+      return errno_error(failed,
+                         "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
+                         "are needed; log_level = \"debug\" shows the verifier's words)");
     break;
   }
   const bool poll = skeleton_->rodata->use_link_poll;
@@ -157,7 +160,8 @@ Status Engine::map_memory() {
 
 Engine::~Engine() {
   if (skeleton_ && steer_.valid())
-    for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port) store(steer_[port].mode, HANET_STEER_NONE);
+    for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
+      store(steer_[port].mode, HANET_STEER_NONE);
   attachments_.clear();
   std::error_code ignored;
   if (!pin_directory_.empty()) std::filesystem::remove_all(pin_directory_, ignored);
@@ -174,8 +178,9 @@ Status Engine::control(hanet_control_op operation, std::uint32_t index) {
   run.repeat = 1;
   const int failed = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.tc_control), &run);
   if (failed != 0) return errno_error(failed, "run tc_control");
-  if (run.retval != 0) return failure(fmt::format("tc_control refused operation {} on {}",
-                                                  static_cast<int>(operation), index));
+  if (run.retval != 0)
+    return failure(
+        fmt::format("tc_control refused operation {} on {}", static_cast<int>(operation), index));
   return {};
 }
 
@@ -225,7 +230,8 @@ void Engine::forget_device(PortIndex port) { store(ports_[port].net_device, 0); 
 
 Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   if (session_count_ == HANET_MAX_SESSIONS)
-    return failure(fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
+    return failure(
+        fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
   const SessionIndex index = session_count_++;
   hanet_session& session = sessions_[index];
   session = hanet_session{};

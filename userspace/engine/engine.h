@@ -42,7 +42,7 @@ struct PortSpec {
   unsigned ifindex = 0;
   GroupIndex group = 0;
   net::MacAddress probe_mac{};
-  std::uint32_t probe_ipv4 = 0;             ///< network order; 0: none
+  std::uint32_t probe_ipv4 = 0;               ///< network order; 0: none
   std::array<std::uint8_t, 16> probe_ipv6{};  ///< all zero: none
 };
 

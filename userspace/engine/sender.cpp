@@ -34,8 +34,9 @@ void prepare_thread() {
   ::pthread_setname_np(::pthread_self(), "hanet-sender");
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   if (!become_real_time(kSenderPriority))
-    log::warning("the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
-                 "intervals may be late");
+    log::warning(
+        "the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
+        "intervals may be late");
 }
 
 void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
@@ -72,8 +73,8 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
     beat.next = {};
     return now + kIdle;
   }
-  const Nanoseconds interval = microseconds(
-      std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
+  const Nanoseconds interval =
+      microseconds(std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
   // Beats of one interval fall together, so that several sessions share a wake-up.
   if (beat.next == MonotonicTime{})
     beat.next = MonotonicTime(now.time_since_epoch() / interval * interval + interval);

@@ -28,7 +28,8 @@ class Run {
   bool send(std::vector<Step>& steps) {
     const std::size_t first = execution_.steps.size();
     for (Step& step : steps) {
-      StepResult result{.name = step.name, .started = monotonic_now(), .duration = {}, .result = {}};
+      StepResult result{
+          .name = step.name, .started = monotonic_now(), .duration = {}, .result = {}};
       const Status sent = socket_.send(step.messages);
       result.duration = monotonic_now() - result.started;
       result.result = sent ? "ok" : sent.error().message;

@@ -71,9 +71,8 @@ Step put_on_routes(const Plan& plan) {
 
 Step carry_neighbours(const net::InterfaceName& to,
                       std::span<const net::KernelObject> known_neighbours) {
-  Step step{.name = "carry known neighbours to " + to.name,
-            .messages = {},
-            .tolerated = kThereAlready};
+  Step step{
+      .name = "carry known neighbours to " + to.name, .messages = {}, .tolerated = kThereAlready};
   for (const net::KernelObject& neighbour : known_neighbours)
     step.messages.push_back(net::add_neighbour(net::retarget_neighbour(neighbour, to)));
   return step;

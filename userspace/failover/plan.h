@@ -22,9 +22,9 @@
 namespace hanet::failover {
 
 struct PlanSettings {
-  bool cold = false;      ///< standby mode: the old interface goes down, the new one comes up
+  bool cold = false;  ///< standby mode: the old interface goes down, the new one comes up
   bool move_mac = true;
-  bool from_gone = false; ///< the old interface does not exist any more: only the second half
+  bool from_gone = false;  ///< the old interface does not exist any more: only the second half
   /// What the old interface is called on the wire afterwards; never the identity's MAC.
   net::MacAddress spare_mac{};
 };
@@ -52,9 +52,9 @@ struct Plan {
 
 /// `known_neighbours` are carried over to the new interface, so that nobody has to be resolved
 /// anew. For IPv6 that is more than a round trip: the kernel makes a fresh address deliverable from
-/// a worker (net/ipv6/addrconf.c, addrconf_dad_work), up to a millisecond after its connected route,
-/// and an advertisement that arrives between is lost; the next solicitation comes a second later
-/// (measured: 1,005 ms without this step).
+/// a worker (net/ipv6/addrconf.c, addrconf_dad_work), up to a millisecond after its connected
+/// route, and an advertisement that arrives between is lost; the next solicitation comes a second
+/// later (measured: 1,005 ms without this step).
 [[nodiscard]] Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
                              const net::MacAddress& to_mac, const PlanSettings& settings,
                              std::span<const net::KernelObject> known_neighbours = {});

@@ -31,7 +31,7 @@ struct SwitchoverRecord {
   MonotonicTime decided{};                  ///< when a path was there that could take over
   bool steered_in_kernel = false;
   std::uint32_t unanswered = 0;
-  MonotonicTime finished{};                 ///< verified
+  MonotonicTime finished{};  ///< verified
   Execution execution;
 };
 

@@ -20,9 +20,9 @@ namespace hanet::net {
 namespace {
 
 // Computed by the kernel, not set by anybody.
-constexpr std::uint32_t kComputedFlags =
-    IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_SECONDARY | IFA_F_DEPRECATED | IFA_F_OPTIMISTIC |
-    IFA_F_NODAD | IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
+constexpr std::uint32_t kComputedFlags = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_SECONDARY |
+                                         IFA_F_DEPRECATED | IFA_F_OPTIMISTIC | IFA_F_NODAD |
+                                         IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
 constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
 constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 constexpr unsigned char kConfiguredNexthopFlags = RTNH_F_ONLINK | RTNH_F_PERVASIVE;
@@ -213,8 +213,8 @@ Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
     filter.ndm_flags = flags;
     Status done = socket.dump(dump_request(RTM_GETNEIGH, filter), [&](const nlmsghdr& message) {
       const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
-      const bool kept = (header->ndm_state & NUD_PERMANENT) != 0 ||
-                        (header->ndm_flags & NTF_PROXY) != 0;
+      const bool kept =
+          (header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0;
       if (!kept || header->ndm_ifindex != static_cast<int>(identity.on.index)) return;
       if (header->ndm_family != AF_INET && header->ndm_family != AF_INET6) return;
       KernelObject neighbour = object_of<ndmsg>(message);

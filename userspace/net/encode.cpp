@@ -12,7 +12,7 @@
 namespace hanet::net {
 namespace {
 
-constexpr std::uint16_t kIfaProto = 11;       // IFA_PROTO, Linux 5.18
+constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 
 NetlinkMessage object_message(std::uint16_t type, std::uint16_t flags, const KernelObject& object) {
   MessageBuilder message(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags));
@@ -52,8 +52,7 @@ NetlinkMessage add_address(const Address& address, unsigned ifindex) {
   message.attribute(IFA_CACHEINFO,
                     std::span(reinterpret_cast<const std::uint8_t*>(&life), sizeof(life)));
   if (address.priority) message.attribute_u32(IFA_RT_PRIORITY, *address.priority);
-  if (address.protocol != 0)
-    message.attribute_u8(kIfaProto, address.protocol);
+  if (address.protocol != 0) message.attribute_u8(kIfaProto, address.protocol);
   return message.take();
 }
 
@@ -65,8 +64,8 @@ NetlinkMessage add_route(const KernelObject& route) {
   // IPv4 keeps equal routes side by side only when told to append; for IPv6 the flag would merge
   // them into one multipath route.
   const bool ipv4 = route.header.front() == AF_INET;
-  return object_message(RTM_NEWROUTE,
-                        static_cast<std::uint16_t>(NLM_F_CREATE | (ipv4 ? NLM_F_APPEND : 0)), route);
+  return object_message(
+      RTM_NEWROUTE, static_cast<std::uint16_t>(NLM_F_CREATE | (ipv4 ? NLM_F_APPEND : 0)), route);
 }
 
 NetlinkMessage remove_route(const KernelObject& route) {

@@ -20,8 +20,8 @@ inline constexpr std::uint8_t kRouteProtocol = 104;
 
 [[nodiscard]] NetlinkMessage add_route(const KernelObject& route);
 [[nodiscard]] NetlinkMessage remove_route(const KernelObject& route);
-/// A route that delivers an IPv6 address locally, beside the kernel's own (which has metric 0 and is
-/// preferred as soon as it is there). Marked with kRouteProtocol.
+/// A route that delivers an IPv6 address locally, beside the kernel's own (which has metric 0 and
+/// is preferred as soon as it is there). Marked with kRouteProtocol.
 [[nodiscard]] NetlinkMessage add_local_delivery(const Address& address, unsigned ifindex);
 [[nodiscard]] NetlinkMessage remove_local_delivery(const Address& address, unsigned ifindex);
 [[nodiscard]] NetlinkMessage add_rule(const KernelObject& rule);

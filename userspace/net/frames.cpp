@@ -94,8 +94,9 @@ MacAddress random_local_mac() {
 }
 
 Ipv6Bytes link_local_of(const MacAddress& mac) {
-  return {0xfe,   0x80,   0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(mac[0] ^ 2), mac[1], mac[2],
-          0xff,   0xfe,   mac[3], mac[4], mac[5]};
+  return {
+      0xfe,   0x80,   0,    0,    0,      0,      0,     0, static_cast<std::uint8_t>(mac[0] ^ 2),
+      mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
 }
 
 Frame arp_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source,
@@ -148,8 +149,8 @@ Frame unsolicited_advertisement(const MacAddress& owner, const Ipv6Bytes& addres
   return frame;
 }
 
-Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source,
-                   Ipv4Bytes target, std::uint16_t id, std::span<const std::uint8_t> payload) {
+Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source, Ipv4Bytes target,
+                   std::uint16_t id, std::span<const std::uint8_t> payload) {
   constexpr std::size_t kIpAt = 14;
   constexpr std::size_t kIcmpAt = kIpAt + 20;
   Frame frame;

@@ -47,8 +47,8 @@ inline constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /// ICMPv6 echo request, as above.
 [[nodiscard]] Frame echo_request(const MacAddress& to, const MacAddress& from,
-                                 const Ipv6Bytes& source, const Ipv6Bytes& target,
-                                 std::uint16_t id, std::span<const std::uint8_t> payload);
+                                 const Ipv6Bytes& source, const Ipv6Bytes& target, std::uint16_t id,
+                                 std::span<const std::uint8_t> payload);
 
 /// Rewrites the Ethernet destination of a prepared frame.
 void set_destination(Frame& frame, const MacAddress& to);

@@ -64,7 +64,8 @@ void retarget_rule(KernelObject& rule, const std::string& from, const std::strin
   for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
     auto name = rule.attributes.find(attribute);
     if (name == rule.attributes.end()) continue;
-    if (std::strcmp(reinterpret_cast<const char*>(name->second.data()), from.c_str()) != 0) continue;
+    if (std::strcmp(reinterpret_cast<const char*>(name->second.data()), from.c_str()) != 0)
+      continue;
     name->second.assign(to.begin(), to.end());
     name->second.push_back(0);
   }
@@ -81,8 +82,8 @@ std::string address_text(int family, const std::vector<std::uint8_t>& bytes) {
 // Lifetimes run down while an identity moves; everything else is compared as it is.
 bool same_address(Address found, const Address& expected) {
   const auto ran_down = [](std::uint32_t now, std::uint32_t before) {
-    return now == before || (now != UINT32_MAX && before != UINT32_MAX && now <= before &&
-                             before - now < 60);
+    return now == before ||
+           (now != UINT32_MAX && before != UINT32_MAX && now <= before && before - now < 60);
   };
   if (!ran_down(found.valid_seconds, expected.valid_seconds) ||
       !ran_down(found.preferred_seconds, expected.preferred_seconds))
@@ -104,8 +105,7 @@ void list_missing(const std::vector<KernelObject>& found, const std::vector<Kern
     const bool there = std::any_of(found.begin(), found.end(), [&](const KernelObject& candidate) {
       return routes ? same_object(candidate, object) : candidate == object;
     });
-    if (!there)
-      missing.push_back(routes ? describe_route(object) : fmt::format("a {}", what));
+    if (!there) missing.push_back(routes ? describe_route(object) : fmt::format("a {}", what));
   }
 }
 
@@ -134,8 +134,8 @@ std::vector<std::string> missing_from(const Identity& found, const Identity& exp
                                       bool ignore_mac) {
   std::vector<std::string> missing;
   if (!ignore_mac && found.mac != expected.mac)
-    missing.push_back(fmt::format("MAC address {} (it is {})", to_text(expected.mac),
-                                  to_text(found.mac)));
+    missing.push_back(
+        fmt::format("MAC address {} (it is {})", to_text(expected.mac), to_text(found.mac)));
   for (const Address& address : expected.addresses)
     if (std::none_of(found.addresses.begin(), found.addresses.end(),
                      [&](const Address& candidate) { return same_address(candidate, address); }))

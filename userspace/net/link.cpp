@@ -59,13 +59,12 @@ LinkInfo link_of(const nlmsghdr& message) {
 Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
   std::optional<LinkInfo> found;
   ifinfomsg filter{};
-  Status done = socket.dump(MessageBuilder(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
-                                .header(filter)
-                                .take(),
-                            [&](const nlmsghdr& message) {
-                              LinkInfo link = link_of(message);
-                              if (link.interface.index == ifindex) found = std::move(link);
-                            });
+  Status done =
+      socket.dump(MessageBuilder(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).header(filter).take(),
+                  [&](const nlmsghdr& message) {
+                    LinkInfo link = link_of(message);
+                    if (link.interface.index == ifindex) found = std::move(link);
+                  });
   if (!done) return pass_on(done);
   if (!found) return errno_error(ENODEV, fmt::format("interface {}", ifindex));
   return *found;

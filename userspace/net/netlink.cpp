@@ -26,12 +26,11 @@ Acknowledgement read_acknowledgement(const nlmsghdr& message) {
   if ((message.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return result;
   std::size_t offset = sizeof(*error);
   if ((message.nlmsg_flags & NLM_F_CAPPED) == 0) offset += error->msg.nlmsg_len - sizeof(nlmsghdr);
-  for_each_attribute(attributes_of(message, offset),
-                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                       if (type == NLMSGERR_ATTR_MSG && !value.empty())
-                         result.message.assign(reinterpret_cast<const char*>(value.data()),
-                                               value.size() - 1);
-                     });
+  for_each_attribute(
+      attributes_of(message, offset), [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+        if (type == NLMSGERR_ATTR_MSG && !value.empty())
+          result.message.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
+      });
   return result;
 }
 
@@ -49,8 +48,8 @@ bool for_each_message(std::span<const std::uint8_t> bytes, const Handler& handle
 
 Result<NetlinkSocket> NetlinkSocket::open(unsigned groups) {
   NetlinkSocket socket;
-  socket.fd_.reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0),
-                            NETLINK_ROUTE));
+  socket.fd_.reset(
+      ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | (groups ? SOCK_NONBLOCK : 0), NETLINK_ROUTE));
   if (!socket.fd_.valid()) return errno_error(errno, "open an rtnetlink socket");
   const int fd = socket.fd_.get();
   for (const int option : {SO_SNDBUFFORCE, SO_RCVBUFFORCE})

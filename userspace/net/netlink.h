@@ -89,8 +89,9 @@ class MessageBuilder {
 };
 
 /// Calls `each` for every attribute in `bytes`.
-void for_each_attribute(std::span<const std::uint8_t> bytes,
-                        const std::function<void(std::uint16_t, std::span<const std::uint8_t>)>& each);
+void for_each_attribute(
+    std::span<const std::uint8_t> bytes,
+    const std::function<void(std::uint16_t, std::span<const std::uint8_t>)>& each);
 
 /// The part of a message behind the family header of `header_bytes`.
 [[nodiscard]] std::span<const std::uint8_t> attributes_of(const nlmsghdr& message,

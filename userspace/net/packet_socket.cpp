@@ -33,8 +33,8 @@ Status PacketSocket::change_membership(int operation, const MacAddress& address)
   request.mr_alen = static_cast<unsigned short>(address.size());
   std::copy(address.begin(), address.end(), request.mr_address);
   if (::setsockopt(fd_.get(), SOL_PACKET, operation, &request, sizeof(request)) != 0)
-    return errno_error(errno, fmt::format("receive filter of interface {} for {}", ifindex_,
-                                          to_text(address)));
+    return errno_error(
+        errno, fmt::format("receive filter of interface {} for {}", ifindex_, to_text(address)));
   return {};
 }
 

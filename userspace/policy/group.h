@@ -31,7 +31,8 @@ enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual 
 struct GroupRules {
   bool cold = false;  ///< standby mode: idle paths are administratively down and not watched
   /// An unseen path that failed is avoided for `first_retry`, twice as long after every further
-  /// failure, and never longer than `cold_retry`: two dead paths are tried in turn, not in a frenzy.
+  /// failure, and never longer than `cold_retry`: two dead paths are tried in turn, not in a
+  /// frenzy.
   Nanoseconds cold_retry = std::chrono::seconds(10);
   Nanoseconds first_retry = std::chrono::seconds(1);
 };
@@ -48,8 +49,8 @@ struct GroupState {
   std::size_t active = 0;
   bool enabled = true;
   std::optional<Switchover> running;
-  bool no_path_alarm = false;            ///< the active path is down and nothing can take over
-  std::vector<bool> standby_alarm;       ///< per path: a standby is down before it is needed
+  bool no_path_alarm = false;       ///< the active path is down and nothing can take over
+  std::vector<bool> standby_alarm;  ///< per path: a standby is down before it is needed
   bool operator==(const GroupState&) const = default;
 };
 

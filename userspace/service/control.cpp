@@ -35,8 +35,7 @@ bool send_line(const Fd& fd, const Json& value) {
 
 // A member of another type than expected makes the JSON library throw; that is the client's error.
 Json answer_safely(const Json& request, const ControlSocket::Handler& handler) {
-  if (!request.is_object())
-    return {{"ok", false}, {"error", "the request is not a JSON object"}};
+  if (!request.is_object()) return {{"ok", false}, {"error", "the request is not a JSON object"}};
   try {
     return handler(request);
   } catch (const Json::exception& wrong) {
@@ -64,8 +63,8 @@ Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
   std::filesystem::remove(path, ignored);
   control.listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const mode_t mask = ::umask(0177);
-  const int bound = ::bind(control.listener_.get(), reinterpret_cast<const sockaddr*>(&address),
-                           sizeof(address));
+  const int bound =
+      ::bind(control.listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   ::umask(mask);
   if (bound != 0 || ::listen(control.listener_.get(), 16) != 0)
     return errno_error(errno, fmt::format("open the control socket {}", name));

@@ -153,9 +153,10 @@ void Daemon::read_kernel_events() {
   engine_->read_events([&](const hanet_event& event, MonotonicTime) {
     changed = true;
     if (event.type == HANET_EVENT_PARAMS_CLAMPED && event.group < groups_.size())
-      log::warning("{}: a live parameter is out of range and was clamped; 'hanetctl status' shows "
-                   "what is in force",
-                   groups_[event.group]->config().name);
+      log::warning(
+          "{}: a live parameter is out of range and was clamped; 'hanetctl status' shows "
+          "what is in force",
+          groups_[event.group]->config().name);
   });
   const std::uint64_t dropped = engine::load(engine_->accounts().events_dropped);
   if (!changed && dropped == dropped_events_) return;

@@ -60,7 +60,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   const std::uint32_t carrier = engine::load(seen.carrier);
   const bool has_link_poll = engine::load(seen.net_device) != 0;
   const bool up = has_link_poll && carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP
-                                                                     : port.rtnetlink_carrier;
+                                                                    : port.rtnetlink_carrier;
   if (up) port.carrier_seen = true;
   if (up || port.carrier_seen || now >= port.settle_until) state.carrier = up;
   return state;
@@ -166,8 +166,8 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
     record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
     record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
-    record.unanswered = static_cast<std::uint32_t>(engine::load(session.sent) -
-                                                   engine::load(session.answered));
+    record.unanswered =
+        static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
   } else if (switchover.cause == policy::Cause::CarrierLost &&
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
@@ -200,11 +200,10 @@ void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime re
                                 .from_gone = false,
                                 .spare_mac = to.spare_mac});
   };
-  record.execution = failover::execute(around_.requests, plan, back,
-                                       [&] {
-                                         announce(plan, switchover.to);
-                                         become_ordinary();
-                                       });
+  record.execution = failover::execute(around_.requests, plan, back, [&] {
+    announce(plan, switchover.to);
+    become_ordinary();
+  });
   around_.engine.end_move(from.port, to.port);
   const failover::Outcome outcome = record.execution.outcome;
   after_move(switchover, plan, outcome);
@@ -275,7 +274,8 @@ void GroupRunner::finish_afterwards() {
   for (failover::Step& step : afterwards_)
     if (Status sent = around_.requests.send(step.messages); !sent)
       log::warning("{}: {}", config_.name, sent.error().message);
-  if (!afterwards_.empty()) [[maybe_unused]] const auto ignored = around_.requests.collect();
+  if (!afterwards_.empty()) [[maybe_unused]]
+    const auto ignored = around_.requests.collect();
   afterwards_.clear();
 }
 
@@ -333,8 +333,9 @@ void GroupRunner::neighbour_changed(const nlmsghdr& message) {
 void GroupRunner::announce(const failover::Plan& plan, std::size_t port) {
   if (config_.announce_count == 0) return;
   for (const net::Frame& frame : plan.announcements)
-    // A link that is not up yet refuses; the repetitions follow.
-    [[maybe_unused]] const int refused = ports_[port].announcer.send(frame);
+      // A link that is not up yet refuses; the repetitions follow.
+      [[maybe_unused]]
+    const int refused = ports_[port].announcer.send(frame);
 }
 
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
@@ -359,8 +360,8 @@ void GroupRunner::tick(MonotonicTime now) {
   if (announcements_left_ > 0 && now >= announce_at_) {
     --announcements_left_;
     announce_at_ = now + config_.announce_gap;
-    for (const net::Frame& frame : announcements_)
-      [[maybe_unused]] const int refused = ports_[state_.active].announcer.send(frame);
+    for (const net::Frame& frame : announcements_) [[maybe_unused]]
+      const int refused = ports_[state_.active].announcer.send(frame);
   }
   if (now >= afterwards_at_) finish_afterwards();
   if (identity_stale_ && now >= recapture_at_) recapture();
@@ -384,9 +385,8 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
 }
 
 Status GroupRunner::switch_to(const std::string& interface) {
-  const auto found = std::ranges::find_if(ports_, [&](const RunningPort& port) {
-    return port.interface.name == interface;
-  });
+  const auto found = std::ranges::find_if(
+      ports_, [&](const RunningPort& port) { return port.interface.name == interface; });
   if (found == ports_.end())
     return failure(fmt::format("group {} has no path {}; its paths are {} and {}", config_.name,
                                interface, ports_[0].interface.name, ports_[1].interface.name));

@@ -61,7 +61,7 @@ struct RunningPort {
   bool present = true;
   bool admin_up = true;
   bool rtnetlink_carrier = true;
-  bool carrier_seen = false;    ///< since the port was last brought up
+  bool carrier_seen = false;     ///< since the port was last brought up
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
   MonotonicTime down_since{};  ///< when hanetd had the news that the path is down

@@ -70,8 +70,7 @@ Status GroupRunner::prepare_idle_ports() {
     if (at == state_.active) continue;
     Result<StandbyBefore> before =
         prepare_standby(around_.requests, ports_[at].interface, config_.standby_mode);
-    if (!before)
-      return failure(fmt::format("group {}: {}", config_.name, before.error().message));
+    if (!before) return failure(fmt::format("group {}: {}", config_.name, before.error().message));
     ports_[at].before = std::move(*before);
     ports_[at].admin_up = !rules_.cold;
   }
@@ -164,28 +163,29 @@ Status GroupRunner::set(const std::string& key, const std::string& value) {
   }};
   const auto* parameter = std::ranges::find(kParameters, key, &Parameter::key);
   if (parameter == kParameters.end())
-    return failure(fmt::format("key '{}': no such live parameter; allowed: interval_us, "
-                               "multiplier, up_count, link_poll_us, enabled",
-                               key));
+    return failure(
+        fmt::format("key '{}': no such live parameter; allowed: interval_us, "
+                    "multiplier, up_count, link_poll_us, enabled",
+                    key));
   std::string_view text = value;
   if (key == "enabled" && text == "true") text = "1";
   if (key == "enabled" && text == "false") text = "0";
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc() || end != text.data() + text.size() || !parameter->range.holds(number))
-    return failure(fmt::format("key '{}': found {}, allowed: {}", key, value,
-                               key == "enabled" ? std::string("true or false")
-                                                : fmt::format("{} to {}", parameter->range.low,
-                                                              parameter->range.high)));
+    return failure(fmt::format(
+        "key '{}': found {}, allowed: {}", key, value,
+        key == "enabled" ? std::string("true or false")
+                         : fmt::format("{} to {}", parameter->range.low, parameter->range.high)));
   hanet_params& params = around_.engine.params(index_);
   hanet_params wanted = params;
   wanted.*parameter->field = static_cast<std::uint32_t>(number);
   const std::chrono::microseconds detection{std::int64_t{wanted.interval_us} * wanted.multiplier};
   if (detection > config::kMaxDetectionTime)
-    return failure(fmt::format("key '{}': {} us x {} is a detection time above {} s, which watches "
-                               "nothing; choose a smaller interval_us or multiplier",
-                               key, wanted.interval_us, wanted.multiplier,
-                               config::kMaxDetectionTime.count()));
+    return failure(
+        fmt::format("key '{}': {} us x {} is a detection time above {} s, which watches "
+                    "nothing; choose a smaller interval_us or multiplier",
+                    key, wanted.interval_us, wanted.multiplier, config::kMaxDetectionTime.count()));
   engine::store(params.*parameter->field, static_cast<std::uint32_t>(number));
   publish("set", state_.active, fmt::format("{} is {} now", key, value));
   refresh(monotonic_now());

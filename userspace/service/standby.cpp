@@ -73,15 +73,14 @@ Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::Int
   write_setting(kAcceptRa, port.name, kNoRouterAdvertisements);
   write_setting(kArpIgnore, port.name, kOnlyOwnAddresses);
   // Kernels without IPv6 refuse this, and need it not.
-  if (Status done = socket.request(
-          net::set_address_generation(port.index, IN6_ADDR_GEN_MODE_NONE),
-          fmt::format("keep {} from making addresses", port.name));
+  if (Status done = socket.request(net::set_address_generation(port.index, IN6_ADDR_GEN_MODE_NONE),
+                                   fmt::format("keep {} from making addresses", port.name));
       !done)
     log::debug("{}", done.error().message);
   for (const net::Address& address : before.link_local)
-    if (Status done = socket.request(net::remove_address(address, port.index),
-                                     fmt::format("remove {} from {}", net::describe(address),
-                                                 port.name));
+    if (Status done =
+            socket.request(net::remove_address(address, port.index),
+                           fmt::format("remove {} from {}", net::describe(address), port.name));
         !done)
       return pass_on(done);
   const bool up = mode == config::StandbyMode::Hot;

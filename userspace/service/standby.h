@@ -4,9 +4,9 @@
 //
 // The kernel gives every interface that comes up a link-local address, and takes more from router
 // advertisements. A standby must have none: its addresses would be on two paths. And by default the
-// kernel answers ARP for any of the host's addresses on any port (arp_ignore 0), so a standby on the
-// same switch would draw the host's traffic to itself. What is changed here is put back when hanetd
-// stops, on ports that do not carry the identity.
+// kernel answers ARP for any of the host's addresses on any port (arp_ignore 0), so a standby on
+// the same switch would draw the host's traffic to itself. What is changed here is put back when
+// hanetd stops, on ports that do not carry the identity.
 #pragma once
 
 #include <cstdint>

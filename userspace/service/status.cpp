@@ -14,8 +14,8 @@ namespace hanet::service {
 namespace {
 
 constexpr std::array<const char*, HANET_REJECT_COUNT> kRejectNames{
-    "truncated",     "tagged",       "fragment",     "not_a_reply",  "wrong_source", "wrong_magic",
-    "wrong_session", "wrong_port",   "wrong_cookie", "future",       "late",         "duplicate"};
+    "truncated",     "tagged",     "fragment",     "not_a_reply", "wrong_source", "wrong_magic",
+    "wrong_session", "wrong_port", "wrong_cookie", "future",      "late",         "duplicate"};
 
 double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1000.0; }
 double microseconds(Nanoseconds ns) { return static_cast<double>(ns.count()) / 1000.0; }
@@ -27,8 +27,8 @@ std::uint64_t kernel_ns(MonotonicTime at) {
 std::string wall_text(std::chrono::system_clock::time_point at) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()) %
                   std::chrono::seconds(1);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}", fmt::localtime(std::chrono::system_clock::to_time_t(at)),
-                     us.count());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}",
+                     fmt::localtime(std::chrono::system_clock::to_time_t(at)), us.count());
 }
 
 std::string target_text(const hanet_session& session) {
@@ -112,9 +112,9 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
   std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
   return {{"id", fmt::format("{:08x}", session.id)},
           {"state", session_state_text(session, now)},
-          {"kind", session.kind == HANET_HEARTBEAT_ECHO      ? "icmp"
-                   : session.family == AF_INET                ? "arp"
-                                                              : "neighbour solicitation"},
+          {"kind", session.kind == HANET_HEARTBEAT_ECHO ? "icmp"
+                   : session.family == AF_INET          ? "arp"
+                                                        : "neighbour solicitation"},
           {"target", target_text(session)},
           {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
           {"interval_us", session.interval_us},
@@ -201,11 +201,10 @@ Json record_json(const failover::SwitchoverRecord& record) {
           {"deadline_ns", or_null(record.deadline)},
           {"verdict_ns", kernel_ns(record.verdict)},
           {"unanswered", record.unanswered},
-          {"overshoot_us", record.deadline ? Json(microseconds(record.verdict - *record.deadline))
-                                           : Json(nullptr)},
+          {"overshoot_us",
+           record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
           {"event_to_user_us", microseconds(record.event_received - record.verdict)},
-          {"reconfiguration_us",
-           microseconds(record.execution.last_message_sent - record.decided)},
+          {"reconfiguration_us", microseconds(record.execution.last_message_sent - record.decided)},
           {"waited_us", microseconds(record.decided - record.event_received)},
           {"total_us", microseconds(record.execution.last_message_sent -
                                     record.first_lost.value_or(record.verdict))},
