@@ -24,217 +24,219 @@
 #endif
 
 enum {
-  HANET_MAX_PORTS = 64,
-  HANET_MAX_SESSIONS = 64,
-  HANET_MAX_GROUPS = 16,
-  HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
-  HANET_RTT_BUCKETS = 32,
-  HANET_EVENT_RING_BYTES = 256 * 1024,
-  HANET_NONE = 0xffffffff,
+	HANET_MAX_PORTS = 64,
+	HANET_MAX_SESSIONS = 64,
+	HANET_MAX_GROUPS = 16,
+	HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
+	HANET_RTT_BUCKETS = 32,
+	HANET_EVENT_RING_BYTES = 256 * 1024,
+	HANET_NONE = 0xffffffff,
 };
 
 /* Ranges of the live parameters: the configuration checks them, the kernel side clamps to them. */
 enum {
-  HANET_INTERVAL_MIN_US = 100,
-  HANET_INTERVAL_MAX_US = 10000000,
-  HANET_MULTIPLIER_MIN = 1,
-  HANET_MULTIPLIER_MAX = 50,
-  HANET_UP_COUNT_MIN = 1,
-  HANET_UP_COUNT_MAX = 1000,
-  HANET_LINK_POLL_MIN_US = 50,
-  HANET_LINK_POLL_MAX_US = 1000000,
+	HANET_INTERVAL_MIN_US = 100,
+	HANET_INTERVAL_MAX_US = 10000000,
+	HANET_MULTIPLIER_MIN = 1,
+	HANET_MULTIPLIER_MAX = 50,
+	HANET_UP_COUNT_MIN = 1,
+	HANET_UP_COUNT_MAX = 1000,
+	HANET_LINK_POLL_MIN_US = 50,
+	HANET_LINK_POLL_MAX_US = 1000000,
 };
 
 /* params[group]: what can change while everything runs (spec D4). */
 struct hanet_params {
-  __u32 interval_us;
-  __u32 multiplier;
-  __u32 up_count;
-  __u32 link_poll_us;
-  __u32 enabled; /* 0: watch, never steer or switch */
-  __u32 clamped; /* written by the kernel side: how often a value was out of range */
+	__u32 interval_us;
+	__u32 multiplier;
+	__u32 up_count;
+	__u32 link_poll_us;
+	__u32 enabled; /* 0: watch, never steer or switch */
+	__u32 clamped; /* written by the kernel side: how often a value was out of range */
 };
 HANET_ASSERT(sizeof(struct hanet_params) == 24);
 
 enum hanet_heartbeat_kind {
-  HANET_HEARTBEAT_NEIGHBOUR = 1, /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
-  HANET_HEARTBEAT_ECHO = 2,      /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
+	HANET_HEARTBEAT_NEIGHBOUR =
+		1,		  /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
+	HANET_HEARTBEAT_ECHO = 2, /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
 };
 
 enum hanet_session_state {
-  HANET_SESSION_UNKNOWN = 0, /* nothing has been decided: starting, or nothing was sent */
-  HANET_SESSION_UP = 1,
-  HANET_SESSION_DOWN = 2,
-  HANET_SESSION_PAUSED = 3, /* hanetd asked for silence: no verdict */
+	HANET_SESSION_UNKNOWN = 0, /* nothing has been decided: starting, or nothing was sent */
+	HANET_SESSION_UP = 1,
+	HANET_SESSION_DOWN = 2,
+	HANET_SESSION_PAUSED = 3, /* hanetd asked for silence: no verdict */
 };
 
 enum hanet_carrier {
-  HANET_CARRIER_UNKNOWN = 0,
-  HANET_CARRIER_UP = 1,
-  HANET_CARRIER_DOWN = 2,
+	HANET_CARRIER_UNKNOWN = 0,
+	HANET_CARRIER_UP = 1,
+	HANET_CARRIER_DOWN = 2,
 };
 
 /* Why a frame that was sent to a probe address changed nothing. Counted per port. */
 enum hanet_reject {
-  HANET_REJECT_TRUNCATED = 0,
-  HANET_REJECT_TAGGED, /* VLAN tag: sessions are on the port itself */
-  HANET_REJECT_FRAGMENT,
-  HANET_REJECT_NOT_A_REPLY,  /* another protocol or message type */
-  HANET_REJECT_WRONG_SOURCE, /* not from the target's address */
-  HANET_REJECT_WRONG_MAGIC,
-  HANET_REJECT_WRONG_SESSION, /* no such session, or another session id */
-  HANET_REJECT_WRONG_PORT,    /* a session of another port */
-  HANET_REJECT_WRONG_COOKIE,
-  HANET_REJECT_FUTURE, /* a sequence that was never sent */
-  HANET_REJECT_LATE,   /* a later request is answered already, or out of the window */
-  HANET_REJECT_DUPLICATE,
-  HANET_REJECT_COUNT,
+	HANET_REJECT_TRUNCATED = 0,
+	HANET_REJECT_TAGGED, /* VLAN tag: sessions are on the port itself */
+	HANET_REJECT_FRAGMENT,
+	HANET_REJECT_NOT_A_REPLY,  /* another protocol or message type */
+	HANET_REJECT_WRONG_SOURCE, /* not from the target's address */
+	HANET_REJECT_WRONG_MAGIC,
+	HANET_REJECT_WRONG_SESSION, /* no such session, or another session id */
+	HANET_REJECT_WRONG_PORT,    /* a session of another port */
+	HANET_REJECT_WRONG_COOKIE,
+	HANET_REJECT_FUTURE, /* a sequence that was never sent */
+	HANET_REJECT_LATE,   /* a later request is answered already, or out of the window */
+	HANET_REJECT_DUPLICATE,
+	HANET_REJECT_COUNT,
 };
 
 /* One request that left. */
 struct hanet_request {
-  __u64 sequence;
-  __u64 sent_ns;
-  __u64 replied_ns; /* 0 while unanswered */
+	__u64 sequence;
+	__u64 sent_ns;
+	__u64 replied_ns; /* 0 while unanswered */
 };
 HANET_ASSERT(sizeof(struct hanet_request) == 24);
 
 /* sessions[index]: one heartbeat on one path. */
 struct hanet_session {
-  /* config */
-  __u32 in_use;
-  __u32 id;
-  __u64 cookie;
-  __u32 port;   /* index into ports */
-  __u32 group;  /* index into params */
-  __u16 family; /* AF_INET or AF_INET6 */
-  __u8 kind;    /* enum hanet_heartbeat_kind */
-  __u8 pad0[5];
-  __u8 target[16];
-  __u8 next_hop[16]; /* whose MAC address requests go to; equals target on the link */
-  __u8 source[16];   /* all zero: an ARP probe (RFC 5227) */
+	/* config */
+	__u32 in_use;
+	__u32 id;
+	__u64 cookie;
+	__u32 port;   /* index into ports */
+	__u32 group;  /* index into params */
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u8 kind;    /* enum hanet_heartbeat_kind */
+	__u8 pad0[5];
+	__u8 target[16];
+	__u8 next_hop[16]; /* whose MAC address requests go to; equals target on the link */
+	__u8 source[16];   /* all zero: an ARP probe (RFC 5227) */
 
-  /* state, kernel side */
-  __u32 state; /* enum hanet_session_state */
-  __u32 replies_in_row;
-  __u8 target_mac[6];
-  __u8 target_mac_known;
-  __u8 pad1;
-  __u64 target_mac_learned_ns;
-  __u64 state_since_ns;
-  __u64 sent;                    /* sequence of the newest request, 0 before the first */
-  __u64 answered;                /* everything up to this sequence is answered or given up */
-  __u64 last_neighbour_sequence; /* newest request that an ARP or NA reply answers */
-  __u64 last_sent_ns;
-  __u64 last_reply_ns;
+	/* state, kernel side */
+	__u32 state; /* enum hanet_session_state */
+	__u32 replies_in_row;
+	__u8 target_mac[6];
+	__u8 target_mac_known;
+	__u8 pad1;
+	__u64 target_mac_learned_ns;
+	__u64 state_since_ns;
+	__u64 sent;		       /* sequence of the newest request, 0 before the first */
+	__u64 answered;		       /* everything up to this sequence is answered or given up */
+	__u64 last_neighbour_sequence; /* newest request that an ARP or NA reply answers */
+	__u64 last_sent_ns;
+	__u64 last_reply_ns;
 
-  /* the newest down verdict */
-  __u64 first_lost_ns;
-  __u64 deadline_ns;
-  __u64 verdict_ns;
+	/* the newest down verdict */
+	__u64 first_lost_ns;
+	__u64 deadline_ns;
+	__u64 verdict_ns;
 
-  /* parameters in force, after clamping */
-  __u32 interval_us;
-  __u32 multiplier;
-  __u32 up_count;
-  __u32 clamped; /* 1: a value of params is out of range, and that was reported */
+	/* parameters in force, after clamping */
+	__u32 interval_us;
+	__u32 multiplier;
+	__u32 up_count;
+	__u32 clamped; /* 1: a value of params is out of range, and that was reported */
 
-  /* statistics */
-  __u64 replies;
-  __u64 lost;
-  __u64 down_verdicts;
-  __u64 up_verdicts;
-  __u64 stall_deferrals; /* deadlines given a second look because the timer came late */
-  __u64 rtt_last_ns;
-  __u64 rtt_min_ns; /* 0 before the first reply */
-  __u64 rtt_max_ns;
-  __u64 rtt_sum_ns;
-  __u64 jitter_ns;                      /* RFC 3550 section 6.4.1, of round-trip times */
-  __u64 rtt_log2_ns[HANET_RTT_BUCKETS]; /* bucket i counts 2^i <= rtt < 2^(i+1) */
+	/* statistics */
+	__u64 replies;
+	__u64 lost;
+	__u64 down_verdicts;
+	__u64 up_verdicts;
+	__u64 stall_deferrals; /* deadlines given a second look because the timer came late */
+	__u64 rtt_last_ns;
+	__u64 rtt_min_ns; /* 0 before the first reply */
+	__u64 rtt_max_ns;
+	__u64 rtt_sum_ns;
+	__u64 jitter_ns;		      /* RFC 3550 section 6.4.1, of round-trip times */
+	__u64 rtt_log2_ns[HANET_RTT_BUCKETS]; /* bucket i counts 2^i <= rtt < 2^(i+1) */
 
-  struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
+	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
 HANET_ASSERT(sizeof(struct hanet_session) == 528 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {
-  /* config */
-  char name[16]; /* of the interface when hanetd attached to it */
-  __u32 in_use;
-  __u32 ifindex;
-  __u32 group;
-  __u32 session;       /* index into sessions, or HANET_NONE */
-  __u8 probe_mac[6];   /* source of this port's heartbeats; 40 random bits are its cookie */
-  __u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
-  __u8 clamped;        /* kernel side, as in hanet_session: link_poll_us */
-  __u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
-  __u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
+	/* config */
+	char name[16]; /* of the interface when hanetd attached to it */
+	__u32 in_use;
+	__u32 ifindex;
+	__u32 group;
+	__u32 session;	     /* index into sessions, or HANET_NONE */
+	__u8 probe_mac[6];   /* source of this port's heartbeats; 40 random bits are its cookie */
+	__u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
+	__u8 clamped;	     /* kernel side, as in hanet_session: link_poll_us */
+	__u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
+	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 
-  /* state, kernel side */
-  __u64
-      net_device; /* address of the struct net_device, 0 until a heartbeat left or after it went */
-  __u32 carrier;  /* enum hanet_carrier */
-  __u32 link_poll_us; /* in force, after clamping */
-  __u64 carrier_up_events;
-  __u64 carrier_down_events;
-  __u64 carrier_changed_ns;
-  __u64 link_polls;
-  __u64 last_link_poll_ns;
-  __u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
-  __u64 rejected[HANET_REJECT_COUNT];
+	/* state, kernel side */
+	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
+			     went */
+	__u32 carrier;	  /* enum hanet_carrier */
+	__u32 link_poll_us; /* in force, after clamping */
+	__u64 carrier_up_events;
+	__u64 carrier_down_events;
+	__u64 carrier_changed_ns;
+	__u64 link_polls;
+	__u64 last_link_poll_ns;
+	__u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
+	__u64 rejected[HANET_REJECT_COUNT];
 };
 HANET_ASSERT(sizeof(struct hanet_port) == 64 + 64 + 8 * HANET_REJECT_COUNT);
 
 /* What a port does with the host's own frames. */
 enum hanet_steer_mode {
-  HANET_STEER_NONE = 0,
-  HANET_STEER_BRIDGE_OUT = 1, /* a failed port: its frames leave by the peer, nothing comes in */
-  HANET_STEER_BRIDGE_IN = 2,  /* the standby: frames that come in are handed to the peer */
-  HANET_STEER_ADOPT = 3,      /* the standby while the identity is moved: frames are its own */
-  HANET_STEER_FENCE = 4,      /* passes nothing in either direction */
+	HANET_STEER_NONE = 0,
+	HANET_STEER_BRIDGE_OUT =
+		1, /* a failed port: its frames leave by the peer, nothing comes in */
+	HANET_STEER_BRIDGE_IN = 2, /* the standby: frames that come in are handed to the peer */
+	HANET_STEER_ADOPT = 3,	   /* the standby while the identity is moved: frames are its own */
+	HANET_STEER_FENCE = 4,	   /* passes nothing in either direction */
 };
 
 /* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
 struct hanet_steer {
-  __u32 mode;
-  __u32 armed;     /* 1: on a verdict, bridge to the peer without asking user space */
-  __u32 peer_port; /* index into ports */
-  __u32 peer_ifindex;
-  __u8 identity_mac[6];
-  __u8 pad0[2];
-  __u64 steered_ns; /* when the kernel last switched this port to BRIDGE_OUT */
-  __u64 redirected_out;
-  __u64 redirected_in;
-  __u64 fenced;
+	__u32 mode;
+	__u32 armed;	 /* 1: on a verdict, bridge to the peer without asking user space */
+	__u32 peer_port; /* index into ports */
+	__u32 peer_ifindex;
+	__u8 identity_mac[6];
+	__u8 pad0[2];
+	__u64 steered_ns; /* when the kernel last switched this port to BRIDGE_OUT */
+	__u64 redirected_out;
+	__u64 redirected_in;
+	__u64 fenced;
 };
 HANET_ASSERT(sizeof(struct hanet_steer) == 56);
 
 enum hanet_event_type {
-  HANET_EVENT_SESSION_DOWN = 1,
-  HANET_EVENT_SESSION_UP = 2,
-  HANET_EVENT_CARRIER_DOWN = 3,
-  HANET_EVENT_CARRIER_UP = 4,
-  HANET_EVENT_PARAMS_CLAMPED = 5,
+	HANET_EVENT_SESSION_DOWN = 1,
+	HANET_EVENT_SESSION_UP = 2,
+	HANET_EVENT_CARRIER_DOWN = 3,
+	HANET_EVENT_CARRIER_UP = 4,
+	HANET_EVENT_PARAMS_CLAMPED = 5,
 };
 
 /* A record of the ring. It only wakes: what it says stands in sessions and ports as well. */
 struct hanet_event {
-  __u32 type; /* enum hanet_event_type */
-  __u32 group;
-  __u32 port;
-  __u32 session; /* HANET_NONE where no session is concerned */
-  __u64 at_ns;
-  __u64 first_lost_ns; /* SESSION_DOWN: when the oldest unanswered request left */
-  __u64 deadline_ns;   /* SESSION_DOWN: when the verdict was due */
-  __u32 unanswered;
-  __u32 steered; /* 1: the kernel bridges already */
+	__u32 type; /* enum hanet_event_type */
+	__u32 group;
+	__u32 port;
+	__u32 session; /* HANET_NONE where no session is concerned */
+	__u64 at_ns;
+	__u64 first_lost_ns; /* SESSION_DOWN: when the oldest unanswered request left */
+	__u64 deadline_ns;   /* SESSION_DOWN: when the verdict was due */
+	__u32 unanswered;
+	__u32 steered; /* 1: the kernel bridges already */
 };
 HANET_ASSERT(sizeof(struct hanet_event) == 48);
 
 /* engine[0]: accounts of the whole instance. */
 struct hanet_engine {
-  __u64 events_submitted;
-  __u64 events_dropped; /* the ring was full; the truth is in the maps */
+	__u64 events_submitted;
+	__u64 events_dropped; /* the ring was full; the truth is in the maps */
 };
 HANET_ASSERT(sizeof(struct hanet_engine) == 16);
 
@@ -244,32 +246,33 @@ HANET_ASSERT(sizeof(struct hanet_engine) == 16);
  * computed once stays right.
  */
 struct hanet_echo_payload {
-  __u32 magic;
-  __u32 session; /* index */
-  __u32 id;
-  __u32 pad;
-  __u64 cookie;
-  __u64 sequence;
-  __u64 sequence_complement;
-  __u16 echo_sequence_complement; /* complement of the sequence field of the ICMP header */
-  __u16 pad1[3];
+	__u32 magic;
+	__u32 session; /* index */
+	__u32 id;
+	__u32 pad;
+	__u64 cookie;
+	__u64 sequence;
+	__u64 sequence_complement;
+	__u16 echo_sequence_complement; /* complement of the sequence field of the ICMP header */
+	__u16 pad1[3];
 };
 HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
 
 enum {
-  HANET_ECHO_MAGIC = 0x48614e65,
-  HANET_STEER_MARK = 0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
+	HANET_ECHO_MAGIC = 0x48614e65,
+	HANET_STEER_MARK =
+		0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
 };
 
 /* Commands of the program tc_control, run with BPF_PROG_TEST_RUN after 14 bytes of Ethernet. */
 enum hanet_control_op {
-  HANET_CONTROL_START_SESSION = 1, /* timer of sessions[index]; state becomes unknown */
-  HANET_CONTROL_START_PORT = 2,    /* link poll of ports[index] */
+	HANET_CONTROL_START_SESSION = 1, /* timer of sessions[index]; state becomes unknown */
+	HANET_CONTROL_START_PORT = 2,	 /* link poll of ports[index] */
 };
 
 struct hanet_control {
-  __u32 op;
-  __u32 index;
+	__u32 op;
+	__u32 index;
 };
 
 #endif
