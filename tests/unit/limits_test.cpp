@@ -21,7 +21,8 @@ static_assert(kUpCount.high == HANET_UP_COUNT_MAX);
 static_assert(kLinkPollUs.low == HANET_LINK_POLL_MIN_US);
 static_assert(kLinkPollUs.high == HANET_LINK_POLL_MAX_US);
 static_assert(kMaxGroups == HANET_MAX_GROUPS);
-static_assert(int{HANET_MULTIPLIER_MAX} < int{HANET_WINDOW}, "the first lost request is still remembered");
+static_assert(int{HANET_MULTIPLIER_MAX} < int{HANET_WINDOW},
+              "the first lost request is still remembered");
 
 TEST(Limits, D4_BothEndsOfARangeBelongToIt) {
   EXPECT_TRUE(kMultiplier.holds(HANET_MULTIPLIER_MIN));
