@@ -17,15 +17,18 @@ constexpr std::uint32_t kLongUs = HANET_INTERVAL_MAX_US;
 
 class Deadline : public Scene {
  protected:
+  /// Waits for one more verdict; the kernel side counts it after it wrote what it saw.
   bool comes_down(std::uint32_t index = 0) {
-    return await([&] { return load(session(index).state) == HANET_SESSION_DOWN; });
+    ++verdicts_[index];
+    return await([&] { return load(session(index).down_verdicts) == verdicts_[index]; }) &&
+           load(session(index).state) == HANET_SESSION_DOWN;
   }
   void send_many(int count, std::uint32_t index = 0) {
     for (int i = 0; i < count; ++i) send(Beat::EchoIpv4, index);
   }
   /// A session that was started and sent after the one under test, and has its verdict now.
-  void witness_goes_down() {
-    set_params(1, 5 * kShortUs, 3, 1);
+  void witness_goes_down(std::uint32_t interval_us = 5 * kShortUs) {
+    set_params(1, interval_us, 3, 1);
     watch(Beat::EchoIpv4, 1);
     send_many(3, 1);
     ASSERT_TRUE(comes_down(1)) << "the witness";
@@ -35,6 +38,9 @@ class Deadline : public Scene {
     ASSERT_EQ(load(session().state), std::uint32_t{HANET_SESSION_UP});
     static_cast<void>(p->events());
   }
+
+ private:
+  std::array<std::uint64_t, 2> verdicts_{};
 };
 
 TEST_F(Deadline, M3_ComesWhenTheMultiplierOfRequestsStoodUnanswered) {
@@ -79,6 +85,17 @@ TEST_F(Deadline, M3_ManyRequestsAtOnceAreNoReasonBeforeTheDetectionTime) {
   witness_goes_down();
   EXPECT_EQ(load(session().state), std::uint32_t{HANET_SESSION_UNKNOWN});
   EXPECT_EQ(load(session().down_verdicts), 0U);
+}
+
+// The timer was armed for the shorter time and fires; what counts is the time in force now.
+TEST_F(Deadline, D4_ALongerDetectionTimeHoldsForRequestsThatAreOutAlready) {
+  set_params(0, 50 * kShortUs, 3, 1);
+  watch(Beat::EchoIpv4);
+  send_many(3);
+  engine::store(session().interval_us, kLongUs);
+  if (load(session().down_verdicts) != 0) GTEST_SKIP() << "skipped: the machine stood still";
+  witness_goes_down(60 * kShortUs);
+  EXPECT_EQ(load(session().state), std::uint32_t{HANET_SESSION_UNKNOWN});
 }
 
 TEST_F(Deadline, M3_AReplyAnswersEverythingBeforeIt) {

@@ -127,9 +127,13 @@ Outcome Programs::tc_egress(const net::Frame& frame, std::uint32_t mark, int rep
   return tc(skeleton_->progs.tc_egress, frame, mark, repeat);
 }
 
-std::uint32_t Programs::control_with(const net::Frame& bytes) {
+Outcome Programs::run_control(const net::Frame& bytes, int repeat) {
   bpf_test_run_opts options{};
-  return run(skeleton_->progs.tc_control, options, bytes, 1).verdict;
+  return run(skeleton_->progs.tc_control, options, bytes, repeat);
+}
+
+std::uint32_t Programs::control_with(const net::Frame& bytes) {
+  return run_control(bytes, 1).verdict;
 }
 
 std::uint32_t Programs::control(std::uint32_t operation, std::uint32_t index) {

@@ -59,6 +59,7 @@ class Programs {
   /// tc_control with any bytes behind the Ethernet header; returns its verdict.
   [[nodiscard]] std::uint32_t control(std::uint32_t operation, std::uint32_t index);
   [[nodiscard]] std::uint32_t control_with(const net::Frame& bytes);
+  [[nodiscard]] Outcome run_control(const net::Frame& bytes, int repeat);
 
   /// The loopback interface stands for this port from now on.
   void loopback_is(std::uint32_t port);

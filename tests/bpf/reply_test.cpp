@@ -16,6 +16,8 @@ namespace {
 
 enum class Hook { Xdp, Tc };
 
+void PrintTo(Hook hook, std::ostream* out) { *out << (hook == Hook::Xdp ? "XDP" : "TC"); }
+
 class Reply : public Scene, public testing::WithParamInterface<std::tuple<Hook, ReplyCase>> {
  protected:
   /// 5 requests sent, 1 lost, 2 answered; returns the reply to number 4 (or to the newest).

@@ -82,6 +82,8 @@ std::string to_text(Beat beat) {
   return "?";
 }
 
+void PrintTo(Beat beat, std::ostream* out) { *out << to_text(beat); }
+
 bool is_echo(Beat beat) { return beat == Beat::EchoIpv4 || beat == Beat::EchoIpv6; }
 bool is_ipv6(Beat beat) { return beat == Beat::EchoIpv6 || beat == Beat::Solicitation; }
 

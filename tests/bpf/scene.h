@@ -33,6 +33,7 @@ inline constexpr std::size_t kIcmpv6At = 54;
 enum class Beat { EchoIpv4, EchoIpv6, Arp, Solicitation };
 
 [[nodiscard]] std::string to_text(Beat beat);
+void PrintTo(Beat beat, std::ostream* out);
 [[nodiscard]] bool is_echo(Beat beat);
 [[nodiscard]] bool is_ipv6(Beat beat);
 
