@@ -80,7 +80,8 @@ const Offsets kSession{AT(hanet_session, in_use),
                        AT(hanet_session, rtt_log2_ns),
                        AT(hanet_session, window)};
 
-const Offsets kPort{AT(hanet_port, in_use),
+const Offsets kPort{AT(hanet_port, name),
+                    AT(hanet_port, in_use),
                     AT(hanet_port, ifindex),
                     AT(hanet_port, group),
                     AT(hanet_port, session),

@@ -89,8 +89,7 @@ TEST_F(SessionReply, M3_APathIsUpAfterUpCountRepliesInARow) {
   EXPECT_EQ(events[0].session, 0U);
   EXPECT_EQ(events[0].port, 0U);
   EXPECT_EQ(events[0].group, 0U);
-  EXPECT_EQ(events[0].at_ns, session().verdict_ns);
-  EXPECT_EQ(session().state_since_ns, session().verdict_ns);
+  EXPECT_EQ(events[0].at_ns, session().state_since_ns);
 }
 
 TEST_F(SessionReply, M3_AGapStartsTheCountingAnew) {

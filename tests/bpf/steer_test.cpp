@@ -99,6 +99,7 @@ class SteerOnVerdict : public Scene {
     set_params(1, 1000, 3, 1);
     watch(Beat::EchoIpv4, 1);
     engine::store(session(1).state, HANET_SESSION_UP);
+    engine::store(session(1).last_reply_ns, UINT64_MAX);  // later than anything port 0 will lose
     port(1).carrier = HANET_CARRIER_UP;
     set_params(0, 1000, 3, 1);
     watch(Beat::EchoIpv4, 0);
@@ -131,6 +132,11 @@ TEST_F(SteerOnVerdict, M3_TheKernelBridgesToAProvedStandbyByItself) {
 
 TEST_F(SteerOnVerdict, M6_NotToAStandbyThatIsNotProved) {
   fail([&] { engine::store(session(1).state, HANET_SESSION_UNKNOWN); });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, M6_NotToAStandbyThatFellSilentWithTheActivePath) {
+  fail([&] { engine::store(session(1).last_reply_ns, 1); });
   expect_no_steering();
 }
 
