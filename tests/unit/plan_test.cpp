@@ -256,7 +256,7 @@ TEST(Plan, F12_ASecondAttemptOnlyAdds) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings());
   for (const Step& step : second_attempt(plan))
     EXPECT_TRUE(step.name.starts_with("add ")) << step.name;
-  const std::vector<Step> restart = mac_with_restart(plan);
+  const std::vector<Step> restart = mac_with_restart(plan.to, plan.expected.mac);
   ASSERT_EQ(restart.size(), 3U);
   EXPECT_EQ(restart[0].name, "set eth1 down");
   EXPECT_EQ(restart[1].name, "set MAC address of eth1");

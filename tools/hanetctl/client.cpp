@@ -54,7 +54,7 @@ Result<Json> Client::read_line() {
 
 Result<Json> Client::ask(const Json& request) {
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
-  const std::string line = request.dump() + "\n";
+  const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size()))
     return errno_error(errno, "write to hanetd");

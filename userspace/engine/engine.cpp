@@ -60,6 +60,17 @@ Status mount_bpffs() {
   return {};
 }
 
+// .rodata and .bss are not interfaces.
+std::vector<bpf_map*> own_maps(const hanet_bpf& skeleton) {
+  std::vector<bpf_map*> maps;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton.obj) {
+    if (std::string_view(bpf_map__name(map)).find('.') == std::string_view::npos)
+      maps.push_back(map);
+  }
+  return maps;
+}
+
 template <typename T, std::size_t N>
 void copy_to(T (&destination)[N], const std::array<T, N>& source) {
   std::copy(source.begin(), source.end(), destination);
@@ -114,20 +125,30 @@ Status Engine::open_and_load(const Options&) {
 
 Status Engine::pin(const std::filesystem::path& directory) {
   if (Status mounted = mount_bpffs(); !mounted) return mounted;
+  if (struct statfs parent{};
+      ::statfs(directory.parent_path().c_str(), &parent) != 0 || parent.f_type != BPF_FS_MAGIC)
+    return failure(
+        fmt::format("pin directory {}: not on a BPF file system; choose a directory below "
+                    "/sys/fs/bpf",
+                    directory.string()));
   std::error_code failed;
-  std::filesystem::remove_all(directory, failed);
-  std::filesystem::create_directories(directory, failed);
+  std::filesystem::create_directory(directory, failed);
   if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
   pin_directory_ = directory;
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton_->obj) {
-    const std::string name = bpf_map__name(map);
-    if (name.find('.') != std::string::npos) continue;  // .rodata and .bss are not interfaces
-    const std::string path = (directory / name).string();
+  remove_own_pins();
+  for (const bpf_map* map : own_maps(*skeleton_)) {
+    const std::string path = (directory / bpf_map__name(map)).string();
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
-      return errno_error(error, fmt::format("pin map {} as {}", name, path));
+      return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path));
   }
   return {};
+}
+
+// By name, so that a mistyped directory loses nothing that is not ours.
+void Engine::remove_own_pins() {
+  std::error_code ignored;
+  for (const bpf_map* map : own_maps(*skeleton_))
+    std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
 }
 
 Status Engine::map_memory() {
@@ -163,8 +184,10 @@ Engine::~Engine() {
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
   attachments_.clear();
+  if (pin_directory_.empty()) return;
+  remove_own_pins();
   std::error_code ignored;
-  if (!pin_directory_.empty()) std::filesystem::remove_all(pin_directory_, ignored);
+  std::filesystem::remove(pin_directory_, ignored);  // only if nothing else is in it
 }
 
 Status Engine::control(hanet_control_op operation, std::uint32_t index) {

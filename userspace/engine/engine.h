@@ -116,6 +116,7 @@ class Engine {
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
+  void remove_own_pins();
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
 

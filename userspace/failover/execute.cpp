@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <system_error>
 
 #include "net/capture.h"
+#include "net/link.h"
 
 namespace hanet::failover {
 namespace {
@@ -31,6 +33,7 @@ class Run {
       StepResult result{
           .name = step.name, .started = monotonic_now(), .duration = {}, .result = {}};
       const Status sent = socket_.send(step.messages);
+      sent_.push_back(sent.has_value());
       result.duration = monotonic_now() - result.started;
       result.result = sent ? "ok" : sent.error().message;
       execution_.steps.push_back(std::move(result));
@@ -43,6 +46,7 @@ class Run {
     for (Step& step : steps) {
       const MonotonicTime started = monotonic_now();
       const Status sent = socket_.send(step.messages);
+      sent_.push_back(sent.has_value());
       execution_.steps.push_back({.name = {},
                                   .started = started,
                                   .duration = monotonic_now() - started,
@@ -70,6 +74,10 @@ class Run {
     bool good = true;
     std::size_t answer = 0;
     for (std::size_t at = 0; at < steps.size(); ++at) {
+      if (!sent_[first_result + at]) {
+        good = good && !steps[at].essential;
+        continue;  // nobody answers what did not go out
+      }
       for (std::size_t i = 0; i < steps[at].messages.size(); ++i, ++answer) {
         const net::Acknowledgement& got = (*answers)[answer];
         if (got.code == 0 || std::ranges::count(steps[at].tolerated, got.code) != 0) continue;
@@ -83,6 +91,7 @@ class Run {
   net::NetlinkSocket& socket_;
   Execution& execution_;
   std::size_t first_deferred_ = 0;
+  std::vector<bool> sent_;  // parallel to execution_.steps
 };
 
 std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bool& any_address) {
@@ -91,7 +100,9 @@ std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bo
     any_address = false;
     return {found.error().message};
   }
-  any_address = plan.expected.addresses.empty() || !found->addresses.empty();
+  const Result<net::LinkInfo> link = net::read_link(socket, plan.to.index);
+  any_address =
+      link && link->admin_up && (plan.expected.addresses.empty() || !found->addresses.empty());
   return net::missing_from(*found, plan.expected, false);
 }
 
@@ -100,10 +111,23 @@ bool misses_mac(const std::vector<std::string>& missing) {
       missing, [](const std::string& line) { return line.starts_with("MAC address"); });
 }
 
+// A driver that refuses a new MAC address on a running interface must not leave the identity's on
+// the old one: two interfaces that are up would share it.
+void free_old_mac(Run& run, net::NetlinkSocket& socket, const Plan& plan) {
+  if (!plan.moves_mac || plan.from_gone) return;
+  const Result<net::LinkInfo> from = net::read_link(socket, plan.from.index);
+  if (!from || from->mac != plan.expected.mac) return;
+  std::vector<Step> steps = mac_with_restart(plan.from, plan.spare_mac);
+  if (plan.cold) steps.pop_back();  // it stays down
+  run.send(steps);
+}
+
 void roll_back(Run& run, net::NetlinkSocket& socket, Execution& execution,
-               const std::function<Plan()>& back) {
+               const std::function<Plan()>& back, const Announce& announce) {
   Plan reverse = back();
   run.send(reverse.steps);
+  announce(reverse);
+  std::ranges::move(reverse.afterwards, std::back_inserter(execution.afterwards));
   bool any_address = false;
   for (const std::string& line : verify(socket, reverse, any_address))
     execution.problems.push_back("after the roll-back: missing " + line);
@@ -117,24 +141,27 @@ Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Pl
   Execution execution;
   Run run(socket, execution);
   run.defer_judgement(plan.steps);
-  announce();
+  announce(plan);
 
   run.judge_deferred(plan.steps);
+  execution.afterwards = plan.afterwards;
+  free_old_mac(run, socket, plan);
   bool any_address = false;
   std::vector<std::string> missing = verify(socket, plan, any_address);
   if (!missing.empty()) {
     if (plan.moves_mac && misses_mac(missing)) {
-      std::vector<Step> steps = mac_with_restart(plan);
+      std::vector<Step> steps = mac_with_restart(plan.to, plan.expected.mac);
       run.send(steps);
+      execution.restarted_link = true;
     }
     std::vector<Step> steps = second_attempt(plan);
     run.send(steps);
-    announce();
+    announce(plan);
     missing = verify(socket, plan, any_address);
   }
   for (const std::string& line : missing) execution.problems.push_back("missing " + line);
   if (!any_address) {
-    roll_back(run, socket, execution, back);
+    roll_back(run, socket, execution, back, announce);
   } else if (!missing.empty()) {
     execution.outcome = Outcome::Incomplete;
   }

@@ -35,11 +35,13 @@ struct Execution {
   Outcome outcome = Outcome::Complete;
   std::vector<StepResult> steps;
   std::vector<std::string> problems;  ///< what is missing, or why it was rolled back
+  std::vector<Step> afterwards;       ///< to be sent a second later (Plan::afterwards)
+  bool restarted_link = false;        ///< the new interface went down and up: its link negotiates
   MonotonicTime last_message_sent{};  ///< from here on the identity is on the new interface
 };
 
-/// Puts the first announcements on the wire; called once, right after the last message.
-using Announce = std::function<void()>;
+/// Puts announcements of the plan that was just carried out on the wire.
+using Announce = std::function<void(const Plan&)>;
 
 /// Runs the plan. `back` undoes it. Single-threaded; the socket must have no open dump.
 [[nodiscard]] Execution execute(net::NetlinkSocket& socket, Plan& plan,

@@ -118,7 +118,7 @@ Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac,
           .essential = essential};
 }
 
-net::Frame announcement(const net::Address& address, const net::MacAddress& mac) {
+net::Frame announcement(const net::Address& address, const net::MacAddress& mac, bool router) {
   if (address.family == AF_INET) {
     net::Ipv4Bytes bytes{};
     std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
@@ -126,7 +126,7 @@ net::Frame announcement(const net::Address& address, const net::MacAddress& mac)
   }
   net::Ipv6Bytes bytes{};
   std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
-  return net::unsolicited_advertisement(mac, bytes, false);
+  return net::unsolicited_advertisement(mac, bytes, router);
 }
 
 void append(std::vector<Step>& steps, Step step) {
@@ -144,6 +144,9 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
   plan.expected = net::retarget(identity, to);
   plan.moves_mac = settings.move_mac && identity.mac != to_mac;
   if (!plan.moves_mac) plan.expected.mac = to_mac;
+  plan.cold = settings.cold;
+  plan.from_gone = settings.from_gone;
+  plan.spare_mac = settings.spare_mac;
 
   if (!settings.cold) append(plan.steps, deliver_at_once(plan));
   if (!settings.from_gone) {
@@ -162,22 +165,24 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
   append(plan.steps, put_on_routes(plan));
   append(plan.afterwards, deliver_no_more(plan));
   for (const net::Address& address : plan.expected.addresses)
-    plan.announcements.push_back(announcement(address, plan.expected.mac));
+    plan.announcements.push_back(announcement(address, plan.expected.mac, settings.router));
   return plan;
 }
 
 std::vector<Step> second_attempt(const Plan& plan) {
   std::vector<Step> steps;
+  if (plan.cold) append(steps, set_state(plan.to, true));
   append(steps, put_on_addresses(plan));
   append(steps, put_on_routes(plan));
   return steps;
 }
 
-std::vector<Step> mac_with_restart(const Plan& plan) {
+std::vector<Step> mac_with_restart(const net::InterfaceName& interface,
+                                   const net::MacAddress& mac) {
   std::vector<Step> steps;
-  append(steps, set_state(plan.to, false));
-  append(steps, set_mac_of(plan.to, plan.expected.mac, true));
-  append(steps, set_state(plan.to, true));
+  append(steps, set_state(interface, false));
+  append(steps, set_mac_of(interface, mac, true));
+  append(steps, set_state(interface, true));
   return steps;
 }
 

@@ -25,6 +25,9 @@ struct PlanSettings {
   bool cold = false;  ///< standby mode: the old interface goes down, the new one comes up
   bool move_mac = true;
   bool from_gone = false;  ///< the old interface does not exist any more: only the second half
+  /// The host routes IPv6: its advertisements must say so, or its neighbours drop their default
+  /// route through it (RFC 4861 section 7.2.5).
+  bool router = false;
   /// What the old interface is called on the wire afterwards; never the identity's MAC.
   net::MacAddress spare_mac{};
 };
@@ -44,6 +47,9 @@ struct Plan {
   net::InterfaceName to;
   net::Identity expected;  ///< how the identity must look on `to` afterwards
   bool moves_mac = false;
+  bool cold = false;
+  bool from_gone = false;
+  net::MacAddress spare_mac{};  ///< of `from`, where the MAC address moves
   std::vector<Step> steps;
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
   /// Removes what only bridged the time until the kernel had finished; to be sent a second later.
@@ -62,8 +68,9 @@ struct Plan {
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
 
-/// Takes `to` down, sets the MAC address and brings it up again: the way for drivers that refuse a
-/// change on a running interface. What going down removes is added by second_attempt().
-[[nodiscard]] std::vector<Step> mac_with_restart(const Plan& plan);
+/// Takes an interface down, sets its MAC address and brings it up again: the way for drivers that
+/// refuse a change on a running interface. What going down removes is added by second_attempt().
+[[nodiscard]] std::vector<Step> mac_with_restart(const net::InterfaceName& interface,
+                                                 const net::MacAddress& mac);
 
 }  // namespace hanet::failover

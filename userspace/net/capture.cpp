@@ -260,7 +260,9 @@ Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket
   return known;
 }
 
-Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
+namespace {
+
+Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;
   identity.on = interface;
   Result<LinkInfo> link = read_link(socket, interface.index);
@@ -270,6 +272,16 @@ Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) 
   if (Status done = capture_routes(socket, identity); !done) return pass_on(done);
   if (Status done = capture_rules(socket, identity); !done) return pass_on(done);
   if (Status done = capture_neighbours(socket, identity); !done) return pass_on(done);
+  return identity;
+}
+
+}  // namespace
+
+Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
+  constexpr int kAttempts = 5;
+  Result<Identity> identity = capture_once(socket, interface);
+  for (int again = 1; again < kAttempts && !identity && identity.error().code == EINTR; ++again)
+    identity = capture_once(socket, interface);
   return identity;
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -32,6 +33,17 @@ Acknowledgement read_acknowledgement(const nlmsghdr& message) {
           result.message.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
       });
   return result;
+}
+
+// The kernel answers within the system call; what is missing after a second was dropped for want of
+// buffer space and will never come.
+constexpr int kPatience = 1000;  // milliseconds
+
+ssize_t receive_within(int fd, std::span<std::uint8_t> buffer, int milliseconds) {
+  pollfd wait{.fd = fd, .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&wait, 1, milliseconds);
+  if (ready == 0) errno = ETIMEDOUT;
+  return ready <= 0 ? -1 : ::recv(fd, buffer.data(), buffer.size(), 0);
 }
 
 // Splits a receive buffer into messages; returns false when the handler wants no more.
@@ -75,11 +87,13 @@ Status NetlinkSocket::dump(NetlinkMessage request, const MessageHandler& handler
   std::vector<std::uint8_t> buffer(kReceiveBytes);
   int failed = 0;
   for (bool more = true; more;) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t got = receive_within(fd_.get(), buffer, kPatience);
     if (got < 0) return errno_error(errno, "read an rtnetlink dump");
     more = for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
                             [&](const nlmsghdr& message) {
                               if (message.nlmsg_seq != sequence_) return true;
+                              // Something changed meanwhile: what was read is no truth.
+                              if ((message.nlmsg_flags & NLM_F_DUMP_INTR) != 0) failed = EINTR;
                               if (message.nlmsg_type == NLMSG_DONE) return false;
                               if (message.nlmsg_type == NLMSG_ERROR) {
                                 failed = read_acknowledgement(message).code;
@@ -103,8 +117,10 @@ Status NetlinkSocket::send(std::span<NetlinkMessage> batch) {
     gather_.insert(gather_.end(), message.begin(), message.end());
     gather_.resize(aligned(gather_.size()));
   }
-  if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0)
+  if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0) {
+    sequence_ -= static_cast<std::uint32_t>(batch.size());  // nobody will acknowledge these
     return errno_error(errno, fmt::format("send {} rtnetlink messages", batch.size()));
+  }
   return {};
 }
 
@@ -113,8 +129,11 @@ Result<std::vector<Acknowledgement>> NetlinkSocket::collect() {
   std::size_t missing = results.size();
   std::vector<std::uint8_t> buffer(kReceiveBytes);
   while (missing > 0) {
-    const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0) return errno_error(errno, "read rtnetlink acknowledgements");
+    const ssize_t got = receive_within(fd_.get(), buffer, kPatience);
+    if (got < 0) {
+      awaited_from_ = sequence_;
+      return errno_error(errno, "read rtnetlink acknowledgements");
+    }
     for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
                      [&](const nlmsghdr& message) {
                        const std::uint32_t at = message.nlmsg_seq - awaited_from_ - 1;

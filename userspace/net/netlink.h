@@ -38,12 +38,14 @@ class NetlinkSocket {
 
   using MessageHandler = std::function<void(const nlmsghdr&)>;
 
-  /// Runs one dump. Not to be mixed with a batch that is not collected yet.
+  /// Runs one dump. Not to be mixed with a batch that is not collected yet. EINTR: something
+  /// changed while it ran; ask again.
   [[nodiscard]] Status dump(NetlinkMessage request, const MessageHandler& handler);
 
   /// Sends all messages with one system call. No allocation beyond the first use.
   [[nodiscard]] Status send(std::span<NetlinkMessage> batch);
-  /// Reads as many acknowledgements as messages were sent since the last collect, in order.
+  /// Reads as many acknowledgements as messages were sent since the last collect, in order. Gives
+  /// up after a second without one: the kernel drops them when the buffer is full.
   [[nodiscard]] Result<std::vector<Acknowledgement>> collect();
 
   /// Sends one message and waits for its acknowledgement; the error names the kernel's reason.

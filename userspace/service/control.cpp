@@ -21,6 +21,9 @@ namespace {
 constexpr std::size_t kMaxRequest = 64 * 1024;
 constexpr std::size_t kMaxClients = 64;
 
+// Room for the largest answer, so that an honest client is never dropped for one.
+constexpr int kSendBufferBytes = 4 * 1024 * 1024;
+
 bool send_line(const Fd& fd, const Json& value) {
   const std::string line = value.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::size_t sent = 0;
@@ -86,6 +89,7 @@ void ControlSocket::accept_clients() {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd.valid()) return;
     if (clients_.size() >= kMaxClients) continue;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBufferBytes, sizeof(kSendBufferBytes));
     epoll_event event{.events = EPOLLIN, .data = {.fd = fd.get()}};
     ::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd.get(), &event);
     clients_.push_back(Client{.fd = std::move(fd), .input = {}, .watching = false});
@@ -93,15 +97,14 @@ void ControlSocket::accept_clients() {
 }
 
 bool ControlSocket::serve_client(Client& client, const Handler& handler) {
+  // One read a round: a client that never stops writing must not keep hanetd from its work.
   std::array<char, 4096> buffer;
-  for (;;) {
-    const ssize_t got = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0) return errno == EAGAIN;
-    if (got == 0) return false;
-    client.input.append(buffer.data(), static_cast<std::size_t>(got));
-    if (client.input.size() > kMaxRequest) return false;
-    const std::size_t end = client.input.find('\n');
-    if (end == std::string::npos) continue;
+  const ssize_t got = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (got < 0) return errno == EAGAIN;
+  if (got == 0) return false;
+  client.input.append(buffer.data(), static_cast<std::size_t>(got));
+  if (client.input.size() > kMaxRequest) return false;
+  for (std::size_t end = 0; (end = client.input.find('\n')) != std::string::npos;) {
     const Json request = Json::parse(client.input.substr(0, end), nullptr, false);
     client.input.erase(0, end + 1);
     if (request.is_object() && request.contains("command") && request["command"] == "watch") {
@@ -111,6 +114,7 @@ bool ControlSocket::serve_client(Client& client, const Handler& handler) {
     }
     if (!send_line(client.fd, answer_safely(request, handler))) return false;
   }
+  return true;
 }
 
 void ControlSocket::serve(const Handler& handler) {

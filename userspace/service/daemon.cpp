@@ -51,6 +51,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
       daemon->locks_.push_back(std::move(*lock));
     }
   }
+  for (const std::filesystem::path& directory : {options.run_directory, options.pin_directory}) {
+    Result<PortLock> lock = PortLock::take_directory(directory.lexically_normal().string());
+    if (!lock) return pass_on(lock);
+    daemon->locks_.push_back(std::move(*lock));
+  }
   if (Status done = daemon->open_descriptors(options); !done) return pass_on(done);
   if (Status done = daemon->start_groups(config); !done) return pass_on(done);
   return daemon;

@@ -8,6 +8,7 @@
 #include <linux/neighbour.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "core/log.h"
 #include "core/priority.h"
@@ -22,11 +23,24 @@ using std::chrono::seconds;
 
 // Changes come in bursts (an `ip addr flush`, a daemon that configures): capture once behind them.
 constexpr Nanoseconds kRecaptureDelay = milliseconds(20);
-// Copper that negotiates takes up to four seconds; until then a missing carrier says nothing.
-constexpr Nanoseconds kSettleTime = seconds(5);
 constexpr Nanoseconds kAfterwardsDelay = seconds(1);
 // Some 3 us each in a switchover; more than a host talks to within a second.
 constexpr std::size_t kMaxKnownNeighbours = 128;
+
+// Lifetimes run down without a notification.
+constexpr Nanoseconds kLifetimeCheck = seconds(30);
+
+bool has_finite_lifetimes(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.valid_seconds != UINT32_MAX;
+  });
+}
+
+bool is_router(const std::string& interface) {
+  std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
+  int forwarding = 0;
+  return file >> forwarding && forwarding != 0;
+}
 
 policy::SessionState session_state(std::uint32_t state) {
   switch (static_cast<hanet_session_state>(state)) {
@@ -61,18 +75,33 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   const bool has_link_poll = engine::load(seen.net_device) != 0;
   const bool up = has_link_poll && carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP
                                                                     : port.rtnetlink_carrier;
-  if (up) port.carrier_seen = true;
+  if (up && !port.carrier_seen) {
+    port.carrier_seen = true;
+    // Requests that left while the link negotiated prove nothing: count from here.
+    if (state_.paths[at].watched && state.session == policy::SessionState::Down)
+      if (Status begun = around_.engine.start_session(port.session); begun)
+        state.session = policy::SessionState::Unknown;
+  }
+  if (!port.carrier_seen && now < port.settle_until) state.session = policy::SessionState::Unknown;
   if (up || port.carrier_seen || now >= port.settle_until) state.carrier = up;
   return state;
 }
 
 bool GroupRunner::awaits_proof(std::size_t at) const {
-  if (at == state_.active) return false;
+  // A port that can not answer (down, or gone) will be judged by that.
+  if (at == state_.active || !ports_[at].admin_up || !ports_[at].present) return false;
   const hanet_session& active = around_.engine.session(ports_[state_.active].session);
   const hanet_session& standby = around_.engine.session(ports_[at].session);
   return engine::load(active.state) == HANET_SESSION_DOWN &&
          engine::load(standby.state) == HANET_SESSION_UP &&
          engine::load(standby.last_reply_ns) <= engine::load(active.first_lost_ns);
+}
+
+// A reply is due once in an interval; looking four times as often loses little and costs little.
+Nanoseconds GroupRunner::proof_interval(std::size_t at) const {
+  const std::chrono::microseconds interval(
+      engine::load(around_.engine.session(ports_[at].session).interval_us));
+  return std::max<Nanoseconds>(interval / 4, std::chrono::microseconds(HANET_INTERVAL_MIN_US));
 }
 
 void GroupRunner::refresh(MonotonicTime received) {
@@ -198,14 +227,19 @@ void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime re
                                {.cold = rules_.cold,
                                 .move_mac = config_.move_mac,
                                 .from_gone = false,
+                                .router = is_router(from.interface.name),
                                 .spare_mac = to.spare_mac});
   };
-  record.execution = failover::execute(around_.requests, plan, back, [&] {
-    announce(plan, switchover.to);
-    become_ordinary();
-  });
+  record.execution =
+      failover::execute(around_.requests, plan, back, [&](const failover::Plan& done) {
+        announce(done);
+        become_ordinary();
+      });
   around_.engine.end_move(from.port, to.port);
   const failover::Outcome outcome = record.execution.outcome;
+  afterwards_ = std::move(record.execution.afterwards);
+  afterwards_at_ = monotonic_now() + kAfterwardsDelay;
+  if (record.execution.restarted_link) expect_negotiation(to);
   after_move(switchover, plan, outcome);
   record.finished = monotonic_now();
   const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
@@ -230,8 +264,6 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     identity_ = plan.expected;
     move_settings(from.interface.name, to.interface.name);
     announcements_ = plan.announcements;
-    afterwards_ = plan.afterwards;
-    afterwards_at_ = monotonic_now() + kAfterwardsDelay;
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;
   }
@@ -239,8 +271,7 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     RunningPort& carrier = moved ? to : from;
     RunningPort& idle = moved ? from : to;
     carrier.admin_up = true;
-    carrier.carrier_seen = false;
-    carrier.settle_until = monotonic_now() + kSettleTime;
+    expect_negotiation(carrier);
     idle.admin_up = false;
     around_.engine.pause_session(idle.session);
     if (Status started = around_.engine.start_session(carrier.session); !started)
@@ -263,11 +294,30 @@ void GroupRunner::prepare_plan() {
                               {.cold = rules_.cold,
                                .move_mac = config_.move_mac,
                                .from_gone = !from.present,
+                               .router = is_router(from.interface.name),
                                .spare_mac = from.spare_mac},
                               known_neighbours_);
   plan_outdated_ = false;
+  hear_identity();
   if (config_.bridging && !rules_.cold)
     around_.engine.arm_bridging(from.port, to.port, identity_.mac);
+}
+
+void GroupRunner::expect_negotiation(RunningPort& port) {
+  port.carrier_seen = false;
+  port.settle_until = monotonic_now() + kSettleTime;
+}
+
+// Bridging receives the identity's frames on a port that is not called so.
+void GroupRunner::hear_identity() {
+  if (rules_.cold || heard_mac_ == identity_.mac) return;
+  for (RunningPort& port : ports_) {
+    if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
+      const Status gone = port.announcer.stop_listening_to(heard_mac_);
+    if (Status heard = port.announcer.listen_to(identity_.mac); !heard)
+      log::warning("{}: {}", config_.name, heard.error().message);
+  }
+  heard_mac_ = identity_.mac;
 }
 
 void GroupRunner::finish_afterwards() {
@@ -293,6 +343,7 @@ void GroupRunner::recapture() {
   const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
   if (!link || !link->admin_up) return;
   identity_ = std::move(*found);
+  captured_at_ = monotonic_now();
   read_known_neighbours();
   prepare_plan();
 }
@@ -330,12 +381,27 @@ void GroupRunner::neighbour_changed(const nlmsghdr& message) {
   plan_outdated_ = true;
 }
 
-void GroupRunner::announce(const failover::Plan& plan, std::size_t port) {
+void GroupRunner::announce(const failover::Plan& plan) {
   if (config_.announce_count == 0) return;
-  for (const net::Frame& frame : plan.announcements)
-      // A link that is not up yet refuses; the repetitions follow.
-      [[maybe_unused]]
-    const int refused = ports_[port].announcer.send(frame);
+  for (const RunningPort& port : ports_)
+    if (port.interface == plan.to)
+      for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
+        const int refused = port.announcer.send(frame);
+}
+
+// A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
+// announcements wait for the carrier, and all of them are sent again.
+void GroupRunner::announce_again(MonotonicTime now) {
+  const RunningPort& active = ports_[state_.active];
+  if (rules_.cold && !active.carrier_seen && now < active.settle_until) {
+    announcements_left_ = config_.announce_count;
+    announce_at_ = now + config_.announce_gap;
+    return;
+  }
+  --announcements_left_;
+  announce_at_ = now + config_.announce_gap;
+  for (const net::Frame& frame : announcements_) [[maybe_unused]]
+    const int refused = active.announcer.send(frame);
 }
 
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
@@ -343,6 +409,12 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
     if (link.interface.index != port.interface.index) continue;
     if (link.mac != identity_.mac || link.interface.name != port.interface.name)
       identity_changed(link.interface.index);
+    if (!removed && link.interface.name != port.interface.name) {
+      log::notice("{}: {} is called {} now", config_.name, port.interface.name,
+                  link.interface.name);
+      port.interface.name = link.interface.name;
+      plan_outdated_ = true;
+    }
     port.present = !removed;
     if (removed) around_.engine.forget_device(port.port);
     port.admin_up = link.admin_up;
@@ -357,12 +429,9 @@ void GroupRunner::identity_changed(unsigned ifindex) {
 }
 
 void GroupRunner::tick(MonotonicTime now) {
-  if (announcements_left_ > 0 && now >= announce_at_) {
-    --announcements_left_;
-    announce_at_ = now + config_.announce_gap;
-    for (const net::Frame& frame : announcements_) [[maybe_unused]]
-      const int refused = ports_[state_.active].announcer.send(frame);
-  }
+  if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
+  if (now >= captured_at_ + kLifetimeCheck && has_finite_lifetimes(identity_))
+    identity_stale_ = true;
   if (now >= afterwards_at_) finish_afterwards();
   if (identity_stale_ && now >= recapture_at_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
@@ -380,7 +449,7 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   consider(identity_stale_, recapture_at_);
   consider(!afterwards_.empty(), afterwards_at_);
   for (std::size_t at = 0; at < ports_.size(); ++at)
-    consider(awaits_proof(at), now + std::chrono::microseconds(HANET_INTERVAL_MIN_US));
+    consider(awaits_proof(at), now + proof_interval(at));
   return next;
 }
 

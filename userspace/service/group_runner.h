@@ -30,6 +30,10 @@
 
 namespace hanet::service {
 
+/// Copper that negotiates takes up to four seconds; until then neither a missing carrier nor
+/// silence says anything.
+inline constexpr Nanoseconds kSettleTime = std::chrono::seconds(5);
+
 /// What a group tells the world: one line for people, one object for programs.
 struct Notice {
   MonotonicTime at{};
@@ -64,7 +68,8 @@ struct RunningPort {
   bool carrier_seen = false;     ///< since the port was last brought up
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
-  MonotonicTime down_since{};  ///< when hanetd had the news that the path is down
+  bool waited_at_start = false;  ///< it was a standby when hanetd came
+  MonotonicTime down_since{};    ///< when hanetd had the news that the path is down
 };
 
 class GroupRunner {
@@ -121,7 +126,11 @@ class GroupRunner {
   void recapture();
   void read_known_neighbours();
   void prepare_plan();
-  void announce(const failover::Plan& plan, std::size_t port);
+  void announce(const failover::Plan& plan);
+  void announce_again(MonotonicTime now);
+  static void expect_negotiation(RunningPort& port);
+  void hear_identity();
+  [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
   void refresh_port(std::size_t at, MonotonicTime received);
   void flush_notices();
   void publish(std::string event, std::size_t path, std::string text);
@@ -137,6 +146,8 @@ class GroupRunner {
   std::vector<net::KernelObject> known_neighbours_;
   bool plan_outdated_ = false;
   bool identity_stale_ = false;
+  MonotonicTime captured_at_{};
+  net::MacAddress heard_mac_{};
   MonotonicTime recapture_at_{};
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;

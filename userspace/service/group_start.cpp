@@ -60,19 +60,24 @@ Status GroupRunner::look_at_ports() {
   identity_ = std::move(found[active]);
   state_ = policy::initial_state(ports_.size(), active, rules_);
   // Without the identity, its MAC address must not stay behind.
-  if (ports_[0].spare_mac != ports_[1].spare_mac)
+  if (config_.move_mac && ports_[0].spare_mac != ports_[1].spare_mac)
     ports_[active].spare_mac = net::random_local_mac();
   return {};
 }
 
 Status GroupRunner::prepare_idle_ports() {
   for (std::size_t at = 0; at < ports_.size(); ++at) {
-    if (at == state_.active) continue;
-    Result<StandbyBefore> before =
-        prepare_standby(around_.requests, ports_[at].interface, config_.standby_mode);
-    if (!before) return failure(fmt::format("group {}: {}", config_.name, before.error().message));
+    Result<StandbyBefore> before = remember_settings(around_.requests, ports_[at].interface);
+    if (!before) return pass_on(before);
+    if (at != state_.active) {
+      if (Status done = prepare_standby(around_.requests, ports_[at].interface,
+                                        config_.standby_mode, *before);
+          !done)
+        return failure(fmt::format("group {}: {}", config_.name, done.error().message));
+      ports_[at].admin_up = !rules_.cold;
+      ports_[at].waited_at_start = true;
+    }
     ports_[at].before = std::move(*before);
-    ports_[at].admin_up = !rules_.cold;
   }
   return {};
 }
@@ -93,7 +98,7 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   Result<engine::PortIndex> added = around_.engine.add_port(spec);
   if (!added) return pass_on(added);
   port.port = *added;
-  port.settle_until = monotonic_now() + std::chrono::seconds(5);
+  expect_negotiation(port);
   Result<engine::SessionIndex> session = around_.engine.add_session({.port = *added,
                                                                      .group = index_,
                                                                      .family = plan.family,
@@ -105,9 +110,6 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
   if (!announcer) return pass_on(announcer);
   port.announcer = std::move(*announcer);
-  // Bridging receives the identity's frames on a port that is not called so.
-  if (!rules_.cold)
-    if (Status heard = port.announcer.listen_to(identity_.mac); !heard) return pass_on(heard);
   return prepare_requests(plan, *session, around_.engine.session(*session), port.interface.index,
                           port.probe_mac);
 }
@@ -143,9 +145,14 @@ Status GroupRunner::begin_monitoring() {
 
 void GroupRunner::stop() {
   finish_afterwards();
-  for (std::size_t at = 0; at < ports_.size(); ++at)
-    if (at != state_.active && ports_[at].before && ports_[at].present)
-      restore_standby(around_.requests, ports_[at].interface, *ports_[at].before);
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    const RunningPort& port = ports_[at];
+    if (!port.before || !port.present) continue;
+    if (at != state_.active && port.waited_at_start)
+      restore_standby(around_.requests, port.interface, *port.before);
+    else
+      restore_settings(around_.requests, port.interface, *port.before);
+  }
 }
 
 Status GroupRunner::set(const std::string& key, const std::string& value) {

@@ -14,22 +14,26 @@
 namespace hanet::service {
 namespace {
 
+constexpr std::size_t kMaxName = sizeof(sockaddr_un::sun_path) - 1;
+
 struct AbstractAddress {
   sockaddr_un address{};
   socklen_t length = 0;
 };
 
-AbstractAddress address_of(const std::string& interface) {
+AbstractAddress address_of(const std::string& kind, const std::string& subject) {
   AbstractAddress result;
   result.address.sun_family = AF_UNIX;
-  const std::string name = "hanet/port/" + interface;
-  std::copy(name.begin(), name.end(), result.address.sun_path + 1);  // the leading NUL: abstract
-  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const std::string name = "hanet/" + kind + "/" + subject;
+  // The leading NUL makes the address abstract. A long directory is told by its end.
+  const std::string_view end(name.data() + name.size() - std::min(name.size(), kMaxName));
+  std::copy(end.begin(), end.end(), result.address.sun_path + 1);
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + end.size());
   return result;
 }
 
 pid_t holder_of(const AbstractAddress& lock) {
-  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   ucred credentials{};
   socklen_t length = sizeof(credentials);
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&lock.address), lock.length) != 0 ||
@@ -40,19 +44,25 @@ pid_t holder_of(const AbstractAddress& lock) {
 
 }  // namespace
 
-Result<PortLock> PortLock::take(const std::string& interface) {
-  const AbstractAddress lock = address_of(interface);
+Result<PortLock> PortLock::take(const std::string& interface) { return take("port", interface); }
+
+Result<PortLock> PortLock::take_directory(const std::string& directory) {
+  return take("directory", directory);
+}
+
+Result<PortLock> PortLock::take(const std::string& kind, const std::string& subject) {
+  const AbstractAddress lock = address_of(kind, subject);
   PortLock taken;
   taken.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!taken.fd_.valid()) return errno_error(errno, "open a lock socket");
   if (::bind(taken.fd_.get(), reinterpret_cast<const sockaddr*>(&lock.address), lock.length) != 0) {
-    if (errno != EADDRINUSE) return errno_error(errno, fmt::format("lock port {}", interface));
+    if (errno != EADDRINUSE) return errno_error(errno, fmt::format("lock {} {}", kind, subject));
     const pid_t pid = holder_of(lock);
-    return failure(fmt::format("port {} is in use by another hanetd{}; stop it first", interface,
+    return failure(fmt::format("{} {} is in use by another hanetd{}; stop it first", kind, subject,
                                pid > 0 ? fmt::format(", pid {}", pid) : ""));
   }
   if (::listen(taken.fd_.get(), 8) != 0)
-    return errno_error(errno, fmt::format("lock port {}", interface));
+    return errno_error(errno, fmt::format("lock {} {}", kind, subject));
   return taken;
 }
 

@@ -18,8 +18,12 @@ class PortLock {
  public:
   /// Takes the lock of one interface in the caller's network namespace, or says who has it.
   [[nodiscard]] static Result<PortLock> take(const std::string& interface);
+  /// The same for a run or pin directory: two instances must not remove each other's files.
+  [[nodiscard]] static Result<PortLock> take_directory(const std::string& directory);
 
  private:
+  [[nodiscard]] static Result<PortLock> take(const std::string& kind, const std::string& subject);
+
   Fd fd_;
 };
 

@@ -47,29 +47,8 @@ void move_setting(std::string_view setting, const std::string& from, const std::
   write_setting(setting, from, standby_value);
 }
 
-}  // namespace
-
-Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                                      config::StandbyMode mode) {
-  Result<net::LinkInfo> link = net::read_link(socket, port.index);
-  if (!link) return pass_on(link);
-  Result<net::Identity> found = net::capture(socket, port);
-  if (!found) return pass_on(found);
-  StandbyBefore before{.address_generation = link->address_generation,
-                       .accept_ra = read_setting(kAcceptRa, port.name),
-                       .arp_ignore = read_setting(kArpIgnore, port.name),
-                       .admin_up = link->admin_up,
-                       .link_local = {}};
-  for (const net::Address& address : found->addresses) {
-    if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) {
-      before.link_local.push_back(address);
-      continue;
-    }
-    return failure(fmt::format(
-        "standby {} carries the address {}: a standby has no identity of its own; remove the "
-        "address, or make the port the primary",
-        port.name, net::describe(address)));
-  }
+Status strip(net::NetlinkSocket& socket, const net::InterfaceName& port, config::StandbyMode mode,
+             const StandbyBefore& before) {
   write_setting(kAcceptRa, port.name, kNoRouterAdvertisements);
   write_setting(kArpIgnore, port.name, kOnlyOwnAddresses);
   // Kernels without IPv6 refuse this, and need it not.
@@ -82,28 +61,66 @@ Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket, const net::Int
             socket.request(net::remove_address(address, port.index),
                            fmt::format("remove {} from {}", net::describe(address), port.name));
         !done)
-      return pass_on(done);
+      return done;
   const bool up = mode == config::StandbyMode::Hot;
-  if (Status done = socket.request(net::set_admin_state(port.index, up),
-                                   fmt::format("set {} {}", port.name, up ? "up" : "down"));
-      !done)
-    return pass_on(done);
-  return before;
+  return socket.request(net::set_admin_state(port.index, up),
+                        fmt::format("set {} {}", port.name, up ? "up" : "down"));
+}
+
+void send_quietly(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                  std::vector<net::NetlinkMessage> batch) {
+  if (Status sent = socket.send(batch); !sent) return;
+  const auto answers = socket.collect();
+  if (!answers) log::warning("{}: {}", port.name, answers.error().message);
+}
+
+}  // namespace
+
+Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
+                                        const net::InterfaceName& port) {
+  Result<net::LinkInfo> link = net::read_link(socket, port.index);
+  if (!link) return pass_on(link);
+  return StandbyBefore{.address_generation = link->address_generation,
+                       .accept_ra = read_setting(kAcceptRa, port.name),
+                       .arp_ignore = read_setting(kArpIgnore, port.name),
+                       .admin_up = link->admin_up,
+                       .link_local = {}};
+}
+
+Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                       config::StandbyMode mode, StandbyBefore& before) {
+  Result<net::Identity> found = net::capture(socket, port);
+  if (!found) return pass_on(found);
+  for (const net::Address& address : found->addresses) {
+    if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) {
+      before.link_local.push_back(address);
+      continue;
+    }
+    return failure(fmt::format(
+        "standby {} carries the address {}: a standby has no identity of its own; remove the "
+        "address, or make the port the primary",
+        port.name, net::describe(address)));
+  }
+  Status done = strip(socket, port, mode, before);
+  if (!done) restore_standby(socket, port, before);
+  return done;
+}
+
+void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                      const StandbyBefore& before) {
+  write_setting(kAcceptRa, port.name, before.accept_ra);
+  write_setting(kArpIgnore, port.name, before.arp_ignore);
+  send_quietly(socket, port, {net::set_address_generation(port.index, before.address_generation)});
 }
 
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before) {
-  write_setting(kAcceptRa, port.name, before.accept_ra);
-  write_setting(kArpIgnore, port.name, before.arp_ignore);
-  std::vector<net::NetlinkMessage> batch;
-  batch.push_back(net::set_address_generation(port.index, before.address_generation));
-  batch.push_back(net::set_admin_state(port.index, before.admin_up));
+  restore_settings(socket, port, before);
+  std::vector<net::NetlinkMessage> batch{net::set_admin_state(port.index, before.admin_up)};
   if (before.admin_up)
     for (const net::Address& address : before.link_local)
       batch.push_back(net::add_address(address, port.index));
-  if (Status sent = socket.send(batch); !sent) return;
-  const auto answers = socket.collect();
-  if (!answers) log::warning("{}: {}", port.name, answers.error().message);
+  send_quietly(socket, port, std::move(batch));
 }
 
 void move_settings(const std::string& from, const std::string& to) {

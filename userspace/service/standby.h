@@ -29,12 +29,19 @@ struct StandbyBefore {
   std::vector<net::Address> link_local;
 };
 
-/// Refuses a port that carries addresses of its own: they would be lost.
-[[nodiscard]] Result<StandbyBefore> prepare_standby(net::NetlinkSocket& socket,
-                                                    const net::InterfaceName& port,
-                                                    config::StandbyMode mode);
+/// Remembers what a port is like, whatever its role.
+[[nodiscard]] Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
+                                                      const net::InterfaceName& port);
 
-/// Best effort; called when hanetd stops.
+/// Refuses a port that carries addresses of its own: they would be lost. Adds to `before` what it
+/// removes; when it fails half-way, what it changed is put back.
+[[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                                     config::StandbyMode mode, StandbyBefore& before);
+
+/// Puts the settings of any port back. Best effort; called when hanetd stops.
+void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                      const StandbyBefore& before);
+/// The same, and the state and link-local addresses of a port that still waits.
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before);
 
