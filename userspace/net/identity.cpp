@@ -79,11 +79,13 @@ std::string address_text(int family, const std::vector<std::uint8_t>& bytes) {
   return text;
 }
 
-// Lifetimes run down while an identity moves; everything else is compared as it is.
+// Lifetimes run down while an identity moves; everything else is compared as it is. The kernel
+// counts whole seconds and a snapshot is up to a second old, so they may also be two longer.
 bool same_address(Address found, const Address& expected) {
-  const auto ran_down = [](std::uint32_t now, std::uint32_t before) {
-    return now == before ||
-           (now != UINT32_MAX && before != UINT32_MAX && now <= before && before - now < 60);
+  const auto ran_down = [](std::uint64_t now, std::uint64_t before) {
+    constexpr std::uint64_t kForever = UINT32_MAX;
+    if (now == kForever || before == kForever) return now == before;
+    return now <= before + 2 && before < now + 60;
   };
   if (!ran_down(found.valid_seconds, expected.valid_seconds) ||
       !ran_down(found.preferred_seconds, expected.preferred_seconds))

@@ -28,7 +28,7 @@ constexpr Nanoseconds kAfterwardsDelay = seconds(1);
 constexpr std::size_t kMaxKnownNeighbours = 128;
 
 // Lifetimes run down without a notification.
-constexpr Nanoseconds kLifetimeCheck = seconds(30);
+constexpr Nanoseconds kLifetimeCheck = seconds(1);
 
 bool has_finite_lifetimes(const net::Identity& identity) {
   return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
