@@ -60,6 +60,7 @@ json to_json(const TrialResult& trial) {
               {"error", trial.error},
               {"false_verdicts", trial.false_verdicts},
               {"extra_switchovers", trial.extra_switchovers},
+              {"explanations", trial.explanations},
               {"detection_us", nullptr},
               {"meter", nullptr},
               {"switchovers", trial.record}};
@@ -188,6 +189,7 @@ std::string trial_line(std::size_t number, const TrialResult& trial) {
 
 std::string explain_text(const TrialResult& trial) {
   std::string text;
+  for (const std::string& line : trial.explanations) text += fmt::format("down: {}\n", line);
   for (const auto& [node, record] : trial.record) {
     text += fmt::format("{}: {} -> {} because {}\n", node, record.value("from", "?"),
                         record.value("to", "?"), record.value("cause", "?"));

@@ -197,6 +197,22 @@ Result<json> LabSession::switchovers(const std::string& node) {
   return answer->at("switchovers");
 }
 
+Result<Child> LabSession::record_events(const std::string& node) {
+  return Child::start(
+      {options_.hanetctl.string(), "--run-dir", run_dir(node).string(), "--json", "watch"},
+      run_dir(node) / "events");
+}
+
+std::vector<json> LabSession::recorded_events(const std::string& node) const {
+  std::vector<json> events;
+  std::ifstream file(run_dir(node) / "events");
+  for (std::string line; std::getline(file, line);) {
+    json event = json::parse(line, nullptr, false);
+    if (event.is_object()) events.push_back(std::move(event));
+  }
+  return events;
+}
+
 Status LabSession::switch_to(const std::string& node, const std::string& port) {
   Result<std::string> done = run_checked({options_.hanetctl.string(), "--run-dir",
                                           run_dir(node).string(), "switch", kGroup, "--to", port},

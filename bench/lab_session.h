@@ -66,6 +66,13 @@ class LabSession {
   [[nodiscard]] Result<NodeState> state(const std::string& node);
   /// The switchovers of a node, newest last.
   [[nodiscard]] Result<nlohmann::json> switchovers(const std::string& node);
+  [[nodiscard]] std::chrono::microseconds detection_time() const {
+    return std::chrono::microseconds(options_.interval_us) * options_.multiplier;
+  }
+  /// `hanetctl watch` into a file, as long as the returned program lives.
+  [[nodiscard]] Result<Child> record_events(const std::string& node);
+  /// What it wrote so far.
+  [[nodiscard]] std::vector<nlohmann::json> recorded_events(const std::string& node) const;
   [[nodiscard]] Status switch_to(const std::string& node, const std::string& port);
   /// Waits until every node is ready.
   [[nodiscard]] Status await_ready(std::chrono::milliseconds limit);

@@ -26,6 +26,7 @@ constexpr auto kAfterSwitch = 50ms;  // traffic that shows a second outage, if t
 constexpr auto kFollow = 1s;         // crossover: how long the other node may take to follow
 constexpr auto kSegment = 1s;        // watching is cut into pieces of bounded memory
 constexpr const char* kPrimaryPort = "p0";
+constexpr auto kWakeUp = 3ms;  // hanetd may have the news that late
 
 std::uint64_t number_of(const json& record) { return record.value("number", std::uint64_t{0}); }
 
@@ -60,6 +61,19 @@ std::optional<double> detection_us(const TrialResult& result) {
   }
   if (!cut || verdict == 0) return std::nullopt;
   return static_cast<double>(verdict - *cut) / 1e3;
+}
+
+// What explains a verdict is a stall that lay in the time the verdict looked at.
+std::string stalls_before(const std::vector<Stall>& stalls, MonotonicTime news,
+                          Nanoseconds detection) {
+  std::string text;
+  for (const Stall& stall : stalls) {
+    if (stall.from > news || stall.to < news - detection - kWakeUp) continue;
+    text += fmt::format("{}CPU {} stood still for {} us from {} us before the news",
+                        text.empty() ? "" : ", ", stall.cpu, (stall.to - stall.from).count() / 1000,
+                        (news - stall.from).count() / 1000);
+  }
+  return text.empty() ? "NO CPU STOOD STILL" : text;
 }
 
 /// Adds a later segment to a report: counts add up, times are the worst.
@@ -230,9 +244,26 @@ Status TrialRunner::count_false_verdicts(const Before& before, bool faulted, Tri
   return {};
 }
 
+void TrialRunner::explain(const std::vector<Stall>& stalls, TrialResult& result) const {
+  for (const std::string& node : lab_.nodes())
+    for (const json& event : lab_.recorded_events(node))
+      if (event.value("event", "") == "path-down")
+        result.explanations.push_back(fmt::format(
+            "{} {}: {}", node, event.value("path", "?"),
+            stalls_before(stalls, from_kernel_ns(event.value("at_ns", std::uint64_t{0})),
+                          lab_.detection_time())));
+}
+
 TrialResult TrialRunner::watch(std::chrono::seconds duration) {
   TrialResult result;
   Result<Before> before = look();
+  const StallWatch stall_watch;
+  std::vector<Child> recorders;
+  for (const std::string& node : lab_.nodes())
+    if (Result<Child> recorder = lab_.record_events(node))
+      recorders.push_back(std::move(*recorder));
+    else
+      result.error = recorder.error().message;
   MeterOptions options = lab_.meter_options();
   options.packets_per_second = options_.packets_per_second;
   options.longest_run = kSegment;
@@ -250,6 +281,7 @@ TrialResult TrialRunner::watch(std::chrono::seconds duration) {
     if (!result.meter) result.meter.emplace();
     merge(*result.meter, segment);
   }
+  explain(stall_watch.stalls(), result);
   Status counted = before ? count_false_verdicts(*before, false, result) : pass_on(before);
   if (!counted && result.error.empty()) result.error = counted.error().message;
   for (const std::string& node : lab_.nodes()) {

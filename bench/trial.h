@@ -17,6 +17,7 @@
 
 #include "bench/lab_session.h"
 #include "bench/outage_report.h"
+#include "bench/stall_watch.h"
 
 namespace hanet::bench {
 
@@ -39,6 +40,8 @@ struct TrialResult {
   std::map<std::string, nlohmann::json> record;  ///< node -> hanet's record of the switchover
   std::uint64_t false_verdicts = 0;              ///< down verdicts that the fault does not explain
   std::uint64_t extra_switchovers = 0;           ///< more than one per node before the repair
+  /// Watching: what the machine did when a path went down although nobody cut it, a line each.
+  std::vector<std::string> explanations;
   /// Last arrival before the outage until the first node's verdict.
   std::optional<double> detection_us;
 };
@@ -65,6 +68,9 @@ class TrialRunner {
   [[nodiscard]] Status recover();
   [[nodiscard]] Status count_false_verdicts(const Before& before, bool faulted,
                                             TrialResult& result);
+
+  /// Fills in `explanations` from the nodes' events.
+  void explain(const std::vector<Stall>& stalls, TrialResult& result) const;
 
   LabSession& lab_;
   TrialOptions options_;

@@ -17,15 +17,21 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-enum { CLOCK_MONOTONIC_ID = 1 };
-
 static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
 {
-	__u32 *found = bpf_map_lookup_elem(&port_of_ifindex, &ifindex);
+	if (ifindex < HANET_LOW_IFINDEX) {
+		__u32 *low = bpf_map_lookup_elem(&port_of_low_ifindex, &ifindex);
 
-	if (!found)
-		return NULL;
-	*index = *found;
+		if (!low || !*low)
+			return NULL;
+		*index = *low - 1;
+	} else {
+		__u32 *found = bpf_map_lookup_elem(&port_of_ifindex, &ifindex);
+
+		if (!found)
+			return NULL;
+		*index = *found;
+	}
 	return bpf_map_lookup_elem(&ports, index);
 }
 
@@ -36,6 +42,7 @@ int xdp_ingress(struct xdp_md *ctx)
 	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
 	__u32 index;
 
+	receiver_runs();
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
@@ -54,6 +61,8 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 				     struct ethhdr *ethernet, __u32 index, struct hanet_port *port)
 {
 	/* With XDP on the port, the rest to this address was looked at and counted there. */
+	if (!port->replies_at_xdp)
+		receiver_runs();
 	bool reply = !port->replies_at_xdp && mac_equal(ethernet->h_dest, port->probe_mac);
 
 	if (skb->vlan_present) {
@@ -67,13 +76,25 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 	return neighbour_listen(skb, cursor, ethernet, port);
 }
 
+/* Takes the Ethernet header off a frame at one of hanet's ports; NULL: not one, or no header. */
+static __always_inline struct ethhdr *tc_open(struct __sk_buff *skb, struct cursor *cursor,
+					      struct hanet_port **port, __u32 *index)
+{
+	cursor->at = (void *)(long)skb->data;
+	cursor->end = (void *)(long)skb->data_end;
+	struct ethhdr *ethernet = cursor_take(cursor, struct ethhdr);
+
+	*port = port_of(skb->ifindex, index);
+	return *port ? ethernet : NULL;
+}
+
 SEC("tc")
 int tc_ingress(struct __sk_buff *skb)
 {
-	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
-	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	struct cursor cursor;
+	struct hanet_port *port;
 	__u32 index;
-	struct hanet_port *port = port_of(skb->ifindex, &index);
+	struct ethhdr *ethernet = tc_open(skb, &cursor, &port, &index);
 
 	if (!ethernet || !port)
 		return TC_ACT_UNSPEC;
@@ -89,10 +110,10 @@ int tc_ingress(struct __sk_buff *skb)
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
-	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
-	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	struct cursor cursor;
+	struct hanet_port *port;
 	__u32 index;
-	struct hanet_port *port = port_of(skb->ifindex, &index);
+	struct ethhdr *ethernet = tc_open(skb, &cursor, &port, &index);
 
 	if (!ethernet || !port)
 		return TC_ACT_UNSPEC;
@@ -106,6 +127,15 @@ int tc_egress(struct __sk_buff *skb)
 	return way ? steer_egress(way) : TC_ACT_UNSPEC;
 }
 
+/*
+ * bpf_timer_init() allocates without waiting and may find nothing at the moment (seen on 6.18);
+ * hanetd asks again. EBUSY: it runs since an earlier start, which is as good.
+ */
+static __always_inline bool timer_is_there(long init_result)
+{
+	return !init_result || init_result == EBUSY_RESULT;
+}
+
 static __always_inline int start_session(__u32 index)
 {
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
@@ -113,9 +143,10 @@ static __always_inline int start_session(__u32 index)
 
 	if (!session || !deadline)
 		return 1;
-	/* EBUSY: it runs since an earlier start, which is as good. */
-	bpf_timer_init(&deadline->timer, &deadline_timers, CLOCK_MONOTONIC_ID);
-	bpf_timer_set_callback(&deadline->timer, session_deadline);
+	if (!timer_is_there(bpf_timer_init(&deadline->timer, &deadline_timers, CLOCK_MONOTONIC_ID)))
+		return 1;
+	if (bpf_timer_set_callback(&deadline->timer, session_deadline))
+		return 1;
 	session->answered = session->sent;
 	session->replies_in_row = 0;
 	session->state_since_ns = bpf_ktime_get_ns();
@@ -130,9 +161,22 @@ static __always_inline int start_port(__u32 index)
 
 	if (!poll)
 		return 1;
-	bpf_timer_init(&poll->timer, &link_timers, CLOCK_MONOTONIC_ID);
-	bpf_timer_set_callback(&poll->timer, link_poll);
+	if (!timer_is_there(bpf_timer_init(&poll->timer, &link_timers, CLOCK_MONOTONIC_ID)))
+		return 1;
+	if (bpf_timer_set_callback(&poll->timer, link_poll))
+		return 1;
 	return bpf_timer_start(&poll->timer, 0, 0) ? 1 : 0;
+}
+
+static __always_inline int start_receiver(__u32 cpu)
+{
+	struct hanet_receiver *receiver = bpf_map_lookup_elem(&receivers, &cpu);
+
+	if (!receiver)
+		return 1;
+	if (!timer_is_there(bpf_timer_init(&receiver->timer, &receivers, CLOCK_MONOTONIC_ID)))
+		return 1;
+	return bpf_timer_set_callback(&receiver->timer, receiver_fired) ? 1 : 0;
 }
 
 SEC("tc")
@@ -150,6 +194,8 @@ int tc_control(struct __sk_buff *skb)
 		return start_session(control->index);
 	if (control->op == HANET_CONTROL_START_PORT)
 		return start_port(control->index);
+	if (control->op == HANET_CONTROL_START_RECEIVER)
+		return start_receiver(control->index);
 	return 1;
 }
 

@@ -11,6 +11,7 @@
 #define HANET_PARAMS_BPF_H
 
 #include "event.bpf.h"
+#include "receiver.bpf.h"
 
 static __always_inline __u32 clamp_u32(__u32 value, __u32 low, __u32 high)
 {
@@ -55,6 +56,7 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 	session->multiplier = multiplier;
 	session->up_count = up_count;
 	session->clamped = clamped;
+	receiver_period_update();
 	if (clamped)
 		report_clamped(live, group);
 }

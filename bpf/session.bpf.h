@@ -75,22 +75,47 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 	session->replies_in_row = 0;
 	if (before != HANET_SESSION_UP && before != HANET_SESSION_UNKNOWN)
 		return;
-	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_DOWN) != before)
-		return;
+	/* Only the timer writes these, and whoever sees the state must find them. */
 	session->first_lost_ns = first_lost;
 	session->deadline_ns = first_lost + detection_time_ns(session);
 	session->verdict_ns = now;
+	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_DOWN) != before)
+		return;
 	session->down_verdicts++;
 	session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
 }
 
 /*
+ * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
+ * already and only wait for a CPU:
+ *
+ * - a CPU that takes in frames stands still: until it runs again, at most HANET_STALL_MAX_NS;
+ * - this CPU stood still, as a timer that comes late by more than half the detection time tells:
+ *   one second look, a quarter of the detection time later.
+ */
+static __always_inline __u64 deferral(struct hanet_session *session, __u64 due, __u64 now)
+{
+	__u64 detection = detection_time_ns(session), late = now - due, wait = 0;
+	__u32 stalled = late < HANET_STALL_MAX_NS ? receiver_stalled(now) : HANET_NONE;
+
+	if (stalled != HANET_NONE) {
+		wait = RECEIVER_SLACK_NS;
+	} else if (late > detection / 2 && session->second_look_ns != due) {
+		stalled = bpf_get_smp_processor_id();
+		session->second_look_ns = due;
+		wait = detection / 4;
+	}
+	if (wait && session->deferred_ns != due) {
+		session->deferred_ns = due;
+		session->stalled_cpu = stalled;
+		session->stall_deferrals++;
+	}
+	return wait;
+}
+
+/*
  * Timer callback. The verdict needs the multiplier of unanswered requests in a row and the
  * detection time past the first of them (spec M3).
- *
- * A timer that comes late by more than half the detection time tells that this machine stood still,
- * and replies may be waiting behind the same stall. Such a deadline is given one second look, a
- * quarter of the detection time later, before it counts.
  */
 static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 {
@@ -118,11 +143,10 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		bpf_timer_start(&deadline->timer, (__u64)session->interval_us * 500, 0);
 		return 0;
 	}
-	if (before == HANET_SESSION_UP && waited - detection > detection / 2 &&
-	    session->deadline_ns != first_lost + detection) {
-		session->deadline_ns = first_lost + detection;
-		session->stall_deferrals++;
-		bpf_timer_start(&deadline->timer, detection / 4, 0);
+	__u64 wait =
+		before == HANET_SESSION_UP ? deferral(session, first_lost + detection, now) : 0;
+	if (wait) {
+		bpf_timer_start(&deadline->timer, wait, 0);
 		return 0;
 	}
 	session_down(index, session, before, first_lost, now);

@@ -49,12 +49,16 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 		return 0;
 	if (!session_proves_path(peer->session, since) || !params_enabled(peer->group))
 		return 0;
-	/* Inwards first: what the peer answers must find the way prepared. */
-	standby->mode = HANET_STEER_BRIDGE_IN;
 	failed->steered_ns = now;
 	if (__sync_val_compare_and_swap(&failed->mode, HANET_STEER_NONE, HANET_STEER_BRIDGE_OUT) !=
 	    HANET_STEER_NONE)
 		return 0;
+	/* hanetd may begin to move the identity at this very moment: its mode wins. */
+	__sync_val_compare_and_swap(&standby->mode, HANET_STEER_NONE, HANET_STEER_BRIDGE_IN);
+	/* This CPU stood still since, and the move is over: there is nothing to bridge to. */
+	if (failed->mode != HANET_STEER_BRIDGE_OUT)
+		__sync_val_compare_and_swap(&standby->mode, HANET_STEER_BRIDGE_IN,
+					    HANET_STEER_NONE);
 	return 1;
 }
 
@@ -86,7 +90,7 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 		}
 		return TC_ACT_UNSPEC;
 	}
-	if (skb->mark == HANET_STEER_MARK) {
+	if (way->mode == HANET_STEER_BRIDGE_OUT && skb->mark == HANET_STEER_MARK) {
 		skb->mark = 0;
 		return TC_ACT_UNSPEC;
 	}

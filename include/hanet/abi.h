@@ -27,8 +27,12 @@ enum {
 	HANET_MAX_PORTS = 64,
 	HANET_MAX_SESSIONS = 64,
 	HANET_MAX_GROUPS = 16,
+	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
 	HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
 	HANET_RTT_BUCKETS = 32,
+	HANET_MAX_CPUS = 1024,	       /* watched for standing still */
+	HANET_STALL_MAX_NS = 20000000, /* a CPU that stands still longer counts as failed; single
+					  stalls of 20 ms were measured on virtual machines */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
 	HANET_NONE = 0xffffffff,
 };
@@ -145,7 +149,11 @@ struct hanet_session {
 	__u64 lost;
 	__u64 down_verdicts;
 	__u64 up_verdicts;
-	__u64 stall_deferrals; /* deadlines given a second look because the timer came late */
+	__u64 stall_deferrals; /* deadlines that waited for a CPU that stood still */
+	__u64 deferred_ns;     /* the newest deadline that waited */
+	__u64 second_look_ns;  /* the newest deadline that came late itself and got a second look */
+	__u32 stalled_cpu;     /* whose standing still deferred it */
+	__u32 pad2;
 	__u64 rtt_last_ns;
 	__u64 rtt_min_ns; /* 0 before the first reply */
 	__u64 rtt_max_ns;
@@ -155,7 +163,7 @@ struct hanet_session {
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
-HANET_ASSERT(sizeof(struct hanet_session) == 528 + HANET_WINDOW * 24);
+HANET_ASSERT(sizeof(struct hanet_session) == 552 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {
@@ -236,9 +244,11 @@ HANET_ASSERT(sizeof(struct hanet_event) == 48);
 /* engine[0]: accounts of the whole instance. */
 struct hanet_engine {
 	__u64 events_submitted;
-	__u64 events_dropped; /* the ring was full; the truth is in the maps */
+	__u64 events_dropped;	  /* the ring was full; the truth is in the maps */
+	__u64 receiver_period_ns; /* a receiving CPU has to show that often that it runs; 0: never
+				   */
 };
-HANET_ASSERT(sizeof(struct hanet_engine) == 16);
+HANET_ASSERT(sizeof(struct hanet_engine) == 24);
 
 /*
  * The payload of an echo request. The kernel side writes sequence at egress; the complements keep
@@ -266,8 +276,9 @@ enum {
 
 /* Commands of the program tc_control, run with BPF_PROG_TEST_RUN after 14 bytes of Ethernet. */
 enum hanet_control_op {
-	HANET_CONTROL_START_SESSION = 1, /* timer of sessions[index]; state becomes unknown */
-	HANET_CONTROL_START_PORT = 2,	 /* link poll of ports[index] */
+	HANET_CONTROL_START_SESSION = 1,  /* timer of sessions[index]; state becomes unknown */
+	HANET_CONTROL_START_PORT = 2,	  /* link poll of ports[index] */
+	HANET_CONTROL_START_RECEIVER = 3, /* watch of the CPU index */
 };
 
 struct hanet_control {

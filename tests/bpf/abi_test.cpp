@@ -72,6 +72,10 @@ const Offsets kSession{AT(hanet_session, in_use),
                        AT(hanet_session, down_verdicts),
                        AT(hanet_session, up_verdicts),
                        AT(hanet_session, stall_deferrals),
+                       AT(hanet_session, deferred_ns),
+                       AT(hanet_session, second_look_ns),
+                       AT(hanet_session, stalled_cpu),
+                       AT(hanet_session, pad2),
                        AT(hanet_session, rtt_last_ns),
                        AT(hanet_session, rtt_min_ns),
                        AT(hanet_session, rtt_max_ns),
@@ -112,7 +116,8 @@ const Offsets kEvent{
     AT(hanet_event, session),     AT(hanet_event, at_ns),      AT(hanet_event, first_lost_ns),
     AT(hanet_event, deadline_ns), AT(hanet_event, unanswered), AT(hanet_event, steered)};
 
-const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped)};
+const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped),
+                      AT(hanet_engine, receiver_period_ns)};
 
 #undef AT
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "core/clock.h"
+#include "engine/port_table.h"
 #include "hanet.skel.h"
 
 namespace hanet::bpf_test {
@@ -55,11 +56,14 @@ Result<std::unique_ptr<Programs>> Programs::load(bool link_poll) {
   if (!programs->skeleton_) return errno_error(errno, "open the BPF object");
   hanet_bpf* skeleton = programs->skeleton_.get();
   skeleton->rodata->use_link_poll = link_poll;
+  skeleton->rodata->cpu_count = kWatchedCpus;
   bpf_program__set_autoload(skeleton->progs.carrier_off, false);
   bpf_program__set_autoload(skeleton->progs.carrier_on, false);
   if (const int failed = hanet_bpf__load(skeleton); failed != 0)
     return errno_error(failed, "load the BPF programs");
   if (Status mapped = programs->map_memory(); !mapped) return pass_on(mapped);
+  for (std::uint32_t cpu = 0; cpu < static_cast<std::uint32_t>(libbpf_num_possible_cpus()); ++cpu)
+    EXPECT_TRUE(await([&] { return programs->control(HANET_CONTROL_START_RECEIVER, cpu) == 0; }));
   return programs;
 }
 
@@ -144,15 +148,22 @@ std::uint32_t Programs::control(std::uint32_t operation, std::uint32_t index) {
   return control_with(bytes);
 }
 
-void Programs::loopback_is(std::uint32_t port) {
-  const int failed =
-      bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &kLoopback, &port, BPF_ANY);
-  EXPECT_EQ(failed, 0);
+Receiver Programs::receiver(std::uint32_t cpu) {
+  Receiver value{};
+  EXPECT_EQ(bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.receivers), &cpu, &value), 0);
+  return value;
 }
 
-void Programs::loopback_is_no_port() {
-  EXPECT_EQ(bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &kLoopback), 0);
+void Programs::receiver_owes(std::uint32_t cpu, std::uint64_t due_ns) {
+  const Receiver value{.timer = {}, .due_ns = due_ns, .seen = 0, .idle_periods = 0};
+  EXPECT_EQ(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.receivers), &cpu, &value, BPF_ANY), 0);
 }
+
+void Programs::loopback_is(std::uint32_t port) {
+  EXPECT_EQ(engine::enter_port(*skeleton_, kLoopback, port), 0);
+}
+
+void Programs::loopback_is_no_port() { engine::strike_port(*skeleton_, kLoopback); }
 
 std::vector<hanet_event> Programs::events() {
   received_.clear();

@@ -45,6 +45,17 @@ struct Outcome {
   std::chrono::nanoseconds each{};  ///< per packet, measured by the kernel
 };
 
+/// More than the machine has, so that one of them can stand still in a test.
+inline constexpr std::uint32_t kWatchedCpus = 1000;
+
+/// struct hanet_receiver of maps.bpf.h.
+struct Receiver {
+  std::array<std::uint64_t, 2> timer;  // opaque; the kernel leaves it alone on an update
+  std::uint64_t due_ns;
+  std::uint32_t seen;
+  std::uint32_t idle_periods;
+};
+
 class Programs {
  public:
   /// The error says why this kernel refuses.
@@ -64,6 +75,11 @@ class Programs {
   /// The loopback interface stands for this port from now on.
   void loopback_is(std::uint32_t port);
   void loopback_is_no_port();
+
+  /// receivers[cpu], as the kernel side keeps it.
+  [[nodiscard]] Receiver receiver(std::uint32_t cpu);
+  /// Makes a CPU look as if it should have shown at `due_ns` that it runs; 0: it owes nothing.
+  void receiver_owes(std::uint32_t cpu, std::uint64_t due_ns);
 
   /// The waiting records of the ring.
   [[nodiscard]] std::vector<hanet_event> events();

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <ostream>
 
+#include "engine/echo_payload.h"
+
 namespace hanet::bpf_test {
 namespace {
 
@@ -26,19 +28,6 @@ std::uint32_t network_order(const net::Ipv4Bytes& address) {
   std::uint32_t value = 0;
   std::memcpy(&value, address.data(), sizeof(value));
   return value;
-}
-
-net::Frame echo_payload(std::uint32_t index, const hanet_session& session) {
-  hanet_echo_payload payload{};
-  payload.magic = HANET_ECHO_MAGIC;
-  payload.session = index;
-  payload.id = session.id;
-  payload.cookie = session.cookie;
-  payload.sequence_complement = ~std::uint64_t{0};
-  payload.echo_sequence_complement = 0xffff;
-  net::Frame bytes(sizeof(payload));
-  std::memcpy(bytes.data(), &payload, sizeof(payload));
-  return bytes;
 }
 
 void swap_bytes(net::Frame& frame, std::size_t one, std::size_t other, std::size_t count) {
@@ -147,10 +136,10 @@ net::Frame Scene::request(Beat beat, std::uint32_t index) {
   switch (beat) {
     case Beat::EchoIpv4:
       return net::echo_request(kTargetMac, kProbeMac, kProbeIpv4, kTargetIpv4, id,
-                               echo_payload(index, one));
+                               engine::echo_payload(index, one));
     case Beat::EchoIpv6:
       return net::echo_request(kTargetMac, kProbeMac, kProbeIpv6, kTargetIpv6, id,
-                               echo_payload(index, one));
+                               engine::echo_payload(index, one));
     case Beat::Arp:
       return net::arp_request(kTargetMac, kProbeMac, kProbeIpv4, kTargetIpv4);
     case Beat::Solicitation:

@@ -16,14 +16,17 @@
 #include <algorithm>
 #include <cstring>
 #include <system_error>
+#include <thread>
 
 #include "core/log.h"
+#include "engine/port_table.h"
 #include "hanet.skel.h"
 
 namespace hanet::engine {
 namespace {
 
 constexpr std::size_t kEthernetHeader = 14;
+constexpr int kControlAttempts = 20;
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
@@ -42,10 +45,17 @@ bool kernel_has_link_poll() {
          btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
 }
 
+// CPUs beyond the map's size are not watched: their stalls are like any other delay.
+std::uint32_t watched_cpus() {
+  return static_cast<std::uint32_t>(
+      std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
+}
+
 hanet_bpf* open_skeleton(bool tracing) {
   hanet_bpf* skeleton = hanet_bpf__open();
   if (skeleton == nullptr) return nullptr;
   skeleton->rodata->use_link_poll = kernel_has_link_poll();
+  skeleton->rodata->cpu_count = watched_cpus();
   bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
   bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);
   return skeleton;
@@ -89,11 +99,20 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   if (Status done = engine->open_and_load(options); !done) return pass_on(done);
   if (Status done = engine->pin(options.pin_directory); !done) return pass_on(done);
   if (Status done = engine->map_memory(); !done) return pass_on(done);
+  for (std::uint32_t cpu = 0; cpu < watched_cpus(); ++cpu)
+    if (Status done = engine->control(HANET_CONTROL_START_RECEIVER, cpu); !done)
+      return pass_on(done);
   return engine;
 }
 
 Status Engine::open_and_load(const Options&) {
+  // The fentry programs know a device by what the link poll's kfuncs told (port.bpf.h).
+  const bool poll = kernel_has_link_poll();
   for (const bool tracing : {true, false}) {
+    if (tracing && !poll) {
+      capabilities_.link_source = "no fentry (it needs Linux 6.2)";
+      continue;
+    }
     skeleton_.reset(open_skeleton(tracing));
     if (!skeleton_) return errno_error(errno, "open the BPF object");
     const int failed = hanet_bpf__load(skeleton_.get());
@@ -107,7 +126,6 @@ Status Engine::open_and_load(const Options&) {
                          "are needed; log_level = \"debug\" shows the verifier's words)");
     break;
   }
-  const bool poll = skeleton_->rodata->use_link_poll;
   const std::string refused = capabilities_.link_source;
   capabilities_.link_source = poll ? "bpf_timer poll" : "rtnetlink only";
   if (refused.empty()) {
@@ -199,12 +217,15 @@ Status Engine::control(hanet_control_op operation, std::uint32_t index) {
   run.data_in = data.data();
   run.data_size_in = data.size();
   run.repeat = 1;
-  const int failed = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.tc_control), &run);
-  if (failed != 0) return errno_error(failed, "run tc_control");
-  if (run.retval != 0)
-    return failure(
-        fmt::format("tc_control refused operation {} on {}", static_cast<int>(operation), index));
-  return {};
+  // The kernel side may be short of memory for a moment (timer_is_there in bpf/hanet.bpf.c).
+  for (int attempt = 0; attempt < kControlAttempts; ++attempt) {
+    const int failed = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.tc_control), &run);
+    if (failed != 0) return errno_error(failed, "run tc_control");
+    if (run.retval == 0) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return failure(
+      fmt::format("tc_control refused operation {} on {}", static_cast<int>(operation), index));
 }
 
 Result<PortIndex> Engine::add_port(const PortSpec& spec) {
@@ -224,32 +245,44 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   steer_[index] = hanet_steer{};
   store(port.in_use, 1);
-  const int updated = bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex),
-                                          &spec.ifindex, &index, BPF_ANY);
-  if (updated != 0) return errno_error(updated, fmt::format("register port {}", spec.name));
-  const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
-                          .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
-                          .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
-  Result<PortAttachment> attached = PortAttachment::attach(programs, spec.ifindex, spec.name);
-  if (!attached) {
+  if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
     store(port.in_use, 0);
     return pass_on(attached);
   }
-  attachments_[index] = std::move(*attached);
-  store(port.replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
   if (Status started = control(HANET_CONTROL_START_PORT, index); !started) return pass_on(started);
   return index;
 }
 
-void Engine::remove_port(PortIndex port) {
-  const std::uint32_t ifindex = ports_[port].ifindex;
-  forget_device(port);
-  store(ports_[port].in_use, 0);
-  bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.port_of_ifindex), &ifindex);
-  attachments_[port] = PortAttachment();
+Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string& name) {
+  const int updated = enter_port(*skeleton_, ifindex, index);
+  if (updated != 0) return errno_error(updated, fmt::format("register port {}", name));
+  const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
+                          .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
+                          .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
+  Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name);
+  if (!attached) {
+    strike_port(*skeleton_, ifindex);
+    return pass_on(attached);
+  }
+  attachments_[index] = std::move(*attached);
+  store(ports_[index].replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
+  return {};
 }
 
-void Engine::forget_device(PortIndex port) { store(ports_[port].net_device, 0); }
+void Engine::unbind_port(PortIndex port) {
+  strike_port(*skeleton_, ports_[port].ifindex);
+  attachments_[port] = PortAttachment();
+  // Last: a frame on its way out would have stored the address again.
+  store(ports_[port].net_device, 0);
+  store(ports_[port].carrier, HANET_CARRIER_UNKNOWN);
+}
+
+Status Engine::rebind_port(PortIndex port, unsigned ifindex, const std::string& name) {
+  std::fill(std::begin(ports_[port].name), std::end(ports_[port].name), '\0');
+  name.copy(ports_[port].name, sizeof(ports_[port].name) - 1);
+  store(ports_[port].ifindex, ifindex);
+  return attach_port(port, ifindex, name);
+}
 
 Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   if (session_count_ == HANET_MAX_SESSIONS)
@@ -315,8 +348,9 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   store(steer_[to].armed, 0);
   steer_[from].peer_ifindex = ports_[to].ifindex;
   copy_to(steer_[to].identity_mac, identity_mac);
-  store(steer_[to].mode, HANET_STEER_ADOPT);
+  // In this order, against a verdict at the same moment (steer_on_verdict).
   store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
+  store(steer_[to].mode, HANET_STEER_ADOPT);
 }
 
 void Engine::end_move(PortIndex from, PortIndex to) {

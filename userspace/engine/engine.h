@@ -78,10 +78,11 @@ class Engine {
 
   /// Attaches the programs to a port and starts its link poll.
   [[nodiscard]] Result<PortIndex> add_port(const PortSpec& spec);
-  /// Detaches from a port, whose device may be gone already.
-  void remove_port(PortIndex port);
-  /// Forgets the device of a port that unregistered, so that its address is never believed again.
-  void forget_device(PortIndex port);
+  /// The interface is gone or given back: nothing of hanet's stays on it. The port and its session
+  /// keep their places.
+  void unbind_port(PortIndex port);
+  /// Attaches a port that was unbound to another interface.
+  [[nodiscard]] Status rebind_port(PortIndex port, unsigned ifindex, const std::string& name);
 
   /// Prepares a session; it stays paused until start_session().
   [[nodiscard]] Result<SessionIndex> add_session(const SessionSpec& spec);
@@ -105,7 +106,7 @@ class Engine {
 
   /// Lets the kernel bridge from `active` to `standby` by itself when `active` gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
-  /// No bridging without user space; what is bridged now stays bridged.
+  /// No bridging without user space.
   void disarm_bridging(PortIndex active);
   /// From now until end_move(): `from` passes nothing in and sends by `to`; frames to the identity
   /// that come in at `to` are received there.
@@ -113,6 +114,7 @@ class Engine {
   void end_move(PortIndex from, PortIndex to);
 
  private:
+  [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);

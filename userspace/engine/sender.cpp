@@ -54,6 +54,30 @@ Sender::Sender(const Engine& engine, std::vector<RequestFrames> requests)
 Sender::~Sender() {
   stopping_ = true;
   thread_.join();
+  for (std::atomic<net::PacketSocket*>& fresh : fresh_sockets_) delete fresh.load();
+  for (std::atomic<net::PacketSocket*>& replaced : replaced_sockets_) delete replaced.load();
+}
+
+void Sender::replace_socket(SessionIndex session, net::PacketSocket socket) {
+  close_replaced_sockets();  // so that there is a place for the one that comes back
+  const auto taken_back = std::unique_ptr<net::PacketSocket>(
+      fresh_sockets_[session].exchange(new net::PacketSocket(std::move(socket))));
+}
+
+void Sender::close_replaced_sockets() {
+  if (!has_replaced_.exchange(false)) return;
+  for (std::atomic<net::PacketSocket*>& replaced : replaced_sockets_)
+    delete replaced.exchange(nullptr);
+}
+
+void Sender::take_fresh_socket(RequestFrames& request) {
+  std::atomic<net::PacketSocket*>& slot = fresh_sockets_[request.session];
+  std::atomic<net::PacketSocket*>& replaced = replaced_sockets_[request.session];
+  if (slot.load(std::memory_order_relaxed) == nullptr || replaced.load() != nullptr) return;
+  net::PacketSocket* fresh = slot.exchange(nullptr);
+  std::swap(request.socket, *fresh);
+  replaced.store(fresh);
+  has_replaced_.store(true);
 }
 
 void Sender::run() {
@@ -69,6 +93,7 @@ void Sender::run() {
 MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   const hanet_session& session = engine_.session(requests_[at].session);
   Beat& beat = beats_[at];
+  take_fresh_socket(requests_[at]);
   if (load(session.state) == HANET_SESSION_PAUSED) {
     beat.next = {};
     return now + kIdle;

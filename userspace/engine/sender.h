@@ -53,6 +53,11 @@ class Sender {
   /// Stops within 20 ms.
   ~Sender();
 
+  /// Sends a session's requests through this socket from its next beat on. From one thread only.
+  void replace_socket(SessionIndex session, net::PacketSocket socket);
+  /// Closing waits for the network stack, which the thread must not: whoever replaces does it.
+  void close_replaced_sockets();
+
   [[nodiscard]] const Account& account(SessionIndex session) const { return accounts_[session]; }
 
  private:
@@ -66,6 +71,7 @@ class Sender {
   void run();
   /// Sends what is due for one session; returns when the next is due.
   MonotonicTime beat(std::size_t at, MonotonicTime now);
+  void take_fresh_socket(RequestFrames& request);
   void send_request(std::size_t at, MonotonicTime now);
   void send(std::size_t at, const net::Frame& frame);
 
@@ -73,6 +79,11 @@ class Sender {
   std::vector<RequestFrames> requests_;
   std::vector<Beat> beats_;
   std::vector<Account> accounts_{HANET_MAX_SESSIONS};
+  // Sockets on their way to the thread, which takes them at a beat.
+  std::vector<std::atomic<net::PacketSocket*>> fresh_sockets_{HANET_MAX_SESSIONS};
+  // And those that they replaced, on their way back.
+  std::vector<std::atomic<net::PacketSocket*>> replaced_sockets_{HANET_MAX_SESSIONS};
+  std::atomic<bool> has_replaced_ = false;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

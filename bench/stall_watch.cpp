@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See stall_watch.h.
+#include "bench/stall_watch.h"
+
+#include <sched.h>
+
+#include "core/priority.h"
+
+namespace hanet::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kWakeEvery = 200us;
+constexpr auto kLate = 200us;  // an idle CPU is 10 to 60 us late
+constexpr int kPriority = 90;  // above everything that is measured
+constexpr std::size_t kMostStalls = 100'000;
+
+void stay_on(int cpu) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<unsigned>(cpu), &one);
+  ::sched_setaffinity(0, sizeof(one), &one);
+}
+
+}  // namespace
+
+StallWatch::StallWatch() {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  ::sched_getaffinity(0, sizeof(usable), &usable);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(static_cast<unsigned>(cpu), &usable))
+      threads_.emplace_back([this, cpu](const std::stop_token& stop) { watch(stop, cpu); });
+}
+
+void StallWatch::watch(const std::stop_token& stop, int cpu) {
+  stay_on(cpu);
+  [[maybe_unused]] const bool real_time = become_real_time(kPriority);
+  MonotonicTime last = monotonic_now();
+  while (!stop.stop_requested()) {
+    std::this_thread::sleep_until(last + kWakeEvery);
+    const MonotonicTime now = monotonic_now();
+    if (now - last > kWakeEvery + kLate) {
+      const std::scoped_lock lock(mutex_);
+      if (stalls_.size() < kMostStalls) stalls_.push_back({.cpu = cpu, .from = last, .to = now});
+    }
+    last = now;
+  }
+}
+
+std::vector<Stall> StallWatch::stalls() const {
+  const std::scoped_lock lock(mutex_);
+  return stalls_;
+}
+
+}  // namespace hanet::bench

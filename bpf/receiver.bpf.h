@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Is a CPU that takes in frames standing still?
+ *
+ * A deadline that expires on one CPU says nothing while the reply waits on another that does not
+ * run: a hypervisor takes virtual CPUs away for milliseconds, in the middle of whatever they do. A
+ * CPU cannot be asked whether it runs, but it can be watched: while it receives frames of a watched
+ * port it keeps a timer pinned to itself, and a timer that is overdue tells that nothing runs
+ * there. The kernel handles received frames before expired timers (kernel/softirq.c, NET_RX before
+ * HRTIMER), so once the timer has fired the frames that waited have been looked at.
+ *
+ * A CPU that receives nothing keeps no timer. Replies are frames: a CPU that takes them in is woken
+ * once in a quarter of the shortest detection time, at most every 50 us and at least every 5 ms.
+ */
+#ifndef HANET_RECEIVER_BPF_H
+#define HANET_RECEIVER_BPF_H
+
+#include "maps.bpf.h"
+
+enum {
+	CLOCK_MONOTONIC_ID = 1,
+	/* linux/bpf.h since 6.7; refused by older kernels */
+	TIMER_CPU_PIN = 1 << 1,
+	/* Periods without a frame after which a CPU is no longer a receiver: a stall may begin
+	 * between two frames. */
+	RECEIVER_IDLE_PERIODS = 64,
+	/* Timers were 2 to 24 us late where nothing stood still (design.md, measured facts). */
+	RECEIVER_SLACK_NS = 50 * 1000,
+	RECEIVER_PERIOD_MIN_NS = 50 * 1000,
+	RECEIVER_PERIOD_MAX_NS = 5 * 1000 * 1000,
+	EINVAL_RESULT = -22,
+	EBUSY_RESULT = -16,
+};
+
+/* Decided by hanetd before loading: CPUs that the kernel may use. */
+const volatile __u32 cpu_count = 1;
+
+static __always_inline bool receiver_arm(struct hanet_receiver *me, __u64 period)
+{
+	me->seen = 0;
+	me->due_ns = bpf_ktime_get_ns() + period;
+	long failed = bpf_timer_start(&me->timer, period, TIMER_CPU_PIN);
+
+	if (failed == EINVAL_RESULT)
+		failed = bpf_timer_start(&me->timer, period, 0);
+	if (failed)
+		me->due_ns = 0;
+	return !failed;
+}
+
+static __always_inline __u64 receiver_period_ns(void)
+{
+	__u32 zero = 0;
+	struct hanet_engine *accounts = bpf_map_lookup_elem(&engine, &zero);
+
+	return accounts ? accounts->receiver_period_ns : 0;
+}
+
+/* Timer callback, on the CPU that is watched. */
+static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
+{
+	__u64 period = receiver_period_ns();
+
+	/* Not pinned, before 6.7: an idle CPU's timer may be moved, and watches the wrong one then.
+	 */
+	if (bpf_get_smp_processor_id() != *cpu)
+		period = 0;
+	me->idle_periods = me->seen ? 0 : me->idle_periods + 1;
+	if (!period || me->idle_periods > RECEIVER_IDLE_PERIODS)
+		me->due_ns = 0;
+	else
+		receiver_arm(me, period);
+	return 0;
+}
+
+static __noinline int receiver_begin(struct hanet_receiver *me)
+{
+	if (!me)
+		return 0;
+	__u64 period = receiver_period_ns();
+
+	me->idle_periods = 0;
+	if (period)
+		receiver_arm(me, period);
+	return 0;
+}
+
+/* A frame came in at a watched port. */
+static __always_inline void receiver_runs(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct hanet_receiver *me = bpf_map_lookup_elem(&receivers, &cpu);
+
+	if (!me)
+		return;
+	if (!me->due_ns)
+		receiver_begin(me);
+	if (!me->seen)
+		me->seen = 1;
+}
+
+struct receiver_search {
+	__u64 now;
+	__u32 stalled; /* CPU, or HANET_NONE */
+};
+
+static long receiver_look(__u32 cpu, struct receiver_search *search)
+{
+	struct hanet_receiver *one = bpf_map_lookup_elem(&receivers, &cpu);
+
+	if (!one)
+		return 1;
+	__u64 due = one->due_ns;
+
+	if (!due || search->now <= due + RECEIVER_SLACK_NS)
+		return 0;
+	search->stalled = cpu;
+	return 1;
+}
+
+/* A receiving CPU that stands still at this moment, or HANET_NONE. */
+static __always_inline __u32 receiver_stalled(__u64 now)
+{
+	struct receiver_search search = {.now = now, .stalled = HANET_NONE};
+
+	bpf_loop(cpu_count, receiver_look, &search, 0);
+	return search.stalled;
+}
+
+static long shorter_detection(__u32 index, __u64 *shortest)
+{
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
+
+	if (!session)
+		return 1;
+	__u64 detection = (__u64)session->interval_us * 1000 * session->multiplier;
+
+	if (session->in_use && detection && detection < *shortest)
+		*shortest = detection;
+	return 0;
+}
+
+/* Overdue must be visible well before the shortest deadline. Called when a session's timing
+ * changes. */
+static __noinline int receiver_period_update(void)
+{
+	__u64 shortest = ~0ULL;
+	__u32 zero = 0;
+	struct hanet_engine *accounts = bpf_map_lookup_elem(&engine, &zero);
+
+	bpf_loop(HANET_MAX_SESSIONS, shorter_detection, &shortest, 0);
+	if (!accounts)
+		return 0;
+	shortest /= 4;
+	accounts->receiver_period_ns = shortest < RECEIVER_PERIOD_MIN_NS   ? RECEIVER_PERIOD_MIN_NS
+				       : shortest > RECEIVER_PERIOD_MAX_NS ? RECEIVER_PERIOD_MAX_NS
+									   : shortest;
+	return 0;
+}
+
+#endif
