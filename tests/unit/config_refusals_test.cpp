@@ -73,7 +73,7 @@ std::vector<Refusal> structure() {
 
 constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
-    "cold_retry_ms, enabled, heartbeat";
+    "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore";
 constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
@@ -89,12 +89,27 @@ std::vector<Refusal> group_keys() {
        "f:5: key 'group[0].\"a.b c\"': unknown, " + keys},
       {"AKeyWithControlCharacters", in_group("\"a\\u001b[2J\\nf:1:\" = true"),
        "f:5: key 'group[0].\"a\\x1b[2J\\x0af:1:\"': unknown, " + keys},
-      {"AnUnknownMode", in_group("mode = \"warm\""),
-       "f:5: key 'group[0].mode': found 'warm', allowed: hot, cold"},
+      {"AnUnknownMode", in_group("mode = \"lukewarm\""),
+       "f:5: key 'group[0].mode': found 'lukewarm', allowed: hot, warm, cold"},
+      {"WarmSettingsOfAHotStandby", in_group("warm = {dummy_address = \"203.0.113.9\"}"),
+       "f:5: key 'group[0].warm': found a table, allowed: only with mode = \"warm\""},
+      {"AMulticastDummyMac",
+       in_group("mode = \"warm\"\nwarm = {dummy_mac = \"03:00:00:00:00:01\"}"),
+       "f:6: key 'group[0].warm.dummy_mac': found '03:00:00:00:00:01', allowed: six pairs of "
+       "hexadecimal digits with ':' between, of one card (not multicast, not all zero)"},
+      {"ADummyMacOfFivePairs", in_group("mode = \"warm\"\nwarm = {dummy_mac = \"02:00:00:00:01\"}"),
+       "f:6: key 'group[0].warm.dummy_mac': found '02:00:00:00:01', allowed: six pairs of "
+       "hexadecimal digits with ':' between, of one card (not multicast, not all zero)"},
+      {"AWarmStandbyThatKeepsItsMac", in_group("mode = \"warm\"\nmove_mac = false"),
+       "f:6: key 'group[0].move_mac': found false, allowed: true, because a warm standby swaps its "
+       "MAC address"},
+      {"BridgingOfAWarmStandby", in_group("bridging = true\nmode = \"warm\""),
+       "f:5: key 'group[0].bridging': found true, allowed: false, because a warm standby cannot "
+       "carry packets at once"},
       {"AModeInCapitals", in_group("mode = \"Hot\""),
-       "f:5: key 'group[0].mode': found 'Hot', allowed: hot, cold"},
+       "f:5: key 'group[0].mode': found 'Hot', allowed: hot, warm, cold"},
       {"AModeAsABoolean", in_group("mode = true"),
-       "f:5: key 'group[0].mode': found the boolean true, allowed: hot, cold"},
+       "f:5: key 'group[0].mode': found the boolean true, allowed: hot, warm, cold"},
       {"BridgingAsANumber", in_group("bridging = 1"),
        "f:5: key 'group[0].bridging': found the integer 1, allowed: true, false"},
       {"MoveMacAsAString", in_group("move_mac = \"yes\""),
@@ -114,10 +129,27 @@ std::vector<Refusal> group_keys() {
       {"ALongColdRetry", in_group("mode = \"cold\"\ncold_retry_ms = 3600001"),
        "f:6: key 'group[0].cold_retry_ms': found 3600001, allowed: 1000 to 3600000"},
       {"AColdRetryOfAHotStandby", in_group("cold_retry_ms = 10000"),
-       "f:5: key 'group[0].cold_retry_ms': found 10000, allowed: only with mode = \"cold\""},
+       "f:5: key 'group[0].cold_retry_ms': found 10000, allowed: only with mode = \"cold\" or "
+       "\"warm\""},
       {"BridgingOfAColdStandby", in_group("bridging = true\nmode = \"cold\""),
        "f:5: key 'group[0].bridging': found true, allowed: false, because a cold standby cannot "
        "carry packets at once"},
+      {"ALongDelay", in_group("delay_ms = 60001"),
+       "f:5: key 'group[0].delay_ms': found 60001, allowed: 0 to 60000"},
+      {"AFailbackThatIsNoTable", in_group("failback = \"always\""),
+       "f:5: key 'group[0].failback': found the string 'always', allowed: a table"},
+      {"AnUnknownKeyOfAFailback", in_group("failback = {hold_down = 5}"),
+       "f:5: key 'group[0].failback.hold_down': unknown, allowed: policy, hold_down_ms, "
+       "damping_half_life_ms"},
+      {"AnUnknownFailback", in_group("failback = {policy = \"sometimes\"}"),
+       "f:5: key 'group[0].failback.policy': found 'sometimes', allowed: never, failure, always"},
+      {"AFailbackWithoutHoldDown", in_group("failback = {policy = \"always\", hold_down_ms = 0}"),
+       "f:5: key 'group[0].failback.hold_down_ms': found 0, allowed: 100 to 3600000"},
+      {"AShortDamping", in_group("failback = {damping_half_life_ms = 99}"),
+       "f:5: key 'group[0].failback.damping_half_life_ms': found 99, allowed: 100 to 3600000"},
+      {"AFailbackOfAColdStandby", in_group("mode = \"cold\"\nfailback = {policy = \"always\"}"),
+       "f:6: key 'group[0].failback.policy': found 'always', allowed: never, failure, because a "
+       "cold path is not seen while it is down"},
       {"AMissingHeartbeat", "\n[[group]]\nname = \"m\"\nprimary = \"eth0\"\nstandby = \"eth1\"\n",
        "f:2: key 'group[0].heartbeat': missing, allowed: a table [group.heartbeat] with at least "
        "'target'"},

@@ -167,34 +167,35 @@ TEST(Config, O2_InlineTablesDottedKeysAndCrLfAreTomlToo) {
 }
 
 TEST(Config, O2_AllMistakesOfAFileAreReportedInOrderOfTheirLines) {
-  EXPECT_EQ(error_of("daemon.log_level = \"loud\"\n"
-                     "[[group]]\n"
-                     "announce_count = 99\n"
-                     "primary = \"eth0\"\n"
-                     "standby = \"eth0\"\n"
-                     "mod = \"hot\"\n"
-                     "[[group]]\n"
-                     "name = \"m\"\n"
-                     "primary = \"eth1\"\n"
-                     "standby = \"eth2\"\n"
-                     "[group.heartbeat]\n"
-                     "target = \"224.0.0.1\"\n"
-                     "multiplier = 3.0\n"),
-            "f:1: key 'daemon.log_level': found 'loud', allowed: error, warning, notice, info, "
-            "debug\n"
-            "f:2: key 'group[0].name': missing, allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -\n"
-            "f:2: key 'group[0].heartbeat': missing, allowed: a table [group.heartbeat] with at "
-            "least 'target'\n"
-            "f:3: key 'group[0].announce_count': found 99, allowed: 0 to 60\n"
-            "f:5: key 'group[0].standby': found 'eth0' (used by 'group[0].primary' already), "
-            "allowed: an interface that no other path uses\n"
-            "f:6: key 'group[0].mod': unknown, allowed: name, primary, standby, mode, bridging, "
-            "move_mac, announce_count, announce_gap_ms, cold_retry_ms, enabled, heartbeat; did you "
-            "mean 'mode'?\n"
-            "f:12: key 'group[1].heartbeat.target': found '224.0.0.1' (a multicast address), "
-            "allowed: the IPv4 or IPv6 address of one host\n"
-            "f:13: key 'group[1].heartbeat.multiplier': found the float 3.0, allowed: an integer, "
-            "1 to 50");
+  EXPECT_EQ(
+      error_of("daemon.log_level = \"loud\"\n"
+               "[[group]]\n"
+               "announce_count = 99\n"
+               "primary = \"eth0\"\n"
+               "standby = \"eth0\"\n"
+               "mod = \"hot\"\n"
+               "[[group]]\n"
+               "name = \"m\"\n"
+               "primary = \"eth1\"\n"
+               "standby = \"eth2\"\n"
+               "[group.heartbeat]\n"
+               "target = \"224.0.0.1\"\n"
+               "multiplier = 3.0\n"),
+      "f:1: key 'daemon.log_level': found 'loud', allowed: error, warning, notice, info, "
+      "debug\n"
+      "f:2: key 'group[0].name': missing, allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -\n"
+      "f:2: key 'group[0].heartbeat': missing, allowed: a table [group.heartbeat] with at "
+      "least 'target'\n"
+      "f:3: key 'group[0].announce_count': found 99, allowed: 0 to 60\n"
+      "f:5: key 'group[0].standby': found 'eth0' (used by 'group[0].primary' already), "
+      "allowed: an interface that no other path uses\n"
+      "f:6: key 'group[0].mod': unknown, allowed: name, primary, standby, mode, bridging, "
+      "move_mac, announce_count, announce_gap_ms, cold_retry_ms, delay_ms, enabled, heartbeat, "
+      "failback, warm, restore; did you mean 'mode'?\n"
+      "f:12: key 'group[1].heartbeat.target': found '224.0.0.1' (a multicast address), "
+      "allowed: the IPv4 or IPv6 address of one host\n"
+      "f:13: key 'group[1].heartbeat.multiplier': found the float 3.0, allowed: an integer, "
+      "1 to 50");
 }
 
 TEST(Config, O2_IcmpWithoutSourcesMissesBoth) {

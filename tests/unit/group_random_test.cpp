@@ -51,6 +51,7 @@ class History {
  public:
   explicit History(std::uint64_t seed) : random_(seed) {
     rules_.cold = one_in(2);
+    rules_.failback = static_cast<Failback>(pick(3));
     const std::size_t paths = 2 + pick(3);
     state_ = initial_state(paths, pick(paths), rules_);
     alarms_.resize(paths, false);
@@ -88,7 +89,9 @@ class History {
   }
 
   Event next_event() {
-    switch (pick(8)) {
+    switch (pick(9)) {
+      case 8:
+        return SwitchoverWaits{};
       case 0:
         return ManualSwitch{.to = pick(state_.paths.size() + 1)};
       case 1:
@@ -107,6 +110,14 @@ class History {
     ASSERT_EQ(state_.paths.size(), before_.paths.size()) << what_;
     ASSERT_LT(state_.active, state_.paths.size()) << what_;
     ASSERT_EQ(state_.standby_alarm.size(), state_.paths.size()) << what_;
+    EXPECT_TRUE(state_.running || !state_.waiting) << what_;
+    if (state_.waiting && state_.running) {
+      EXPECT_TRUE(state_.enabled) << what_;
+      EXPECT_FALSE(known_down(state_.paths[state_.running->to])) << what_;
+      EXPECT_TRUE(!is_failure(state_.running->cause) ||
+                  known_down(state_.paths[state_.running->from]))
+          << what_;
+    }
     if (state_.running) {
       EXPECT_EQ(state_.running->from, state_.active) << what_;
       EXPECT_LT(state_.running->to, state_.paths.size()) << what_;
@@ -118,7 +129,8 @@ class History {
     ++switchovers_;
     const Switchover& it = start.switchover;
     EXPECT_EQ(state_.running, it) << what_;
-    const bool ends_one = std::holds_alternative<SwitchoverEnded>(event);
+    const bool ends_one = std::holds_alternative<SwitchoverEnded>(event) || before_.waiting ||
+                          std::holds_alternative<SwitchoverWaits>(event);
     EXPECT_TRUE(!before_.running || ends_one) << what_ << ": one was running";
     ASSERT_LT(it.to, state_.paths.size()) << what_;
     // A person may choose a path that is only avoided; nobody may choose one that is known down.
@@ -132,8 +144,26 @@ class History {
       return;
     }
     EXPECT_TRUE(state_.enabled) << what_ << ": the group is disabled";
+    if (it.cause == Cause::Failback) {
+      const PathState& primary = state_.paths[0];
+      EXPECT_EQ(rules_.failback, Failback::Always) << what_;
+      EXPECT_EQ(it.to, 0U) << what_;
+      EXPECT_FALSE(state_.failback_held) << what_ << ": a person moved it away";
+      EXPECT_GE(now_, primary.up_since + rules_.hold_down) << what_ << ": too early";
+      EXPECT_FALSE(primary.damping.suppressed(now_, rules_.damping_half_life)) << what_;
+      return;
+    }
     EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
     EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from])) << what_;
+  }
+
+  void check(const AbandonSwitchover& abandon, const Event& event) {
+    EXPECT_TRUE(before_.waiting || std::holds_alternative<SwitchoverWaits>(event))
+        << what_ << ": it had begun";
+    EXPECT_EQ(abandon.switchover, before_.running) << what_;
+    EXPECT_TRUE(!state_.enabled || known_down(state_.paths[abandon.switchover.to]) ||
+                !known_down(state_.paths[abandon.switchover.from]))
+        << what_ << ": given up for no reason";
   }
 
   void check(const RaiseAlarm& alarm, const Event&) { turn(alarm.path, alarm.no_path, true); }

@@ -104,13 +104,52 @@ TEST(Group, F9_NoSecondSwitchoverStartsWhileOneRuns) {
   EXPECT_NE(world.refusal(), "");
 }
 
+World waiting_pair() {
+  World world = hot_pair();
+  world.session_becomes(0, SessionState::Down);
+  world.happens(SwitchoverWaits{});
+  return world;
+}
+
+TEST(Group, F11_AWaitingSwitchoverIsGivenUpWhenItsGoalFails) {
+  World world = waiting_pair();
+  world.session_becomes(1, SessionState::Down);
+  EXPECT_EQ(world.abandoned(), to_standby(Cause::HeartbeatLost));
+  EXPECT_TRUE(world.has<RaiseAlarm>(0, true)) << "nothing works, and the group says so";
+  world.session_becomes(1, SessionState::Up);
+  EXPECT_EQ(world.started(), to_standby(Cause::HeartbeatLost)) << "the first to recover";
+}
+
+TEST(Group, F12_AWaitingSwitchoverIsGivenUpWhenThePathWorksAgain) {
+  World world = waiting_pair();
+  world.session_becomes(0, SessionState::Up);
+  EXPECT_EQ(world.abandoned(), to_standby(Cause::HeartbeatLost));
+  EXPECT_FALSE(world.started());
+  EXPECT_EQ(world.state().active, 0U);
+}
+
+TEST(Group, D4_AWaitingSwitchoverIsGivenUpWhenTheGroupIsDisabled) {
+  World world = waiting_pair();
+  world.happens(EnabledChanged{.enabled = false});
+  EXPECT_EQ(world.abandoned(), to_standby(Cause::HeartbeatLost));
+  EXPECT_FALSE(world.started());
+}
+
+TEST(Group, F12_ASwitchoverThatHasBegunIsNotGivenUp) {
+  World world = hot_pair();
+  world.session_becomes(0, SessionState::Down);
+  world.session_becomes(0, SessionState::Up);
+  EXPECT_FALSE(world.abandoned());
+  EXPECT_TRUE(world.state().running);
+}
+
 TEST(Group, F12_APathThatRefusedTheIdentityIsLeftAloneForAWhile) {
   World world = hot_pair();
   world.session_becomes(0, SessionState::Down);
   world.happens(SwitchoverEnded{.moved = false});
   EXPECT_EQ(world.state().active, 0U);
   EXPECT_FALSE(world.started());
-  EXPECT_EQ(next_deadline(world.state(), world.now()), world.now() + 1s);
+  EXPECT_EQ(next_deadline(world.state(), world.now(), {}), world.now() + 1s);
   world.time_passes(999ms);
   world.happens(TimePassed{});
   EXPECT_FALSE(world.started());

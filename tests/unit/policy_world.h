@@ -40,6 +40,12 @@ class World {
       if (const auto* start = std::get_if<StartSwitchover>(&action)) return start->switchover;
     return std::nullopt;
   }
+  /// The waiting switchover that the last event ended.
+  [[nodiscard]] std::optional<Switchover> abandoned() const {
+    for (const Action& action : actions_)
+      if (const auto* abandon = std::get_if<AbandonSwitchover>(&action)) return abandon->switchover;
+    return std::nullopt;
+  }
   [[nodiscard]] std::string_view refusal() const {
     for (const Action& action : actions_)
       if (const auto* refuse = std::get_if<Refuse>(&action)) return refuse->reason;

@@ -9,8 +9,11 @@
 namespace hanet::policy {
 namespace {
 
+constexpr std::size_t kPrimary = 0;
+
 Cause cause_of(DownReason reason) {
   switch (reason) {
+    case DownReason::TakenOut:  // never the active path
     case DownReason::InterfaceGone:
       return Cause::InterfaceGone;
     case DownReason::AdminDown:
@@ -37,10 +40,14 @@ bool can_take_over(const PathState& path, MonotonicTime now) {
   return false;
 }
 
-// Proved paths before unseen ones, then in the order of the configuration.
-std::optional<std::size_t> best_alternative(const GroupState& state, MonotonicTime now) {
+// Proved paths before unseen ones, then in the order of the configuration, beginning behind the
+// active one. Only with Failback::Failure and Failback::Always does the primary come first.
+std::optional<std::size_t> best_alternative(const GroupState& state, MonotonicTime now,
+                                            const GroupRules& rules) {
   std::optional<std::size_t> best;
-  for (std::size_t at = 0; at < state.paths.size(); ++at) {
+  const std::size_t first = rules.failback == Failback::Never ? state.active + 1 : 0;
+  for (std::size_t step = 0; step < state.paths.size(); ++step) {
+    const std::size_t at = (first + step) % state.paths.size();
     if (at == state.active || !can_take_over(state.paths[at], now)) continue;
     const bool proved = health_of(state.paths[at]) == Health::Up;
     if (!best || (proved && health_of(state.paths[*best]) != Health::Up)) best = at;
@@ -55,8 +62,15 @@ class Decider {
 
   void operator()(const PortChanged& event) {
     PathState& path = state().paths[event.path];
+    const Health before = health_of(path);
     path.ports[event.port] = event.state;
-    if (health_of(path) == Health::Up) path.failures = 0;
+    const Health after = health_of(path);
+    if (after == Health::Up) path.failures = 0;
+    if (after == before) return;
+    if (after == Health::Up) path.up_since = now_;
+    if (after != Health::Down) return;
+    path.damping.failed(now_, rules_.damping_half_life);
+    if (event.path == kPrimary) state().failback_held = false;
   }
 
   void operator()(const ManualSwitch& event) {
@@ -68,19 +82,25 @@ class Decider {
     start(event.to, Cause::Manual);
   }
 
+  void operator()(const SwitchoverWaits&) { state().waiting = state().running.has_value(); }
+
   void operator()(const SwitchoverEnded& event) {
+    state().waiting = false;
     if (!state().running) return;
     const Switchover ended = *state().running;
     state().running.reset();
     if (!event.moved) {
       avoid(state().paths[ended.to]);
+      // A path that works and refuses the identity is not asked again and again.
+      if (ended.cause == Cause::Failback) state().failback_held = true;
       return;
     }
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
     state().active = ended.to;
+    state().failback_held = ended.cause == Cause::Manual && ended.to != kPrimary;
     if (!rules_.cold) return;
-    if (ended.cause != Cause::Manual) avoid(old);
+    if (is_failure(ended.cause)) avoid(old);
     old.watched = false;
     fresh.watched = true;
     // What was seen of the port while it was down by intent says nothing about it now.
@@ -91,7 +111,9 @@ class Decider {
   void operator()(const TimePassed&) {}
 
   Decision finish() {
+    if (state().waiting) reconsider();
     consider_failover();
+    consider_failback();
     review_alarms();
     return std::move(decision_);
   }
@@ -122,12 +144,34 @@ class Decider {
     decision_.actions.emplace_back(StartSwitchover{*state().running});
   }
 
+  // What was decided is judged again as long as nothing was touched.
+  void reconsider() {
+    const Switchover waiting = *state().running;
+    std::string_view reason;
+    if (!state().enabled)
+      reason = "the group was disabled";
+    else if (health_of(state().paths[waiting.to]) == Health::Down)
+      reason = "the other path failed as well";
+    else if (is_failure(waiting.cause) && health_of(state().paths[waiting.from]) != Health::Down)
+      reason = "the path is not down any more";
+    if (reason.empty()) return;
+    state().running.reset();
+    state().waiting = false;
+    decision_.actions.emplace_back(AbandonSwitchover{.switchover = waiting, .reason = reason});
+  }
+
   void consider_failover() {
     if (!state().enabled || state().running) return;
     const PathState& active = state().paths[state().active];
     if (health_of(active) != Health::Down) return;
-    if (const std::optional<std::size_t> to = best_alternative(state(), now_))
+    if (const std::optional<std::size_t> to = best_alternative(state(), now_, rules_))
       start(*to, cause_of(down_reason(active)));
+  }
+
+  void consider_failback() {
+    if (!state().enabled || state().running) return;
+    const std::optional<MonotonicTime> at = failback_at(state(), rules_);
+    if (at && now_ >= *at) start(kPrimary, Cause::Failback);
   }
 
   void review_alarms() {
@@ -178,8 +222,19 @@ Decision decide(GroupState state, const Event& event, MonotonicTime now, const G
   return decider.finish();
 }
 
-std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTime now) {
-  std::optional<MonotonicTime> next;
+std::optional<MonotonicTime> failback_at(const GroupState& state, const GroupRules& rules) {
+  if (rules.failback != Failback::Always || rules.cold) return std::nullopt;
+  if (state.active == kPrimary || state.failback_held) return std::nullopt;
+  const PathState& primary = state.paths[kPrimary];
+  if (health_of(primary) != Health::Up) return std::nullopt;
+  return std::max({primary.up_since + rules.hold_down, primary.avoid_until,
+                   primary.damping.reuse_at(rules.damping_half_life)});
+}
+
+std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTime now,
+                                           const GroupRules& rules) {
+  std::optional<MonotonicTime> next = failback_at(state, rules);
+  if (next && *next <= now) next.reset();  // it waits for something else
   for (const PathState& path : state.paths)
     if (path.avoid_until > now && (!next || path.avoid_until < *next)) next = path.avoid_until;
   return next;
@@ -197,6 +252,20 @@ std::string_view to_text(Cause cause) {
       return "interface gone";
     case Cause::Manual:
       return "manual switch";
+    case Cause::Failback:
+      return "failback";
+  }
+  return "?";
+}
+
+std::string_view to_text(Failback failback) {
+  switch (failback) {
+    case Failback::Never:
+      return "never";
+    case Failback::Failure:
+      return "failure";
+    case Failback::Always:
+      return "always";
   }
   return "?";
 }
@@ -213,6 +282,8 @@ std::string_view rule_of(Cause cause) {
       return "the interface of the active path was removed (M4)";
     case Cause::Manual:
       return "a person asked for it (A2)";
+    case Cause::Failback:
+      return "the primary has worked for the hold-down time and does not flap (F9)";
   }
   return "?";
 }

@@ -10,6 +10,7 @@
 //   - a switchover goes only to a path that is not known to be down: a watched one must be proved
 //     up, an idle cold one must not have failed lately;
 //   - with no usable path nothing is torn down (spec F11), and the first that recovers is used;
+//   - nothing returns by itself to a path that keeps failing (damping.h);
 //   - every switchover has a cause and a rule that fired, in words.
 #pragma once
 
@@ -25,7 +26,19 @@
 
 namespace hanet::policy {
 
-enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual };
+enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual, Failback };
+
+/// Whether the active path had failed.
+[[nodiscard]] constexpr bool is_failure(Cause cause) {
+  return cause != Cause::Manual && cause != Cause::Failback;
+}
+
+/// When the identity returns to the primary by itself (spec F9).
+enum class Failback {
+  Never,    ///< only when the path it is on fails
+  Failure,  ///< the same, but then to the primary rather than to another path
+  Always,   ///< as soon as the primary has worked for the hold-down time and is not suppressed
+};
 
 /// Settings that a decision depends on.
 struct GroupRules {
@@ -35,6 +48,9 @@ struct GroupRules {
   /// frenzy.
   Nanoseconds cold_retry = std::chrono::seconds(10);
   Nanoseconds first_retry = std::chrono::seconds(1);
+  Failback failback = Failback::Never;
+  Nanoseconds hold_down = std::chrono::seconds(10);
+  Nanoseconds damping_half_life = std::chrono::seconds(15);
 };
 
 struct Switchover {
@@ -49,6 +65,10 @@ struct GroupState {
   std::size_t active = 0;
   bool enabled = true;
   std::optional<Switchover> running;
+  bool waiting = false;  ///< `running` is decided and has not touched anything yet
+  /// A person moved the identity away from the primary: it stays until the primary has failed and
+  /// recovered, or a person moves it back.
+  bool failback_held = false;
   bool no_path_alarm = false;       ///< the active path is down and nothing can take over
   std::vector<bool> standby_alarm;  ///< per path: a standby is down before it is needed
   bool operator==(const GroupState&) const = default;
@@ -63,6 +83,9 @@ struct PortChanged {
 struct ManualSwitch {
   std::size_t to = 0;
 };
+/// The switchover that was started does not move the identity yet, because the kernel bridges.
+/// Until it ends, it is given up if its reason or its goal goes away.
+struct SwitchoverWaits {};
 struct SwitchoverEnded {
   bool moved = true;  ///< false: rolled back, the identity is where it was
 };
@@ -70,11 +93,17 @@ struct EnabledChanged {
   bool enabled = true;
 };
 struct TimePassed {};
-using Event = std::variant<PortChanged, ManualSwitch, SwitchoverEnded, EnabledChanged, TimePassed>;
+using Event = std::variant<PortChanged, ManualSwitch, SwitchoverWaits, SwitchoverEnded,
+                           EnabledChanged, TimePassed>;
 
 // Actions.
 struct StartSwitchover {
   Switchover switchover;
+};
+/// A switchover that waited is not carried out.
+struct AbandonSwitchover {
+  Switchover switchover;
+  std::string_view reason;
 };
 struct RaiseAlarm {
   std::size_t path = 0;
@@ -87,7 +116,7 @@ struct ClearAlarm {
 struct Refuse {
   std::string_view reason;  ///< answer to a ManualSwitch
 };
-using Action = std::variant<StartSwitchover, RaiseAlarm, ClearAlarm, Refuse>;
+using Action = std::variant<StartSwitchover, AbandonSwitchover, RaiseAlarm, ClearAlarm, Refuse>;
 
 struct Decision {
   GroupState state;
@@ -102,10 +131,16 @@ struct Decision {
                               const GroupRules& rules);
 
 /// When TimePassed should come although nothing happens; empty if never.
-[[nodiscard]] std::optional<MonotonicTime> next_deadline(const GroupState& state,
-                                                         MonotonicTime now);
+[[nodiscard]] std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTime now,
+                                                         const GroupRules& rules);
+
+/// When the identity may return to the primary; empty if nothing but time keeps it from there, or
+/// if it will not by itself.
+[[nodiscard]] std::optional<MonotonicTime> failback_at(const GroupState& state,
+                                                       const GroupRules& rules);
 
 [[nodiscard]] std::string_view to_text(Cause cause);
+[[nodiscard]] std::string_view to_text(Failback failback);
 /// The rule that fires for a cause, in words.
 [[nodiscard]] std::string_view rule_of(Cause cause);
 

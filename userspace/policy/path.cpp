@@ -7,6 +7,7 @@ namespace hanet::policy {
 namespace {
 
 DownReason down_reason(const PortState& port) {
+  if (port.taken_out) return DownReason::TakenOut;
   if (!port.present) return DownReason::InterfaceGone;
   if (!port.admin_up) return DownReason::AdminDown;
   if (port.carrier == false) return DownReason::CarrierLost;
@@ -19,7 +20,7 @@ DownReason down_reason(const PortState& port) {
 DownReason down_reason(const PathState& path) {
   const PortState& port = path.ports.front();
   // An interface that is gone is gone, whether anybody watches it or not.
-  if (!path.watched) return port.present ? DownReason::None : DownReason::InterfaceGone;
+  if (!path.watched && port.present) return DownReason::None;
   return down_reason(port);
 }
 
@@ -45,6 +46,8 @@ std::string_view to_text(DownReason reason) {
   switch (reason) {
     case DownReason::None:
       return "";
+    case DownReason::TakenOut:
+      return "taken out";
     case DownReason::InterfaceGone:
       return "interface gone";
     case DownReason::AdminDown:

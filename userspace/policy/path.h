@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "policy/damping.h"
 
 namespace hanet::policy {
 
@@ -21,6 +22,7 @@ enum class SessionState { Unknown, Up, Down, Paused };
 
 struct PortState {
   bool present = true;          ///< the interface exists
+  bool taken_out = false;       ///< a person removed it from the group (spec F10)
   bool admin_up = true;         ///< IFF_UP
   std::optional<bool> carrier;  ///< empty until somebody saw it
   SessionState session = SessionState::Unknown;
@@ -30,7 +32,7 @@ struct PortState {
 enum class Health { Unknown, Up, Down };
 
 /// Why a path is down; the most direct reason counts.
-enum class DownReason { None, InterfaceGone, AdminDown, CarrierLost, HeartbeatLost };
+enum class DownReason { None, TakenOut, InterfaceGone, AdminDown, CarrierLost, HeartbeatLost };
 
 struct PathState {
   std::vector<PortState> ports;  ///< one for now; a trunk has several
@@ -40,6 +42,8 @@ struct PathState {
   MonotonicTime avoid_until{};
   /// Failures since the path last proved to work; the avoidance doubles with each.
   std::uint32_t failures = 0;
+  MonotonicTime up_since{};  ///< when it last began to work
+  Damping damping;
   bool operator==(const PathState&) const = default;
 };
 
