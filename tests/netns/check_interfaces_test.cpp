@@ -104,6 +104,31 @@ TEST_F(CheckInterfaces, O2_RefusesAMemberOfABridge) {
   });
 }
 
+TEST_F(CheckInterfaces, F5_RefusesAnInterfaceUnderAnother) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    if (!ip("link add top7 link one type macvlan"))
+      GTEST_SKIP() << "skipped: kernel has no macvlan driver";
+    EXPECT_EQ(
+        verdict(with_ports("one", "two")),
+        "f: key 'group[0].primary': found 'one', which carries the macvlan 'top7', which hanet "
+        "would leave behind at a switchover; allowed: one of top7, two");
+  });
+}
+
+TEST_F(CheckInterfaces, A1_RefusesAMetanameThatIsAnInterface) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    ASSERT_TRUE(ip("link add mether0 type veth peer name four"));
+    Config config = with_ports("one", "two");
+    config.groups.front().name = "mether0";
+    EXPECT_EQ(
+        verdict(config),
+        "f: key 'group[0].name': found 'mether0', which is an interface here; allowed: a name "
+        "that no interface has");
+  });
+}
+
 TEST_F(CheckInterfaces, O2_RefusesAMemberOfABond) {
   in_new_namespace([] {
     ASSERT_TRUE(ip("link add one type veth peer name two"));

@@ -56,6 +56,8 @@ class AfterAFault : public LabTest, public testing::WithParamInterface<Cell> {
   // A flap ends with a working cable, so either path is right, but exactly one carries everything.
   std::string where_it_ended() {
     if (GetParam().fault != "flap") return "p1";
+    EXPECT_TRUE(await("no switchover is on its way",
+                      [&] { return host().group().at("switching_to").is_null(); }));
     return identity_on(host_netns(), "p1").empty() ? "p0" : "p1";
   }
 };

@@ -27,6 +27,8 @@ struct Options {
   bool json = false;
   std::string group;
   std::string to;
+  bool dry_run = false;
+  std::string port;
   std::string key;
   std::string value;
   std::string file;
@@ -128,10 +130,27 @@ int main(int argc, char** argv) {
   CLI::App* move = app.add_subcommand("switch", "move a group to another path");
   move->add_option("group", options.group, "metaname of the group")->required();
   move->add_option("--to", options.to, "interface to move to")->required();
+  move->add_flag("--dry-run", options.dry_run, "show the steps, change nothing");
   move->callback([&] {
-    result = ask(options, {{"command", "switch"}, {"group", options.group}, {"to", options.to}},
-                 nothing_to_show);
+    result = ask(options,
+                 {{"command", "switch"},
+                  {"group", options.group},
+                  {"to", options.to},
+                  {"dry_run", options.dry_run}},
+                 [](const Json& answer) { print(hanet::ctl::render_steps(answer)); });
   });
+  for (const char* command : {"remove", "add"}) {
+    const bool removes = command == std::string_view("remove");
+    CLI::App* card = app.add_subcommand(
+        command, removes ? "take an idle card out of its group" : "put a card back");
+    card->add_option("group", options.group, "metaname of the group")->required();
+    card->add_option("port", options.port, "interface")->required();
+    card->callback([&, command] {
+      result =
+          ask(options, {{"command", command}, {"group", options.group}, {"port", options.port}},
+              nothing_to_show);
+    });
+  }
   CLI::App* set = app.add_subcommand("set", "change a live parameter");
   set->add_option("group", options.group, "metaname of the group")->required();
   set->add_option("key", options.key, "interval_us, multiplier, up_count, link_poll_us, enabled")

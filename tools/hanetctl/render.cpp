@@ -43,8 +43,12 @@ void render_session(std::string& out, const Json& session) {
   line(out, "      round trip {:.1f} us min, {:.1f} mean, {:.1f} max, jitter {:.1f}",
        number_of(session, "rtt_min_us"), number_of(session, "rtt_mean_us"),
        number_of(session, "rtt_max_us"), number_of(session, "jitter_us"));
-  line(out, "      verdicts   {} down, {} up", count_of(session, "down_verdicts"),
-       count_of(session, "up_verdicts"));
+  std::string deferred;
+  if (const std::uint64_t count = count_of(session, "stall_deferrals"); count > 0)
+    deferred = fmt::format("; {} deferred because a CPU stood still, last CPU {}", count,
+                           count_of(session, "stalled_cpu"));
+  line(out, "      verdicts   {} down, {} up{}", count_of(session, "down_verdicts"),
+       count_of(session, "up_verdicts"), deferred);
 }
 
 void render_port(std::string& out, const Json& port) {
@@ -65,6 +69,13 @@ void render_port(std::string& out, const Json& port) {
 void render_group(std::string& out, const Json& group) {
   line(out, "{}: {}, active path {}", text_of(group, "name"), text_of(group, "state"),
        text_of(group, "active"));
+  if (group.value("switching_to", Json()).is_string())
+    line(out, "  the kernel bridges to {}, where the identity is about to move",
+         text_of(group, "switching_to"));
+  if (const Json& failback = group.at("failback"); failback.at("in_s").is_number())
+    line(out, "  returns to the primary in {:.1f} s", number_of(failback, "in_s"));
+  else if (failback.at("held") == true)
+    line(out, "  a person moved it here: it stays until the primary fails, or is chosen again");
   const Json& identity = group.at("identity");
   std::string addresses;
   for (const Json& address : identity.at("addresses"))
@@ -76,6 +87,9 @@ void render_group(std::string& out, const Json& group) {
     const std::string reason = text_of(path, "reason");
     line(out, "  {:<15} {:<8} {}{}{}", text_of(path, "name"), text_of(path, "role"),
          text_of(path, "health"), reason.empty() ? "" : ": ", reason);
+    if (path.value("suppressed", false))
+      line(out, "      flaps      penalty {:.0f}: no failback to it for now",
+           number_of(path, "penalty"));
     render_session(out, path.at("session"));
     render_port(out, path.at("port"));
   }
@@ -100,6 +114,8 @@ void render_switchover(std::string& out, const Json& record) {
   if (const double waited = number_of(record, "waited_us"); waited > 0)
     line(out, "  {:>10.1f} us  a path is there that can take over",
          number_of(record, "event_to_user_us") + waited);
+  if (const double bridged = number_of(record, "bridged_us"); bridged > 0)
+    line(out, "  {:>10.1f} us  the identity begins to move", bridged);
   for (const Json& step : record.at("steps"))
     line(out, "  {:>10.1f} us  {} ({:.1f} us): {}", number_of(step, "at_us"), text_of(step, "name"),
          number_of(step, "duration_us"), text_of(step, "result"));
@@ -115,6 +131,13 @@ std::string render_status(const Json& status) {
   line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
        number_of(daemon, "uptime_s"));
   for (const Json& group : status.at("groups")) render_group(out, group);
+  return out;
+}
+
+std::string render_steps(const Json& answer) {
+  std::string out;
+  for (const Json& step : answer.value("steps", Json::array()))
+    line(out, "would {} ({} changes)", text_of(step, "name"), count_of(step, "changes"));
   return out;
 }
 

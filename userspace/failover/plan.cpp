@@ -129,6 +129,32 @@ net::Frame announcement(const net::Address& address, const net::MacAddress& mac,
   return net::unsolicited_advertisement(mac, bytes, router);
 }
 
+// From one interface that is down to another: no dummy is ever where traffic is.
+Step swap_dummy(const Plan& plan, const PlanSettings& settings) {
+  Step step{.name = "move the dummy address from " + plan.to.name + " to " + plan.from.name,
+            .messages = {},
+            .tolerated = kGoneAlready};
+  step.tolerated.push_back(EEXIST);
+  if (!settings.dummy) return step;
+  step.messages.push_back(net::remove_address(*settings.dummy, plan.to.index));
+  if (!settings.from_gone)
+    step.messages.push_back(net::add_address(*settings.dummy, plan.from.index));
+  return step;
+}
+
+// Behind everything that traffic waits for.
+Step move_metaname(const Plan& plan, const PlanSettings& settings) {
+  Step step{.name = "call " + plan.to.name + " " + settings.metaname,
+            .messages = {},
+            .tolerated = kGoneAlready};
+  step.tolerated.insert(step.tolerated.end(), {EEXIST, EOPNOTSUPP});  // Linux before 5.5
+  if (settings.metaname.empty()) return step;
+  if (!settings.from_gone)
+    step.messages.push_back(net::remove_alternative_name(plan.from.index, settings.metaname));
+  step.messages.push_back(net::add_alternative_name(plan.to.index, settings.metaname));
+  return step;
+}
+
 void append(std::vector<Step>& steps, Step step) {
   if (!step.messages.empty()) steps.push_back(std::move(step));
 }
@@ -155,6 +181,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
     append(plan.steps, take_off_addresses(identity));
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
+  append(plan.steps, swap_dummy(plan, settings));
   if (plan.moves_mac) append(plan.steps, set_mac_of(to, identity.mac, true));
   if (settings.cold) {
     append(plan.steps, set_state(to, true));
@@ -163,6 +190,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
   append(plan.steps, carry_neighbours(to, known_neighbours));
   append(plan.steps, put_on_addresses(plan));
   append(plan.steps, put_on_routes(plan));
+  append(plan.steps, move_metaname(plan, settings));
   append(plan.afterwards, deliver_no_more(plan));
   for (const net::Address& address : plan.expected.addresses)
     plan.announcements.push_back(announcement(address, plan.expected.mac, settings.router));

@@ -30,6 +30,12 @@ struct PlanSettings {
   bool router = false;
   /// What the old interface is called on the wire afterwards; never the identity's MAC.
   net::MacAddress spare_mac{};
+  /// The group's name, an alternative name of the interface that carries the identity (spec A1);
+  /// empty: none moves.
+  std::string metaname = {};
+  /// Warm standby: what the interface that carries nothing has instead of the identity, besides
+  /// spare_mac. The two interfaces swap; both are down meanwhile (spec F6).
+  std::optional<net::Address> dummy = {};
 };
 
 /// Messages that are sent together and reported under one name.

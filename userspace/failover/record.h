@@ -29,6 +29,7 @@ struct SwitchoverRecord {
   MonotonicTime verdict{};                  ///< when the kernel side (or the person) decided
   MonotonicTime event_received{};           ///< when user space had it
   MonotonicTime decided{};                  ///< when a path was there that could take over
+  MonotonicTime move_began{};               ///< until then the kernel's bridge carried the traffic
   bool steered_in_kernel = false;
   std::uint32_t unanswered = 0;
   MonotonicTime finished{};  ///< verified

@@ -86,6 +86,20 @@ void read_address_attribute(Address& address, std::uint16_t type,
   }
 }
 
+Address address_of(const nlmsghdr& message) {
+  const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
+  Address address;
+  address.family = header->ifa_family;
+  address.prefix_length = header->ifa_prefixlen;
+  address.scope = header->ifa_scope;
+  for_each_attribute(attributes_of(message, sizeof(ifaddrmsg)),
+                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                       read_address_attribute(address, type, value);
+                     });
+  if (address.local.empty()) address.local = address.peer;
+  return address;
+}
+
 Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
   for (const std::uint8_t family : kFamilies) {
     ifaddrmsg filter{};
@@ -94,16 +108,7 @@ Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
     Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
       const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
       if (header->ifa_index != identity.on.index || header->ifa_family != family) return;
-      Address address;
-      address.family = family;
-      address.prefix_length = header->ifa_prefixlen;
-      address.scope = header->ifa_scope;
-      for_each_attribute(attributes_of(message, sizeof(ifaddrmsg)),
-                         [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                           read_address_attribute(address, type, value);
-                         });
-      if (address.local.empty()) address.local = address.peer;
-      identity.addresses.push_back(std::move(address));
+      identity.addresses.push_back(address_of(message));
     });
     if (!done) return done;
   }
@@ -131,6 +136,42 @@ bool prefers_source_of(const KernelObject& route, const Identity& identity) {
   return source != route.attributes.end() &&
          std::any_of(identity.addresses.begin(), identity.addresses.end(),
                      [&](const Address& address) { return address.local == source->second; });
+}
+
+bool belongs_to(const KernelObject& route, const Identity& identity) {
+  return leaves_by(route, identity.on.index) || prefers_source_of(route, identity);
+}
+
+// Not one of the kernel's own, nor one of hanet's temporary ones.
+bool somebody_configured(const nlmsghdr& route) {
+  const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&route));
+  return (header->rtm_flags & RTM_F_CLONED) == 0 && header->rtm_protocol != RTPROT_KERNEL &&
+         header->rtm_protocol != RTPROT_REDIRECT && header->rtm_protocol != kRouteProtocol;
+}
+
+// The kernel tells of a route that replaces another one, but not which one it replaced.
+bool may_replace(const KernelObject& route, const KernelObject& other) {
+  const auto left = read_as<rtmsg>(route.header);
+  const auto right = read_as<rtmsg>(other.header);
+  if (left.rtm_family != right.rtm_family || left.rtm_dst_len != right.rtm_dst_len) return false;
+  const auto same = [&](std::uint16_t type) {
+    const auto mine = route.attributes.find(type);
+    const auto theirs = other.attributes.find(type);
+    const bool absent = mine == route.attributes.end();
+    if (absent != (theirs == other.attributes.end())) return false;
+    return absent || mine->second == theirs->second;
+  };
+  return same(RTA_DST) && same(RTA_TABLE) && same(RTA_PRIORITY);
+}
+
+bool names(const KernelObject& rule, const InterfaceName& interface) {
+  for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
+    const auto name = rule.attributes.find(attribute);
+    if (name != rule.attributes.end() &&
+        interface.name == reinterpret_cast<const char*>(name->second.data()))
+      return true;
+  }
+  return false;
 }
 
 // State that the kernel computes is taken out, so that what stays is what somebody configured.
@@ -164,12 +205,9 @@ Status capture_routes(NetlinkSocket& socket, Identity& identity) {
     rtmsg filter{};
     filter.rtm_family = family;
     Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
-      const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message));
-      if ((header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_protocol == RTPROT_KERNEL ||
-          header->rtm_protocol == RTPROT_REDIRECT || header->rtm_protocol == kRouteProtocol)
-        return;
+      if (!somebody_configured(message)) return;
       KernelObject route = object_of<rtmsg>(message);
-      if (!leaves_by(route, identity.on.index) && !prefers_source_of(route, identity)) return;
+      if (!belongs_to(route, identity)) return;
       keep_configured_part(route);
       identity.routes.push_back(std::move(route));
     });
@@ -194,13 +232,7 @@ Status capture_rules(NetlinkSocket& socket, Identity& identity) {
     filter.family = family;
     Status done = socket.dump(dump_request(RTM_GETRULE, filter), [&](const nlmsghdr& message) {
       KernelObject rule = object_of<fib_rule_hdr>(message);
-      for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
-        const auto name = rule.attributes.find(attribute);
-        if (name == rule.attributes.end()) continue;
-        if (identity.on.name != reinterpret_cast<const char*>(name->second.data())) continue;
-        identity.rules.push_back(std::move(rule));
-        return;
-      }
+      if (names(rule, identity.on)) identity.rules.push_back(std::move(rule));
     });
     if (!done) return done;
   }
@@ -230,6 +262,52 @@ Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
 constexpr std::uint16_t kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
 
 }  // namespace
+
+bool concerns(const nlmsghdr& message, const Identity& identity) {
+  switch (message.nlmsg_type) {
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index ==
+             identity.on.index;
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      return names(object_of<fib_rule_hdr>(message), identity.on);
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE: {
+      if (!somebody_configured(message)) return false;
+      const KernelObject route = object_of<rtmsg>(message);
+      return belongs_to(route, identity) ||
+             std::any_of(identity.routes.begin(), identity.routes.end(),
+                         [&](const KernelObject& own) { return may_replace(route, own); });
+    }
+    default:
+      return false;
+  }
+}
+
+const Address* address_in(const nlmsghdr& message, const Identity& identity) {
+  if (message.nlmsg_type != RTM_NEWADDR && message.nlmsg_type != RTM_DELADDR) return nullptr;
+  const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
+  if (header->ifa_index != identity.on.index) return nullptr;
+  const Address found = address_of(message);
+  const auto own =
+      std::find_if(identity.addresses.begin(), identity.addresses.end(), [&](const Address& one) {
+        return one.family == found.family && one.prefix_length == found.prefix_length &&
+               one.local == found.local;
+      });
+  return own == identity.addresses.end() ? nullptr : &*own;
+}
+
+std::string held_of(const nlmsghdr& message, const Identity& identity) {
+  if (const Address* own = address_in(message, identity)) return describe(*own);
+  if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return {};
+  if (!somebody_configured(message)) return {};
+  KernelObject route = object_of<rtmsg>(message);
+  keep_configured_part(route);
+  for (const KernelObject& own : identity.routes)
+    if (own == route) return describe_route(own);
+  return {};
+}
 
 std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {
   auto header = *static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));

@@ -21,6 +21,17 @@ namespace hanet::net {
 /// Captures everything. Takes some hundred microseconds; not for the path from verdict to switch.
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
 
+/// Is a notification about an address, a route or a rule of this identity, or may it be? A route to
+/// one of its destinations is, because it may have replaced the identity's.
+[[nodiscard]] bool concerns(const nlmsghdr& message, const Identity& identity);
+
+/// The address of an identity that an RTM_NEWADDR or RTM_DELADDR is about; null: none.
+[[nodiscard]] const Address* address_in(const nlmsghdr& message, const Identity& identity);
+
+/// The part of an identity that an address or route notification is about, as describe() writes it;
+/// empty: none.
+[[nodiscard]] std::string held_of(const nlmsghdr& message, const Identity& identity);
+
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
 [[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(
     NetlinkSocket& socket, const InterfaceName& interface);

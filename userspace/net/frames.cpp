@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace hanet::net {
 namespace {
@@ -84,6 +85,19 @@ constexpr std::size_t kIcmpv6At = 14 + 40;
 std::string to_text(const MacAddress& mac) {
   return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3],
                      mac[4], mac[5]);
+}
+
+std::optional<MacAddress> parse_mac(std::string_view text) {
+  MacAddress mac{};
+  if (text.size() != 3 * mac.size() - 1) return std::nullopt;
+  for (std::size_t at = 0; at < mac.size(); ++at) {
+    const char* begin = text.data() + 3 * at;
+    const auto [end, failed] = std::from_chars(begin, begin + 2, mac[at], 16);
+    if (failed != std::errc() || end != begin + 2) return std::nullopt;
+    if (at + 1 < mac.size() && *end != ':') return std::nullopt;
+  }
+  if ((mac[0] & 1) != 0 || mac == MacAddress{}) return std::nullopt;
+  return mac;
 }
 
 MacAddress random_local_mac() {

@@ -57,6 +57,7 @@ struct Identity {
   std::vector<KernelObject> rules;       ///< policy rules that name the interface
   std::vector<KernelObject> neighbours;  ///< permanent entries and proxies
   [[nodiscard]] bool empty() const { return addresses.empty() && routes.empty(); }
+  bool operator==(const Identity&) const = default;
 };
 
 /// The same identity as it has to look on another interface: labels, interface numbers and names.

@@ -36,6 +36,18 @@ MessageBuilder change(unsigned ifindex, unsigned flags = 0, unsigned mask = 0) {
   return message;
 }
 
+NetlinkMessage name_change(std::uint16_t type, std::uint16_t flags, unsigned ifindex,
+                           std::string_view name) {
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(ifindex);
+  return MessageBuilder(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags))
+      .header(header)
+      .begin(IFLA_PROP_LIST)
+      .attribute_text(IFLA_ALT_IFNAME, name)
+      .end()
+      .take();
+}
+
 }  // namespace
 
 LinkInfo link_of(const nlmsghdr& message) {
@@ -44,15 +56,17 @@ LinkInfo link_of(const nlmsghdr& message) {
   link.interface.index = static_cast<unsigned>(header->ifi_index);
   link.admin_up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
-  for_each_attribute(attributes_of(message, sizeof(ifinfomsg)),
-                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                       if (type == IFLA_IFNAME)
-                         link.interface.name.assign(reinterpret_cast<const char*>(value.data()),
-                                                    value.size() - 1);
-                       if (type == IFLA_ADDRESS && value.size() == link.mac.size())
-                         std::copy(value.begin(), value.end(), link.mac.begin());
-                       if (type == IFLA_AF_SPEC) read_af_spec(link, value);
-                     });
+  for_each_attribute(
+      attributes_of(message, sizeof(ifinfomsg)),
+      [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+        if (type == IFLA_IFNAME)
+          link.interface.name.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
+        if (type == IFLA_ADDRESS && value.size() == link.mac.size())
+          std::copy(value.begin(), value.end(), link.mac.begin());
+        if (type == IFLA_PERM_ADDRESS && value.size() == link.mac.size())
+          std::copy(value.begin(), value.end(), link.permanent_mac.emplace().begin());
+        if (type == IFLA_AF_SPEC) read_af_spec(link, value);
+      });
   return link;
 }
 
@@ -70,10 +84,20 @@ Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
   return *found;
 }
 
+unsigned index_of_name(const std::string& name) { return ::if_nametoindex(name.c_str()); }
+
 Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {
-  const unsigned ifindex = ::if_nametoindex(name.c_str());
+  const unsigned ifindex = index_of_name(name);
   if (ifindex == 0) return errno_error(ENODEV, fmt::format("interface {}", name));
   return read_link(socket, ifindex);
+}
+
+NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name) {
+  return name_change(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, ifindex, name);
+}
+
+NetlinkMessage remove_alternative_name(unsigned ifindex, std::string_view name) {
+  return name_change(RTM_DELLINKPROP, 0, ifindex, name);
 }
 
 NetlinkMessage set_admin_state(unsigned ifindex, bool up) {

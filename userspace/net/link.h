@@ -18,6 +18,7 @@ namespace hanet::net {
 struct LinkInfo {
   InterfaceName interface;
   MacAddress mac{};
+  std::optional<MacAddress> permanent_mac{};  ///< the card's own, where the driver tells
   bool admin_up = false;
   bool carrier = false;
   std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
@@ -29,7 +30,12 @@ struct LinkInfo {
 /// Reads RTM_NEWLINK or RTM_DELLINK.
 [[nodiscard]] LinkInfo link_of(const nlmsghdr& message);
 
-/// Messages for a batch.
+/// The interface that bears a name of any kind, its own or an alternative one; 0: none does.
+[[nodiscard]] unsigned index_of_name(const std::string& name);
+
+/// Messages for a batch. Alternative names: Linux 5.5 (RTM_NEWLINKPROP).
+[[nodiscard]] NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name);
+[[nodiscard]] NetlinkMessage remove_alternative_name(unsigned ifindex, std::string_view name);
 [[nodiscard]] NetlinkMessage set_admin_state(unsigned ifindex, bool up);
 [[nodiscard]] NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac);
 /// Whether the kernel makes a link-local address by itself when the interface comes up.

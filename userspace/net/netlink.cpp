@@ -74,6 +74,10 @@ Result<NetlinkSocket> NetlinkSocket::open(unsigned groups) {
   address.nl_groups = groups;
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     return errno_error(errno, "bind an rtnetlink socket");
+  socklen_t size = sizeof(address);
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return errno_error(errno, "read the number of an rtnetlink socket");
+  socket.port_id_ = address.nl_pid;
   return socket;
 }
 

@@ -56,9 +56,12 @@ class NetlinkSocket {
   [[nodiscard]] Result<bool> read_notifications(const MessageHandler& handler);
 
   [[nodiscard]] int descriptor() const { return fd_.get(); }
+  /// The number by which notifications name this socket as the cause (nlmsg_pid).
+  [[nodiscard]] std::uint32_t port_id() const { return port_id_; }
 
  private:
   Fd fd_;
+  std::uint32_t port_id_ = 0;
   std::uint32_t sequence_ = 0;
   std::uint32_t awaited_from_ = 0;
   std::vector<std::uint8_t> gather_;

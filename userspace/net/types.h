@@ -5,7 +5,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace hanet::net {
 
@@ -17,6 +19,8 @@ using MacAddress = std::array<std::uint8_t, 6>;
 /// An address that no manufacturer assigned, unicast, 46 random bits. Used for probes: replies are
 /// addressed to it, so it is a part of a session's cookie.
 [[nodiscard]] MacAddress random_local_mac();
+/// "02:00:00:00:00:01" as a card's address: unicast and not all zero; nothing else is one.
+[[nodiscard]] std::optional<MacAddress> parse_mac(std::string_view text);
 
 /// The EUI-64 link-local address that belongs to a MAC address (RFC 4291 appendix A).
 [[nodiscard]] std::array<std::uint8_t, 16> link_local_of(const MacAddress& mac);

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "core/result.h"
+#include "net/types.h"
+#include "policy/group.h"
 
 namespace hanet::config {
 
@@ -30,7 +32,14 @@ enum class HeartbeatKind : std::uint8_t {
 };
 
 /// How a standby waits (spec: terms).
-enum class StandbyMode : std::uint8_t { Hot, Cold };
+enum class StandbyMode : std::uint8_t { Hot, Warm, Cold };
+
+/// [group.failback]: when the identity returns to the primary by itself (spec F9).
+struct FailbackConfig {
+  policy::Failback policy = policy::Failback::Never;
+  std::chrono::milliseconds hold_down{10'000};          ///< 100 ms .. 1 h of working before that
+  std::chrono::milliseconds damping_half_life{15'000};  ///< 100 ms .. 1 h, see policy/damping.h
+};
 
 /// An IPv4 or IPv6 address in network byte order; the first 4 or all 16 bytes are used.
 struct IpAddress {
@@ -46,6 +55,12 @@ struct IpAddress {
   /// Why this cannot be the address of one host on a network ("a multicast address"); empty if it
   /// can.
   [[nodiscard]] std::string_view why_not_a_host() const;
+};
+
+/// [group.warm]: what a warm standby is called while it waits (spec F6).
+struct WarmConfig {
+  std::optional<IpAddress> dummy_address;    ///< empty: from a documentation range (RFC 5737)
+  std::optional<net::MacAddress> dummy_mac;  ///< empty: a random locally administered one
 };
 
 /// Values that `hanetctl set` can change while hanetd runs. Ranges: config_limits.h.
@@ -78,10 +93,18 @@ struct GroupConfig {
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
   IpAddress target;  ///< the primary's, if the file gives only targets per path
   LiveParameters live;
+  /// An idle path is down until it is needed (cold, warm) and can not be watched.
+  [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
   bool bridging = true;  ///< hot only: the kernel steers on the verdict, before user space
+  bool restore = true;   ///< false: let others take back what was moved
   bool move_mac = true;  ///< false: every port keeps its own MAC address
-  std::uint32_t announce_count = 3;              ///< 0 .. 60 announcements per address
-  std::chrono::milliseconds announce_gap{100};   ///< 1 .. 10000
+  std::uint32_t announce_count = 3;             ///< 0 .. 60 announcements per address
+  std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000
+  /// 0 .. 60000: for this long after a switchover the new path is not judged by its heartbeats, so
+  /// that the other end of a pair can finish (spec F7).
+  std::chrono::milliseconds delay{0};
+  FailbackConfig failback;
+  WarmConfig warm;
   std::chrono::milliseconds cold_retry{10'000};  ///< cold: then a dead path may be tried again
 
   /// The peer that the heartbeat of `path` asks: the path's own target, or else the group's.
@@ -113,6 +136,13 @@ struct Config {
 /// "FILE: key 'group[0].primary': found 'eth7', which is not here; allowed: one of eth0, eth1", one
 /// line per mistake. `name` stands for the file name.
 [[nodiscard]] Status check_interfaces(const Config& config, std::string_view name);
+
+/// Why an interface that is here now cannot be a port ("is a member of the bridge 'br0'"); empty if
+/// it can.
+[[nodiscard]] Result<std::string> why_not_a_port(const std::string& interface);
+/// A card, or a veth that plays one: not a device on top of others, which borrows their MAC
+/// address.
+[[nodiscard]] bool is_card(const std::string& interface);
 
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);
 [[nodiscard]] std::string_view to_text(StandbyMode mode);

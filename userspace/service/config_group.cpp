@@ -16,9 +16,15 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 11> kGroupKeys{
-    "name",           "primary",         "standby",       "mode",    "bridging", "move_mac",
-    "announce_count", "announce_gap_ms", "cold_retry_ms", "enabled", "heartbeat"};
+constexpr std::array<std::string_view, 15> kGroupKeys{
+    "name",     "primary",        "standby",         "mode",          "bridging",
+    "move_mac", "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
+    "enabled",  "heartbeat",      "failback",        "warm",          "restore"};
+constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
+constexpr std::string_view kMacRule =
+    "six pairs of hexadecimal digits with ':' between, of one card (not multicast, not all zero)";
+constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
+                                                        "damping_half_life_ms"};
 
 constexpr std::string_view kMetanameRule = "1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr std::string_view kInterfaceRule =
@@ -63,23 +69,29 @@ std::string read_name(const TableReader& group, std::string_view key, std::strin
 /// Bridging and the retry time each belong to one standby mode.
 void read_standby_mode(const TableReader& group, GroupConfig& config) {
   config.standby_mode =
-      read_enum(group, "mode", std::array{StandbyMode::Hot, StandbyMode::Cold}, StandbyMode::Hot);
-  const bool cold = config.standby_mode == StandbyMode::Cold;
+      read_enum(group, "mode", std::array{StandbyMode::Hot, StandbyMode::Warm, StandbyMode::Cold},
+                StandbyMode::Hot);
+  const bool cold = config.standby_is_down();
 
   const std::optional<bool> bridging = group.boolean("bridging");
   if (cold && bridging.value_or(false)) {
-    group.report("bridging", "true", "false, because a cold standby cannot carry packets at once");
+    group.report("bridging", "true",
+                 fmt::format("false, because a {} standby cannot carry packets at once",
+                             to_text(config.standby_mode)));
   }
   config.bridging = !cold && bridging.value_or(true);
 
   const std::optional<std::int64_t> retry = group.integer("cold_retry_ms", kColdRetryMs);
   if (!retry) return;
-  if (!cold) group.report("cold_retry_ms", fmt::format("{}", *retry), "only with mode = \"cold\"");
+  if (!cold)
+    group.report("cold_retry_ms", fmt::format("{}", *retry),
+                 "only with mode = \"cold\" or \"warm\"");
   config.cold_retry = std::chrono::milliseconds(*retry);
 }
 
 void read_switchover(const TableReader& group, GroupConfig& config) {
   if (const auto flag = group.boolean("move_mac")) config.move_mac = *flag;
+  if (const auto flag = group.boolean("restore")) config.restore = *flag;
   if (const auto flag = group.boolean("enabled")) config.live.enabled = *flag;
   if (const auto count = group.integer("announce_count", kAnnounceCount)) {
     config.announce_count = static_cast<std::uint32_t>(*count);
@@ -87,6 +99,46 @@ void read_switchover(const TableReader& group, GroupConfig& config) {
   if (const auto gap = group.integer("announce_gap_ms", kAnnounceGapMs)) {
     config.announce_gap = std::chrono::milliseconds(*gap);
   }
+  if (const auto delay = group.integer("delay_ms", kDelayMs)) {
+    config.delay = std::chrono::milliseconds(*delay);
+  }
+}
+
+void read_failback(const TableReader& group, GroupConfig& config) {
+  const std::optional<TableReader> failback = group.table("failback");
+  if (!failback) return;
+  failback->refuse_unknown(kFailbackKeys);
+  using policy::Failback;
+  config.failback.policy =
+      read_enum(*failback, "policy",
+                std::array{Failback::Never, Failback::Failure, Failback::Always}, Failback::Never);
+  if (config.failback.policy == Failback::Always && config.standby_is_down())
+    failback->report("policy", "'always'",
+                     fmt::format("never, failure, because a {} path is not seen while it is down",
+                                 to_text(config.standby_mode)));
+  if (const auto hold = failback->integer("hold_down_ms", kHoldDownMs))
+    config.failback.hold_down = std::chrono::milliseconds(*hold);
+  if (const auto half_life = failback->integer("damping_half_life_ms", kDampingHalfLifeMs))
+    config.failback.damping_half_life = std::chrono::milliseconds(*half_life);
+}
+
+// The MAC address is one of the parameters that are swapped.
+void check_warm_moves_mac(const TableReader& group, const GroupConfig& config) {
+  if (config.standby_mode == StandbyMode::Warm && !config.move_mac)
+    group.report("move_mac", "false", "true, because a warm standby swaps its MAC address");
+}
+
+void read_warm(const TableReader& group, GroupConfig& config) {
+  const std::optional<TableReader> warm = group.table("warm");
+  if (!warm) return;
+  warm->refuse_unknown(kWarmKeys);
+  if (config.standby_mode != StandbyMode::Warm)
+    group.report("warm", "a table", "only with mode = \"warm\"");
+  config.warm.dummy_address = warm->address("dummy_address");
+  const std::optional<std::string> mac = warm->string("dummy_mac", kMacRule);
+  if (!mac) return;
+  config.warm.dummy_mac = net::parse_mac(*mac);
+  if (!config.warm.dummy_mac) warm->report("dummy_mac", in_quotes(*mac), kMacRule);
 }
 
 using FirstUse = std::unordered_map<std::string_view, const Claim*>;
@@ -119,6 +171,9 @@ GroupConfig read_group(const TableReader& group, Claims& claims) {
   }
   read_standby_mode(group, config);
   read_switchover(group, config);
+  read_failback(group, config);
+  read_warm(group, config);
+  check_warm_moves_mac(group, config);
   read_heartbeat(group, config);
   return config;
 }

@@ -30,6 +30,8 @@ struct Link {
   std::string kind;        ///< IFLA_INFO_KIND: "bridge", "veth"; empty for hardware
   std::uint16_t type = 0;  ///< ARPHRD_*
   int master = 0;          ///< interface index, 0 for none
+  bool elsewhere = false;  ///< `lower` is a number of another network namespace
+  int lower = 0;           ///< the interface that this one is on top of (a VLAN's), 0 for none
 };
 
 using Links = std::map<int, Link>;
@@ -53,6 +55,10 @@ int remember_attribute(const nlattr* attribute, void* data) {
     link.name = mnl_attr_get_str(attribute);
   } else if (type == IFLA_MASTER && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0) {
     link.master = static_cast<int>(mnl_attr_get_u32(attribute));
+  } else if (type == IFLA_LINK && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0) {
+    link.lower = static_cast<int>(mnl_attr_get_u32(attribute));
+  } else if (type == IFLA_LINK_NETNSID) {
+    link.elsewhere = true;
   } else if (type == IFLA_LINKINFO) {
     return mnl_attr_parse_nested(attribute, remember_kind, &link);
   }
@@ -117,11 +123,23 @@ const Link* obstacle(const Link& link, const Links& links) {
   return &master->second;
 }
 
+/// An interface on top of this one, which would not move with the identity, or nullptr. A veth
+/// names its peer in the same place.
+const Link* burden(int index, const Links& links) {
+  const auto found = std::ranges::find_if(links, [&](const auto& entry) {
+    const Link& link = entry.second;
+    return link.lower == index && !link.elsewhere && link.kind != "veth" && entry.first != index;
+  });
+  return found == links.end() ? nullptr : &found->second;
+}
+
 /// "one of eth0, eth1".
 std::string usable(const Links& links) {
   std::vector<std::string> names;
   for (const auto& [index, link] : links) {
-    if (link.type == ARPHRD_ETHER && obstacle(link, links) == nullptr) names.push_back(link.name);
+    if (link.type == ARPHRD_ETHER && obstacle(link, links) == nullptr &&
+        burden(index, links) == nullptr)
+      names.push_back(link.name);
   }
   std::ranges::sort(names);
   if (names.empty()) return "an Ethernet interface, but there is none here";
@@ -141,6 +159,10 @@ std::string why_not_a_port(const std::string& interface, const Links& links) {
     return fmt::format("is a member of the {} {}", master->kind.empty() ? "device" : master->kind,
                        in_quotes(master->name));
   }
+  if (const Link* upper = burden(found->first, links)) {
+    return fmt::format("carries the {} {}, which hanet would leave behind at a switchover",
+                       upper->kind.empty() ? "device" : upper->kind, in_quotes(upper->name));
+  }
   return {};
 }
 
@@ -148,12 +170,33 @@ std::string_view path_key(std::size_t index) { return index == 0 ? "primary" : "
 
 }  // namespace
 
+Result<std::string> why_not_a_port(const std::string& interface) {
+  const Result<Links> links = dump_links();
+  if (!links) return std::unexpected(links.error());
+  return why_not_a_port(interface, *links);
+}
+
+bool is_card(const std::string& interface) {
+  const Result<Links> links = dump_links();
+  if (!links) return false;
+  return std::ranges::any_of(*links, [&](const auto& entry) {
+    const Link& link = entry.second;
+    return link.name == interface && (link.kind.empty() || link.kind == "veth");
+  });
+}
+
 Status check_interfaces(const Config& config, std::string_view name) {
   const Result<Links> links = dump_links();
   if (!links) return std::unexpected(links.error());
   std::vector<std::string> messages;
   for (std::size_t g = 0; g < config.groups.size(); ++g) {
     const GroupConfig& group = config.groups[g];
+    if (std::ranges::any_of(*links,
+                            [&](const auto& entry) { return entry.second.name == group.name; }))
+      messages.push_back(
+          fmt::format("{}: key 'group[{}].name': found {}, which is an interface here; allowed: a "
+                      "name that no interface has",
+                      name, g, in_quotes(group.name)));
     for (std::size_t p = 0; p < group.paths.size(); ++p) {
       const std::string& interface = group.paths[p].port().interface;
       const std::string why_not = why_not_a_port(interface, *links);

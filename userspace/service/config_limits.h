@@ -34,6 +34,12 @@ inline constexpr Range kLinkPollUs{50, 1'000'000};
 inline constexpr Range kAnnounceCount{0, 60};
 inline constexpr Range kAnnounceGapMs{1, 10'000};
 inline constexpr Range kColdRetryMs{1000, 3'600'000};
+inline constexpr Range kDelayMs{0, 60'000};
+
+// Failback, see FailbackConfig. Without any hold-down a path that flaps would pull the identity to
+// and fro.
+inline constexpr Range kHoldDownMs{100, 3'600'000};
+inline constexpr Range kDampingHalfLifeMs{100, 3'600'000};
 
 /// interval x multiplier. A path that needs longer to fail is not watched in any useful sense.
 inline constexpr std::chrono::seconds kMaxDetectionTime{60};

@@ -129,6 +129,8 @@ std::string_view to_text(StandbyMode mode) {
   switch (mode) {
     case StandbyMode::Hot:
       return "hot";
+    case StandbyMode::Warm:
+      return "warm";
     case StandbyMode::Cold:
       return "cold";
   }

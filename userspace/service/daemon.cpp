@@ -99,7 +99,6 @@ Status Daemon::open_descriptors(const DaemonOptions& options) {
 }
 
 Status Daemon::start_groups(const config::Config& config) {
-  std::vector<engine::RequestFrames> requests;
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
     groups_.push_back(std::make_unique<GroupRunner>(
         config.groups[at], static_cast<engine::GroupIndex>(at),
@@ -107,8 +106,25 @@ Status Daemon::start_groups(const config::Config& config) {
                      .requests = requests_,
                      .history = history_,
                      .publish = [this](const Notice& notice) { publish(notice); },
+                     .is_port =
+                         [this](unsigned ifindex) {
+                           return std::ranges::any_of(groups_, [&](const auto& group) {
+                             return std::ranges::any_of(
+                                 group->ports(), [&](const RunningPort& port) {
+                                   return port.present && port.interface.index == ifindex;
+                                 });
+                           });
+                         },
+                     .replace_socket =
+                         [this](engine::SessionIndex session, net::PacketSocket socket) {
+                           sender_->replace_socket(session, std::move(socket));
+                         },
                      .drain_notifications = [this] { read_notifications(); }}));
-    Result<std::vector<engine::RequestFrames>> started = groups_.back()->start();
+    if (Status looked = groups_.back()->look(); !looked) return looked;
+  }
+  std::vector<engine::RequestFrames> requests;
+  for (const auto& group : groups_) {
+    Result<std::vector<engine::RequestFrames>> started = group->start();
     if (!started) return pass_on(started);
     std::ranges::move(*started, std::back_inserter(requests));
   }
@@ -175,7 +191,7 @@ void Daemon::read_notifications() {
   if (complete && *complete) return;
   // Some were dropped, so nothing is known: read everything anew.
   for (const auto& group : groups_) {
-    group->identity_changed(0);
+    group->distrust_snapshot();
     for (const RunningPort& port : group->ports()) {
       const Result<net::LinkInfo> link = net::read_link(requests_, port.interface.index);
       group->link_changed(link ? *link : net::LinkInfo{.interface = port.interface}, !link);
@@ -195,17 +211,8 @@ void Daemon::handle_notification(const nlmsghdr& message) {
         group->link_changed(link, message.nlmsg_type == RTM_DELLINK);
       return;
     }
-    case RTM_NEWADDR:
-    case RTM_DELADDR:
-      for (const auto& group : groups_)
-        group->identity_changed(static_cast<const ifaddrmsg*>(payload)->ifa_index);
-      return;
-    case RTM_NEWNEIGH:
-    case RTM_DELNEIGH:
-      for (const auto& group : groups_) group->neighbour_changed(message);
-      return;
-    default:  // routes and rules name their interface in many ways
-      for (const auto& group : groups_) group->identity_changed(0);
+    default:
+      for (const auto& group : groups_) group->hear(message);
   }
 }
 
@@ -214,6 +221,7 @@ void Daemon::tick() {
   [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_) group->tick(now);
+  if (sender_) sender_->close_replaced_sockets();
   if (watchdog_ > Nanoseconds::zero() && now >= next_watchdog_) {
     next_watchdog_ = now + watchdog_;
     ::sd_notify(0, "WATCHDOG=1");
@@ -269,7 +277,8 @@ Json Daemon::answer(const Json& request) {
       records.push_back(record_json(kept[at]));
     return {{"ok", true}, {"switchovers", std::move(records)}};
   }
-  if (command == "switch" || command == "set") return answer_group(command, request);
+  if (command == "switch" || command == "set" || command == "remove" || command == "add")
+    return answer_group(command, request);
   return {{"ok", false}, {"error", fmt::format("unknown command '{}'", command)}};
 }
 
@@ -282,9 +291,18 @@ Json Daemon::answer_group(const std::string& command, const Json& request) {
     return {{"ok", false},
             {"error", fmt::format("no group '{}'; there is {}", name, fmt::join(names, ", "))}};
   }
-  const Status done = command == "switch"
-                          ? group->switch_to(request.value("to", ""))
-                          : group->set(request.value("key", ""), request.value("value", ""));
+  if (command == "switch" && request.value("dry_run", false)) {
+    const Result<const failover::Plan*> plan = group->preview(request.value("to", ""));
+    if (!plan) return {{"ok", false}, {"error", plan.error().message}};
+    return {{"ok", true}, {"steps", plan_json(**plan)}};
+  }
+  const auto carry_out = [&]() -> Status {
+    if (command == "switch") return group->switch_to(request.value("to", ""));
+    if (command == "remove") return group->take_out(request.value("port", ""));
+    if (command == "add") return group->put_back(request.value("port", ""));
+    return group->set(request.value("key", ""), request.value("value", ""));
+  };
+  const Status done = carry_out();
   if (!done) return {{"ok", false}, {"error", done.error().message}};
   return {{"ok", true}};
 }

@@ -21,27 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Changes come in bursts (an `ip addr flush`, a daemon that configures): capture once behind them.
-constexpr Nanoseconds kRecaptureDelay = milliseconds(20);
-constexpr Nanoseconds kAfterwardsDelay = seconds(1);
-// Some 3 us each in a switchover; more than a host talks to within a second.
-constexpr std::size_t kMaxKnownNeighbours = 128;
-
-// Lifetimes run down without a notification.
-constexpr Nanoseconds kLifetimeCheck = seconds(1);
-
-bool has_finite_lifetimes(const net::Identity& identity) {
-  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
-    return address.valid_seconds != UINT32_MAX;
-  });
-}
-
-bool is_router(const std::string& interface) {
-  std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
-  int forwarding = 0;
-  return file >> forwarding && forwarding != 0;
-}
-
 policy::SessionState session_state(std::uint32_t state) {
   switch (static_cast<hanet_session_state>(state)) {
     case HANET_SESSION_UP:
@@ -68,6 +47,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   const hanet_port& seen = around_.engine.port(port.port);
   policy::PortState state;
   state.present = port.present;
+  state.taken_out = port.taken_out;
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
@@ -134,7 +114,9 @@ void GroupRunner::refresh_port(std::size_t at, MonotonicTime received) {
 
 // The kernel side bridged, but the path came back before anything was moved.
 void GroupRunner::release_needless_bridging() {
-  if (rules_.cold || policy::health_of(state_.paths[state_.active]) == policy::Health::Down) return;
+  if (rules_.cold || state_.running ||
+      policy::health_of(state_.paths[state_.active]) == policy::Health::Down)
+    return;
   const RunningPort& active = ports_[state_.active];
   if (engine::load(around_.engine.steer(active.port).mode) == HANET_STEER_NONE) return;
   around_.engine.end_move(active.port, ports_[state_.active == 0 ? 1 : 0].port);
@@ -151,7 +133,18 @@ void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
 void GroupRunner::act(const policy::Action& action, MonotonicTime received) {
   std::visit(
       Overloaded{
-          [&](const policy::StartSwitchover& start) { perform(start.switchover, received); },
+          [&](const policy::StartSwitchover& start) {
+            begin_switchover(start.switchover, received);
+          },
+          [&](const policy::AbandonSwitchover& abandon) {
+            waiting_move_.reset();
+            around_.engine.end_move(ports_[abandon.switchover.from].port,
+                                    ports_[abandon.switchover.to].port);
+            publish("switchover-abandoned", abandon.switchover.from,
+                    fmt::format("the switch from {} to {} is given up: {}",
+                                ports_[abandon.switchover.from].interface.name,
+                                ports_[abandon.switchover.to].interface.name, abandon.reason));
+          },
           [&](const policy::RaiseAlarm& alarm) {
             publish("alarm", alarm.path,
                     alarm.no_path
@@ -170,245 +163,20 @@ void GroupRunner::act(const policy::Action& action, MonotonicTime received) {
       action);
 }
 
-failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& switchover,
-                                                     MonotonicTime received) const {
-  const RunningPort& from = ports_[switchover.from];
-  const hanet_session& session = around_.engine.session(from.session);
-  const hanet_port& port = around_.engine.port(from.port);
-  failover::SwitchoverRecord record;
-  record.group = config_.name;
-  record.from = from.interface.name;
-  record.to = ports_[switchover.to].interface.name;
-  record.cause = policy::to_text(switchover.cause);
-  record.rule = policy::rule_of(switchover.cause);
-  record.wall_time = wall_now();
-  record.verdict = received;
-  record.event_received = received;
-  record.decided = received;
-  record.steered_in_kernel =
-      engine::load(around_.engine.steer(from.port).mode) == HANET_STEER_BRIDGE_OUT;
-  if (switchover.cause == policy::Cause::Manual) return record;
-  // It may be long ago that the path went down, if nothing could take over then.
-  record.event_received = from.down_since;
-  record.verdict = from.down_since;
-  if (switchover.cause == policy::Cause::HeartbeatLost) {
-    record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
-    record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
-    record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
-    record.unanswered =
-        static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
-  } else if (switchover.cause == policy::Cause::CarrierLost &&
-             engine::load(port.carrier) == HANET_CARRIER_DOWN) {
-    record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
-  }
-  return record;
-}
-
-void GroupRunner::perform(const policy::Switchover& switchover, MonotonicTime received) {
-  RunningPort& from = ports_[switchover.from];
-  RunningPort& to = ports_[switchover.to];
-  // Look at what waits before the identity is touched (spec F3). Bridging covers the time.
-  around_.drain_notifications();
-  if (identity_stale_) recapture();
-  failover::SwitchoverRecord record = begin_record(switchover, received);
-  if (!plan_) {
-    publish("alarm", switchover.to, "no plan for a switchover: the identity was never captured");
-    apply(policy::SwitchoverEnded{.moved = false}, received);
-    return;
-  }
-  finish_afterwards();
-  failover::Plan plan = std::move(*plan_);
-  plan_.reset();
-  if (rules_.cold && from.present) around_.engine.pause_session(from.session);
-  around_.engine.begin_move(from.port, to.port, identity_.mac);
-  const auto back = [&] {
-    net::Identity there = plan.expected;
-    return failover::make_plan(there, from.interface, from.spare_mac,
-                               {.cold = rules_.cold,
-                                .move_mac = config_.move_mac,
-                                .from_gone = false,
-                                .router = is_router(from.interface.name),
-                                .spare_mac = to.spare_mac});
-  };
-  record.execution =
-      failover::execute(around_.requests, plan, back, [&](const failover::Plan& done) {
-        announce(done);
-        become_ordinary();
-      });
-  around_.engine.end_move(from.port, to.port);
-  const failover::Outcome outcome = record.execution.outcome;
-  afterwards_ = std::move(record.execution.afterwards);
-  afterwards_at_ = monotonic_now() + kAfterwardsDelay;
-  if (record.execution.restarted_link) expect_negotiation(to);
-  after_move(switchover, plan, outcome);
-  record.finished = monotonic_now();
-  const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
-  publish("switchover", switchover.to,
-          fmt::format("{} to {} ({}): {} after {} us{}{}", kept.from, kept.to, kept.cause,
-                      failover::to_text(outcome),
-                      (kept.execution.last_message_sent - kept.verdict).count() / 1000,
-                      kept.execution.problems.empty() ? "" : "; ",
-                      fmt::join(kept.execution.problems, "; ")));
-  // Without the right to it, hanetd said so when it started.
-  [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
-  apply(policy::SwitchoverEnded{.moved = outcome != failover::Outcome::RolledBack},
-        monotonic_now());
-}
-
-void GroupRunner::after_move(const policy::Switchover& switchover, const failover::Plan& plan,
-                             failover::Outcome outcome) {
-  RunningPort& from = ports_[switchover.from];
-  RunningPort& to = ports_[switchover.to];
-  const bool moved = outcome != failover::Outcome::RolledBack;
-  if (moved) {
-    identity_ = plan.expected;
-    move_settings(from.interface.name, to.interface.name);
-    announcements_ = plan.announcements;
-    announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
-    announce_at_ = monotonic_now() + config_.announce_gap;
-  }
-  if (rules_.cold) {
-    RunningPort& carrier = moved ? to : from;
-    RunningPort& idle = moved ? from : to;
-    carrier.admin_up = true;
-    expect_negotiation(carrier);
-    idle.admin_up = false;
-    around_.engine.pause_session(idle.session);
-    if (Status started = around_.engine.start_session(carrier.session); !started)
-      log::error("{}: {}", config_.name, started.error().message);
-  }
-  // The state the policy sees next must already be that of the new roles.
-  identity_stale_ = true;
-  recapture_at_ = monotonic_now() + kRecaptureDelay;
-  const std::size_t active = moved ? switchover.to : switchover.from;
-  state_.active = active;
-  prepare_plan();
-}
-
-void GroupRunner::prepare_plan() {
-  const std::size_t active = state_.active;
-  const std::size_t standby = active == 0 ? 1 : 0;
-  RunningPort& from = ports_[active];
-  RunningPort& to = ports_[standby];
-  plan_ = failover::make_plan(identity_, to.interface, to.spare_mac,
-                              {.cold = rules_.cold,
-                               .move_mac = config_.move_mac,
-                               .from_gone = !from.present,
-                               .router = is_router(from.interface.name),
-                               .spare_mac = from.spare_mac},
-                              known_neighbours_);
-  plan_outdated_ = false;
-  hear_identity();
-  if (config_.bridging && !rules_.cold)
-    around_.engine.arm_bridging(from.port, to.port, identity_.mac);
-}
-
 void GroupRunner::expect_negotiation(RunningPort& port) {
   port.carrier_seen = false;
   port.settle_until = monotonic_now() + kSettleTime;
 }
 
-// Bridging receives the identity's frames on a port that is not called so.
-void GroupRunner::hear_identity() {
-  if (rules_.cold || heard_mac_ == identity_.mac) return;
-  for (RunningPort& port : ports_) {
-    if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
-      const Status gone = port.announcer.stop_listening_to(heard_mac_);
-    if (Status heard = port.announcer.listen_to(identity_.mac); !heard)
-      log::warning("{}: {}", config_.name, heard.error().message);
-  }
-  heard_mac_ = identity_.mac;
-}
-
-void GroupRunner::finish_afterwards() {
-  for (failover::Step& step : afterwards_)
-    if (Status sent = around_.requests.send(step.messages); !sent)
-      log::warning("{}: {}", config_.name, sent.error().message);
-  if (!afterwards_.empty()) [[maybe_unused]]
-    const auto ignored = around_.requests.collect();
-  afterwards_.clear();
-}
-
-void GroupRunner::recapture() {
-  identity_stale_ = false;
-  const RunningPort& active = ports_[state_.active];
-  // What is down has lost a part of its identity already: the snapshot from before counts.
-  if (!active.present || !active.admin_up) return;
-  Result<net::Identity> found = net::capture(around_.requests, active.interface);
-  if (!found) {
-    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
-                 config_.name, active.interface.name, found.error().message);
-    return;
-  }
-  const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
-  if (!link || !link->admin_up) return;
-  identity_ = std::move(*found);
-  captured_at_ = monotonic_now();
-  read_known_neighbours();
-  prepare_plan();
-}
-
-void GroupRunner::read_known_neighbours() {
-  // Without carrier the kernel has just forgotten them all; the last known are better.
-  if (!ports_[state_.active].rtnetlink_carrier) return;
-  Result<std::vector<net::KernelObject>> known =
-      net::capture_known_neighbours(around_.requests, ports_[state_.active].interface);
-  if (!known) return;
-  if (known->size() > kMaxKnownNeighbours) known->resize(kMaxKnownNeighbours);
-  known_neighbours_ = std::move(*known);
-}
-
-void GroupRunner::neighbour_changed(const nlmsghdr& message) {
-  const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
-  const auto ifindex = static_cast<unsigned>(header->ndm_ifindex);
-  if (ifindex != ports_[state_.active].interface.index) return;
-  const bool removed = message.nlmsg_type == RTM_DELNEIGH;
-  if ((header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0 ||
-      (removed && !identity_.neighbours.empty()))
-    identity_changed(ifindex);
-  // What is removed stays known: losing the carrier removes everything, just before it is needed.
-  std::optional<net::KernelObject> neighbour = removed ? std::nullopt : net::neighbour_of(message);
-  if (!neighbour) return;
-  const auto same = std::ranges::find_if(known_neighbours_, [&](const net::KernelObject& known) {
-    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST);
-  });
-  if (same != known_neighbours_.end()) {
-    if (*same == *neighbour) return;
-    *same = std::move(*neighbour);
-  } else if (known_neighbours_.size() < kMaxKnownNeighbours) {
-    known_neighbours_.push_back(std::move(*neighbour));
-  }
-  plan_outdated_ = true;
-}
-
-void GroupRunner::announce(const failover::Plan& plan) {
-  if (config_.announce_count == 0) return;
-  for (const RunningPort& port : ports_)
-    if (port.interface == plan.to)
-      for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
-        const int refused = port.announcer.send(frame);
-}
-
-// A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
-// announcements wait for the carrier, and all of them are sent again.
-void GroupRunner::announce_again(MonotonicTime now) {
-  const RunningPort& active = ports_[state_.active];
-  if (rules_.cold && !active.carrier_seen && now < active.settle_until) {
-    announcements_left_ = config_.announce_count;
-    announce_at_ = now + config_.announce_gap;
-    return;
-  }
-  --announcements_left_;
-  announce_at_ = now + config_.announce_gap;
-  for (const net::Frame& frame : announcements_) [[maybe_unused]]
-    const int refused = active.announcer.send(frame);
-}
-
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
+  bool known = false;
   for (RunningPort& port : ports_) {
-    if (link.interface.index != port.interface.index) continue;
-    if (link.mac != identity_.mac || link.interface.name != port.interface.name)
-      identity_changed(link.interface.index);
+    // A card that was gone comes back by take_back() only, also with its old number.
+    if (link.interface.index != port.interface.index || !port.present) continue;
+    known = true;
+    if (link.interface.index == keeper_.identity().on.index &&
+        (link.mac != keeper_.identity().mac || link.interface.name != port.interface.name))
+      keeper_.mark_stale();
     if (!removed && link.interface.name != port.interface.name) {
       log::notice("{}: {} is called {} now", config_.name, port.interface.name,
                   link.interface.name);
@@ -416,54 +184,90 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
       plan_outdated_ = true;
     }
     port.present = !removed;
-    if (removed) around_.engine.forget_device(port.port);
+    if (removed) {
+      around_.engine.unbind_port(port.port);
+      expect_back(port);
+    }
     port.admin_up = link.admin_up;
     port.rtnetlink_carrier = link.carrier;
+    // The bridge ends with the interface it hangs on.
+    if (waiting_move_ && &port == &ports_[waiting_move_->switchover.from] &&
+        (!port.present || !port.admin_up))
+      waiting_move_->begins = monotonic_now();
   }
+  if (!known && !removed) stranger_changed(link);
 }
 
-void GroupRunner::identity_changed(unsigned ifindex) {
-  if (ifindex != 0 && ifindex != ports_[state_.active].interface.index) return;
-  if (!identity_stale_) recapture_at_ = monotonic_now() + kRecaptureDelay;
-  identity_stale_ = true;
+void GroupRunner::hear(const nlmsghdr& message) {
+  if (intruded(message)) return;
+  if (keeper_.hear(message)) plan_outdated_ = true;
 }
 
 void GroupRunner::tick(MonotonicTime now) {
   if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
-  if (now >= captured_at_ + kLifetimeCheck && has_finite_lifetimes(identity_))
-    identity_stale_ = true;
+  if (waiting_move_ && now >= waiting_move_->begins) perform_waiting_move();
+  if (restore_at_ && now >= *restore_at_) restore_identity();
+  judge_again(now);
   if (now >= afterwards_at_) finish_afterwards();
-  if (identity_stale_ && now >= recapture_at_) recapture();
+  if (keeper_.due(now) && !restore_at_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
+  look_for_missing_ports(now);
   apply(policy::TimePassed{}, now);
   flush_notices();
 }
 
 std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const {
-  std::optional<MonotonicTime> next = policy::next_deadline(state_, now);
+  std::optional<MonotonicTime> next = policy::next_deadline(state_, now, rules_);
   const auto consider = [&](bool wanted, MonotonicTime at) {
     if (wanted && (!next || at < *next)) next = at;
   };
   consider(announcements_left_ > 0, announce_at_);
-  consider(identity_stale_, recapture_at_);
+  if (waiting_move_) consider(true, waiting_move_->begins);
+  if (restore_at_) consider(true, *restore_at_);
+  for (const RunningPort& port : ports_)
+    if (port.judged_at) consider(true, *port.judged_at);
+  if (const auto reading = keeper_.next_deadline()) consider(true, *reading);
   consider(!afterwards_.empty(), afterwards_at_);
   for (std::size_t at = 0; at < ports_.size(); ++at)
     consider(awaits_proof(at), now + proof_interval(at));
   return next;
 }
 
-Status GroupRunner::switch_to(const std::string& interface) {
+Result<std::size_t> GroupRunner::path_called(const std::string& interface) const {
   const auto found = std::ranges::find_if(
       ports_, [&](const RunningPort& port) { return port.interface.name == interface; });
-  if (found == ports_.end())
-    return failure(fmt::format("group {} has no path {}; its paths are {} and {}", config_.name,
-                               interface, ports_[0].interface.name, ports_[1].interface.name));
-  refusal_.clear();
-  const auto to = static_cast<std::size_t>(found - ports_.begin());
+  if (found != ports_.end()) return static_cast<std::size_t>(found - ports_.begin());
+  return failure(fmt::format("group {} has no path {}; its paths are {} and {}", config_.name,
+                             interface, ports_[0].interface.name, ports_[1].interface.name));
+}
+
+Result<const failover::Plan*> GroupRunner::preview(const std::string& interface) {
+  Result<std::size_t> to = path_called(interface);
+  if (!to) return pass_on(to);
   const MonotonicTime now = monotonic_now();
   refresh(now);
-  apply(policy::ManualSwitch{.to = to}, now);
+  if (keeper_.stale()) recapture();
+  const policy::Decision decision =
+      policy::decide(state_, policy::ManualSwitch{.to = *to}, now, rules_);
+  for (const policy::Action& action : decision.actions)
+    if (const auto* refuse = std::get_if<policy::Refuse>(&action))
+      return failure(fmt::format("{} to {}: {}", config_.name, interface, refuse->reason));
+  if (!plan_) return failure(fmt::format("{}: the identity was never captured", config_.name));
+  return &*plan_;
+}
+
+Status GroupRunner::switch_to(const std::string& interface) {
+  Result<std::size_t> path = path_called(interface);
+  if (!path) return pass_on(path);
+  const std::size_t to = *path;
+  refusal_.clear();
+  const MonotonicTime now = monotonic_now();
+  refresh(now);
+  if (waiting_move_ && waiting_move_->switchover.to == to)
+    perform_waiting_move();  // it goes there anyway
+  else
+    apply(policy::ManualSwitch{.to = to}, now);
   flush_notices();
   if (!refusal_.empty())
     return failure(fmt::format("{} to {}: {}", config_.name, interface, refusal_));

@@ -26,6 +26,8 @@
 #include "net/packet_socket.h"
 #include "policy/group.h"
 #include "service/config.h"
+#include "service/identity_keeper.h"
+#include "service/port_lock.h"
 #include "service/standby.h"
 
 namespace hanet::service {
@@ -50,6 +52,10 @@ struct Surroundings {
   net::NetlinkSocket& requests;
   failover::History& history;
   std::function<void(const Notice&)> publish;
+  /// Whether any group uses an interface as a port now.
+  std::function<bool(unsigned ifindex)> is_port;
+  /// Gives the sender a socket on an interface that is new.
+  std::function<void(engine::SessionIndex, net::PacketSocket)> replace_socket;
   /// Reads pending rtnetlink notifications, so that a capture is as fresh as the failure.
   std::function<void()> drain_notifications;
 };
@@ -69,15 +75,32 @@ struct RunningPort {
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
   bool waited_at_start = false;  ///< it was a standby when hanetd came
-  MonotonicTime down_since{};    ///< when hanetd had the news that the path is down
+  net::MacAddress first_mac{};   ///< when hanetd came: a card is known by it under another name
+  bool taken_out = false;        ///< a person removed it from the group
+  std::string expected_name;     ///< of a port that is not there
+  MonotonicTime come_back_at{};  ///< when to look for it again
+  std::string trouble;           ///< why it could not be used last time
+  std::optional<PortLock> lock;  ///< under a name that the configuration does not have
+  std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
+  MonotonicTime down_since{};                ///< when hanetd had the news that the path is down
+};
+
+/// A switchover that is decided and not yet carried out.
+struct Move {
+  policy::Switchover switchover;
+  failover::SwitchoverRecord record;
+  MonotonicTime begins{};
+  bool announced = false;  ///< once, when the kernel began to bridge
 };
 
 class GroupRunner {
  public:
   GroupRunner(const config::GroupConfig& config, engine::GroupIndex index, Surroundings around);
 
-  /// Looks at the ports, prepares the standby, attaches, captures. Nothing is changed when a port
-  /// can not be used. Returns what the sender has to send.
+  /// Looks at the ports and captures the identity. Changes nothing: a port that can not be used is
+  /// found here, before any group is started.
+  [[nodiscard]] Status look();
+  /// Prepares the standby and attaches. Returns what the sender has to send.
   [[nodiscard]] Result<std::vector<engine::RequestFrames>> start();
   /// Starts the sessions; call when the sender runs.
   [[nodiscard]] Status begin_monitoring();
@@ -87,44 +110,76 @@ class GroupRunner {
   /// Reads the maps and acts on what changed. `received`: when user space was woken.
   void refresh(MonotonicTime received);
   void link_changed(const net::LinkInfo& link, bool removed);
-  /// Something of the identity changed on an interface; 0: on any.
-  void identity_changed(unsigned ifindex);
-  /// RTM_NEWNEIGH or RTM_DELNEIGH.
-  void neighbour_changed(const nlmsghdr& message);
+  /// A notification about addresses, routes, rules or neighbours, this group's or not.
+  void hear(const nlmsghdr& message);
+  /// Notifications were lost.
+  void distrust_snapshot() { keeper_.mark_stale(); }
   /// Timers: announcements, capture, policy deadlines.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
 
   /// A person's switch. Returns when it is carried out or refused.
   [[nodiscard]] Status switch_to(const std::string& interface);
+  /// Takes the card of an idle path out of the group, and puts it or another one back, while
+  /// everything runs (spec F10).
+  [[nodiscard]] Status take_out(const std::string& interface);
+  [[nodiscard]] Status put_back(const std::string& interface);
+  /// What that switch would do now, without doing it. The error is the refusal it would get. The
+  /// plan lives until the next event.
+  [[nodiscard]] Result<const failover::Plan*> preview(const std::string& interface);
   /// Live parameter. The error says what is allowed.
   [[nodiscard]] Status set(const std::string& key, const std::string& value);
 
   [[nodiscard]] const config::GroupConfig& config() const { return config_; }
   [[nodiscard]] engine::GroupIndex index() const { return index_; }
   [[nodiscard]] const policy::GroupState& state() const { return state_; }
+  [[nodiscard]] const policy::GroupRules& rules() const { return rules_; }
   [[nodiscard]] const std::vector<RunningPort>& ports() const { return ports_; }
-  [[nodiscard]] const net::Identity& identity() const { return identity_; }
+  [[nodiscard]] const net::Identity& identity() const { return keeper_.identity(); }
 
  private:
-  [[nodiscard]] Status look_at_ports();
+  [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
+  [[nodiscard]] Status check_metaname() const;
+  /// Makes the group's name an alternative name of the active interface (spec A1).
+  void take_metaname();
   [[nodiscard]] Status prepare_idle_ports();
   [[nodiscard]] Result<engine::RequestFrames> attach(std::size_t at);
   [[nodiscard]] policy::PortState port_state(std::size_t at, MonotonicTime now);
   /// A standby is "up" and the active path went silent, but the standby has not answered since:
   /// perhaps the target itself died, and the next reply or verdict will tell.
   [[nodiscard]] bool awaits_proof(std::size_t at) const;
+  [[nodiscard]] Result<std::size_t> path_called(const std::string& interface) const;
   void apply(const policy::Event& event, MonotonicTime received);
   void act(const policy::Action& action, MonotonicTime received);
-  void perform(const policy::Switchover& switchover, MonotonicTime received);
+  /// Moves the identity, at once or, while the kernel bridges, a little later.
+  void begin_switchover(const policy::Switchover& switchover, MonotonicTime received);
+  void perform_waiting_move();
+  void perform(Move move);
   [[nodiscard]] failover::SwitchoverRecord begin_record(const policy::Switchover& switchover,
                                                         MonotonicTime received) const;
   void after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                   failover::Outcome outcome);
   void release_needless_bridging();
+  [[nodiscard]] bool intruded(const nlmsghdr& message);
+  [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
+  [[nodiscard]] bool taken_meanwhile(net::Identity held);
+  [[nodiscard]] bool may_repair();
+  void restore_identity();
+  static void expect_back(RunningPort& port);
+  void stranger_changed(const net::LinkInfo& link);
+  void look_for_missing_ports(MonotonicTime now);
+  [[nodiscard]] Status check_card(const RunningPort& port, const net::LinkInfo& link) const;
+  [[nodiscard]] Status take_lock(RunningPort& port, const std::string& name);
+  [[nodiscard]] Status take_back(RunningPort& port, const std::string& name);
+  [[nodiscard]] Status make_standby(RunningPort& port, const net::LinkInfo& link);
+  [[nodiscard]] Status give_identity_back(RunningPort& port, const net::LinkInfo& link);
+  [[nodiscard]] Status bind_to(RunningPort& port, const net::InterfaceName& interface);
+  void begin_session(const RunningPort& port);
+  void hold_judgement(RunningPort& port);
+  void judge_again(MonotonicTime now);
   void finish_afterwards();
   void recapture();
-  void read_known_neighbours();
+  [[nodiscard]] std::optional<net::Address> dummy_address() const;
   void prepare_plan();
   void announce(const failover::Plan& plan);
   void announce_again(MonotonicTime now);
@@ -141,14 +196,16 @@ class GroupRunner {
   policy::GroupRules rules_;
   policy::GroupState state_;
   std::vector<RunningPort> ports_;
-  net::Identity identity_;
+  IdentityKeeper keeper_;
+  bool named_ = false;          // the metaname on the host is ours
+  std::optional<Dummy> dummy_;  // warm standby
   std::optional<failover::Plan> plan_;
-  std::vector<net::KernelObject> known_neighbours_;
+  std::optional<Move> waiting_move_;
+  std::optional<MonotonicTime> restore_at_;
+  MonotonicTime repairs_since_{};
+  int repairs_ = 0;  // since then
   bool plan_outdated_ = false;
-  bool identity_stale_ = false;
-  MonotonicTime captured_at_{};
   net::MacAddress heard_mac_{};
-  MonotonicTime recapture_at_{};
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
   std::vector<failover::Step> afterwards_;

@@ -13,6 +13,7 @@
 
 #include "core/log.h"
 #include "net/capture.h"
+#include "net/encode.h"
 #include "service/config_limits.h"
 #include "service/group_runner.h"
 #include "service/session_setup.h"
@@ -26,16 +27,35 @@ bool has_own_address(const net::Identity& identity) {
   });
 }
 
+// 203.0.113.0/24 is for documentation (RFC 5737): no network uses it.
+Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
+  const config::IpAddress chosen = config.dummy_address.value_or(config::IpAddress{
+      .family = AF_INET, .bytes = {203, 0, 113, static_cast<std::uint8_t>(group + 1)}});
+  const std::size_t bytes = chosen.family == AF_INET ? 4 : 16;
+  net::Address address;
+  address.family = chosen.family;
+  address.prefix_length = static_cast<std::uint8_t>(8 * bytes);
+  address.local.assign(chosen.bytes.begin(),
+                       chosen.bytes.begin() + static_cast<std::ptrdiff_t>(bytes));
+  address.peer = address.local;
+  address.preferred_seconds = address.valid_seconds = UINT32_MAX;
+  return {.mac = config.dummy_mac.value_or(net::random_local_mac()), .address = std::move(address)};
+}
+
 }  // namespace
 
 GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex index,
                          Surroundings around)
-    : config_(config), index_(index), around_(std::move(around)) {
-  rules_.cold = config.standby_mode == config::StandbyMode::Cold;
+    : config_(config), index_(index), around_(std::move(around)), keeper_(around_.requests) {
+  rules_.cold = config.standby_is_down();
+  if (config.standby_mode == config::StandbyMode::Warm) dummy_ = make_dummy(config.warm, index);
   rules_.cold_retry = config.cold_retry;
+  rules_.failback = config.failback.policy;
+  rules_.hold_down = config.failback.hold_down;
+  rules_.damping_half_life = config.failback.damping_half_life;
 }
 
-Status GroupRunner::look_at_ports() {
+Status GroupRunner::look() {
   std::vector<net::Identity> found;
   for (const config::PathConfig& path : config_.paths) {
     Result<net::LinkInfo> link = net::find_link(around_.requests, path.port().interface);
@@ -43,6 +63,7 @@ Status GroupRunner::look_at_ports() {
     RunningPort port;
     port.interface = link->interface;
     port.spare_mac = link->mac;
+    port.first_mac = link->mac;
     port.admin_up = link->admin_up;
     port.rtnetlink_carrier = link->carrier;
     port.probe_mac = net::random_local_mac();
@@ -52,17 +73,65 @@ Status GroupRunner::look_at_ports() {
     found.push_back(std::move(*identity));
   }
   // After a restart the identity may be on the alternate path: it stays where it is.
-  const std::size_t active = !has_own_address(found[0]) && has_own_address(found[1]) ? 1 : 0;
+  const bool on_alternate =
+      !has_own_address(without_dummy(found[0])) && has_own_address(without_dummy(found[1]));
+  const std::size_t active = on_alternate ? 1 : 0;
+  if (without_dummy(found[active]) != found[active])
+    return failure(fmt::format(
+        "group {}: the dummy address {} is an address of {}; choose another dummy_address",
+        config_.name, net::describe(dummy_->address), found[active].on.name));
   if (!has_own_address(found[active]))
     log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
                  config_.name, ports_[0].interface.name, ports_[1].interface.name,
                  ports_[0].interface.name);
-  identity_ = std::move(found[active]);
+  for (std::size_t at = 0; at < found.size(); ++at)
+    if (at != active)
+      if (Status fit = check_standby(without_dummy(found[at])); !fit)
+        return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
+  if (Status free = check_metaname(); !free) return free;
+  keeper_.hold(std::move(found[active]));
   state_ = policy::initial_state(ports_.size(), active, rules_);
   // Without the identity, its MAC address must not stay behind.
   if (config_.move_mac && ports_[0].spare_mac != ports_[1].spare_mac)
     ports_[active].spare_mac = net::random_local_mac();
+  if (dummy_)
+    for (RunningPort& port : ports_) port.spare_mac = dummy_->mac;
   return {};
+}
+
+// After a kill the standby may wear its dummy already; anywhere else it is a real address.
+net::Identity GroupRunner::without_dummy(net::Identity identity) const {
+  if (dummy_)
+    std::erase_if(identity.addresses, [&](const net::Address& address) {
+      return address.local == dummy_->address.local;
+    });
+  return identity;
+}
+
+// After a kill it may still be on one of the group's own interfaces.
+Status GroupRunner::check_metaname() const {
+  const unsigned bearer = net::index_of_name(config_.name);
+  if (bearer == 0 || bearer == ports_[0].interface.index || bearer == ports_[1].interface.index)
+    return {};
+  return failure(fmt::format(
+      "group {0}: an interface is called {0} already (ip link show {0}); choose another "
+      "name for the group, or take this one from the interface",
+      config_.name));
+}
+
+void GroupRunner::take_metaname() {
+  const unsigned active = ports_[state_.active].interface.index;
+  const unsigned bearer = net::index_of_name(config_.name);
+  named_ = true;
+  if (bearer == active) return;
+  if (bearer != 0) [[maybe_unused]]
+    const Status ignored = around_.requests.request(
+        net::remove_alternative_name(bearer, config_.name), "take the metaname");
+  if (Status named = around_.requests.request(net::add_alternative_name(active, config_.name),
+                                              "name the active interface");
+      !named)
+    log::warning("{}: {}; 'ip link show {}' will not find it", config_.name, named.error().message,
+                 config_.name);
 }
 
 Status GroupRunner::prepare_idle_ports() {
@@ -71,7 +140,7 @@ Status GroupRunner::prepare_idle_ports() {
     if (!before) return pass_on(before);
     if (at != state_.active) {
       if (Status done = prepare_standby(around_.requests, ports_[at].interface,
-                                        config_.standby_mode, *before);
+                                        config_.standby_mode, *before, dummy_);
           !done)
         return failure(fmt::format("group {}: {}", config_.name, done.error().message));
       ports_[at].admin_up = !rules_.cold;
@@ -115,7 +184,6 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
 }
 
 Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
-  if (Status looked = look_at_ports(); !looked) return pass_on(looked);
   if (Status prepared = prepare_idle_ports(); !prepared) return pass_on(prepared);
   hanet_params& params = around_.engine.params(index_);
   params = {.interval_us = static_cast<std::uint32_t>(config_.live.interval.count()),
@@ -130,7 +198,8 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
     if (!attached) return pass_on(attached);
     requests.push_back(std::move(*attached));
   }
-  read_known_neighbours();
+  take_metaname();
+  keeper_.read_known_neighbours();
   prepare_plan();
   return requests;
 }
@@ -144,12 +213,23 @@ Status GroupRunner::begin_monitoring() {
 }
 
 void GroupRunner::stop() {
+  if (ports_.size() < 2) return;              // it never came to life
+  if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
   finish_afterwards();
+  // A former primary stays down where nobody looks for it, but not with a made-up address.
+  if (const RunningPort& idle = ports_[state_.active == 0 ? 1 : 0];
+      dummy_ && idle.present && idle.before && !idle.waited_at_start) [[maybe_unused]]
+    const Status ignored = around_.requests.request(
+        net::remove_address(dummy_->address, idle.interface.index), "remove the dummy address");
+  if (const unsigned bearer = net::index_of_name(config_.name); named_ && bearer != 0)
+      [[maybe_unused]]
+    const Status ignored = around_.requests.request(
+        net::remove_alternative_name(bearer, config_.name), "remove the metaname");
   for (std::size_t at = 0; at < ports_.size(); ++at) {
     const RunningPort& port = ports_[at];
     if (!port.before || !port.present) continue;
     if (at != state_.active && port.waited_at_start)
-      restore_standby(around_.requests, port.interface, *port.before);
+      restore_standby(around_.requests, port.interface, *port.before, dummy_);
     else
       restore_settings(around_.requests, port.interface, *port.before);
   }

@@ -4,28 +4,14 @@
 #include "service/session_setup.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "engine/echo_payload.h"
 
 namespace hanet::service {
 namespace {
 
 net::Ipv4Bytes ipv4_of(const std::array<std::uint8_t, 16>& bytes) {
   return {bytes[0], bytes[1], bytes[2], bytes[3]};
-}
-
-// The checksum is computed over sequence 0; the kernel side keeps its sum (abi.h).
-std::array<std::uint8_t, sizeof(hanet_echo_payload)> echo_payload(engine::SessionIndex index,
-                                                                  const hanet_session& session) {
-  hanet_echo_payload payload{};
-  payload.magic = HANET_ECHO_MAGIC;
-  payload.session = index;
-  payload.id = session.id;
-  payload.cookie = session.cookie;
-  payload.sequence_complement = ~std::uint64_t{0};
-  payload.echo_sequence_complement = 0xffff;
-  std::array<std::uint8_t, sizeof(payload)> bytes{};
-  std::memcpy(bytes.data(), &payload, sizeof(payload));
-  return bytes;
 }
 
 net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& probe_mac,
@@ -41,7 +27,7 @@ net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& pro
 net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index,
                              const hanet_session& session, const net::MacAddress& probe_mac) {
   if (plan.kind == HANET_HEARTBEAT_NEIGHBOUR) return neighbour_request(plan, probe_mac, false);
-  const auto payload = echo_payload(index, session);
+  const auto payload = engine::echo_payload(index, session);
   const auto id = static_cast<std::uint16_t>(session.id & 0xffff);
   if (plan.family == AF_INET)
     return net::echo_request(probe_mac, probe_mac, ipv4_of(plan.source), ipv4_of(plan.target), id,
@@ -67,15 +53,22 @@ SessionPlan plan_session(const config::GroupConfig& group, const config::PortCon
   return plan;
 }
 
-Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::SessionIndex index,
-                                               const hanet_session& session, unsigned ifindex,
-                                               const net::MacAddress& probe_mac) {
+Result<net::PacketSocket> open_request_socket(const SessionPlan& plan, unsigned ifindex,
+                                              const net::MacAddress& probe_mac) {
   Result<net::PacketSocket> socket = net::PacketSocket::open(ifindex);
   if (!socket) return pass_on(socket);
   if (Status heard = socket->listen_to(probe_mac); !heard) return pass_on(heard);
   if (plan.family == AF_INET6)
     if (Status heard = socket->listen_to(net::solicited_node_mac(plan.source)); !heard)
       return pass_on(heard);
+  return socket;
+}
+
+Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::SessionIndex index,
+                                               const hanet_session& session, unsigned ifindex,
+                                               const net::MacAddress& probe_mac) {
+  Result<net::PacketSocket> socket = open_request_socket(plan, ifindex, probe_mac);
+  if (!socket) return pass_on(socket);
   engine::RequestFrames requests;
   requests.session = index;
   requests.socket = std::move(*socket);

@@ -28,6 +28,11 @@ struct SessionPlan {
                                        const config::PortConfig& port,
                                        const net::MacAddress& probe_mac);
 
+/// A socket that sends a port's requests, and lets the card accept the replies.
+[[nodiscard]] Result<net::PacketSocket> open_request_socket(const SessionPlan& plan,
+                                                            unsigned ifindex,
+                                                            const net::MacAddress& probe_mac);
+
 /// Prepares the frames of a session that has its place. Opens the port's socket.
 [[nodiscard]] Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan,
                                                              engine::SessionIndex index,

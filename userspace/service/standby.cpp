@@ -67,6 +67,17 @@ Status strip(net::NetlinkSocket& socket, const net::InterfaceName& port, config:
                         fmt::format("set {} {}", port.name, up ? "up" : "down"));
 }
 
+// The port is down.
+Status dress_up(net::NetlinkSocket& socket, const net::InterfaceName& port, const Dummy& dummy) {
+  if (Status done = socket.request(net::set_mac(port.index, dummy.mac),
+                                   fmt::format("give {} its dummy MAC address", port.name));
+      !done)
+    return done;
+  const Status added = socket.request(net::add_address(dummy.address, port.index),
+                                      fmt::format("give {} its dummy address", port.name));
+  return added || added.error().code == EEXIST ? Status() : added;
+}
+
 void send_quietly(net::NetlinkSocket& socket, const net::InterfaceName& port,
                   std::vector<net::NetlinkMessage> batch) {
   if (Status sent = socket.send(batch); !sent) return;
@@ -84,25 +95,37 @@ Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
                        .accept_ra = read_setting(kAcceptRa, port.name),
                        .arp_ignore = read_setting(kArpIgnore, port.name),
                        .admin_up = link->admin_up,
-                       .link_local = {}};
+                       .link_local = {},
+                       .mac = link->permanent_mac.value_or(link->mac)};
+}
+
+Status check_standby(const net::Identity& found) {
+  for (const net::Address& address : found.addresses)
+    if (address.family != AF_INET6 || address.scope != RT_SCOPE_LINK)
+      return failure(fmt::format(
+          "standby {} carries the address {}: a standby has no identity of its own; remove the "
+          "address, or make the port the primary",
+          found.on.name, net::describe(address)));
+  return {};
 }
 
 Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                       config::StandbyMode mode, StandbyBefore& before) {
+                       config::StandbyMode mode, StandbyBefore& before,
+                       const std::optional<Dummy>& dummy) {
   Result<net::Identity> found = net::capture(socket, port);
   if (!found) return pass_on(found);
-  for (const net::Address& address : found->addresses) {
-    if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) {
-      before.link_local.push_back(address);
-      continue;
-    }
-    return failure(fmt::format(
-        "standby {} carries the address {}: a standby has no identity of its own; remove the "
-        "address, or make the port the primary",
-        port.name, net::describe(address)));
-  }
+  // After a kill it is dressed up already.
+  if (dummy)
+    std::erase_if(found->addresses, [&](const net::Address& address) {
+      return address.local == dummy->address.local;
+    });
+  if (Status fit = check_standby(*found); !fit) return fit;
+  before.link_local = found->addresses;
   Status done = strip(socket, port, mode, before);
-  if (!done) restore_standby(socket, port, before);
+  if (done && dummy) {
+    done = dress_up(socket, port, *dummy);
+  }
+  if (!done) restore_standby(socket, port, before, dummy);
   return done;
 }
 
@@ -114,9 +137,14 @@ void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port
 }
 
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                     const StandbyBefore& before) {
+                     const StandbyBefore& before, const std::optional<Dummy>& dummy) {
   restore_settings(socket, port, before);
-  std::vector<net::NetlinkMessage> batch{net::set_admin_state(port.index, before.admin_up)};
+  std::vector<net::NetlinkMessage> batch;
+  if (dummy) {
+    batch.push_back(net::remove_address(dummy->address, port.index));
+    batch.push_back(net::set_mac(port.index, before.mac));
+  }
+  batch.push_back(net::set_admin_state(port.index, before.admin_up));
   if (before.admin_up)
     for (const net::Address& address : before.link_local)
       batch.push_back(net::add_address(address, port.index));

@@ -27,23 +27,35 @@ struct StandbyBefore {
   std::string arp_ignore;  ///< net.ipv4.conf.PORT.arp_ignore
   bool admin_up = false;
   std::vector<net::Address> link_local;
+  net::MacAddress mac{};  ///< the port's own
 };
 
 /// Remembers what a port is like, whatever its role.
 [[nodiscard]] Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
                                                       const net::InterfaceName& port);
 
-/// Refuses a port that carries addresses of its own: they would be lost. Adds to `before` what it
+/// Refuses a port that carries addresses of its own: they would be lost. Link-local ones are not
+/// in the way.
+[[nodiscard]] Status check_standby(const net::Identity& found);
+
+/// What a warm standby is called while it waits.
+struct Dummy {
+  net::MacAddress mac{};
+  net::Address address;
+};
+
+/// Makes the port fit to wait, after checking it once more. Adds to `before` what it
 /// removes; when it fails half-way, what it changed is put back.
 [[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                                     config::StandbyMode mode, StandbyBefore& before);
+                                     config::StandbyMode mode, StandbyBefore& before,
+                                     const std::optional<Dummy>& dummy = {});
 
 /// Puts the settings of any port back. Best effort; called when hanetd stops.
 void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
                       const StandbyBefore& before);
 /// The same, and the state and link-local addresses of a port that still waits.
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                     const StandbyBefore& before);
+                     const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
 /// Lets these settings follow the identity. Best effort, after a switchover.
 void move_settings(const std::string& from, const std::string& to);

@@ -66,6 +66,14 @@ std::string carrier_text(std::uint32_t carrier) {
   return "unknown";
 }
 
+Json failback_json(const GroupRunner& group, MonotonicTime now) {
+  const std::optional<MonotonicTime> at = policy::failback_at(group.state(), group.rules());
+  return {{"policy", policy::to_text(group.rules().failback)},
+          {"held", group.state().failback_held},
+          {"in_s",
+           at ? Json(std::max(0.0, std::chrono::duration<double>(*at - now).count())) : Json()}};
+}
+
 std::string group_state_text(const policy::GroupState& state) {
   if (!state.enabled) return "disabled";
   if (state.no_path_alarm) return "no working path";
@@ -94,6 +102,8 @@ Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& e
           {"mode", config::to_text(group.config().standby_mode)},
           {"health", idle ? "idle" : policy::to_text(policy::health_of(path))},
           {"reason", policy::to_text(policy::down_reason(path))},
+          {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
+          {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)},
           {"session", std::move(session)},
           {"port", std::move(link)}};
 }
@@ -132,7 +142,8 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
           {"rtt_histogram", std::move(histogram)},
           {"down_verdicts", session.down_verdicts},
           {"up_verdicts", session.up_verdicts},
-          {"stall_deferrals", session.stall_deferrals}};
+          {"stall_deferrals", session.stall_deferrals},
+          {"stalled_cpu", session.stall_deferrals > 0 ? Json(session.stalled_cpu) : Json()}};
 }
 
 Json port_json(const hanet_port& port) {
@@ -165,6 +176,9 @@ Json group_json(const GroupRunner& group, const engine::Engine& engine,
   return {{"name", group.config().name},
           {"active", group.ports()[state.active].interface.name},
           {"state", group_state_text(state)},
+          {"switching_to",
+           state.running ? Json(group.ports()[state.running->to].interface.name) : Json()},
+          {"failback", failback_json(group, now)},
           {"enabled", state.enabled},
           {"interval_us", params.interval_us},
           {"multiplier", params.multiplier},
@@ -190,29 +204,42 @@ Json record_json(const failover::SwitchoverRecord& record) {
                      {"at_us", microseconds(step.started - record.verdict)},
                      {"duration_us", microseconds(step.duration)},
                      {"result", step.result}});
-  return {{"number", record.number},
-          {"group", record.group},
-          {"from", record.from},
-          {"to", record.to},
-          {"cause", record.cause},
-          {"rule", record.rule},
-          {"wall_time", wall_text(record.wall_time)},
-          {"first_lost_ns", or_null(record.first_lost)},
-          {"deadline_ns", or_null(record.deadline)},
-          {"verdict_ns", kernel_ns(record.verdict)},
-          {"unanswered", record.unanswered},
-          {"overshoot_us",
-           record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
-          {"event_to_user_us", microseconds(record.event_received - record.verdict)},
-          {"reconfiguration_us", microseconds(record.execution.last_message_sent - record.decided)},
-          {"waited_us", microseconds(record.decided - record.event_received)},
-          {"total_us", microseconds(record.execution.last_message_sent -
-                                    record.first_lost.value_or(record.verdict))},
-          {"verified_us", microseconds(record.finished - record.verdict)},
-          {"steered_in_kernel", record.steered_in_kernel},
-          {"outcome", failover::to_text(record.execution.outcome)},
-          {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
-          {"steps", std::move(steps)}};
+  return {
+      {"number", record.number},
+      {"group", record.group},
+      {"from", record.from},
+      {"to", record.to},
+      {"cause", record.cause},
+      {"rule", record.rule},
+      {"wall_time", wall_text(record.wall_time)},
+      {"first_lost_ns", or_null(record.first_lost)},
+      {"deadline_ns", or_null(record.deadline)},
+      {"verdict_ns", kernel_ns(record.verdict)},
+      {"unanswered", record.unanswered},
+      {"overshoot_us",
+       record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
+      {"event_to_user_us", microseconds(record.event_received - record.verdict)},
+      {"reconfiguration_us", microseconds(record.execution.last_message_sent - record.move_began)},
+      {"bridged_us",
+       record.steered_in_kernel ? microseconds(record.move_began - record.verdict) : 0.0},
+      {"waited_us", microseconds(record.decided - record.event_received)},
+      {"total_us", microseconds(record.execution.last_message_sent -
+                                record.first_lost.value_or(record.verdict))},
+      {"verified_us", microseconds(record.finished - record.verdict)},
+      {"steered_in_kernel", record.steered_in_kernel},
+      {"outcome", failover::to_text(record.execution.outcome)},
+      {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
+      {"steps", std::move(steps)}};
+}
+
+Json plan_json(const failover::Plan& plan) {
+  Json steps = Json::array();
+  for (const failover::Step& step : plan.steps)
+    steps.push_back({{"name", step.name}, {"changes", step.messages.size()}});
+  if (!plan.announcements.empty())
+    steps.push_back({{"name", "announce the addresses from " + plan.to.name},
+                     {"changes", plan.announcements.size()}});
+  return steps;
 }
 
 Json notice_json(const Notice& notice) {

@@ -23,6 +23,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json group_json(const GroupRunner& group, const engine::Engine& engine,
                               const engine::Sender* sender, MonotonicTime now);
 [[nodiscard]] Json record_json(const failover::SwitchoverRecord& record);
+/// The steps of a switchover that has not happened.
+[[nodiscard]] Json plan_json(const failover::Plan& plan);
 [[nodiscard]] Json notice_json(const Notice& notice);
 
 }  // namespace hanet::service

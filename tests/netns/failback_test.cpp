@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Back to the primary by itself, on real packets; and the delay after a switchover (F7, F9).
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+class Failback : public LabTest {};
+
+TEST_F(Failback, F9_TheIdentityReturnsWhenThePrimaryHasWorkedForTheHoldDownTime) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(
+      Topology::Switch, {.group_keys = "failback = {policy = \"always\", hold_down_ms = 700}\n"}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_DONE(lab().heal());
+  EXPECT_TRUE(await("the group says when it returns", [&] {
+    return host().group().at("failback").at("in_s").is_number() || host().active() == "p0";
+  }));
+  ASSERT_TRUE(all_on("p0"));
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(is_bare("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  const json record = host().switchovers().at(1);
+  EXPECT_EQ(record.at("cause"), "failback");
+  EXPECT_EQ(record.at("outcome"), "complete");
+}
+
+TEST_F(Failback, F9_APrimaryThatFlapsIsShownAndNotReturnedTo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(
+      Topology::Switch, {.group_keys = "failback = {policy = \"always\", hold_down_ms = 100, "
+                                       "damping_half_life_ms = 60000}\n"}));
+  for (int flap = 0; flap < 3; ++flap) {
+    ASSERT_DONE(lab().fault("blackhole"));
+    ASSERT_TRUE(await("p0 is down", [&] { return host().path("p0").at("health") == "down"; }));
+    ASSERT_TRUE(all_on("p1"));
+    ASSERT_DONE(lab().heal());
+    ASSERT_TRUE(await("p0 works", [&] { return host().path("p0").at("health") == "up"; }));
+  }
+  ASSERT_TRUE(
+      await("p0 is suppressed", [&] { return host().path("p0").at("suppressed") == true; }));
+  EXPECT_GT(host().path("p0").at("penalty"), 2000);
+  // The witness: hold-downs have passed several times over when the status says "in a minute".
+  EXPECT_GT(host().group().at("failback").at("in_s"), 30);
+  EXPECT_EQ(host().active(), "p1");
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Failback, F7_ForTheDelayTheNewPathIsNotJudgedByItsHeartbeats) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.group_keys = "delay_ms = 1500\n"}));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(host().session("p1").at("state"), "paused");
+  ASSERT_DONE(lab().heal("primary"));
+  ASSERT_TRUE(await("p0 works", [&] { return host().path("p0").at("health") == "up"; }));
+  ASSERT_DONE(lab().fault("blackhole", "standby"));
+  if (host().session("p1").at("state") != "paused")
+    GTEST_SKIP() << "skipped: this machine took longer than the delay";
+  ASSERT_TRUE(all_on("p0")) << "the delay ends";
+  const json records = host().switchovers();
+  ASSERT_EQ(records.size(), 2U);
+}
+
+TEST_F(Failback, F7_ASwitchThereAndBackWithinTheDelayLeavesNoPathUnwatched) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.group_keys = "delay_ms = 300\n"}));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_DONE(lab().fault("carrier", "standby"));  // its carrier is judged all the same
+  ASSERT_TRUE(all_on("p0"));
+  ASSERT_DONE(lab().heal());
+  EXPECT_TRUE(all_ready()) << "both are judged again";
+}
+
+}  // namespace
+}  // namespace hanet::test

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// An independent observer: every rtnetlink message of a namespace, and what it must never show.
+//
+// It knows nothing of hanet. From the moment it begins it keeps a picture of all interfaces,
+// updated message by message, and looks at it after each: two interfaces that are up share neither
+// a MAC nor an IP address, and none is created, removed or renamed.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "net/link.h"
+#include "net/netlink.h"
+
+namespace hanet::test {
+
+class Observer {
+ public:
+  /// Takes the picture of a namespace as it is now. Throws when it can not.
+  explicit Observer(const std::string& netns);
+
+  /// Everything that was wrong since then, a line each. Also when messages were lost, or none came:
+  /// then nothing was proved.
+  [[nodiscard]] std::vector<std::string> violations();
+
+ private:
+  struct Seen {
+    net::LinkInfo link;
+    std::set<std::string> addresses;
+  };
+  void hear(const nlmsghdr& message);
+  void hear_link(const nlmsghdr& message);
+  void hear_address(const nlmsghdr& message);
+  void look();
+
+  net::NetlinkSocket notifications_;
+  std::map<unsigned, Seen> seen_;
+  std::set<std::string> violations_;
+  std::size_t messages_ = 0;
+  bool watching_ = false;
+};
+
+}  // namespace hanet::test

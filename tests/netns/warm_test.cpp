@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The warm standby for firewalls: two interfaces swap parameters, and nobody sees anything else
+// (F6).
+#include <gmock/gmock.h>
+
+#include "netns/lab_test.h"
+#include "netns/observer.h"
+
+namespace hanet::test {
+namespace {
+
+using testing::IsEmpty;
+
+constexpr const char* kDummy =
+    "warm = {dummy_address = \"198.51.100.77\", dummy_mac = "
+    "\"02:dd:00:00:00:01\"}\ncold_retry_ms = 1000\n";
+
+class Warm : public LabTest {
+ protected:
+  bool wears_dummy(const std::string& port) {
+    const net::Identity found = identity_on(host_netns(), port);
+    return net::to_text(found.mac) == "02:dd:00:00:00:01" && found.addresses.size() == 1 &&
+           net::describe(found.addresses.front()) == "198.51.100.77/32" &&
+           !link_of(host_netns(), port).admin_up;
+  }
+  Status firewall(const std::string& rules) {
+    const Result<std::string> done = bench::run_checked(
+        lab().in("host", {"nft", "table inet fw { " + rules + "; }"}), std::chrono::seconds(5));
+    return done ? Status() : std::unexpected(done.error());
+  }
+};
+
+TEST_F(Warm, F6_TheInterfacesSwapParametersAndAnObserverSeesNothingElse) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  Observer observer(host_netns());
+  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kDummy}));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(wears_dummy("p1")) << "defined at start, and down";
+  const net::Identity before = identity_on(host_netns(), "p0");
+
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(wears_dummy("p0"));
+  EXPECT_TRUE(echo().reaches_every_address());
+
+  ASSERT_DONE(lab().heal());
+  EXPECT_TRUE(await("the switch back is allowed", [&] {
+    return host().ctl({"switch", "mether0", "--to", "p0"}).exit_code == 0;
+  }));
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(wears_dummy("p1"));
+  EXPECT_THAT(observer.violations(), IsEmpty());
+}
+
+TEST_F(Warm, F6_ConnectionsThatTheFirewallKnowsSurviveTheSwitch) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  // New connections only where the rules name the first interface; connection tracking is on.
+  ASSERT_DONE(
+      firewall("chain in { type filter hook input priority 0; policy drop; iifname lo accept; "
+               "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; "
+               "ct state established accept; iifname p0 ip daddr 192.0.2.1 accept; "
+               "iifname p0 ip6 daddr 2001:db8::1 accept; iifname p0 accept; }"));
+  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kDummy}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_TRUE(echo().reaches_every_address());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(echo().reaches_every_address()) << "only as an established connection";
+}
+
+TEST_F(Warm, F6_AfterSigtermNoDummyIsLeft) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_FALSE(wears_dummy("p1"));
+  EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+  EXPECT_NE(net::to_text(identity_on(host_netns(), "p1").mac), "02:dd:00:00:00:01");
+  EXPECT_TRUE(carries("p0", before));
+}
+
+TEST_F(Warm, F6_AfterAFailoverAndSigtermTheFormerPrimaryHasNoDummyAddress) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(identity_on(host_netns(), "p0").addresses.empty());
+}
+
+TEST_F(Warm, F6_ADaemonThatWasKilledFindsTheDummyItLeft) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  host().kill();
+  EXPECT_TRUE(wears_dummy("p1"));
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+}
+
+TEST_F(Warm, F6_ADummyThatIsARealAddressIsRefusedBeforeAnythingIsTouched) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const net::MacAddress standby_mac = identity_on(host_netns(), "p1").mac;
+  ASSERT_NO_FATAL_FAILURE(
+      start({.mode = "warm", .group_keys = "warm = {dummy_address = \"192.0.2.101\"}\n"}));
+  EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+  EXPECT_NE(host().log().find("is an address of p0"), std::string::npos) << host().log();
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_EQ(identity_on(host_netns(), "p1").mac, standby_mac);
+  EXPECT_TRUE(link_of(host_netns(), "p1").admin_up);
+}
+
+}  // namespace
+}  // namespace hanet::test

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Other managers: what hanet moved stays moved; see group_runner.h.
+//
+// A network manager knows the primary by its configuration and nothing of a switchover: it may
+// flush what it did not put on the standby, or give the primary its addresses back. The first cuts
+// the host off, the second puts one address on two interfaces. Both are told in a notice, with the
+// process as far as the kernel names it, and undone. On the primary, where the configuration of
+// others is right, a removal is a removal and hanet follows it (spec F3).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "core/log.h"
+#include "net/capture.h"
+#include "net/encode.h"
+#include "service/group_runner.h"
+
+namespace hanet::service {
+namespace {
+
+// A manager removes address by address: put all of them back behind the last one.
+constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
+// Two programs that disagree must not fill a disk: so many repairs, then silence for a while.
+constexpr int kRepairs = 5;
+constexpr Nanoseconds kTruce = std::chrono::seconds(60);
+
+// The kernel names nobody for IPv6 addresses (net/ipv6/addrconf.c, inet6_ifa_notify), nor for what
+// it does itself: an address whose lifetime is over is removed by right.
+bool somebody_did_it(const nlmsghdr& message, const net::Identity& identity) {
+  if (message.nlmsg_pid != 0) return true;
+  if (message.nlmsg_type != RTM_DELADDR && message.nlmsg_type != RTM_NEWADDR) return false;
+  const net::Address* own = net::address_in(message, identity);
+  return own != nullptr && own->family == AF_INET6 && own->valid_seconds == UINT32_MAX;
+}
+
+/// A netlink port is the process id of the program that opened its first socket, nearly always.
+std::string who(std::uint32_t netlink_port) {
+  if (netlink_port == 0) return "a program that the kernel does not name";
+  std::ifstream file(fmt::format("/proc/{}/comm", netlink_port));
+  std::string name;
+  if (std::getline(file, name)) return fmt::format("{} (pid {})", name, netlink_port);
+  return fmt::format("a program that has ended (pid {})", netlink_port);
+}
+
+// The kernel orders the IPv4 addresses of a subnet by their age, and the oldest is the source.
+bool keeps_order(const net::Identity& there, const net::Identity& expected) {
+  std::vector<std::vector<std::uint8_t>> after;
+  for (const net::Address& address : there.addresses)
+    if (address.family == AF_INET) after.push_back(address.local);
+  for (const net::Address& address : expected.addresses)
+    if (address.family == AF_INET && std::ranges::find(after, address.local) == after.end())
+      after.push_back(address.local);
+  std::size_t at = 0;
+  for (const net::Address& address : expected.addresses)
+    if (address.family == AF_INET && (at >= after.size() || after[at++] != address.local))
+      return false;
+  return true;
+}
+
+// What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
+bool set_by_configuration(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_DELROUTE) return true;
+  switch (static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol) {
+    case RTPROT_BOOT:
+    case RTPROT_STATIC:
+    case RTPROT_RA:
+    case RTPROT_DHCP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// True: the message is about something that will be put right, so the snapshot must not follow it.
+bool GroupRunner::intruded(const nlmsghdr& message) {
+  if (!config_.restore || state_.running || message.nlmsg_pid == around_.requests.port_id())
+    return false;
+  if (message.nlmsg_type == RTM_NEWADDR) return returned_to_standby(message);
+  const bool removal = message.nlmsg_type == RTM_DELADDR || message.nlmsg_type == RTM_DELROUTE;
+  if (!removal || state_.active == 0) return false;
+  const std::string lost = net::held_of(message, keeper_.identity());
+  if (lost.empty() || !set_by_configuration(message) ||
+      !somebody_did_it(message, keeper_.identity()))
+    return false;
+  if (restore_at_) return true;  // one of many that go together
+  const RunningPort& active = ports_[state_.active];
+  const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
+  if (!link || !link->admin_up) return false;  // going down takes addresses along: no intrusion
+  if (!may_repair()) return false;
+  publish(
+      "restored", state_.active,
+      fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
+                  lost, active.interface.name, who(message.nlmsg_pid)));
+  restore_at_ = monotonic_now() + kBurst;
+  return true;
+}
+
+// An address of the identity on a port that waits.
+bool GroupRunner::returned_to_standby(const nlmsghdr& message) {
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    if (at == state_.active || !ports_[at].present) continue;
+    net::Identity there = keeper_.identity();
+    there.on = ports_[at].interface;
+    const net::Address* own = net::address_in(message, there);
+    if (own == nullptr || !may_repair()) continue;
+    const std::string address = net::describe(*own);
+    publish("restored", at,
+            fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", address,
+                        ports_[at].interface.name, who(message.nlmsg_pid),
+                        ports_[state_.active].interface.name));
+    if (Status gone = around_.requests.request(net::remove_address(*own, there.on.index),
+                                               "remove " + address);
+        !gone)
+      log::warning("{}: {}", config_.name, gone.error().message);
+    return true;
+  }
+  return false;
+}
+
+// A reading may be newer than the notifications that were heard. What it lacks is judged by them,
+// with the snapshot from before.
+bool GroupRunner::taken_meanwhile(net::Identity held) {
+  if (!config_.restore || state_.active == 0) return false;
+  if (net::missing_from(keeper_.identity(), held, true).empty()) return false;
+  net::Identity fresh = keeper_.identity();
+  keeper_.hold(std::move(held));
+  around_.drain_notifications();
+  if (restore_at_) return true;
+  keeper_.hold(std::move(fresh));
+  return false;
+}
+
+bool GroupRunner::may_repair() {
+  const MonotonicTime now = monotonic_now();
+  if (now > repairs_since_ + kTruce) {
+    repairs_since_ = now;
+    repairs_ = 0;
+  }
+  if (++repairs_ == kRepairs + 1)
+    publish("alarm", state_.active,
+            fmt::format("another program changes the identity again and again; hanet lets it have "
+                        "its way for {} s",
+                        std::chrono::duration_cast<std::chrono::seconds>(kTruce).count()));
+  return repairs_ <= kRepairs;
+}
+
+void GroupRunner::restore_identity() {
+  restore_at_.reset();
+  const RunningPort& active = ports_[state_.active];
+  if (!active.admin_up || !active.present) return;  // that is a failure, and the snapshot counts
+  failover::Plan plan;
+  plan.expected = keeper_.identity();
+  plan.to = plan.expected.on;
+  std::vector<net::NetlinkMessage> in_the_way;
+  const Result<net::Identity> there = net::capture(around_.requests, plan.to);
+  if (there && !keeps_order(*there, plan.expected))
+    for (const net::Address& address : there->addresses)
+      if (address.family == AF_INET)
+        in_the_way.push_back(net::remove_address(address, plan.to.index));
+  if (Status sent = around_.requests.send(in_the_way); !sent)
+    log::warning("{}: {}", config_.name, sent.error().message);
+  for (failover::Step& step : failover::second_attempt(plan))
+    if (Status sent = around_.requests.send(step.messages); !sent)
+      log::warning("{}: {}", config_.name, sent.error().message);
+  [[maybe_unused]] const auto answers = around_.requests.collect();
+  keeper_.mark_stale();
+}
+
+}  // namespace hanet::service

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Cards that come and go while their group runs (spec F10); see group_runner.h.
+//
+// A card that vanished is expected back: under its name, or with its MAC address under another one.
+// It comes back as a standby whatever it was, because the identity is elsewhere by then. A card
+// that a person took out is left alone until the person adds it again.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/log.h"
+#include "net/capture.h"
+#include "service/group_runner.h"
+#include "service/session_setup.h"
+
+namespace hanet::service {
+namespace {
+
+// Something may have to be cleared up before the card can be used: an address that another program
+// gave it, say.
+constexpr Nanoseconds kRetry = std::chrono::seconds(1);
+
+}  // namespace
+
+void GroupRunner::expect_back(RunningPort& port) {
+  port.expected_name = port.interface.name;
+  port.come_back_at = monotonic_now() + kRetry;
+}
+
+// A new interface, or a change of one that is no port.
+void GroupRunner::stranger_changed(const net::LinkInfo& link) {
+  for (RunningPort& port : ports_) {
+    if (port.present || port.taken_out) continue;
+    const bool by_name = link.interface.name == port.interface.name;
+    // A VLAN or a bridge borrows the MAC address of the card it is on.
+    if (!by_name && (link.mac != port.first_mac || !config::is_card(link.interface.name))) continue;
+    port.expected_name = link.interface.name;
+    port.come_back_at = monotonic_now();
+  }
+}
+
+void GroupRunner::look_for_missing_ports(MonotonicTime now) {
+  for (RunningPort& port : ports_) {
+    if (port.present || port.taken_out || now < port.come_back_at) continue;
+    port.come_back_at = now + kRetry;
+    if (net::index_of_name(port.expected_name) == 0) continue;
+    const Status back = take_back(port, port.expected_name);
+    const std::string trouble = back ? std::string() : back.error().message;
+    if (!back && trouble != port.trouble)
+      log::warning("{}: {} is back and can not be used yet: {}", config_.name, port.expected_name,
+                   trouble);
+    port.trouble = trouble;
+  }
+}
+
+// Everything that can be wrong with a card, before anything is changed.
+Status GroupRunner::check_card(const RunningPort& port, const net::LinkInfo& link) const {
+  const std::string& name = link.interface.name;
+  if (around_.is_port(link.interface.index))
+    return failure(fmt::format("{} is a port of a group already", name));
+  Result<std::string> why_not = config::why_not_a_port(name);
+  if (!why_not) return pass_on(why_not);
+  if (!why_not->empty()) return failure(fmt::format("{} {}", name, *why_not));
+  if (&port == &ports_[state_.active]) return {};
+  Result<net::Identity> found = net::capture(around_.requests, link.interface);
+  if (!found) return pass_on(found);
+  return check_standby(without_dummy(std::move(*found)));
+}
+
+// Another hanetd must not use it: a name that the configuration has is locked since the start.
+Status GroupRunner::take_lock(RunningPort& port, const std::string& name) {
+  const auto at = static_cast<std::size_t>(&port - ports_.data());
+  if (name == config_.paths[at].port().interface || (port.lock && name == port.interface.name))
+    return {};
+  Result<PortLock> lock = PortLock::take(name);
+  if (!lock) return pass_on(lock);
+  port.lock = std::move(*lock);
+  return {};
+}
+
+Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
+  Result<net::LinkInfo> link = net::find_link(around_.requests, name);
+  if (!link) return pass_on(link);
+  if (Status fit = check_card(port, *link); !fit) return fit;
+  if (Status locked = take_lock(port, link->interface.name); !locked) return locked;
+  const bool active = &port == &ports_[state_.active];
+  if (Status done = active ? give_identity_back(port, *link) : make_standby(port, *link); !done)
+    return done;
+  port.present = true;
+  port.taken_out = false;
+  port.rtnetlink_carrier = link->carrier;
+  port.first_mac = link->permanent_mac.value_or(link->mac);
+  expect_negotiation(port);
+  const auto at = static_cast<std::size_t>(&port - ports_.data());
+  if (state_.paths[at].watched) begin_session(port);
+  prepare_plan();
+  publish("port-back", at,
+          fmt::format("{} is back {}", port.interface.name,
+                      active ? "and has the identity again" : "and waits as a standby"));
+  return {};
+}
+
+Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
+  Result<StandbyBefore> before = remember_settings(around_.requests, link.interface);
+  if (!before) return pass_on(before);
+  // A card comes with its own MAC address, and that may be the identity's.
+  const bool borrowed = config_.move_mac && link.mac == keeper_.identity().mac;
+  if (!dummy_) port.spare_mac = borrowed ? net::random_local_mac() : link.mac;
+  if (borrowed)
+    if (Status renamed =
+            around_.requests.request(net::set_mac(link.interface.index, port.spare_mac),
+                                     fmt::format("set the MAC address of {}", link.interface.name));
+        !renamed)
+      return renamed;
+  if (Status ready =
+          prepare_standby(around_.requests, link.interface, config_.standby_mode, *before, dummy_);
+      !ready)
+    return ready;
+  if (Status bound = bind_to(port, link.interface); !bound) {
+    restore_standby(around_.requests, link.interface, *before, dummy_);
+    return bound;
+  }
+  port.before = std::move(*before);
+  port.waited_at_start = true;
+  port.admin_up = !rules_.cold;
+  return {};
+}
+
+// The path that carried the identity vanished, nothing could take over, and it is back (spec F11).
+Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& link) {
+  if (state_.running) return failure("a switchover is running");
+  if (Status bound = bind_to(port, link.interface); !bound) return bound;
+  // As onto a cold standby: it has to be brought up, and there is nothing to take it from.
+  failover::Plan plan = failover::make_plan(
+      keeper_.identity(), link.interface, link.mac,
+      {.cold = true, .move_mac = config_.move_mac, .from_gone = true, .metaname = config_.name});
+  const auto nowhere = [&] {
+    failover::Plan none;
+    none.from = none.to = plan.to;
+    none.expected = plan.expected;
+    return none;
+  };
+  port.present = true;  // announcements go out of it
+  failover::Execution done = failover::execute(
+      around_.requests, plan, nowhere, [&](const failover::Plan& moved) { announce(moved); });
+  afterwards_ = std::move(done.afterwards);
+  afterwards_at_ = monotonic_now();
+  port.admin_up = true;
+  if (done.outcome == failover::Outcome::RolledBack) {
+    around_.engine.unbind_port(port.port);
+    port.present = false;
+    return failure(fmt::format("{}", fmt::join(done.problems, "; ")));
+  }
+  keeper_.hold(plan.expected);
+  keeper_.mark_stale();
+  return {};
+}
+
+Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interface) {
+  const auto at = static_cast<std::size_t>(&port - ports_.data());
+  const SessionPlan plan = plan_session(config_, config_.paths[at].port(), port.probe_mac);
+  Result<net::PacketSocket> heartbeats = open_request_socket(plan, interface.index, port.probe_mac);
+  if (!heartbeats) return pass_on(heartbeats);
+  Result<net::PacketSocket> announcer = net::PacketSocket::open(interface.index);
+  if (!announcer) return pass_on(announcer);
+  if (!rules_.cold)
+    if (Status heard = announcer->listen_to(keeper_.identity().mac); !heard) return heard;
+  if (Status bound = around_.engine.rebind_port(port.port, interface.index, interface.name); !bound)
+    return bound;
+  around_.replace_socket(port.session, std::move(*heartbeats));
+  port.announcer = std::move(*announcer);
+  port.interface = interface;
+  return {};
+}
+
+Status GroupRunner::take_out(const std::string& interface) {
+  const Result<std::size_t> at = path_called(interface);
+  if (!at) return failure(at.error().message);
+  RunningPort& port = ports_[*at];
+  if (port.taken_out) return failure(fmt::format("{} is taken out already", interface));
+  if (state_.running) return failure("a switchover is running; try again when it has ended");
+  if (*at == state_.active)
+    return failure(
+        fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
+                    interface, config_.name, ports_[*at == 0 ? 1 : 0].interface.name));
+  around_.engine.pause_session(port.session);
+  around_.engine.unbind_port(port.port);
+  around_.replace_socket(port.session, net::PacketSocket());
+  port.announcer = net::PacketSocket();
+  if (port.before && port.present)
+    restore_standby(around_.requests, port.interface, *port.before, dummy_);
+  port.taken_out = true;
+  port.present = false;
+  prepare_plan();
+  publish("port-removed", *at,
+          fmt::format("{} was taken out; 'hanetctl add {} {}' puts it back", interface,
+                      config_.name, interface));
+  refresh(monotonic_now());
+  return {};
+}
+
+Status GroupRunner::put_back(const std::string& interface) {
+  auto found = std::ranges::find_if(ports_, [&](const RunningPort& port) {
+    return !port.present && port.interface.name == interface;
+  });
+  // A new card may have a new name: then the only place that is empty is meant.
+  if (found == ports_.end() && std::ranges::count(ports_, false, &RunningPort::present) == 1)
+    found = std::ranges::find(ports_, false, &RunningPort::present);
+  if (found == ports_.end())
+    return failure(
+        fmt::format("{}: no path of group {} waits for a card", interface, config_.name));
+  if (Status back = take_back(*found, interface); !back)
+    return failure(fmt::format("{}: {}", interface, back.error().message));
+  refresh(monotonic_now());
+  return {};
+}
+
+}  // namespace hanet::service

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a group's identity moves, and how the next move is kept ready; see group_runner.h.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <utility>
+
+#include "core/log.h"
+#include "core/priority.h"
+#include "service/group_runner.h"
+
+namespace hanet::service {
+namespace {
+
+constexpr Nanoseconds kAfterwardsDelay = std::chrono::seconds(1);
+// While the kernel bridges, traffic flows, and while the identity moves it does not for some
+// 0.3 ms. The move waits two detection times after the verdict: if the other end of a pair is set
+// like this one, it has its own verdict by then, even if this end saw its carrier go and the other
+// has to miss heartbeats. Two short gaps instead of one long one. With detection times above 50 ms
+// the limit comes first, because the bridge needs the failed interface to exist.
+constexpr Nanoseconds kLongestBridge = std::chrono::milliseconds(100);
+
+Nanoseconds detection_time(const hanet_session& session) {
+  return std::chrono::microseconds(std::int64_t{engine::load(session.interval_us)} *
+                                   engine::load(session.multiplier));
+}
+
+bool is_router(const std::string& interface) {
+  std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
+  int forwarding = 0;
+  return file >> forwarding && forwarding != 0;
+}
+
+}  // namespace
+
+failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& switchover,
+                                                     MonotonicTime received) const {
+  const RunningPort& from = ports_[switchover.from];
+  const hanet_session& session = around_.engine.session(from.session);
+  const hanet_port& port = around_.engine.port(from.port);
+  failover::SwitchoverRecord record;
+  record.group = config_.name;
+  record.from = from.interface.name;
+  record.to = ports_[switchover.to].interface.name;
+  record.cause = policy::to_text(switchover.cause);
+  record.rule = policy::rule_of(switchover.cause);
+  record.wall_time = wall_now();
+  record.verdict = received;
+  record.event_received = received;
+  record.decided = received;
+  record.steered_in_kernel =
+      engine::load(around_.engine.steer(from.port).mode) == HANET_STEER_BRIDGE_OUT;
+  if (!policy::is_failure(switchover.cause)) return record;
+  // It may be long ago that the path went down, if nothing could take over then.
+  record.event_received = from.down_since;
+  record.verdict = from.down_since;
+  if (switchover.cause == policy::Cause::HeartbeatLost) {
+    record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
+    record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
+    record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
+    record.unanswered =
+        static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
+  } else if (switchover.cause == policy::Cause::CarrierLost &&
+             engine::load(port.carrier) == HANET_CARRIER_DOWN) {
+    record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
+  }
+  return record;
+}
+
+void GroupRunner::begin_switchover(const policy::Switchover& switchover, MonotonicTime received) {
+  Move move{.switchover = switchover,
+            .record = begin_record(switchover, received),
+            .begins = monotonic_now()};
+  // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
+  const bool bridge_serves = move.record.steered_in_kernel && ports_[switchover.from].present &&
+                             plan_ && plan_->expected.mac == keeper_.identity().mac;
+  if (!policy::is_failure(switchover.cause) || !bridge_serves) {
+    perform(std::move(move));
+    return;
+  }
+  // The switch learns the new place of the identity's address although the host sends nothing.
+  announce(*plan_);
+  move.announced = true;
+  move.begins += std::min(
+      2 * detection_time(around_.engine.session(ports_[switchover.from].session)), kLongestBridge);
+  waiting_move_ = std::move(move);
+  apply(policy::SwitchoverWaits{}, received);
+}
+
+void GroupRunner::perform_waiting_move() {
+  Move move = std::move(*waiting_move_);
+  waiting_move_.reset();
+  perform(std::move(move));
+}
+
+void GroupRunner::perform(Move move) {
+  const policy::Switchover switchover = move.switchover;
+  failover::SwitchoverRecord& record = move.record;
+  RunningPort& from = ports_[switchover.from];
+  RunningPort& to = ports_[switchover.to];
+  record.move_began = monotonic_now();
+  // Look at what waits before the identity is touched (spec F3). Bridging covers the time.
+  around_.drain_notifications();
+  if (keeper_.stale()) {
+    recapture();
+    move.announced = false;  // there may be a new address
+  }
+  if (!plan_) {
+    publish("alarm", switchover.to, "no plan for a switchover: the identity was never captured");
+    apply(policy::SwitchoverEnded{.moved = false}, monotonic_now());
+    return;
+  }
+  finish_afterwards();
+  failover::Plan plan = std::move(*plan_);
+  plan_.reset();
+  if (rules_.cold && from.present) around_.engine.pause_session(from.session);
+  around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
+  const auto back = [&] {
+    net::Identity there = plan.expected;
+    return failover::make_plan(there, from.interface, from.spare_mac,
+                               {.cold = rules_.cold,
+                                .move_mac = config_.move_mac,
+                                .from_gone = false,
+                                .router = is_router(from.interface.name),
+                                .spare_mac = to.spare_mac,
+                                .metaname = config_.name,
+                                .dummy = dummy_address()});
+  };
+  record.execution =
+      failover::execute(around_.requests, plan, back, [&](const failover::Plan& done) {
+        if (!std::exchange(move.announced, false)) announce(done);
+        become_ordinary();
+      });
+  around_.engine.end_move(from.port, to.port);
+  const failover::Outcome outcome = record.execution.outcome;
+  afterwards_ = std::move(record.execution.afterwards);
+  afterwards_at_ = monotonic_now() + kAfterwardsDelay;
+  if (record.execution.restarted_link) expect_negotiation(to);
+  after_move(switchover, plan, outcome);
+  record.finished = monotonic_now();
+  const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
+  publish("switchover", switchover.to,
+          fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}", kept.from, kept.to,
+                      kept.cause, failover::to_text(outcome),
+                      (kept.execution.last_message_sent - kept.verdict).count() / 1000,
+                      kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
+                      kept.execution.problems.empty() ? "" : "; ",
+                      fmt::join(kept.execution.problems, "; ")));
+  // Without the right to it, hanetd said so when it started.
+  [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
+  // What the move itself caused is heard while it still runs: nobody else did it.
+  around_.drain_notifications();
+  apply(policy::SwitchoverEnded{.moved = outcome != failover::Outcome::RolledBack},
+        monotonic_now());
+}
+
+void GroupRunner::after_move(const policy::Switchover& switchover, const failover::Plan& plan,
+                             failover::Outcome outcome) {
+  RunningPort& from = ports_[switchover.from];
+  RunningPort& to = ports_[switchover.to];
+  const bool moved = outcome != failover::Outcome::RolledBack;
+  if (moved) {
+    keeper_.hold(plan.expected);
+    move_settings(from.interface.name, to.interface.name);
+    announcements_ = plan.announcements;
+    announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
+    announce_at_ = monotonic_now() + config_.announce_gap;
+  }
+  if (rules_.cold) {
+    RunningPort& carrier = moved ? to : from;
+    RunningPort& idle = moved ? from : to;
+    carrier.admin_up = true;
+    expect_negotiation(carrier);
+    idle.admin_up = false;
+    around_.engine.pause_session(idle.session);
+    begin_session(carrier);
+  }
+  if (moved && config_.delay > Nanoseconds::zero()) hold_judgement(to);
+  // The state the policy sees next must already be that of the new roles.
+  keeper_.mark_stale();
+  const std::size_t active = moved ? switchover.to : switchover.from;
+  state_.active = active;
+  prepare_plan();
+}
+
+void GroupRunner::begin_session(const RunningPort& port) {
+  if (Status started = around_.engine.start_session(port.session); !started)
+    log::error("{}: {}", config_.name, started.error().message);
+}
+
+// Both ends of a pair finish before either judges the new path (spec F7).
+void GroupRunner::hold_judgement(RunningPort& port) {
+  around_.engine.pause_session(port.session);
+  port.judged_at = monotonic_now() + config_.delay;
+}
+
+void GroupRunner::judge_again(MonotonicTime now) {
+  for (std::size_t at = 0; at < ports_.size(); ++at) {
+    RunningPort& port = ports_[at];
+    if (!port.judged_at || now < *port.judged_at) continue;
+    port.judged_at.reset();
+    if (state_.paths[at].watched && port.present) begin_session(port);
+  }
+}
+
+std::optional<net::Address> GroupRunner::dummy_address() const {
+  return dummy_ ? std::optional(dummy_->address) : std::nullopt;
+}
+
+void GroupRunner::prepare_plan() {
+  const std::size_t active = state_.active;
+  const std::size_t standby = active == 0 ? 1 : 0;
+  RunningPort& from = ports_[active];
+  RunningPort& to = ports_[standby];
+  plan_ = failover::make_plan(keeper_.identity(), to.interface, to.spare_mac,
+                              {.cold = rules_.cold,
+                               .move_mac = config_.move_mac,
+                               .from_gone = !from.present,
+                               .router = is_router(from.interface.name),
+                               .spare_mac = from.spare_mac,
+                               .metaname = config_.name,
+                               .dummy = dummy_address()},
+                              keeper_.known_neighbours());
+  plan_outdated_ = false;
+  if (waiting_move_) waiting_move_->announced = false;  // there may be a new address in it
+  hear_identity();
+  if (!config_.bridging || rules_.cold) return;
+  if (from.present && to.present)
+    around_.engine.arm_bridging(from.port, to.port, keeper_.identity().mac);
+  else
+    around_.engine.disarm_bridging(from.port);
+}
+
+// Bridging receives the identity's frames on a port that is not called so.
+void GroupRunner::hear_identity() {
+  if (rules_.cold || heard_mac_ == keeper_.identity().mac) return;
+  for (RunningPort& port : ports_) {
+    if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
+      const Status gone = port.announcer.stop_listening_to(heard_mac_);
+    if (Status heard = port.announcer.listen_to(keeper_.identity().mac); !heard)
+      log::warning("{}: {}", config_.name, heard.error().message);
+  }
+  heard_mac_ = keeper_.identity().mac;
+}
+
+void GroupRunner::finish_afterwards() {
+  for (failover::Step& step : afterwards_)
+    if (Status sent = around_.requests.send(step.messages); !sent)
+      log::warning("{}: {}", config_.name, sent.error().message);
+  if (!afterwards_.empty()) [[maybe_unused]]
+    const auto ignored = around_.requests.collect();
+  afterwards_.clear();
+}
+
+void GroupRunner::recapture() {
+  const RunningPort& active = ports_[state_.active];
+  // What is down has lost a part of its identity already: the snapshot from before counts.
+  if (!active.present || !active.admin_up) return keeper_.keep_snapshot();
+  net::Identity held = keeper_.identity();
+  const Result<bool> read = keeper_.read(active.interface);
+  if (!read)
+    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
+                 config_.name, active.interface.name, read.error().message);
+  if (!read || !*read || taken_meanwhile(std::move(held))) return;
+  if (active.rtnetlink_carrier) keeper_.read_known_neighbours();
+  prepare_plan();
+}
+
+void GroupRunner::announce(const failover::Plan& plan) {
+  if (config_.announce_count == 0) return;
+  for (const RunningPort& port : ports_)
+    if (port.interface == plan.to)
+      for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
+        const int refused = port.announcer.send(frame);
+}
+
+// A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
+// announcements wait for the carrier, and all of them are sent again.
+void GroupRunner::announce_again(MonotonicTime now) {
+  const RunningPort& active = ports_[state_.active];
+  if (rules_.cold && !active.carrier_seen && now < active.settle_until) {
+    announcements_left_ = config_.announce_count;
+    announce_at_ = now + config_.announce_gap;
+    return;
+  }
+  --announcements_left_;
+  announce_at_ = now + config_.announce_gap;
+  for (const net::Frame& frame : announcements_) [[maybe_unused]]
+    const int refused = active.announcer.send(frame);
+}
+
+}  // namespace hanet::service
