@@ -18,7 +18,7 @@ PortState port(SessionState session) {
 }
 
 GroupState healthy_group(std::size_t paths, const GroupRules& rules) {
-  GroupState state = initial_state(paths, 0, rules);
+  GroupState state = initial_state(std::vector<std::size_t>(paths, 1), 0, rules);
   for (PathState& path : state.paths) path.ports.front() = port(SessionState::Up);
   return state;
 }
@@ -44,10 +44,10 @@ void decide_failover_and_end(benchmark::State& bench) {
       return decision.actions.size();
     };
     const std::size_t started =
-        take(PortChanged{.path = active, .port = 0, .state = port(SessionState::Down)});
+        take(PathChanged{.path = active, .ports = {port(SessionState::Down)}});
     if (started == 0) bench.SkipWithError("no failover");
     take(SwitchoverEnded{.moved = true});
-    take(PortChanged{.path = active, .port = 0, .state = port(SessionState::Up)});
+    take(PathChanged{.path = active, .ports = {port(SessionState::Up)}});
   }
 }
 

@@ -35,6 +35,22 @@ static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
 	return bpf_map_lookup_elem(&ports, index);
 }
 
+/* Whose probe address the frame goes to: the port's own, or that of its static trunk's other ports.
+ */
+static __always_inline bool probe_owner(const __u8 *mac, __u32 *index, struct hanet_port **port)
+{
+	__u8 wanted[ETH_ALEN];
+
+	if (mac_equal(mac, (*port)->probe_mac))
+		return true;
+	if (!(*port)->trunk)
+		return false;
+	__builtin_memcpy(wanted, mac, ETH_ALEN);
+	*index = trunk_sibling(*port, BY_PROBE_MAC, wanted);
+	*port = bpf_map_lookup_elem(&ports, index);
+	return *port;
+}
+
 SEC("xdp")
 int xdp_ingress(struct xdp_md *ctx)
 {
@@ -48,7 +64,7 @@ int xdp_ingress(struct xdp_md *ctx)
 		return XDP_PASS;
 	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index);
 
-	if (!port || !mac_equal(ethernet->h_dest, port->probe_mac))
+	if (!port || !probe_owner(ethernet->h_dest, &index, &port))
 		return XDP_PASS;
 	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
 }
@@ -63,14 +79,15 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 	/* With XDP on the port, the rest to this address was looked at and counted there. */
 	if (!port->replies_at_xdp)
 		receiver_runs();
-	bool reply = !port->replies_at_xdp && mac_equal(ethernet->h_dest, port->probe_mac);
+	struct hanet_port *asked = port;
+	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 
 	if (skb->vlan_present) {
 		if (reply)
 			__sync_fetch_and_add(&port->rejected[HANET_REJECT_TAGGED], 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (reply && reply_consumes(cursor, ethernet, index, port))
+	if (reply && asked && reply_consumes(cursor, ethernet, index, asked))
 		return TC_ACT_SHOT;
 	cursor->at = ethernet + 1;
 	return neighbour_listen(skb, cursor, ethernet, port);
@@ -104,7 +121,7 @@ int tc_ingress(struct __sk_buff *skb)
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 	if (!way || way->mode == HANET_STEER_NONE)
 		return TC_ACT_UNSPEC;
-	return steer_ingress(skb, way, ethernet);
+	return steer_ingress(skb, way, port, ethernet);
 }
 
 SEC("tc")
@@ -124,7 +141,7 @@ int tc_egress(struct __sk_buff *skb)
 	}
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
-	return way ? steer_egress(way) : TC_ACT_UNSPEC;
+	return way ? steer_egress(skb, way, port, ethernet) : TC_ACT_UNSPEC;
 }
 
 /*
@@ -134,6 +151,11 @@ int tc_egress(struct __sk_buff *skb)
 static __always_inline bool timer_is_there(long init_result)
 {
 	return !init_result || init_result == EBUSY_RESULT;
+}
+
+static __always_inline int review_port(__u32 index)
+{
+	return trunk_review(bpf_map_lookup_elem(&ports, &index));
 }
 
 static __always_inline int start_session(__u32 index)
@@ -152,7 +174,7 @@ static __always_inline int start_session(__u32 index)
 	session->state_since_ns = bpf_ktime_get_ns();
 	session->state = HANET_SESSION_UNKNOWN;
 	params_apply_session(session);
-	return 0;
+	return review_port(session->port);
 }
 
 static __always_inline int start_port(__u32 index)
@@ -196,6 +218,8 @@ int tc_control(struct __sk_buff *skb)
 		return start_port(control->index);
 	if (control->op == HANET_CONTROL_START_RECEIVER)
 		return start_receiver(control->index);
+	if (control->op == HANET_CONTROL_REVIEW_PORT)
+		return review_port(control->index);
 	return 1;
 }
 

@@ -72,6 +72,15 @@ struct {
 	__type(value, struct hanet_steer);
 } steer SEC(".maps");
 
+/* Trunks. Configured by hanetd, reviewed by verdicts and the link poll. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_TRUNKS);
+	__type(key, __u32);
+	__type(value, struct hanet_trunk);
+} trunks SEC(".maps");
+
 /* Events for hanetd's epoll. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -22,6 +22,22 @@ static __always_inline bool ipv6_is_zero(const __u8 *address)
 	return !(words[0] | words[1] | words[2] | words[3]);
 }
 
+/* The port whose probe address is asked for: this one, or one of its static trunk; else NULL. */
+static __always_inline struct hanet_port *asked_port(struct hanet_port *port, int by,
+						     const void *address)
+{
+	__u32 key[4] = {};
+
+	if (trunk_matches(port, by, address))
+		return port;
+	if (!port->trunk)
+		return NULL;
+	__builtin_memcpy(key, address, by == BY_PROBE_IPV4 ? 4 : 16);
+	__u32 index = trunk_sibling(port, by, key);
+
+	return bpf_map_lookup_elem(&ports, &index);
+}
+
 static __always_inline int answer(struct __sk_buff *skb, struct ethhdr *ethernet,
 				  struct hanet_port *port)
 {
@@ -43,8 +59,10 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 	if (session && session->family == HANET_AF_INET && arp->sender_ip &&
 	    arp->sender_ip == *(__u32 *)session->next_hop && !mac_is_group(arp->sender_mac))
 		learn_target_mac(session, arp->sender_mac);
-	if (!port->probe_ipv4 || arp->target_ip != port->probe_ipv4 ||
-	    arp->operation != bpf_htons(ARPOP_REQUEST))
+	if (arp->operation != bpf_htons(ARPOP_REQUEST))
+		return TC_ACT_UNSPEC;
+	port = asked_port(port, BY_PROBE_IPV4, &arp->target_ip);
+	if (!port)
 		return TC_ACT_UNSPEC;
 	arp->operation = bpf_htons(ARPOP_REPLY);
 	arp->target_ip = arp->sender_ip;
@@ -107,10 +125,13 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 	    !mac_is_group(question->option.mac))
 		learn_target_mac(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
-	    question->option.type != ND_OPTION_SOURCE || ipv6_is_zero(port->probe_ipv6) ||
+	    question->option.type != ND_OPTION_SOURCE ||
+	    ipv6_is_zero((const __u8 *)&message->target) ||
 	    ipv6_is_zero((const __u8 *)&ip->saddr) || /* invalid with this option, section 7.1.1 */
-	    !ipv6_equal(&message->target, port->probe_ipv6) ||
 	    ip->payload_len != bpf_htons(sizeof(*question)))
+		return TC_ACT_UNSPEC;
+	port = asked_port(port, BY_PROBE_IPV6, &message->target);
+	if (!port)
 		return TC_ACT_UNSPEC;
 	return answer_solicitation(skb, ethernet, ip, question, port);
 }

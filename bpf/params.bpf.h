@@ -34,6 +34,16 @@ static __noinline int report_clamped(struct hanet_params *live, __u32 group)
 	return event_submit(&what);
 }
 
+/* Percentage of a trunk's capacity; clamped on every use. */
+static __always_inline __u32 params_threshold(__u32 group)
+{
+	struct hanet_params *live = bpf_map_lookup_elem(&params, &group);
+
+	return live ? clamp_u32(live->threshold_percent, HANET_THRESHOLD_MIN_PERCENT,
+				HANET_THRESHOLD_MAX_PERCENT)
+		    : HANET_THRESHOLD_MAX_PERCENT;
+}
+
 /* Brings a session's parameters in force; called for every request that leaves. */
 static __always_inline void params_apply_session(struct hanet_session *session)
 {
@@ -47,7 +57,8 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
 
 	bool clamped = interval != live->interval_us || multiplier != live->multiplier ||
-		       up_count != live->up_count;
+		       up_count != live->up_count ||
+		       params_threshold(group) != live->threshold_percent;
 
 	if (interval == session->interval_us && multiplier == session->multiplier &&
 	    up_count == session->up_count && clamped == session->clamped)

@@ -41,6 +41,7 @@ static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up
 	if (before == after || __sync_val_compare_and_swap(&port->carrier, before, after) != before)
 		return 0;
 	port->carrier_changed_ns = now;
+	trunk_review(port);
 	if (before == HANET_CARRIER_UNKNOWN)
 		return 0;
 	struct hanet_event what = {
@@ -87,6 +88,7 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 
 		if (device->ifindex == (int)port->ifindex)
 			carrier_seen(index, port, !(device->state >> bit & 1), now);
+		trunk_review(port);
 		port->link_polls++;
 		port->last_link_poll_ns = now;
 	}

@@ -57,7 +57,10 @@ static __noinline int session_changed(__u32 index, struct hanet_session *session
 
 	if (!session)
 		return 0;
+	__u32 port = session->port;
+
 	session->state_since_ns = now;
+	trunk_review(bpf_map_lookup_elem(&ports, &port));
 	what.group = session->group;
 	what.port = session->port;
 	what.unanswered = session->sent - session->answered;

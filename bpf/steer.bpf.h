@@ -7,67 +7,140 @@
  * TC egress runs before the queueing discipline, so this works on a port without carrier, whose
  * queue would drop everything (net/core/dev.c, sch_handle_egress before __dev_xmit_skb).
  *
+ * Where the standby is a trunk, the frames are spread over it, and where the failed path is one,
+ * its lead speaks for it.
+ *
  * A port that bridges out is fenced inwards: what still arrives on the failed path is dropped, so
  * that a frame which the switch floods to both ports is received once.
  */
 #ifndef HANET_STEER_BPF_H
 #define HANET_STEER_BPF_H
 
-#include <linux/pkt_cls.h>
-#include "params.bpf.h"
-#include "parse.bpf.h"
+#include "trunk.bpf.h"
 
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
 
 /* A reply since `since` proves it: when the target itself dies, both paths fall silent together,
  * and bridging to a path that is only not yet declared dead helps nobody. */
-static __always_inline bool session_proves_path(__u32 index, __u64 since)
+static __always_inline bool port_is_proved(const struct hanet_port *port, __u64 since)
 {
-	if (index == HANET_NONE)
+	__u32 index = port->session;
+
+	if (port->carrier == HANET_CARRIER_DOWN || index == HANET_NONE)
 		return false;
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
 
 	return session && session->state == HANET_SESSION_UP && session->last_reply_ns > since;
 }
 
+/* A trunk has to be proved to stand although every port that is not were lost. */
+static __noinline int path_is_proved(struct hanet_port *port, __u64 since)
+{
+	__u32 proved = 0;
+
+	if (!port)
+		return 0;
+	struct hanet_trunk *trunk = trunk_of(port);
+
+	if (!trunk)
+		return port_is_proved(port, since);
+	for (__u32 i = 0; i < HANET_TRUNK_PORTS; i++) {
+		__u32 index = trunk->ports[i].port;
+		struct hanet_port *one = bpf_map_lookup_elem(&ports, &index);
+
+		if (i < trunk->count && one && port_is_proved(one, since))
+			proved += trunk->ports[i].weight;
+	}
+	return !trunk_below_threshold(trunk, trunk->total - proved);
+}
+
+/* Changes the mode of all ports of the path, each only if it still is `before`. */
+static __noinline int path_exchange_mode(__u32 lead, __u32 before, __u32 after)
+{
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &lead);
+	struct hanet_trunk *trunk = port ? trunk_of(port) : NULL;
+	__u32 count = trunk ? trunk->count : 1;
+
+	for (__u32 i = 0; i < HANET_TRUNK_PORTS; i++) {
+		__u32 index = trunk ? trunk->ports[i].port : lead;
+		struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+		if (i >= count || !way)
+			break;
+		__sync_val_compare_and_swap(&way->mode, before, after);
+	}
+	return 0;
+}
+
+/* The port that speaks for the path of a port that has a verdict, or HANET_NONE while its trunk
+ * stands. */
+static __always_inline __u32 path_that_failed(__u32 index)
+{
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
+	struct hanet_trunk *trunk = port ? trunk_of(port) : NULL;
+
+	if (!trunk)
+		return index;
+	__u32 lead = trunk->lead;
+
+	return lead < HANET_TRUNK_PORTS && trunk_is_down(trunk) ? trunk->ports[lead].port
+								: HANET_NONE;
+}
+
 /*
- * Called with a verdict on `index`: bridges to the peer if hanetd armed it and the peer's path has
- * worked since the failure began (0: any proof will do). Returns 1 when the kernel bridges now.
+ * Called with a verdict on `index`: bridges to the peer if the path is down with it, hanetd armed
+ * it, and the peer's path has worked since the failure began (0: any proof will do). Returns 1 when
+ * the kernel bridges now.
  */
 static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 {
-	struct hanet_steer *failed = bpf_map_lookup_elem(&steer, &index);
+	__u32 lead = path_that_failed(index);
+	struct hanet_steer *failed = bpf_map_lookup_elem(&steer, &lead);
 
-	if (!failed || !failed->armed || failed->mode != HANET_STEER_NONE)
+	if (!failed || !failed->armed)
+		return 0;
+	__u32 at_rest = failed->mode;
+
+	if (at_rest != HANET_STEER_NONE && at_rest != HANET_STEER_LEAD)
 		return 0;
 	__u32 peer_index = failed->peer_port;
-	struct hanet_steer *standby = bpf_map_lookup_elem(&steer, &peer_index);
 	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &peer_index);
 
-	if (!standby || !peer || peer->carrier == HANET_CARRIER_DOWN)
-		return 0;
-	if (!session_proves_path(peer->session, since) || !params_enabled(peer->group))
+	if (!peer || !path_is_proved(peer, since) || !params_enabled(peer->group))
 		return 0;
 	failed->steered_ns = now;
-	if (__sync_val_compare_and_swap(&failed->mode, HANET_STEER_NONE, HANET_STEER_BRIDGE_OUT) !=
-	    HANET_STEER_NONE)
+	if (__sync_val_compare_and_swap(&failed->mode, at_rest, HANET_STEER_BRIDGE_OUT) != at_rest)
 		return 0;
 	/* hanetd may begin to move the identity at this very moment: its mode wins. */
-	__sync_val_compare_and_swap(&standby->mode, HANET_STEER_NONE, HANET_STEER_BRIDGE_IN);
+	path_exchange_mode(peer_index, HANET_STEER_NONE, HANET_STEER_BRIDGE_IN);
 	/* This CPU stood still since, and the move is over: there is nothing to bridge to. */
 	if (failed->mode != HANET_STEER_BRIDGE_OUT)
-		__sync_val_compare_and_swap(&standby->mode, HANET_STEER_BRIDGE_IN,
-					    HANET_STEER_NONE);
+		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_NONE);
 	return 1;
 }
 
-static __always_inline int steer_egress(struct hanet_steer *way)
+static __always_inline int bridge_out(struct __sk_buff *skb, struct hanet_steer *way,
+				      struct ethhdr *ethernet)
 {
-	if (way->mode == HANET_STEER_BRIDGE_OUT) {
-		__sync_fetch_and_add(&way->redirected_out, 1);
-		return bpf_redirect(way->peer_ifindex, 0);
+	__u32 index = way->peer_port;
+	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &index);
+	struct hanet_trunk *trunk = peer ? trunk_of(peer) : NULL;
+
+	__sync_fetch_and_add(&way->redirected_out, 1);
+	return trunk ? trunk_send(skb, trunk, ethernet) : bpf_redirect(way->peer_ifindex, 0);
+}
+
+static __always_inline int steer_egress(struct __sk_buff *skb, struct hanet_steer *way,
+					struct hanet_port *port, struct ethhdr *ethernet)
+{
+	if (way->mode == HANET_STEER_LEAD) {
+		struct hanet_trunk *trunk = trunk_of(port);
+
+		return trunk ? trunk_send(skb, trunk, ethernet) : TC_ACT_UNSPEC;
 	}
+	if (way->mode == HANET_STEER_BRIDGE_OUT)
+		return bridge_out(skb, way, ethernet);
 	if (way->mode == HANET_STEER_FENCE) {
 		__sync_fetch_and_add(&way->fenced, 1);
 		return TC_ACT_SHOT;
@@ -75,27 +148,96 @@ static __always_inline int steer_egress(struct hanet_steer *way)
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_steer *way,
-					 struct ethhdr *ethernet)
+static __always_inline int fence(struct hanet_steer *way)
 {
-	if (way->mode == HANET_STEER_BRIDGE_IN) {
-		__sync_fetch_and_add(&way->redirected_in, 1);
-		skb->mark = HANET_STEER_MARK;
-		return bpf_redirect(way->peer_ifindex, BPF_F_INGRESS);
+	__sync_fetch_and_add(&way->fenced, 1);
+	return TC_ACT_SHOT;
+}
+
+static __always_inline int hand_to(struct __sk_buff *skb, struct hanet_steer *way, __u32 ifindex)
+{
+	__sync_fetch_and_add(&way->redirected_in, 1);
+	skb->mark = HANET_STEER_MARK;
+	return bpf_redirect(ifindex, BPF_F_INGRESS);
+}
+
+/*
+ * A frame that came in at a port of a trunk that carries the identity, or will in a moment. Returns
+ * a TC action, or -2 when it is to be handed to `ifindex`.
+ */
+static __always_inline int trunk_receive(struct __sk_buff *skb, struct hanet_steer *way,
+					 struct hanet_trunk *trunk, struct hanet_port *port,
+					 struct ethhdr *ethernet, __u32 ifindex)
+{
+	switch (trunk_arrival(trunk, port->trunk_place, way->identity_mac, ethernet)) {
+	case TRUNK_SECOND_COPY:
+		return TC_ACT_SHOT;
+	case TRUNK_FOREIGN:
+		return TC_ACT_UNSPEC;
+	case TRUNK_OURS_BY_WIRE:
+		bpf_skb_store_bytes(skb, 0, way->identity_mac, ETH_ALEN, 0);
+		if (skb->ifindex == ifindex)
+			bpf_skb_change_type(skb, HANET_PACKET_HOST);
+		break;
 	}
+	if (skb->ifindex == ifindex)
+		return TC_ACT_UNSPEC;
+	__sync_fetch_and_add(&trunk->gathered_in, 1);
+	return hand_to(skb, way, ifindex);
+}
+
+/* At a port of the active trunk that is not its lead. */
+static __always_inline int member_receive(struct __sk_buff *skb, struct hanet_steer *way,
+					  struct hanet_trunk *trunk, struct hanet_port *port,
+					  struct ethhdr *ethernet)
+{
+	__u32 place = trunk->lead;
+
+	if (place >= HANET_TRUNK_PORTS)
+		return TC_ACT_UNSPEC;
+	__u32 lead = trunk->ports[place].port;
+	struct hanet_steer *leading = bpf_map_lookup_elem(&steer, &lead);
+
+	if (leading && leading->mode == HANET_STEER_BRIDGE_OUT)
+		return fence(way);
+	return trunk_receive(skb, way, trunk, port, ethernet, trunk->ports[place].ifindex);
+}
+
+static __always_inline int bridge_in(struct __sk_buff *skb, struct hanet_steer *way,
+				     struct hanet_trunk *trunk, struct hanet_port *port,
+				     struct ethhdr *ethernet)
+{
+	if (trunk)
+		return trunk_receive(skb, way, trunk, port, ethernet, way->peer_ifindex);
+	return hand_to(skb, way, way->peer_ifindex);
+}
+
+static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_steer *way,
+					 struct hanet_port *port, struct ethhdr *ethernet)
+{
+	struct hanet_trunk *trunk = trunk_of(port);
+	bool handed = skb->mark == HANET_STEER_MARK;
+
+	if (way->mode == HANET_STEER_BRIDGE_IN)
+		return bridge_in(skb, way, trunk, port, ethernet);
+	if (way->mode == HANET_STEER_MEMBER)
+		return trunk ? member_receive(skb, way, trunk, port, ethernet) : TC_ACT_UNSPEC;
 	if (way->mode == HANET_STEER_ADOPT) {
+		skb->mark = handed ? 0 : skb->mark;
 		if (mac_equal(ethernet->h_dest, way->identity_mac)) {
 			__sync_fetch_and_add(&way->redirected_in, 1);
 			bpf_skb_change_type(skb, HANET_PACKET_HOST);
 		}
 		return TC_ACT_UNSPEC;
 	}
-	if (way->mode == HANET_STEER_BRIDGE_OUT && skb->mark == HANET_STEER_MARK) {
+	if (handed && (way->mode == HANET_STEER_BRIDGE_OUT || way->mode == HANET_STEER_LEAD)) {
 		skb->mark = 0;
 		return TC_ACT_UNSPEC;
 	}
-	__sync_fetch_and_add(&way->fenced, 1);
-	return TC_ACT_SHOT;
+	if (way->mode == HANET_STEER_LEAD)
+		return trunk ? trunk_receive(skb, way, trunk, port, ethernet, skb->ifindex)
+			     : TC_ACT_UNSPEC;
+	return fence(way);
 }
 
 #endif

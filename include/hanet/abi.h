@@ -28,6 +28,8 @@ enum {
 	HANET_MAX_SESSIONS = 64,
 	HANET_MAX_GROUPS = 16,
 	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
+	HANET_MAX_TRUNKS = 32,
+	HANET_TRUNK_PORTS = 16,
 	HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
 	HANET_RTT_BUCKETS = 32,
 	HANET_MAX_CPUS = 1024,	       /* watched for standing still */
@@ -47,6 +49,8 @@ enum {
 	HANET_UP_COUNT_MAX = 1000,
 	HANET_LINK_POLL_MIN_US = 50,
 	HANET_LINK_POLL_MAX_US = 1000000,
+	HANET_THRESHOLD_MIN_PERCENT = 1,
+	HANET_THRESHOLD_MAX_PERCENT = 100,
 };
 
 /* params[group]: what can change while everything runs (spec D4). */
@@ -57,8 +61,10 @@ struct hanet_params {
 	__u32 link_poll_us;
 	__u32 enabled; /* 0: watch, never steer or switch */
 	__u32 clamped; /* written by the kernel side: how often a value was out of range */
+	__u32 threshold_percent; /* a trunk is down when so much of its capacity is lost */
+	__u32 pad;
 };
-HANET_ASSERT(sizeof(struct hanet_params) == 24);
+HANET_ASSERT(sizeof(struct hanet_params) == 32);
 
 enum hanet_heartbeat_kind {
 	HANET_HEARTBEAT_NEIGHBOUR =
@@ -180,9 +186,11 @@ struct hanet_port {
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 
 	/* state, kernel side */
-	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
-			     went */
-	__u32 carrier;	  /* enum hanet_carrier */
+	__u64 net_device;  /* address of the struct net_device, 0 until a heartbeat left or after it
+			      went */
+	__u32 trunk;	   /* config: index into trunks + 1; 0: the only port of its path */
+	__u32 trunk_place; /* config: which of the trunk's ports this is */
+	__u32 carrier;	   /* enum hanet_carrier */
 	__u32 link_poll_us; /* in force, after clamping */
 	__u64 carrier_up_events;
 	__u64 carrier_down_events;
@@ -192,7 +200,7 @@ struct hanet_port {
 	__u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
 	__u64 rejected[HANET_REJECT_COUNT];
 };
-HANET_ASSERT(sizeof(struct hanet_port) == 64 + 64 + 8 * HANET_REJECT_COUNT);
+HANET_ASSERT(sizeof(struct hanet_port) == 64 + 72 + 8 * HANET_REJECT_COUNT);
 
 /* What a port does with the host's own frames. */
 enum hanet_steer_mode {
@@ -202,7 +210,48 @@ enum hanet_steer_mode {
 	HANET_STEER_BRIDGE_IN = 2, /* the standby: frames that come in are handed to the peer */
 	HANET_STEER_ADOPT = 3,	   /* the standby while the identity is moved: frames are its own */
 	HANET_STEER_FENCE = 4,	   /* passes nothing in either direction */
+	HANET_STEER_LEAD = 5,	   /* of the active trunk: frames leave by the trunk's ports */
+	HANET_STEER_MEMBER = 6,	   /* of the active trunk: frames that come in are the lead's */
 };
+
+/* How a trunk's ports are used as one link (spec T3). */
+enum hanet_trunk_mode {
+	HANET_TRUNK_INDEPENDENT = 1, /* plain switches: each MAC address on one port at a time */
+	HANET_TRUNK_STATIC = 2,	     /* the switch treats the ports as one aggregate */
+};
+
+struct hanet_trunk_port {
+	__u32 port; /* index into ports */
+	__u32 ifindex;
+	__u32 weight;	  /* share of the capacity */
+	__u8 wire_mac[6]; /* independent: the source of what leaves here, if not the speaker */
+	__u8 pad[2];
+};
+HANET_ASSERT(sizeof(struct hanet_trunk_port) == 20);
+
+/*
+ * trunks[index]: several ports used as one link. The identity is on the interface of one of them,
+ * the lead; where the kernel side sends does not depend on the lead's own cable.
+ */
+struct hanet_trunk {
+	/* config */
+	__u32 count; /* of ports; 0: not in use */
+	__u32 mode;  /* enum hanet_trunk_mode */
+	__u32 group; /* index into params */
+	__u32 lead;  /* place of the lead */
+	__u32 total; /* sum of the weights */
+
+	/* state, kernel side: a bit for each place */
+	__u32 working; /* proved to work: flows are spread over these */
+	__u32 lost;    /* known to be down */
+	__u32 speaker; /* independent: the place that sends and receives as the identity */
+	__u64 speaker_changes;
+	__u64 spread_out;    /* frames that left by another port than the lead */
+	__u64 gathered_in;   /* frames that came in by another port than the lead */
+	__u64 second_copies; /* independent: broadcasts and floods that came in twice, dropped */
+	struct hanet_trunk_port ports[HANET_TRUNK_PORTS];
+};
+HANET_ASSERT(sizeof(struct hanet_trunk) == 64 + 20 * HANET_TRUNK_PORTS);
 
 /* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
 struct hanet_steer {
@@ -279,6 +328,7 @@ enum hanet_control_op {
 	HANET_CONTROL_START_SESSION = 1,  /* timer of sessions[index]; state becomes unknown */
 	HANET_CONTROL_START_PORT = 2,	  /* link poll of ports[index] */
 	HANET_CONTROL_START_RECEIVER = 3, /* watch of the CPU index */
+	HANET_CONTROL_REVIEW_PORT = 4,	  /* tell the trunk of ports[index] what became of it */
 };
 
 struct hanet_control {

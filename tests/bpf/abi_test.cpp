@@ -30,9 +30,10 @@ using Btf = std::unique_ptr<btf, decltype(&btf__free)>;
 
 #define AT(type, member) {#member, offsetof(type, member)}
 
-const Offsets kParams{AT(hanet_params, interval_us), AT(hanet_params, multiplier),
-                      AT(hanet_params, up_count),    AT(hanet_params, link_poll_us),
-                      AT(hanet_params, enabled),     AT(hanet_params, clamped)};
+const Offsets kParams{AT(hanet_params, interval_us),       AT(hanet_params, multiplier),
+                      AT(hanet_params, up_count),          AT(hanet_params, link_poll_us),
+                      AT(hanet_params, enabled),           AT(hanet_params, clamped),
+                      AT(hanet_params, threshold_percent), AT(hanet_params, pad)};
 
 const Offsets kRequest{AT(hanet_request, sequence), AT(hanet_request, sent_ns),
                        AT(hanet_request, replied_ns)};
@@ -95,6 +96,8 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, probe_ipv4),
                     AT(hanet_port, probe_ipv6),
                     AT(hanet_port, net_device),
+                    AT(hanet_port, trunk),
+                    AT(hanet_port, trunk_place),
                     AT(hanet_port, carrier),
                     AT(hanet_port, link_poll_us),
                     AT(hanet_port, carrier_up_events),
@@ -104,6 +107,17 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, last_link_poll_ns),
                     AT(hanet_port, answered_for_neighbours),
                     AT(hanet_port, rejected)};
+
+const Offsets kTrunk{
+    AT(hanet_trunk, count),      AT(hanet_trunk, mode),        AT(hanet_trunk, group),
+    AT(hanet_trunk, lead),       AT(hanet_trunk, total),       AT(hanet_trunk, working),
+    AT(hanet_trunk, lost),       AT(hanet_trunk, speaker),     AT(hanet_trunk, speaker_changes),
+    AT(hanet_trunk, spread_out), AT(hanet_trunk, gathered_in), AT(hanet_trunk, second_copies),
+    AT(hanet_trunk, ports)};
+
+const Offsets kTrunkPort{AT(hanet_trunk_port, port), AT(hanet_trunk_port, ifindex),
+                         AT(hanet_trunk_port, weight), AT(hanet_trunk_port, wire_mac),
+                         AT(hanet_trunk_port, pad)};
 
 const Offsets kSteer{AT(hanet_steer, mode),          AT(hanet_steer, armed),
                      AT(hanet_steer, peer_port),     AT(hanet_steer, peer_ifindex),
@@ -168,14 +182,17 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_value(maps.sessions, "hanet_session", sizeof(hanet_session), kSession);
   expect_value(maps.ports, "hanet_port", sizeof(hanet_port), kPort);
   expect_value(maps.steer, "hanet_steer", sizeof(hanet_steer), kSteer);
+  expect_value(maps.trunks, "hanet_trunk", sizeof(hanet_trunk), kTrunk);
   expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
   expect_struct("hanet_event", sizeof(hanet_event), kEvent);
+  expect_struct("hanet_trunk_port", sizeof(hanet_trunk_port), kTrunkPort);
   expect_struct("hanet_request", sizeof(hanet_request), kRequest);
 }
 
 TEST_F(Abi, D2_AMapThatIsMemoryHoldsNoTimer) {
   const auto& maps = p->skeleton()->maps;
-  for (const bpf_map* map : {maps.params, maps.sessions, maps.ports, maps.steer, maps.engine})
+  for (const bpf_map* map :
+       {maps.params, maps.sessions, maps.ports, maps.steer, maps.trunks, maps.engine})
     EXPECT_NE(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
   for (const bpf_map* map : {maps.deadline_timers, maps.link_timers})
     EXPECT_EQ(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
@@ -248,9 +265,9 @@ TEST_F(Abi, D4_BpftoolCanChangeALiveParameter) {
   const PinFolder folder;
   const std::string file = folder.file("params");
   ASSERT_EQ(bpf_obj_pin(bpf_map__fd(p->skeleton()->maps.params), file.c_str()), 0);
-  const std::string said =
-      output_of("bpftool map update pinned " + file +
-                " key 0 0 0 0 value 0x30 0x75 0 0  7 0 0 0  9 0 0 0  0xe8 3 0 0  1 0 0 0  0 0 0 0");
+  const std::string said = output_of("bpftool map update pinned " + file +
+                                     " key 0 0 0 0 value 0x30 0x75 0 0  7 0 0 0  9 0 0 0  0xe8 3 0 "
+                                     "0  1 0 0 0  0 0 0 0  50 0 0 0  0 0 0 0");
   send(Beat::EchoIpv4);
   EXPECT_EQ(session().interval_us, 30000U) << said;
   EXPECT_EQ(session().multiplier, 7U);

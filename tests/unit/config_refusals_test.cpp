@@ -73,10 +73,13 @@ std::vector<Refusal> structure() {
 
 constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
-    "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore";
+    "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity";
 constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
+constexpr auto kPorts =
+    "allowed: an interface name, or a list of them for a trunk: 1 to 15 characters, no '/', no "
+    "':', no white space";
 
 std::vector<Refusal> group_keys() {
   const std::string keys = kGroupKeys;
@@ -142,7 +145,8 @@ std::vector<Refusal> group_keys() {
        "f:5: key 'group[0].failback.hold_down': unknown, allowed: policy, hold_down_ms, "
        "damping_half_life_ms"},
       {"AnUnknownFailback", in_group("failback = {policy = \"sometimes\"}"),
-       "f:5: key 'group[0].failback.policy': found 'sometimes', allowed: never, failure, always"},
+       "f:5: key 'group[0].failback.policy': found 'sometimes', allowed: never, failure, better, "
+       "always"},
       {"AFailbackWithoutHoldDown", in_group("failback = {policy = \"always\", hold_down_ms = 0}"),
        "f:5: key 'group[0].failback.hold_down_ms': found 0, allowed: 100 to 3600000"},
       {"AShortDamping", in_group("failback = {damping_half_life_ms = 99}"),
@@ -168,10 +172,10 @@ std::vector<Refusal> names() {
        "f:1: key 'group[0].name': missing, " + metaname},
       {"AMissingPrimary",
        "[[group]]\nname = \"a\"\nstandby = \"b\"\nheartbeat = { target = \"192.0.2.1\" }\n",
-       "f:1: key 'group[0].primary': missing, " + interface},
+       std::string("f:1: key 'group[0].primary': missing, ") + kPorts},
       {"AMissingStandby",
        "[[group]]\nname = \"a\"\nprimary = \"b\"\nheartbeat = { target = \"192.0.2.1\" }\n",
-       "f:1: key 'group[0].standby': missing, " + interface},
+       std::string("f:1: key 'group[0].standby': missing, ") + kPorts},
       {"AnEmptyMetaname", group("", "eth0", "eth1"),
        "f:2: key 'group[0].name': found '', " + metaname},
       {"AMetanameOfSixteenCharacters", group("abcdefghijklmnop", "eth0", "eth1"),
@@ -260,6 +264,74 @@ std::vector<Refusal> timings() {
   };
 }
 
+/// A group whose primary is a trunk; `lines` begin at line 5.
+std::string with_trunk(const std::string& lines, const std::string& heartbeat = "") {
+  return "[[group]]\nname = \"m\"\nprimary = [\"eth0\", \"eth1\"]\nstandby = \"eth2\"\n" + lines +
+         "\n[group.heartbeat]\ntarget = \"192.0.2.10\"\n" + heartbeat;
+}
+
+std::vector<Refusal> trunks() {
+  const std::string ports = kPorts;
+  return {
+      {"AThresholdOfZero", with_trunk("trunk = {threshold_percent = 0}"),
+       "f:5: key 'group[0].trunk.threshold_percent': found 0, allowed: 1 to 100"},
+      {"AThresholdOfAHundredAndOne", with_trunk("trunk = {threshold_percent = 101}"),
+       "f:5: key 'group[0].trunk.threshold_percent': found 101, allowed: 1 to 100"},
+      {"AThresholdWithAPercentSign", with_trunk("trunk = {threshold_percent = \"50%\"}"),
+       "f:5: key 'group[0].trunk.threshold_percent': found the string '50%', allowed: an integer, "
+       "1 to 100"},
+      {"AnUnknownTrunkMode", with_trunk("trunk = {mode = \"lacp\"}"),
+       "f:5: key 'group[0].trunk.mode': found 'lacp', allowed: independent, static"},
+      {"AnUnknownKeyOfATrunk", with_trunk("trunk = {threshold_percen = 50}"),
+       "f:5: key 'group[0].trunk.threshold_percen': unknown, allowed: mode, threshold_percent; did "
+       "you "
+       "mean 'threshold_percent'?"},
+      {"TrunkSettingsOfSinglePorts", in_group("trunk = {threshold_percent = 50}"),
+       "f:5: key 'group[0].trunk': found a table, allowed: only with a list of interfaces as "
+       "'primary' or 'standby'"},
+      {"AnUnknownCapacity", with_trunk("capacity = \"mtu\""),
+       "f:5: key 'group[0].capacity': found 'mtu', allowed: count, speed"},
+      {"ATrunkThatKeepsItsMacs", with_trunk("move_mac = false"),
+       "f:5: key 'group[0].move_mac': found false, allowed: true, because a trunk has one MAC "
+       "address for its ports"},
+      {"BetterBetweenEqualPorts", in_group("failback = {policy = \"better\"}"),
+       "f:5: key 'group[0].failback.policy': found 'better', allowed: never, failure, always, "
+       "because two single ports are never better than each other with capacity = \"count\""},
+      {"BetterWithAColdStandby", with_trunk("mode = \"cold\"\nfailback = {policy = \"better\"}"),
+       "f:6: key 'group[0].failback.policy': found 'better', allowed: never, failure, because a "
+       "cold path is not seen while it is down"},
+      {"ATrunkOfNothing",
+       "[[group]]\nname = \"m\"\nprimary = []\nstandby = \"eth2\"\nheartbeat.target = "
+       "\"192.0.2.10\"\n",
+       "f:3: key 'group[0].primary': found an empty list, " + ports},
+      {"ATrunkOfNumbers",
+       "[[group]]\nname = \"m\"\nprimary = [\"eth0\",\n1]\nstandby = \"eth2\"\nheartbeat.target = "
+       "\"192.0.2.10\"\n",
+       "f:4: key 'group[0].primary[1]': found the integer 1, " + ports},
+      {"OnePortTwiceInATrunk",
+       "[[group]]\nname = \"m\"\nprimary = [\"eth0\", \"eth0\"]\nstandby = "
+       "\"eth2\"\nheartbeat.target = \"192.0.2.10\"\n",
+       "f:3: key 'group[0].primary[1]': found 'eth0' (used by 'group[0].primary[0]' already), "
+       "allowed: an interface that no other path uses"},
+      {"OnePortInTwoTrunks",
+       "[[group]]\nname = \"m\"\nprimary = [\"eth0\", \"eth1\"]\nstandby = [\"eth2\", "
+       "\"eth1\"]\nheartbeat.target = \"192.0.2.10\"\n",
+       "f:4: key 'group[0].standby[1]': found 'eth1' (used by 'group[0].primary[1]' already), "
+       "allowed: an interface that no other path uses"},
+      {"OneSourceForTwoPorts", with_trunk("", "primary_source = \"192.0.2.21\"\n"),
+       "f:8: key 'group[0].heartbeat.primary_source': found 1 address, allowed: a list of 2, one "
+       "for each port of the path"},
+      {"ThreeTargetsForTwoPorts",
+       with_trunk("", "primary_target = [\"192.0.2.11\", \"192.0.2.12\", \"192.0.2.13\"]\n"),
+       "f:8: key 'group[0].heartbeat.primary_target': found 3 addresses, allowed: a list of 2, one "
+       "for each port of the path"},
+      {"TheSameSourceTwice", with_trunk("", "primary_source = [\"192.0.2.21\", \"192.0.2.21\"]\n"),
+       "f:8: key 'group[0].heartbeat.primary_source[1]': found '192.0.2.21' (also "
+       "'primary_source[0]'), allowed: an address that only this path has"},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(Trunks, Refused, testing::ValuesIn(trunks()), name_of);
 INSTANTIATE_TEST_SUITE_P(Structure, Refused, testing::ValuesIn(structure()), name_of);
 INSTANTIATE_TEST_SUITE_P(Group, Refused, testing::ValuesIn(group_keys()), name_of);
 INSTANTIATE_TEST_SUITE_P(Names, Refused, testing::ValuesIn(names()), name_of);

@@ -4,13 +4,15 @@
 //
 // Thousands of random histories are played through the policy and every promise of group.h is
 // checked after each step, against rules that are written anew here. A failure prints the seed, the
-// step and the event; HANET_SEED=<n> plays that one history again.
+// step and the event; HANET_SEED=<n> plays that one history again. Half of the histories have
+// trunks.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <random>
+#include <vector>
 
 #include "policy/group.h"
 
@@ -23,25 +25,56 @@ constexpr std::uint64_t kFirstSeed = 20240501;
 constexpr int kHistories = 4000;
 constexpr int kSteps = 120;
 
-/// Usable as the specification says it: proved up, or a cold path that is there and did not fail
-/// lately.
-bool usable(const PathState& path, MonotonicTime now, const GroupRules& rules) {
-  if (now < path.avoid_until) return false;
-  const PortState& port = path.ports.front();
-  if (!port.present) return false;
-  if (!path.watched) return rules.cold;
-  return port.admin_up && port.carrier != false && port.session == SessionState::Up;
-}
+/// What the ports of a path are worth, counted anew.
+struct Worth {
+  std::uint32_t total = 0;
+  std::uint32_t lost = 0;
+  std::uint32_t proved = 0;
+};
 
-bool known_down(const PathState& path) {
-  const PortState& port = path.ports.front();
+bool lost(const PathState& path, const PortState& port) {
   if (!port.present) return true;
   return path.watched &&
          (!port.admin_up || port.carrier == false || port.session == SessionState::Down);
 }
 
-Cause expected_cause(const PathState& active) {
-  const PortState& port = active.ports.front();
+Worth worth(const PathState& path) {
+  Worth sum;
+  for (const PortState& port : path.ports) {
+    sum.total += port.weight;
+    if (lost(path, port))
+      sum.lost += port.weight;
+    else if (path.watched && port.session == SessionState::Up)
+      sum.proved += port.weight;
+  }
+  return sum;
+}
+
+/// The specification's words (T2): so much or more of the connections failed.
+bool too_much(const PathState& path, std::uint32_t lost) {
+  return static_cast<double>(lost) >= worth(path).total * path.threshold_percent / 100.0;
+}
+
+bool known_down(const PathState& path) { return too_much(path, worth(path).lost); }
+
+/// Usable as the specification says it: proved up, or a cold path that is there and did not fail
+/// lately.
+bool usable(const PathState& path, MonotonicTime now, const GroupRules& rules) {
+  if (now < path.avoid_until || known_down(path)) return false;
+  if (!path.watched) return rules.cold;
+  return !too_much(path, worth(path).total - worth(path).proved);
+}
+
+/// A trunk of which something works, where nothing else does.
+bool better_than_nothing(const PathState& path, MonotonicTime now) {
+  return now >= path.avoid_until && worth(path).proved > 0;
+}
+
+bool holds(const PathState& path, std::size_t port) {
+  return path.ports[port].present && (path.ports[port].admin_up || !path.watched);
+}
+
+Cause expected_cause(const PortState& port) {
   if (!port.present) return Cause::InterfaceGone;
   if (!port.admin_up) return Cause::AdminDown;
   return port.carrier == false ? Cause::CarrierLost : Cause::HeartbeatLost;
@@ -51,9 +84,12 @@ class History {
  public:
   explicit History(std::uint64_t seed) : random_(seed) {
     rules_.cold = one_in(2);
-    rules_.failback = static_cast<Failback>(pick(3));
+    rules_.failback = static_cast<Failback>(pick(4));
     const std::size_t paths = 2 + pick(3);
-    state_ = initial_state(paths, pick(paths), rules_);
+    std::vector<std::size_t> ports(paths, 1);
+    if (one_in(2))
+      for (std::size_t& count : ports) count = 1 + pick(4);
+    state_ = initial_state(ports, pick(paths), rules_);
     alarms_.resize(paths, false);
   }
 
@@ -88,12 +124,30 @@ class History {
     return port;
   }
 
+  PathChanged random_change() {
+    PathChanged event{.path = pick(state_.paths.size()), .ports = {}};
+    event.ports = state_.paths[event.path].ports;
+    for (PortState& port : event.ports)
+      if (event.ports.size() == 1 || one_in(2)) {
+        port = random_port();
+        port.weight =
+            event.path == 0 && event.ports.size() > 1 ? 1 + static_cast<unsigned>(pick(3)) : 1;
+      }
+    return event;
+  }
+
   Event next_event() {
-    switch (pick(9)) {
+    switch (pick(10)) {
+      case 9:
+        return ThresholdChanged{.percent = static_cast<std::uint32_t>(1 + pick(100))};
       case 8:
         return SwitchoverWaits{};
-      case 0:
-        return ManualSwitch{.to = pick(state_.paths.size() + 1)};
+      case 0: {
+        ManualSwitch event{.to = pick(state_.paths.size() + 1)};
+        if (event.to < state_.paths.size() && one_in(2))
+          event.port = pick(state_.paths[event.to].ports.size());
+        return event;
+      }
       case 1:
       case 2:
         return SwitchoverEnded{.moved = !one_in(4)};
@@ -102,7 +156,7 @@ class History {
       case 4:
         return TimePassed{};
       default:
-        return PortChanged{.path = pick(state_.paths.size()), .port = 0, .state = random_port()};
+        return random_change();
     }
   }
 
@@ -113,15 +167,20 @@ class History {
     EXPECT_TRUE(state_.running || !state_.waiting) << what_;
     if (state_.waiting && state_.running) {
       EXPECT_TRUE(state_.enabled) << what_;
-      EXPECT_FALSE(known_down(state_.paths[state_.running->to])) << what_;
+      const PathState& to = state_.paths[state_.running->to];
+      EXPECT_TRUE(!known_down(to) || worth(to).proved > 0) << what_;
       EXPECT_TRUE(!is_failure(state_.running->cause) ||
+                  state_.running->from == state_.running->to ||
                   known_down(state_.paths[state_.running->from]))
           << what_;
     }
     if (state_.running) {
       EXPECT_EQ(state_.running->from, state_.active) << what_;
       EXPECT_LT(state_.running->to, state_.paths.size()) << what_;
-      EXPECT_NE(state_.running->to, state_.active) << what_;
+      EXPECT_TRUE(state_.running->to != state_.active ||
+                  state_.running->to_port != state_.running->from_port)
+          << what_;
+      EXPECT_EQ(state_.running->from_port, state_.paths[state_.active].lead) << what_;
     }
   }
 
@@ -133,10 +192,14 @@ class History {
                           std::holds_alternative<SwitchoverWaits>(event);
     EXPECT_TRUE(!before_.running || ends_one) << what_ << ": one was running";
     ASSERT_LT(it.to, state_.paths.size()) << what_;
+    if (it.to == it.from) return check_lead(it, event);
     // A person may choose a path that is only avoided; nobody may choose one that is known down.
     const bool manual_switch = it.cause == Cause::Manual;
     const MonotonicTime asked = manual_switch ? MonotonicTime::max() : now_;
-    EXPECT_TRUE(usable(state_.paths[it.to], asked, rules_)) << what_ << ": to a path that is not";
+    const bool stranded = worth(state_.paths[it.from]).proved == 0;
+    EXPECT_TRUE(usable(state_.paths[it.to], asked, rules_) ||
+                (stranded && !manual_switch && better_than_nothing(state_.paths[it.to], now_)))
+        << what_ << ": to a path that is not";
     if (manual_switch) {
       const auto* manual = std::get_if<ManualSwitch>(&event);
       ASSERT_NE(manual, nullptr) << what_ << ": nobody asked";
@@ -146,7 +209,10 @@ class History {
     EXPECT_TRUE(state_.enabled) << what_ << ": the group is disabled";
     if (it.cause == Cause::Failback) {
       const PathState& primary = state_.paths[0];
-      EXPECT_EQ(rules_.failback, Failback::Always) << what_;
+      EXPECT_TRUE(rules_.failback == Failback::Always ||
+                  (rules_.failback == Failback::Better &&
+                   worth(primary).proved > worth(state_.paths[it.from]).proved))
+          << what_;
       EXPECT_EQ(it.to, 0U) << what_;
       EXPECT_FALSE(state_.failback_held) << what_ << ": a person moved it away";
       EXPECT_GE(now_, primary.up_since + rules_.hold_down) << what_ << ": too early";
@@ -154,7 +220,21 @@ class History {
       return;
     }
     EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
-    EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from])) << what_;
+    if (state_.paths[it.from].ports.size() == 1) {
+      EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from].ports.front())) << what_;
+    }
+  }
+
+  // Within a trunk the identity moves only off an interface that can not carry it, or by hand.
+  void check_lead(const Switchover& it, const Event& event) {
+    const PathState& path = state_.paths[it.to];
+    EXPECT_TRUE(holds(path, it.to_port)) << what_;
+    if (it.cause == Cause::Manual) {
+      EXPECT_TRUE(std::holds_alternative<ManualSwitch>(event)) << what_;
+      return;
+    }
+    EXPECT_TRUE(state_.enabled) << what_;
+    EXPECT_FALSE(holds(path, it.from_port)) << what_;
   }
 
   void check(const AbandonSwitchover& abandon, const Event& event) {
@@ -199,10 +279,16 @@ class History {
     EXPECT_EQ(no_path_alarm_, down && !state_.running) << what_ << ": the alarm and the state";
     for (std::size_t at = 0; at < state_.paths.size(); ++at)
       EXPECT_EQ(alarms_[at], at != state_.active && known_down(state_.paths[at])) << what_;
-    if (!state_.enabled || state_.running || !down) return;
+    if (!state_.enabled || state_.running) return;
+    const PathState& active = state_.paths[state_.active];
+    for (std::size_t at = 0; at < active.ports.size(); ++at)
+      EXPECT_TRUE(holds(active, active.lead) || !holds(active, at))
+          << what_ << ": the identity stays on an interface that is not up";
+    if (!down) return;
     for (std::size_t at = 0; at < state_.paths.size(); ++at)
       if (at != state_.active) {
-        EXPECT_FALSE(usable(state_.paths[at], now_, rules_))
+        EXPECT_FALSE(usable(state_.paths[at], now_, rules_) ||
+                     (worth(active).proved == 0 && better_than_nothing(state_.paths[at], now_)))
             << what_ << ": stays on a dead path although path " << at << " is usable";
       }
   }

@@ -18,7 +18,10 @@ namespace hanet::policy {
 class World {
  public:
   explicit World(std::size_t paths, const GroupRules& rules = {})
-      : rules_(rules), state_(initial_state(paths, 0, rules)) {}
+      : World(std::vector<std::size_t>(paths, 1), rules) {}
+  /// Paths with so many ports each.
+  explicit World(const std::vector<std::size_t>& ports, const GroupRules& rules = {})
+      : rules_(rules), state_(initial_state(ports, 0, rules)) {}
 
   const std::vector<Action>& happens(const Event& event) {
     Decision decision = decide(std::move(state_), event, now_, rules_);
@@ -27,7 +30,13 @@ class World {
     return actions_;
   }
   const std::vector<Action>& port_becomes(std::size_t path, const PortState& port) {
-    return happens(PortChanged{.path = path, .port = 0, .state = port});
+    return port_becomes(path, 0, port);
+  }
+  /// One port of a trunk.
+  const std::vector<Action>& port_becomes(std::size_t path, std::size_t at, const PortState& port) {
+    std::vector<PortState> ports = state_.paths[path].ports;
+    ports[at] = port;
+    return happens(PathChanged{.path = path, .ports = std::move(ports)});
   }
   const std::vector<Action>& session_becomes(std::size_t path, SessionState session) {
     return port_becomes(path, PortState{.carrier = true, .session = session});

@@ -66,6 +66,26 @@ void render_port(std::string& out, const Json& port) {
   if (!rejected.empty()) line(out, "      rejected   {}", rejected);
 }
 
+void render_trunk(std::string& out, const Json& path) {
+  const Json& trunk = path.at("trunk");
+  const Json& speaker = trunk.at("speaker");
+  line(out, "      trunk      {}, lead {}{}; capacity {} of {} works, {} lost, fails over at {} %",
+       text_of(trunk, "mode"), text_of(trunk, "lead"),
+       speaker.is_string() ? ", speaker " + speaker.get<std::string>() : "",
+       count_of(trunk, "working"), count_of(trunk, "capacity"), count_of(trunk, "lost"),
+       count_of(trunk, "threshold_percent"));
+  line(out, "      frames     {} left by other ports than the lead, {} came in by them",
+       count_of(trunk, "spread_out"), count_of(trunk, "gathered_in"));
+  for (const Json& port : path.at("ports")) {
+    const std::string reason = text_of(port, "reason");
+    line(out, "    {:<13} {:<8} {}{}{}", text_of(port, "name"),
+         port.value("lead", false) ? "lead" : "", text_of(port, "health"),
+         reason.empty() ? "" : ": ", reason);
+    render_session(out, port.at("session"));
+    render_port(out, port.at("port"));
+  }
+}
+
 void render_group(std::string& out, const Json& group) {
   line(out, "{}: {}, active path {}", text_of(group, "name"), text_of(group, "state"),
        text_of(group, "active"));
@@ -90,6 +110,10 @@ void render_group(std::string& out, const Json& group) {
     if (path.value("suppressed", false))
       line(out, "      flaps      penalty {:.0f}: no failback to it for now",
            number_of(path, "penalty"));
+    if (path.contains("trunk")) {
+      render_trunk(out, path);
+      continue;
+    }
     render_session(out, path.at("session"));
     render_port(out, path.at("port"));
   }

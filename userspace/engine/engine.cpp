@@ -176,16 +176,19 @@ Status Engine::map_memory() {
       MappedArray<hanet_session>::of(bpf_map__fd(maps.sessions), HANET_MAX_SESSIONS, true);
   auto ports = MappedArray<hanet_port>::of(bpf_map__fd(maps.ports), HANET_MAX_PORTS, true);
   auto steer = MappedArray<hanet_steer>::of(bpf_map__fd(maps.steer), HANET_MAX_PORTS, true);
+  auto trunks = MappedArray<hanet_trunk>::of(bpf_map__fd(maps.trunks), HANET_MAX_TRUNKS, true);
   auto accounts = MappedArray<hanet_engine>::of(bpf_map__fd(maps.engine), 1, false);
   if (!params) return pass_on(params);
   if (!sessions) return pass_on(sessions);
   if (!ports) return pass_on(ports);
   if (!steer) return pass_on(steer);
+  if (!trunks) return pass_on(trunks);
   if (!accounts) return pass_on(accounts);
   params_ = std::move(*params);
   sessions_ = std::move(*sessions);
   ports_ = std::move(*ports);
   steer_ = std::move(*steer);
+  trunks_ = std::move(*trunks);
   accounts_ = std::move(*accounts);
   const auto deliver = [](void* self, void* record, std::size_t) {
     const MonotonicTime received = monotonic_now();
@@ -275,13 +278,18 @@ void Engine::unbind_port(PortIndex port) {
   // Last: a frame on its way out would have stored the address again.
   store(ports_[port].net_device, 0);
   store(ports_[port].carrier, HANET_CARRIER_UNKNOWN);
+  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, 0);
+  review(port);
 }
 
 Status Engine::rebind_port(PortIndex port, unsigned ifindex, const std::string& name) {
   std::fill(std::begin(ports_[port].name), std::end(ports_[port].name), '\0');
   name.copy(ports_[port].name, sizeof(ports_[port].name) - 1);
   store(ports_[port].ifindex, ifindex);
-  return attach_port(port, ifindex, name);
+  if (Status attached = attach_port(port, ifindex, name); !attached) return attached;
+  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, ifindex);
+  review(port);
+  return {};
 }
 
 Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
@@ -318,6 +326,7 @@ Status Engine::start_session(SessionIndex session) {
 
 void Engine::pause_session(SessionIndex session) {
   store(sessions_[session].state, HANET_SESSION_PAUSED);
+  review(sessions_[session].port);
 }
 
 const PortAttachment& Engine::attachment(PortIndex port) const { return attachments_[port]; }
@@ -327,35 +336,6 @@ int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get())
 void Engine::read_events(const EventHandler& handler) {
   handler_ = handler;
   ring_buffer__consume(ring_.get());
-}
-
-void Engine::arm_bridging(PortIndex active, PortIndex standby,
-                          const net::MacAddress& identity_mac) {
-  copy_to(steer_[active].identity_mac, identity_mac);
-  copy_to(steer_[standby].identity_mac, identity_mac);
-  steer_[active].peer_port = standby;
-  steer_[active].peer_ifindex = ports_[standby].ifindex;
-  steer_[standby].peer_port = active;
-  steer_[standby].peer_ifindex = ports_[active].ifindex;
-  store(steer_[standby].armed, 0);
-  store(steer_[active].armed, 1);
-}
-
-void Engine::disarm_bridging(PortIndex active) { store(steer_[active].armed, 0); }
-
-void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac) {
-  store(steer_[from].armed, 0);
-  store(steer_[to].armed, 0);
-  steer_[from].peer_ifindex = ports_[to].ifindex;
-  copy_to(steer_[to].identity_mac, identity_mac);
-  // In this order, against a verdict at the same moment (steer_on_verdict).
-  store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
-  store(steer_[to].mode, HANET_STEER_ADOPT);
-}
-
-void Engine::end_move(PortIndex from, PortIndex to) {
-  store(steer_[from].mode, HANET_STEER_NONE);
-  store(steer_[to].mode, HANET_STEER_NONE);
 }
 
 }  // namespace hanet::engine

@@ -55,6 +55,19 @@ struct SessionSpec {
   std::array<std::uint8_t, 16> source{};
 };
 
+/// Several ports used as one link. Its ports are named by any of them everywhere else: whatever the
+/// engine is told about the lead of a trunk concerns the whole trunk.
+struct TrunkSpec {
+  struct Port {
+    PortIndex port = 0;
+    std::uint32_t weight = 1;    ///< share of the capacity, not 0
+    net::MacAddress wire_mac{};  ///< independent: the source of what leaves here beside the speaker
+  };
+  GroupIndex group = 0;
+  hanet_trunk_mode mode = HANET_TRUNK_INDEPENDENT;
+  std::vector<Port> ports;  ///< 2 .. HANET_TRUNK_PORTS
+};
+
 /// What this kernel offers and what was chosen; shown in the status.
 struct Capabilities {
   std::string link_source;  ///< e.g. "bpf_timer poll", with the reason when it is not the best one
@@ -78,6 +91,12 @@ class Engine {
 
   /// Attaches the programs to a port and starts its link poll.
   [[nodiscard]] Result<PortIndex> add_port(const PortSpec& spec);
+  /// Makes a trunk of ports that were added.
+  [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
+  /// What the port counts for from now on.
+  void set_weight(PortIndex port, std::uint32_t weight);
+  /// What the port's frames are called while another port speaks as the identity.
+  void set_wire_mac(PortIndex port, const net::MacAddress& mac);
   /// The interface is gone or given back: nothing of hanet's stays on it. The port and its session
   /// keep their places.
   void unbind_port(PortIndex port);
@@ -92,6 +111,8 @@ class Engine {
 
   [[nodiscard]] const hanet_session& session(SessionIndex index) const { return sessions_[index]; }
   [[nodiscard]] const hanet_port& port(PortIndex index) const { return ports_[index]; }
+  /// The trunk that the port belongs to; nullptr for the only port of a path.
+  [[nodiscard]] const hanet_trunk* trunk_of(PortIndex port) const;
   [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }
   [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
   /// Live parameters of a group: writes take effect at the next heartbeat.
@@ -104,14 +125,18 @@ class Engine {
   /// Delivers the waiting events. Never blocks.
   void read_events(const EventHandler& handler);
 
-  /// Lets the kernel bridge from `active` to `standby` by itself when `active` gets its verdict.
+  /// The path of `lead` carries the identity, on the interface of `lead`: at rest, nothing bridges.
+  void carry(PortIndex lead, const net::MacAddress& identity_mac);
+  /// The path of `lead` carries nothing.
+  void release(PortIndex lead);
+  /// Lets the kernel bridge from the path of `active` to that of `standby` by itself when the
+  /// former gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
   /// No bridging without user space.
   void disarm_bridging(PortIndex active);
-  /// From now until end_move(): `from` passes nothing in and sends by `to`; frames to the identity
-  /// that come in at `to` are received there.
+  /// From now until carry(): the path of `from` passes nothing in and sends by that of `to`; frames
+  /// to the identity that come in there are received at `to`. Both may belong to one trunk.
   void begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac);
-  void end_move(PortIndex from, PortIndex to);
 
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
@@ -121,6 +146,9 @@ class Engine {
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
+  void review(PortIndex port);
+  [[nodiscard]] hanet_trunk_port* place_of(PortIndex port);
+  [[nodiscard]] std::vector<PortIndex> path_of(PortIndex port) const;
 
   struct SkeletonDeleter {
     void operator()(hanet_bpf* skeleton) const;
@@ -135,6 +163,7 @@ class Engine {
   MappedArray<hanet_session> sessions_;
   MappedArray<hanet_port> ports_;
   MappedArray<hanet_steer> steer_;
+  MappedArray<hanet_trunk> trunks_;
   MappedArray<hanet_engine> accounts_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
@@ -142,6 +171,7 @@ class Engine {
   Capabilities capabilities_;
   EventHandler handler_;
   std::uint32_t session_count_ = 0;
+  std::uint32_t trunk_count_ = 0;
 };
 
 }  // namespace hanet::engine

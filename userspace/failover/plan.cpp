@@ -111,6 +111,15 @@ Step set_state(const net::InterfaceName& interface, bool up) {
           .essential = up};
 }
 
+Step set_members(const std::vector<net::InterfaceName>& members, bool up) {
+  Step step{.name = std::string("set the trunk's other ports ") + (up ? "up" : "down"),
+            .messages = {},
+            .tolerated = kGoneAlready};
+  for (const net::InterfaceName& member : members)
+    step.messages.push_back(net::set_admin_state(member.index, up));
+  return step;
+}
+
 Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool essential) {
   return {.name = "set MAC address of " + interface.name,
           .messages = {net::set_mac(interface.index, mac)},
@@ -181,10 +190,12 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
     append(plan.steps, take_off_addresses(identity));
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
+  if (settings.cold) append(plan.steps, set_members(settings.from_members, false));
   append(plan.steps, swap_dummy(plan, settings));
   if (plan.moves_mac) append(plan.steps, set_mac_of(to, identity.mac, true));
   if (settings.cold) {
     append(plan.steps, set_state(to, true));
+    append(plan.steps, set_members(settings.to_members, true));
     append(plan.steps, deliver_at_once(plan));
   }
   append(plan.steps, carry_neighbours(to, known_neighbours));

@@ -36,6 +36,10 @@ struct PlanSettings {
   /// Warm standby: what the interface that carries nothing has instead of the identity, besides
   /// spare_mac. The two interfaces swap; both are down meanwhile (spec F6).
   std::optional<net::Address> dummy = {};
+  /// Cold trunks: the other ports of the old path, which go down, and of the new one, which come
+  /// up.
+  std::vector<net::InterfaceName> from_members = {};
+  std::vector<net::InterfaceName> to_members = {};
 };
 
 /// Messages that are sent together and reported under one name.

@@ -4,13 +4,19 @@
 #include "net/link.h"
 
 #include <fmt/format.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "core/fd.h"
 
 namespace hanet::net {
 namespace {
@@ -82,6 +88,19 @@ Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
   if (!done) return pass_on(done);
   if (!found) return errno_error(ENODEV, fmt::format("interface {}", ifindex));
   return *found;
+}
+
+std::optional<std::uint32_t> link_speed(const std::string& interface) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_cmd command{};
+  command.cmd = ETHTOOL_GSET;
+  ifreq request{};
+  interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&command);
+  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return std::nullopt;
+  const std::uint32_t speed = ethtool_cmd_speed(&command);
+  if (speed == 0 || speed == static_cast<std::uint32_t>(SPEED_UNKNOWN)) return std::nullopt;
+  return speed;
 }
 
 unsigned index_of_name(const std::string& name) { return ::if_nametoindex(name.c_str()); }

@@ -30,6 +30,9 @@ struct LinkInfo {
 /// Reads RTM_NEWLINK or RTM_DELLINK.
 [[nodiscard]] LinkInfo link_of(const nlmsghdr& message);
 
+/// Mbit/s as the driver tells (ethtool); empty where it does not, as without a link.
+[[nodiscard]] std::optional<std::uint32_t> link_speed(const std::string& interface);
+
 /// The interface that bears a name of any kind, its own or an alternative one; 0: none does.
 [[nodiscard]] unsigned index_of_name(const std::string& name);
 

@@ -11,6 +11,13 @@
 #include <cerrno>
 
 namespace hanet::net {
+namespace {
+
+unsigned short membership_for(const MacAddress& address) {
+  return (address[0] & 1) != 0 ? PACKET_MR_MULTICAST : PACKET_MR_UNICAST;
+}
+
+}  // namespace
 
 Result<PacketSocket> PacketSocket::open(unsigned ifindex) {
   PacketSocket socket;
@@ -26,10 +33,11 @@ Result<PacketSocket> PacketSocket::open(unsigned ifindex) {
   return socket;
 }
 
-Status PacketSocket::change_membership(int operation, const MacAddress& address) {
+Status PacketSocket::change_membership(int operation, unsigned short type,
+                                       const MacAddress& address) {
   packet_mreq request{};
   request.mr_ifindex = static_cast<int>(ifindex_);
-  request.mr_type = (address[0] & 1) != 0 ? PACKET_MR_MULTICAST : PACKET_MR_UNICAST;
+  request.mr_type = type;
   request.mr_alen = static_cast<unsigned short>(address.size());
   std::copy(address.begin(), address.end(), request.mr_address);
   if (::setsockopt(fd_.get(), SOL_PACKET, operation, &request, sizeof(request)) != 0)
@@ -39,11 +47,15 @@ Status PacketSocket::change_membership(int operation, const MacAddress& address)
 }
 
 Status PacketSocket::listen_to(const MacAddress& address) {
-  return change_membership(PACKET_ADD_MEMBERSHIP, address);
+  return change_membership(PACKET_ADD_MEMBERSHIP, membership_for(address), address);
 }
 
 Status PacketSocket::stop_listening_to(const MacAddress& address) {
-  return change_membership(PACKET_DROP_MEMBERSHIP, address);
+  return change_membership(PACKET_DROP_MEMBERSHIP, membership_for(address), address);
+}
+
+Status PacketSocket::listen_to_all_multicast() {
+  return change_membership(PACKET_ADD_MEMBERSHIP, PACKET_MR_ALLMULTI, {});
 }
 
 int PacketSocket::send(std::span<const std::uint8_t> frame) const {

@@ -29,6 +29,9 @@ class PacketSocket {
   /// PACKET_ADD_MEMBERSHIP).
   [[nodiscard]] Status listen_to(const MacAddress& address);
   [[nodiscard]] Status stop_listening_to(const MacAddress& address);
+  /// Lets the card accept every multicast frame: those of the identity may arrive at any port of a
+  /// trunk.
+  [[nodiscard]] Status listen_to_all_multicast();
 
   /// Sends one frame without waiting. Returns 0 or an errno value; never allocates.
   [[nodiscard]] int send(std::span<const std::uint8_t> frame) const;
@@ -36,7 +39,8 @@ class PacketSocket {
   [[nodiscard]] bool valid() const { return fd_.valid(); }
 
  private:
-  [[nodiscard]] Status change_membership(int operation, const MacAddress& address);
+  [[nodiscard]] Status change_membership(int operation, unsigned short type,
+                                         const MacAddress& address);
 
   Fd fd_;
   unsigned ifindex_ = 0;

@@ -5,6 +5,7 @@
 #include "policy/group.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hanet::policy {
 namespace {
@@ -45,7 +46,8 @@ bool can_take_over(const PathState& path, MonotonicTime now) {
 std::optional<std::size_t> best_alternative(const GroupState& state, MonotonicTime now,
                                             const GroupRules& rules) {
   std::optional<std::size_t> best;
-  const std::size_t first = rules.failback == Failback::Never ? state.active + 1 : 0;
+  const bool in_order = rules.failback == Failback::Never;
+  const std::size_t first = in_order ? state.active + 1 : 0;
   for (std::size_t step = 0; step < state.paths.size(); ++step) {
     const std::size_t at = (first + step) % state.paths.size();
     if (at == state.active || !can_take_over(state.paths[at], now)) continue;
@@ -55,15 +57,29 @@ std::optional<std::size_t> best_alternative(const GroupState& state, MonotonicTi
   return best;
 }
 
+// A trunk below its threshold is still better than a path of which nothing works.
+std::optional<std::size_t> last_resort(const GroupState& state, MonotonicTime now) {
+  if (capacity_of(state.paths[state.active]).working > 0) return std::nullopt;
+  std::optional<std::size_t> best;
+  std::uint64_t most = 0;
+  for (std::size_t at = 0; at < state.paths.size(); ++at) {
+    const std::uint64_t working = capacity_of(state.paths[at]).working;
+    if (at == state.active || now < state.paths[at].avoid_until || working <= most) continue;
+    best = at;
+    most = working;
+  }
+  return best;
+}
+
 class Decider {
  public:
   Decider(GroupState state, MonotonicTime now, const GroupRules& rules)
       : decision_{.state = std::move(state), .actions = {}}, now_(now), rules_(rules) {}
 
-  void operator()(const PortChanged& event) {
+  void operator()(const PathChanged& event) {
     PathState& path = state().paths[event.path];
     const Health before = health_of(path);
-    path.ports[event.port] = event.state;
+    path.ports = event.ports;
     const Health after = health_of(path);
     if (after == Health::Up) path.failures = 0;
     if (after == before) return;
@@ -74,12 +90,12 @@ class Decider {
   }
 
   void operator()(const ManualSwitch& event) {
-    const std::string_view refusal = why_not(event.to);
+    const std::string_view refusal = why_not(event);
     if (!refusal.empty()) {
       decision_.actions.emplace_back(Refuse{refusal});
       return;
     }
-    start(event.to, Cause::Manual);
+    start(event.to, Cause::Manual, event.port);
   }
 
   void operator()(const SwitchoverWaits&) { state().waiting = state().running.has_value(); }
@@ -90,6 +106,7 @@ class Decider {
     const Switchover ended = *state().running;
     state().running.reset();
     if (!event.moved) {
+      if (ended.from == ended.to) return;
       avoid(state().paths[ended.to]);
       // A path that works and refuses the identity is not asked again and again.
       if (ended.cause == Cause::Failback) state().failback_held = true;
@@ -98,21 +115,32 @@ class Decider {
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
     state().active = ended.to;
+    fresh.lead = ended.to_port;
+    if (ended.from == ended.to) return;
     state().failback_held = ended.cause == Cause::Manual && ended.to != kPrimary;
     if (!rules_.cold) return;
     if (is_failure(ended.cause)) avoid(old);
     old.watched = false;
     fresh.watched = true;
     // What was seen of the port while it was down by intent says nothing about it now.
-    fresh.ports.assign(fresh.ports.size(), PortState{});
+    for (PortState& port : fresh.ports) {
+      const PortState seen = std::exchange(port, PortState{});
+      port.present = seen.present;
+      port.taken_out = seen.taken_out;
+      port.weight = seen.weight;
+    }
   }
 
   void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
+  void operator()(const ThresholdChanged& event) {
+    for (PathState& path : state().paths) path.threshold_percent = event.percent;
+  }
   void operator()(const TimePassed&) {}
 
   Decision finish() {
     if (state().waiting) reconsider();
     consider_failover();
+    consider_lead();
     consider_failback();
     review_alarms();
     return std::move(decision_);
@@ -121,10 +149,16 @@ class Decider {
  private:
   GroupState& state() { return decision_.state; }
 
-  std::string_view why_not(std::size_t to) {
+  std::string_view why_not(const ManualSwitch& event) {
+    const std::size_t to = event.to;
     if (state().running) return "a switchover is running; try again when it has ended";
     if (to >= state().paths.size()) return "the group has no such path";
-    if (to == state().active) return "this path is active already";
+    const PathState& path = state().paths[to];
+    if (to == state().active && event.port.value_or(path.lead) == path.lead)
+      return "this path is active already";
+    if (event.port && !can_lead(path, *event.port))
+      return "this port is not there, taken out or administratively down";
+    if (to == state().active) return {};
     if (health_of(state().paths[to]) == Health::Down)
       return "this path is down; a switch to it would cut the host off";
     // A person who names an unseen path knows more of it than its last failure tells.
@@ -139,8 +173,13 @@ class Decider {
     ++path.failures;
   }
 
-  void start(std::size_t to, Cause cause) {
-    state().running = Switchover{.from = state().active, .to = to, .cause = cause};
+  void start(std::size_t to, Cause cause, std::optional<std::size_t> port = {}) {
+    const PathState& path = state().paths[to];
+    state().running = Switchover{.from = state().active,
+                                 .to = to,
+                                 .cause = cause,
+                                 .from_port = state().paths[state().active].lead,
+                                 .to_port = port.value_or(best_lead(path, to != state().active))};
     decision_.actions.emplace_back(StartSwitchover{*state().running});
   }
 
@@ -150,9 +189,11 @@ class Decider {
     std::string_view reason;
     if (!state().enabled)
       reason = "the group was disabled";
-    else if (health_of(state().paths[waiting.to]) == Health::Down)
+    else if (capacity_of(state().paths[waiting.to]).working == 0 &&
+             health_of(state().paths[waiting.to]) == Health::Down)
       reason = "the other path failed as well";
-    else if (is_failure(waiting.cause) && health_of(state().paths[waiting.from]) != Health::Down)
+    else if (is_failure(waiting.cause) && waiting.from != waiting.to &&
+             health_of(state().paths[waiting.from]) != Health::Down)
       reason = "the path is not down any more";
     if (reason.empty()) return;
     state().running.reset();
@@ -164,8 +205,17 @@ class Decider {
     if (!state().enabled || state().running) return;
     const PathState& active = state().paths[state().active];
     if (health_of(active) != Health::Down) return;
-    if (const std::optional<std::size_t> to = best_alternative(state(), now_, rules_))
-      start(*to, cause_of(down_reason(active)));
+    std::optional<std::size_t> to = best_alternative(state(), now_, rules_);
+    if (!to) to = last_resort(state(), now_);
+    if (to) start(*to, cause_of(down_reason(active)));
+  }
+
+  // The path stays, but the interface that carries the identity can not any more.
+  void consider_lead() {
+    if (!state().enabled || state().running) return;
+    const PathState& active = state().paths[state().active];
+    if (can_lead(active, active.lead) || !can_lead(active, best_lead(active, false))) return;
+    start(state().active, cause_of(down_reason(active, active.lead)));
   }
 
   void consider_failback() {
@@ -203,13 +253,14 @@ class Decider {
 
 }  // namespace
 
-GroupState initial_state(std::size_t paths, std::size_t active, const GroupRules& rules) {
+GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
+                         const GroupRules& rules) {
   GroupState state;
   state.active = active;
-  state.standby_alarm.resize(paths, false);
-  for (std::size_t at = 0; at < paths; ++at) {
+  state.standby_alarm.resize(ports.size(), false);
+  for (std::size_t at = 0; at < ports.size(); ++at) {
     PathState path;
-    path.ports.resize(1);
+    path.ports.resize(ports[at]);
     path.watched = !rules.cold || at == active;
     state.paths.push_back(std::move(path));
   }
@@ -223,10 +274,14 @@ Decision decide(GroupState state, const Event& event, MonotonicTime now, const G
 }
 
 std::optional<MonotonicTime> failback_at(const GroupState& state, const GroupRules& rules) {
-  if (rules.failback != Failback::Always || rules.cold) return std::nullopt;
+  const bool by_itself = rules.failback == Failback::Always || rules.failback == Failback::Better;
+  if (!by_itself || rules.cold) return std::nullopt;
   if (state.active == kPrimary || state.failback_held) return std::nullopt;
   const PathState& primary = state.paths[kPrimary];
   if (health_of(primary) != Health::Up) return std::nullopt;
+  if (rules.failback == Failback::Better &&
+      capacity_of(primary).working <= capacity_of(state.paths[state.active]).working)
+    return std::nullopt;
   return std::max({primary.up_since + rules.hold_down, primary.avoid_until,
                    primary.damping.reuse_at(rules.damping_half_life)});
 }
@@ -264,6 +319,8 @@ std::string_view to_text(Failback failback) {
       return "never";
     case Failback::Failure:
       return "failure";
+    case Failback::Better:
+      return "better";
     case Failback::Always:
       return "always";
   }

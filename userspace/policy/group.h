@@ -7,6 +7,9 @@
 // Pure, so that thousands of random histories can be played through it in a test. Invariants that
 // hold after every call:
 //   - exactly one path is active, and at most one switchover runs;
+//   - the identity is on one port of the active path, its lead; it moves to another port of a trunk
+//     when the lead's interface can not carry it any more, and stays there for a lost cable (the
+//     kernel side sends by the other ports);
 //   - a switchover goes only to a path that is not known to be down: a watched one must be proved
 //     up, an idle cold one must not have failed lately;
 //   - with no usable path nothing is torn down (spec F11), and the first that recovers is used;
@@ -17,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -37,6 +41,7 @@ enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual,
 enum class Failback {
   Never,    ///< only when the path it is on fails
   Failure,  ///< the same, but then to the primary rather than to another path
+  Better,   ///< as Always, but only while more capacity of the primary works than of this path
   Always,   ///< as soon as the primary has worked for the hold-down time and is not suppressed
 };
 
@@ -55,8 +60,10 @@ struct GroupRules {
 
 struct Switchover {
   std::size_t from = 0;
-  std::size_t to = 0;
+  std::size_t to = 0;  ///< the same path when only the lead of a trunk changes
   Cause cause = Cause::Manual;
+  std::size_t from_port = 0;  ///< the lead of `from`
+  std::size_t to_port = 0;    ///< of `to`
   bool operator==(const Switchover&) const = default;
 };
 
@@ -75,13 +82,15 @@ struct GroupState {
 };
 
 // Events.
-struct PortChanged {
+/// What is known of all ports of a path now. All at once: a switch that dies takes every port
+/// along, and that is one verdict (spec T5).
+struct PathChanged {
   std::size_t path = 0;
-  std::size_t port = 0;
-  PortState state;
+  std::vector<PortState> ports;
 };
 struct ManualSwitch {
   std::size_t to = 0;
+  std::optional<std::size_t> port{};  ///< of a trunk: this one is to carry the identity
 };
 /// The switchover that was started does not move the identity yet, because the kernel bridges.
 /// Until it ends, it is given up if its reason or its goal goes away.
@@ -92,9 +101,12 @@ struct SwitchoverEnded {
 struct EnabledChanged {
   bool enabled = true;
 };
+struct ThresholdChanged {
+  std::uint32_t percent = kDefaultThreshold;
+};
 struct TimePassed {};
-using Event = std::variant<PortChanged, ManualSwitch, SwitchoverWaits, SwitchoverEnded,
-                           EnabledChanged, TimePassed>;
+using Event = std::variant<PathChanged, ManualSwitch, SwitchoverWaits, SwitchoverEnded,
+                           EnabledChanged, ThresholdChanged, TimePassed>;
 
 // Actions.
 struct StartSwitchover {
@@ -123,8 +135,8 @@ struct Decision {
   std::vector<Action> actions;
 };
 
-/// A group of `paths` single-port paths with `active` carrying the identity.
-[[nodiscard]] GroupState initial_state(std::size_t paths, std::size_t active,
+/// A group of paths with so many ports each and `active` carrying the identity.
+[[nodiscard]] GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
                                        const GroupRules& rules);
 
 [[nodiscard]] Decision decide(GroupState state, const Event& event, MonotonicTime now,

@@ -3,8 +3,13 @@
 // See path.h.
 #include "policy/path.h"
 
+#include <algorithm>
+#include <array>
+
 namespace hanet::policy {
 namespace {
+
+constexpr std::size_t kReasons = static_cast<std::size_t>(DownReason::HeartbeatLost) + 1;
 
 DownReason down_reason(const PortState& port) {
   if (port.taken_out) return DownReason::TakenOut;
@@ -17,17 +22,67 @@ DownReason down_reason(const PortState& port) {
 
 }  // namespace
 
-DownReason down_reason(const PathState& path) {
-  const PortState& port = path.ports.front();
+DownReason down_reason(const PathState& path, std::size_t port) {
+  const PortState& state = path.ports[port];
   // An interface that is gone is gone, whether anybody watches it or not.
-  if (!path.watched && port.present) return DownReason::None;
-  return down_reason(port);
+  if (!path.watched && state.present) return DownReason::None;
+  return down_reason(state);
+}
+
+Capacity capacity_of(const PathState& path) {
+  Capacity sum;
+  for (std::size_t at = 0; at < path.ports.size(); ++at) {
+    const PortState& port = path.ports[at];
+    sum.total += port.weight;
+    if (down_reason(path, at) != DownReason::None)
+      sum.lost += port.weight;
+    else if (path.watched && port.session == SessionState::Up)
+      sum.working += port.weight;
+  }
+  return sum;
+}
+
+bool below_threshold(std::uint64_t lost, std::uint64_t total, std::uint32_t threshold_percent) {
+  return lost * 100 >= total * threshold_percent;
+}
+
+DownReason down_reason(const PathState& path) {
+  const Capacity sum = capacity_of(path);
+  if (!below_threshold(sum.lost, sum.total, path.threshold_percent)) return DownReason::None;
+  std::array<std::size_t, kReasons> votes{};
+  for (std::size_t at = 0; at < path.ports.size(); ++at)
+    ++votes.at(static_cast<std::size_t>(down_reason(path, at)));
+  const auto most = std::max_element(votes.begin() + 1, votes.end());
+  return static_cast<DownReason>(most - votes.begin());
 }
 
 Health health_of(const PathState& path) {
   if (down_reason(path) != DownReason::None) return Health::Down;
   if (!path.watched) return Health::Unknown;
-  return path.ports.front().session == SessionState::Up ? Health::Up : Health::Unknown;
+  // Proved: it would stand although every port that is not yet known were lost.
+  const Capacity sum = capacity_of(path);
+  const bool proved = !below_threshold(sum.total - sum.working, sum.total, path.threshold_percent);
+  return proved ? Health::Up : Health::Unknown;
+}
+
+bool can_lead(const PathState& path, std::size_t port) {
+  const PortState& state = path.ports[port];
+  // An idle cold path is down by intent.
+  return state.present && !state.taken_out && (state.admin_up || !path.watched);
+}
+
+std::size_t best_lead(const PathState& path, bool fresh) {
+  const auto proved = [&](std::size_t at) {
+    return can_lead(path, at) && down_reason(path, at) == DownReason::None &&
+           path.ports[at].session == SessionState::Up;
+  };
+  if (can_lead(path, path.lead) && (!fresh || proved(path.lead))) return path.lead;
+  for (std::size_t at = 0; at < path.ports.size(); ++at)
+    if (proved(at)) return at;
+  if (can_lead(path, path.lead)) return path.lead;
+  for (std::size_t at = 0; at < path.ports.size(); ++at)
+    if (can_lead(path, at)) return at;
+  return path.lead;
 }
 
 std::string_view to_text(Health health) {

@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -69,10 +70,30 @@ struct LiveParameters {
   std::uint32_t multiplier = 3;                ///< 1 .. 50
   std::uint32_t up_count = 3;                  ///< 1 .. 1000 replies in a row before "up"
   std::chrono::microseconds link_poll{1'000};  ///< 50 us .. 1 s
-  bool enabled = true;                         ///< false: watch, but never switch
+  /// 1 .. 100: a trunk is down when so much of its capacity is lost (policy/path.h).
+  std::uint32_t threshold_percent = policy::kDefaultThreshold;
+  bool enabled = true;  ///< false: watch, but never switch
 };
 
-/// One port of a path, with what its heartbeat needs. In a later version a path may hold several.
+/// How the ports of a trunk are used as one link (spec T3).
+enum class TrunkMode : std::uint8_t {
+  Independent,  ///< plain switches: no MAC address leaves by two ports at a time
+  Static,       ///< the switch treats the ports as one aggregate
+};
+
+/// What a port of a trunk counts for (spec T1).
+enum class Capacity : std::uint8_t {
+  Count,  ///< each port the same
+  Speed,  ///< its link speed
+};
+
+/// [group.trunk], and the group's `capacity`.
+struct TrunkConfig {
+  TrunkMode mode = TrunkMode::Independent;
+  Capacity capacity = Capacity::Count;
+};
+
+/// One port of a path, with what its heartbeat needs.
 struct PortConfig {
   std::string interface;            ///< netdev name, 1 .. 15 characters
   std::optional<IpAddress> target;  ///< overrides the group's target on this path
@@ -81,7 +102,7 @@ struct PortConfig {
 
 /// A path of a group: the unit that works or has failed (spec: terms).
 struct PathConfig {
-  std::vector<PortConfig> ports;  ///< exactly one for now; a trunk has several
+  std::vector<PortConfig> ports;  ///< one, or the ports of a trunk in order
   [[nodiscard]] const PortConfig& port() const { return ports.front(); }
 };
 
@@ -105,6 +126,10 @@ struct GroupConfig {
   std::chrono::milliseconds delay{0};
   FailbackConfig failback;
   WarmConfig warm;
+  TrunkConfig trunk;
+  [[nodiscard]] bool has_trunk() const {
+    return std::ranges::any_of(paths, [](const PathConfig& path) { return path.ports.size() > 1; });
+  }
   std::chrono::milliseconds cold_retry{10'000};  ///< cold: then a dead path may be tried again
 
   /// The peer that the heartbeat of `path` asks: the path's own target, or else the group's.
@@ -146,5 +171,7 @@ struct Config {
 
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);
 [[nodiscard]] std::string_view to_text(StandbyMode mode);
+[[nodiscard]] std::string_view to_text(TrunkMode mode);
+[[nodiscard]] std::string_view to_text(Capacity capacity);
 
 }  // namespace hanet::config

@@ -16,10 +16,12 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 15> kGroupKeys{
+constexpr std::array<std::string_view, 17> kGroupKeys{
     "name",     "primary",        "standby",         "mode",          "bridging",
     "move_mac", "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
-    "enabled",  "heartbeat",      "failback",        "warm",          "restore"};
+    "enabled",  "heartbeat",      "failback",        "warm",          "restore",
+    "trunk",    "capacity"};
+constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", "threshold_percent"};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
 constexpr std::string_view kMacRule =
     "six pairs of hexadecimal digits with ':' between, of one card (not multicast, not all zero)";
@@ -29,6 +31,10 @@ constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms"
 constexpr std::string_view kMetanameRule = "1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr std::string_view kInterfaceRule =
     "an interface name: 1 to 15 characters, no '/', no ':', no white space";
+constexpr std::string_view kPortsRule =
+    "an interface name, or a list of them for a trunk: 1 to 15 characters, no '/', no ':', no "
+    "white "
+    "space";
 
 bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 
@@ -52,18 +58,63 @@ bool is_interface_name(std::string_view name) {
          });
 }
 
-/// A required key that names something; leaves a claim for it if it is right.
-std::string read_name(const TableReader& group, std::string_view key, std::string_view rule,
+/// Leaves a claim for a name if it is right.
+std::string read_name(const TableReader& group, const Item& item, std::string_view rule,
                       bool (*is_valid)(std::string_view), std::vector<Claim>& claims) {
-  if (!group.has(key)) group.report_missing(key, rule);
-  const std::optional<std::string> name = group.string(key, rule);
-  if (!name) return {};
-  if (!is_valid(*name)) {
-    group.report(key, in_quotes(*name), rule);
+  if (!is_valid(item.text)) {
+    group.report(item, in_quotes(item.text), rule);
     return {};
   }
-  claims.push_back({*name, group.path_of(key), group.line_of(key)});
-  return *name;
+  claims.push_back({item.text, group.path_of(item), item.line});
+  return item.text;
+}
+
+std::string read_metaname(const TableReader& group, std::vector<Claim>& claims) {
+  if (!group.has("name")) group.report_missing("name", kMetanameRule);
+  const std::optional<std::string> name = group.string("name", kMetanameRule);
+  if (!name) return {};
+  return read_name(group,
+                   {.key = "name", .place = {}, .line = group.line_of("name"), .text = *name},
+                   kMetanameRule, is_metaname, claims);
+}
+
+/// A path is never without a port, so that what follows a mistake has something to look at.
+PathConfig read_path(const TableReader& group, std::string_view key, std::vector<Claim>& claims) {
+  PathConfig path;
+  if (!group.has(key)) group.report_missing(key, kPortsRule);
+  const std::vector<Item> items = group.items(key, kPortsRule);
+  if (items.size() > kMaxTrunkPorts)
+    group.report(key, fmt::format("{} interfaces", items.size()),
+                 fmt::format("up to {}", kMaxTrunkPorts));
+  for (const Item& item : items) {
+    PortConfig port;
+    port.interface = read_name(group, item, kInterfaceRule, is_interface_name, claims);
+    path.ports.push_back(std::move(port));
+  }
+  if (path.ports.empty()) path.ports.emplace_back();
+  return path;
+}
+
+void read_trunk(const TableReader& group, GroupConfig& config) {
+  config.trunk.capacity =
+      read_enum(group, "capacity", std::array{Capacity::Count, Capacity::Speed}, Capacity::Count);
+  const std::optional<TableReader> trunk = group.table("trunk");
+  if (!trunk) return;
+  trunk->refuse_unknown(kTrunkKeys);
+  if (!config.has_trunk())
+    group.report("trunk", "a table", "only with a list of interfaces as 'primary' or 'standby'");
+  config.trunk.mode =
+      read_enum(*trunk, "mode", std::array{TrunkMode::Independent, TrunkMode::Static},
+                TrunkMode::Independent);
+  if (const auto threshold = trunk->integer("threshold_percent", kThresholdPercent))
+    config.live.threshold_percent = static_cast<std::uint32_t>(*threshold);
+}
+
+// In independent mode each port has an address of its own on the wire, and the identity's moves
+// from port to port.
+void check_trunk_moves_mac(const TableReader& group, const GroupConfig& config) {
+  if (config.has_trunk() && !config.move_mac)
+    group.report("move_mac", "false", "true, because a trunk has one MAC address for its ports");
 }
 
 /// Bridging and the retry time each belong to one standby mode.
@@ -111,11 +162,18 @@ void read_failback(const TableReader& group, GroupConfig& config) {
   using policy::Failback;
   config.failback.policy =
       read_enum(*failback, "policy",
-                std::array{Failback::Never, Failback::Failure, Failback::Always}, Failback::Never);
-  if (config.failback.policy == Failback::Always && config.standby_is_down())
-    failback->report("policy", "'always'",
+                std::array{Failback::Never, Failback::Failure, Failback::Better, Failback::Always},
+                Failback::Never);
+  const Failback policy = config.failback.policy;
+  if ((policy == Failback::Always || policy == Failback::Better) && config.standby_is_down())
+    failback->report("policy", in_quotes(to_text(policy)),
                      fmt::format("never, failure, because a {} path is not seen while it is down",
                                  to_text(config.standby_mode)));
+  else if (policy == Failback::Better && !config.has_trunk() &&
+           config.trunk.capacity == Capacity::Count)
+    failback->report("policy", "'better'",
+                     "never, failure, always, because two single ports are never better than each "
+                     "other with capacity = \"count\"");
   if (const auto hold = failback->integer("hold_down_ms", kHoldDownMs))
     config.failback.hold_down = std::chrono::milliseconds(*hold);
   if (const auto half_life = failback->integer("damping_half_life_ms", kDampingHalfLifeMs))
@@ -163,17 +221,16 @@ FirstUse check_unique(std::vector<Claim>& claims, std::string_view allowed, Mist
 GroupConfig read_group(const TableReader& group, Claims& claims) {
   GroupConfig config;
   group.refuse_unknown(kGroupKeys);
-  config.name = read_name(group, "name", kMetanameRule, is_metaname, claims.metanames);
-  for (const std::string_view key : {"primary", "standby"}) {
-    PortConfig port;
-    port.interface = read_name(group, key, kInterfaceRule, is_interface_name, claims.ports);
-    config.paths.push_back({.ports = {std::move(port)}});
-  }
+  config.name = read_metaname(group, claims.metanames);
+  for (const std::string_view key : {"primary", "standby"})
+    config.paths.push_back(read_path(group, key, claims.ports));
   read_standby_mode(group, config);
   read_switchover(group, config);
+  read_trunk(group, config);
   read_failback(group, config);
   read_warm(group, config);
   check_warm_moves_mac(group, config);
+  check_trunk_moves_mac(group, config);
   read_heartbeat(group, config);
   return config;
 }

@@ -18,11 +18,10 @@ constexpr std::array<std::string_view, 10> kHeartbeatKeys{
     "kind",           "target",      "primary_target", "standby_target", "primary_source",
     "standby_source", "interval_us", "multiplier",     "up_count",       "link_poll_us"};
 
-/// The keys of one path, and what they hold.
-struct Side {
-  std::string_view target_key;
-  std::string_view source_key;
-  std::optional<IpAddress> target;  ///< the one that counts: the path's own, or the group's
+/// What one port asks, and from where; where the file says so.
+struct Asked {
+  std::optional<Item> source_item;
+  std::optional<IpAddress> target;  ///< the one that counts: the port's own, or the group's
   std::optional<IpAddress> source;
 };
 
@@ -48,28 +47,86 @@ void check_target_families(
   }
 }
 
-void check_source(const TableReader& heartbeat, const Side& side) {
-  if (!side.source || !side.target) return;
-  const IpAddress& source = *side.source;
-  if (source.family != side.target->family) {
-    heartbeat.report(side.source_key, fmt::format("{} ({})", shown(source), family_text(source)),
-                     fmt::format("an {} address, as the target {}", family_text(*side.target),
-                                 shown(*side.target)));
-  } else if (source == *side.target) {
-    heartbeat.report(side.source_key, fmt::format("{} (also the target)", shown(source)),
+void check_source(const TableReader& heartbeat, const Asked& asked) {
+  if (!asked.source || !asked.target) return;
+  const IpAddress& source = *asked.source;
+  if (source.family != asked.target->family) {
+    heartbeat.report(*asked.source_item, fmt::format("{} ({})", shown(source), family_text(source)),
+                     fmt::format("an {} address, as the target {}", family_text(*asked.target),
+                                 shown(*asked.target)));
+  } else if (source == *asked.target) {
+    heartbeat.report(*asked.source_item, fmt::format("{} (also the target)", shown(source)),
                      "an address of this host");
   } else if (source.family == AF_INET6 && !source.is_link_local()) {
-    heartbeat.report(side.source_key, shown(source),
+    heartbeat.report(*asked.source_item, shown(source),
                      "a link-local address (fe80::/10), because the target is IPv6");
   }
 }
 
 /// ICMP over IPv4 cannot ask without an address of its own; ARP and IPv6 can.
-void require_source(const TableReader& heartbeat, HeartbeatKind kind, const Side& side) {
-  const bool needed = kind == HeartbeatKind::Icmp && side.target && side.target->family == AF_INET;
-  if (!needed || heartbeat.has(side.source_key)) return;
-  heartbeat.report_missing(side.source_key,
+void require_source(const TableReader& heartbeat, HeartbeatKind kind, std::string_view key,
+                    const Asked& asked) {
+  const bool needed =
+      kind == HeartbeatKind::Icmp && asked.target && asked.target->family == AF_INET;
+  if (!needed || heartbeat.has(key)) return;
+  heartbeat.report_missing(key,
                            "an IPv4 address of this host, because kind 'icmp' needs one per path");
+}
+
+/// A list has one entry for each port of the path; a single string is the only port's, or, where it
+/// makes sense (`for_all`), that of all.
+std::vector<Item> items_per_port(const TableReader& heartbeat, std::string_view key,
+                                 std::size_t ports, bool for_all) {
+  std::vector<Item> items = heartbeat.items(key, "an address, or a list with one for each port");
+  if (items.empty() || items.size() == ports) return items;
+  if (items.size() == 1 && for_all && !items.front().place)
+    return std::vector<Item>(ports, items.front());
+  heartbeat.report(key, fmt::format("{} address{}", items.size(), items.size() == 1 ? "" : "es"),
+                   fmt::format("a list of {}, one for each port of the path", ports));
+  return {};
+}
+
+/// The keys of one path: which of them hold its targets and sources.
+struct Side {
+  std::string_view target_key;
+  std::string_view source_key;
+};
+constexpr std::array<Side, 2> kSides{
+    {{"primary_target", "primary_source"}, {"standby_target", "standby_source"}}};
+
+using SourceUse = std::vector<std::pair<IpAddress, std::string>>;
+
+void check_source_is_free(const TableReader& heartbeat, const Asked& asked, SourceUse& used) {
+  const auto other = std::ranges::find(used, *asked.source, &SourceUse::value_type::first);
+  if (other != used.end())
+    heartbeat.report(*asked.source_item,
+                     fmt::format("{} (also '{}')", shown(*asked.source), other->second),
+                     "an address that only this path has");
+  used.emplace_back(*asked.source, name_of(*asked.source_item));
+}
+
+void read_side(const TableReader& heartbeat, const Side& side,
+               const std::optional<IpAddress>& target, GroupConfig& config, PathConfig& path,
+               SourceUse& used) {
+  const std::size_t count = path.ports.size();
+  const std::vector<Item> targets = items_per_port(heartbeat, side.target_key, count, true);
+  const std::vector<Item> sources = items_per_port(heartbeat, side.source_key, count, false);
+  for (std::size_t at = 0; at < count; ++at) {
+    PortConfig& port = path.ports[at];
+    Asked asked;
+    // A target for all ports is one address, and one mistake.
+    if (!targets.empty())
+      port.target =
+          at > 0 && !targets[at].place ? path.ports[0].target : heartbeat.address(targets[at]);
+    if (!sources.empty()) {
+      asked.source_item = sources[at];
+      port.source = asked.source = heartbeat.address(sources[at]);
+    }
+    asked.target = heartbeat.has(side.target_key) ? port.target : target;
+    check_source(heartbeat, asked);
+    if (at == 0) require_source(heartbeat, config.heartbeat, side.source_key, asked);
+    if (asked.source) check_source_is_free(heartbeat, asked, used);
+  }
 }
 
 void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
@@ -80,26 +137,16 @@ void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
                              "'standby_target'");
   }
   const std::optional<IpAddress> target = heartbeat.address("target");
-  std::array<Side, 2> sides{Side{"primary_target", "primary_source", {}, {}},
-                            Side{"standby_target", "standby_source", {}, {}}};
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    Side& side = sides[i];
-    PortConfig& port = config.paths[i].ports.front();
-    port.target = heartbeat.address(side.target_key);
-    port.source = side.source = heartbeat.address(side.source_key);
-    side.target = heartbeat.has(side.target_key) ? port.target : target;
-    check_source(heartbeat, side);
-    require_source(heartbeat, config.heartbeat, side);
+  SourceUse used;
+  for (std::size_t i = 0; i < kSides.size(); ++i)
+    read_side(heartbeat, kSides[i], target, config, config.paths[i], used);
+  std::vector<std::pair<std::string_view, std::optional<IpAddress>>> targets{{"target", target}};
+  for (std::size_t i = 0; i < kSides.size(); ++i) {
+    const std::vector<PortConfig>& ports = config.paths[i].ports;
+    for (std::size_t at = 0; at < ports.size(); ++at)
+      if (at == 0 || ports[at].target != ports[at - 1].target)
+        targets.emplace_back(kSides[i].target_key, ports[at].target);
   }
-  if (sides[0].source && sides[0].source == sides[1].source) {
-    heartbeat.report("standby_source",
-                     fmt::format("{} (also 'primary_source')", shown(*sides[1].source)),
-                     "an address that only this path has");
-  }
-  const std::array<std::pair<std::string_view, std::optional<IpAddress>>, 3> targets{
-      {{"target", target},
-       {"primary_target", config.paths[0].port().target},
-       {"standby_target", config.paths[1].port().target}}};
   check_target_families(heartbeat, targets);
   config.target = target ? *target : config.paths[0].port().target.value_or(IpAddress{});
 }

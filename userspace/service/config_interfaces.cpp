@@ -166,7 +166,10 @@ std::string why_not_a_port(const std::string& interface, const Links& links) {
   return {};
 }
 
-std::string_view path_key(std::size_t index) { return index == 0 ? "primary" : "standby"; }
+std::string port_key(const PathConfig& path, std::size_t index, std::size_t place) {
+  const std::string key = index == 0 ? "primary" : "standby";
+  return path.ports.size() == 1 ? key : fmt::format("{}[{}]", key, place);
+}
 
 }  // namespace
 
@@ -197,14 +200,15 @@ Status check_interfaces(const Config& config, std::string_view name) {
           fmt::format("{}: key 'group[{}].name': found {}, which is an interface here; allowed: a "
                       "name that no interface has",
                       name, g, in_quotes(group.name)));
-    for (std::size_t p = 0; p < group.paths.size(); ++p) {
-      const std::string& interface = group.paths[p].port().interface;
-      const std::string why_not = why_not_a_port(interface, *links);
-      if (why_not.empty()) continue;
-      messages.push_back(fmt::format("{}: key 'group[{}].{}': found {}, which {}; allowed: {}",
-                                     name, g, path_key(p), in_quotes(interface), why_not,
-                                     usable(*links)));
-    }
+    for (std::size_t p = 0; p < group.paths.size(); ++p)
+      for (std::size_t at = 0; at < group.paths[p].ports.size(); ++at) {
+        const std::string& interface = group.paths[p].ports[at].interface;
+        const std::string why_not = why_not_a_port(interface, *links);
+        if (why_not.empty()) continue;
+        messages.push_back(fmt::format("{}: key 'group[{}].{}': found {}, which {}; allowed: {}",
+                                       name, g, port_key(group.paths[p], p, at),
+                                       in_quotes(interface), why_not, usable(*links)));
+      }
   }
   if (messages.empty()) return {};
   return failure(fmt::format("{}", fmt::join(messages, "\n")));

@@ -30,6 +30,11 @@ inline constexpr Range kMultiplier{1, 50};
 inline constexpr Range kUpCount{1, 1000};
 inline constexpr Range kLinkPollUs{50, 1'000'000};
 
+// Trunks, see TrunkConfig.
+inline constexpr Range kThresholdPercent{1, 100};
+/// Ports of one trunk: the size of the kernel side's tables.
+inline constexpr std::size_t kMaxTrunkPorts = 16;
+
 // Switchover, see GroupConfig.
 inline constexpr Range kAnnounceCount{0, 60};
 inline constexpr Range kAnnounceGapMs{1, 10'000};

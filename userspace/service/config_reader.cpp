@@ -100,19 +100,60 @@ std::optional<std::size_t> TableReader::choice(std::string_view key,
   return static_cast<std::size_t>(match - words.begin());
 }
 
+std::string name_of(const Item& item) {
+  return item.place ? fmt::format("{}[{}]", item.key, *item.place) : item.key;
+}
+
+std::string TableReader::path_of(const Item& item) const {
+  const std::string path = path_of(item.key);
+  return item.place ? fmt::format("{}[{}]", path, *item.place) : path;
+}
+
 std::optional<IpAddress> TableReader::address(std::string_view key) const {
   const std::optional<std::string> text = string(key, kAnyHost);
   if (!text) return std::nullopt;
-  const std::optional<IpAddress> address = IpAddress::parse(*text);
+  return address(Item{.key = std::string(key), .place = {}, .line = line_of(key), .text = *text});
+}
+
+std::optional<IpAddress> TableReader::address(const Item& item) const {
+  const std::optional<IpAddress> address = IpAddress::parse(item.text);
   if (!address) {
-    report(key, in_quotes(*text), kAnyHost);
+    report(item, in_quotes(item.text), kAnyHost);
     return std::nullopt;
   }
   if (const std::string_view why_not = address->why_not_a_host(); !why_not.empty()) {
-    report(key, fmt::format("{} ({})", in_quotes(*text), why_not), kAnyHost);
+    report(item, fmt::format("{} ({})", in_quotes(item.text), why_not), kAnyHost);
     return std::nullopt;
   }
   return address;
+}
+
+std::vector<Item> TableReader::items(std::string_view key, std::string_view allowed) const {
+  const toml::node* value = node(key);
+  if (value == nullptr) return {};
+  const toml::array* list = value->as_array();
+  if (list == nullptr) {
+    const std::optional<std::string> text = string(key, allowed);
+    if (!text) return {};
+    return {{.key = std::string(key), .place = {}, .line = line_of(key), .text = *text}};
+  }
+  if (list->empty()) report(key, "an empty list", allowed);
+  std::vector<Item> items;
+  for (std::size_t at = 0; at < list->size(); ++at) {
+    const toml::node& element = *list->get(at);
+    Item item{.key = std::string(key),
+              .place = at,
+              .line = std::max<std::uint32_t>(line_of(key), element.source().begin.line),
+              .text = {}};
+    const toml::value<std::string>* text = element.as_string();
+    if (text == nullptr) {
+      report(item, described(element), allowed);
+      return {};
+    }
+    item.text = text->get();
+    items.push_back(std::move(item));
+  }
+  return items;
 }
 
 std::optional<TableReader> TableReader::table(std::string_view key) const {
@@ -128,6 +169,10 @@ std::optional<TableReader> TableReader::table(std::string_view key) const {
 void TableReader::report(std::string_view key, std::string_view found,
                          std::string_view allowed) const {
   mistakes_->found(line_of(key), path_of(key), found, allowed);
+}
+
+void TableReader::report(const Item& item, std::string_view found, std::string_view allowed) const {
+  mistakes_->found(item.line, path_of(item), found, allowed);
 }
 
 void TableReader::report_missing(std::string_view key, std::string_view allowed) const {

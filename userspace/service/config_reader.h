@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "service/config.h"
 #include "service/config_limits.h"
@@ -24,6 +25,17 @@ namespace hanet::config {
 
 /// What a TOML value is, for "found ...": "the integer 7", "the string 'on'", "a table".
 [[nodiscard]] std::string described(const toml::node& node);
+
+/// One string of a key that holds a string or a list of them.
+struct Item {
+  std::string key;
+  std::optional<std::size_t> place;  ///< in the list
+  std::uint32_t line = 0;
+  std::string text;
+};
+
+/// "primary", or "primary[1]" in a list.
+[[nodiscard]] std::string name_of(const Item& item);
 
 /// A view of a table: valid as long as the document and the collection of mistakes live.
 class TableReader {
@@ -37,6 +49,7 @@ class TableReader {
   [[nodiscard]] std::uint32_t line_of(std::string_view key) const;
   /// "group[0].heartbeat.KEY".
   [[nodiscard]] std::string path_of(std::string_view key) const;
+  [[nodiscard]] std::string path_of(const Item& item) const;
 
   // Each returns nothing if the key is missing, and nothing after a message if its value is wrong.
   [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, Range range) const;
@@ -48,6 +61,10 @@ class TableReader {
   [[nodiscard]] std::optional<std::size_t> choice(std::string_view key,
                                                   std::span<const std::string_view> words) const;
   [[nodiscard]] std::optional<IpAddress> address(std::string_view key) const;
+  /// The strings under a key, or nothing after a message if one of them is none.
+  [[nodiscard]] std::vector<Item> items(std::string_view key, std::string_view allowed) const;
+  /// The address that an item stands for.
+  [[nodiscard]] std::optional<IpAddress> address(const Item& item) const;
   [[nodiscard]] std::optional<TableReader> table(std::string_view key) const;
 
   /// The value under a key, of any type, or nullptr.
@@ -55,6 +72,8 @@ class TableReader {
 
   /// "key 'PATH': found FOUND, allowed: ALLOWED" at the key's line.
   void report(std::string_view key, std::string_view found, std::string_view allowed) const;
+  /// The same for one of a list.
+  void report(const Item& item, std::string_view found, std::string_view allowed) const;
   /// "key 'PATH': missing, allowed: ALLOWED" at the table's line.
   void report_missing(std::string_view key, std::string_view allowed) const;
   /// One message per key that is not in `known`.

@@ -125,6 +125,26 @@ std::string_view to_text(HeartbeatKind kind) {
   return "unknown";
 }
 
+std::string_view to_text(TrunkMode mode) {
+  switch (mode) {
+    case TrunkMode::Independent:
+      return "independent";
+    case TrunkMode::Static:
+      return "static";
+  }
+  return "";
+}
+
+std::string_view to_text(Capacity capacity) {
+  switch (capacity) {
+    case Capacity::Count:
+      return "count";
+    case Capacity::Speed:
+      return "speed";
+  }
+  return "";
+}
+
 std::string_view to_text(StandbyMode mode) {
   switch (mode) {
     case StandbyMode::Hot:

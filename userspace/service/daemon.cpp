@@ -45,11 +45,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
   std::unique_ptr<Daemon> daemon(new Daemon);
   daemon->started_ = monotonic_now();
   for (const config::GroupConfig& group : config.groups) {
-    for (const config::PathConfig& path : group.paths) {
-      Result<PortLock> lock = PortLock::take(path.port().interface);
-      if (!lock) return pass_on(lock);
-      daemon->locks_.push_back(std::move(*lock));
-    }
+    for (const config::PathConfig& path : group.paths)
+      for (const config::PortConfig& port : path.ports) {
+        Result<PortLock> lock = PortLock::take(port.interface);
+        if (!lock) return pass_on(lock);
+        daemon->locks_.push_back(std::move(*lock));
+      }
   }
   for (const std::filesystem::path& directory : {options.run_directory, options.pin_directory}) {
     Result<PortLock> lock = PortLock::take_directory(directory.lexically_normal().string());

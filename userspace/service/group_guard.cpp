@@ -87,7 +87,7 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
       !somebody_did_it(message, keeper_.identity()))
     return false;
   if (restore_at_) return true;  // one of many that go together
-  const RunningPort& active = ports_[state_.active];
+  const RunningPort& active = lead(state_.active);
   const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
   if (!link || !link->admin_up) return false;  // going down takes addresses along: no intrusion
   if (!may_repair()) return false;
@@ -101,17 +101,17 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
 
 // An address of the identity on a port that waits.
 bool GroupRunner::returned_to_standby(const nlmsghdr& message) {
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    if (at == state_.active || !ports_[at].present) continue;
+  for (const RunningPort& port : ports_) {
+    if (carries(port) || !port.present) continue;
     net::Identity there = keeper_.identity();
-    there.on = ports_[at].interface;
+    there.on = port.interface;
     const net::Address* own = net::address_in(message, there);
     if (own == nullptr || !may_repair()) continue;
     const std::string address = net::describe(*own);
-    publish("restored", at,
+    publish("restored", port.path,
             fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", address,
-                        ports_[at].interface.name, who(message.nlmsg_pid),
-                        ports_[state_.active].interface.name));
+                        port.interface.name, who(message.nlmsg_pid),
+                        lead(state_.active).interface.name));
     if (Status gone = around_.requests.request(net::remove_address(*own, there.on.index),
                                                "remove " + address);
         !gone)
@@ -150,7 +150,7 @@ bool GroupRunner::may_repair() {
 
 void GroupRunner::restore_identity() {
   restore_at_.reset();
-  const RunningPort& active = ports_[state_.active];
+  const RunningPort& active = lead(state_.active);
   if (!active.admin_up || !active.present) return;  // that is a failure, and the snapshot counts
   failover::Plan plan;
   plan.expected = keeper_.identity();

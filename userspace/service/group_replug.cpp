@@ -62,7 +62,7 @@ Status GroupRunner::check_card(const RunningPort& port, const net::LinkInfo& lin
   Result<std::string> why_not = config::why_not_a_port(name);
   if (!why_not) return pass_on(why_not);
   if (!why_not->empty()) return failure(fmt::format("{} {}", name, *why_not));
-  if (&port == &ports_[state_.active]) return {};
+  if (carries(port)) return {};
   Result<net::Identity> found = net::capture(around_.requests, link.interface);
   if (!found) return pass_on(found);
   return check_standby(without_dummy(std::move(*found)));
@@ -70,9 +70,8 @@ Status GroupRunner::check_card(const RunningPort& port, const net::LinkInfo& lin
 
 // Another hanetd must not use it: a name that the configuration has is locked since the start.
 Status GroupRunner::take_lock(RunningPort& port, const std::string& name) {
-  const auto at = static_cast<std::size_t>(&port - ports_.data());
-  if (name == config_.paths[at].port().interface || (port.lock && name == port.interface.name))
-    return {};
+  const config::PortConfig& configured = config_.paths[port.path].ports[port.place];
+  if (name == configured.interface || (port.lock && name == port.interface.name)) return {};
   Result<PortLock> lock = PortLock::take(name);
   if (!lock) return pass_on(lock);
   port.lock = std::move(*lock);
@@ -84,7 +83,7 @@ Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
   if (!link) return pass_on(link);
   if (Status fit = check_card(port, *link); !fit) return fit;
   if (Status locked = take_lock(port, link->interface.name); !locked) return locked;
-  const bool active = &port == &ports_[state_.active];
+  const bool active = carries(port);
   if (Status done = active ? give_identity_back(port, *link) : make_standby(port, *link); !done)
     return done;
   port.present = true;
@@ -92,12 +91,13 @@ Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
   port.rtnetlink_carrier = link->carrier;
   port.first_mac = link->permanent_mac.value_or(link->mac);
   expect_negotiation(port);
-  const auto at = static_cast<std::size_t>(&port - ports_.data());
-  if (state_.paths[at].watched) begin_session(port);
+  if (state_.paths[port.path].watched) begin_session(port);
   prepare_plan();
-  publish("port-back", at,
+  publish("port-back", port.path,
           fmt::format("{} is back {}", port.interface.name,
-                      active ? "and has the identity again" : "and waits as a standby"));
+                      active                       ? "and has the identity again"
+                      : port.path == state_.active ? "in its trunk"
+                                                   : "and waits as a standby"));
   return {};
 }
 
@@ -106,24 +106,27 @@ Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
   if (!before) return pass_on(before);
   // A card comes with its own MAC address, and that may be the identity's.
   const bool borrowed = config_.move_mac && link.mac == keeper_.identity().mac;
-  if (!dummy_) port.spare_mac = borrowed ? net::random_local_mac() : link.mac;
+  port.spare_mac = borrowed ? net::random_local_mac() : link.mac;
+  port.wire_mac = port.spare_mac;
+  around_.engine.set_wire_mac(port.port, port.wire_mac);
   if (borrowed)
     if (Status renamed =
             around_.requests.request(net::set_mac(link.interface.index, port.spare_mac),
                                      fmt::format("set the MAC address of {}", link.interface.name));
         !renamed)
       return renamed;
-  if (Status ready =
-          prepare_standby(around_.requests, link.interface, config_.standby_mode, *before, dummy_);
+  if (Status ready = prepare_standby(around_.requests, link.interface, waiting_mode(port), *before,
+                                     dummy_of(port));
       !ready)
     return ready;
   if (Status bound = bind_to(port, link.interface); !bound) {
-    restore_standby(around_.requests, link.interface, *before, dummy_);
+    restore_standby(around_.requests, link.interface, *before, dummy_of(port));
     return bound;
   }
   port.before = std::move(*before);
   port.waited_at_start = true;
-  port.admin_up = !rules_.cold;
+  port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
+  weigh(port);
   return {};
 }
 
@@ -158,14 +161,15 @@ Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& l
 }
 
 Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interface) {
-  const auto at = static_cast<std::size_t>(&port - ports_.data());
-  const SessionPlan plan = plan_session(config_, config_.paths[at].port(), port.probe_mac);
+  const SessionPlan plan =
+      plan_session(config_, config_.paths[port.path].ports[port.place], port.probe_mac);
   Result<net::PacketSocket> heartbeats = open_request_socket(plan, interface.index, port.probe_mac);
   if (!heartbeats) return pass_on(heartbeats);
   Result<net::PacketSocket> announcer = net::PacketSocket::open(interface.index);
   if (!announcer) return pass_on(announcer);
   if (!rules_.cold)
     if (Status heard = announcer->listen_to(keeper_.identity().mac); !heard) return heard;
+  if (Status heard = listen_as_trunk(port, *announcer); !heard) return heard;
   if (Status bound = around_.engine.rebind_port(port.port, interface.index, interface.name); !bound)
     return bound;
   around_.replace_socket(port.session, std::move(*heartbeats));
@@ -174,26 +178,33 @@ Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interfa
   return {};
 }
 
+// Where the identity could go so that `port` is free: another port of its trunk, or the other path.
+const RunningPort& GroupRunner::elsewhere(const RunningPort& port) const {
+  for (const RunningPort& other : ports_of(port.path))
+    if (&other != &port && policy::can_lead(state_.paths[port.path], other.place)) return other;
+  return lead(other_path());
+}
+
 Status GroupRunner::take_out(const std::string& interface) {
-  const Result<std::size_t> at = path_called(interface);
-  if (!at) return failure(at.error().message);
-  RunningPort& port = ports_[*at];
+  const Result<RunningPort*> called = port_called(interface);
+  if (!called) return failure(called.error().message);
+  RunningPort& port = **called;
   if (port.taken_out) return failure(fmt::format("{} is taken out already", interface));
   if (state_.running) return failure("a switchover is running; try again when it has ended");
-  if (*at == state_.active)
+  if (carries(port))
     return failure(
         fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
-                    interface, config_.name, ports_[*at == 0 ? 1 : 0].interface.name));
+                    interface, config_.name, elsewhere(port).interface.name));
   around_.engine.pause_session(port.session);
   around_.engine.unbind_port(port.port);
   around_.replace_socket(port.session, net::PacketSocket());
   port.announcer = net::PacketSocket();
   if (port.before && port.present)
-    restore_standby(around_.requests, port.interface, *port.before, dummy_);
+    restore_standby(around_.requests, port.interface, *port.before, dummy_of(port));
   port.taken_out = true;
   port.present = false;
   prepare_plan();
-  publish("port-removed", *at,
+  publish("port-removed", port.path,
           fmt::format("{} was taken out; 'hanetctl add {} {}' puts it back", interface,
                       config_.name, interface));
   refresh(monotonic_now());

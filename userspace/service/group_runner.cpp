@@ -42,10 +42,40 @@ struct Overloaded : Handlers... {
 
 }  // namespace
 
+std::span<const RunningPort> GroupRunner::ports_of(std::size_t path) const {
+  const auto first = std::ranges::find(ports_, path, &RunningPort::path);
+  const auto count = std::ranges::count(ports_, path, &RunningPort::path);
+  return {first, static_cast<std::size_t>(count)};
+}
+
+std::span<RunningPort> GroupRunner::ports_of(std::size_t path) {
+  const std::span<const RunningPort> ports = std::as_const(*this).ports_of(path);
+  return {ports_.data() + (ports.data() - ports_.data()), ports.size()};
+}
+
+const RunningPort& GroupRunner::lead(std::size_t path) const {
+  return ports_of(path)[state_.paths[path].lead];
+}
+
+RunningPort& GroupRunner::lead(std::size_t path) { return ports_of(path)[state_.paths[path].lead]; }
+
+RunningPort& GroupRunner::port_of(const policy::Switchover& switchover, bool to) {
+  return to ? ports_of(switchover.to)[switchover.to_port]
+            : ports_of(switchover.from)[switchover.from_port];
+}
+
+std::string GroupRunner::path_name(std::size_t path) const {
+  std::string name;
+  for (const RunningPort& port : ports_of(path))
+    name += (name.empty() ? "" : "+") + port.interface.name;
+  return name;
+}
+
 policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   RunningPort& port = ports_[at];
   const hanet_port& seen = around_.engine.port(port.port);
   policy::PortState state;
+  state.weight = port.weight;
   state.present = port.present;
   state.taken_out = port.taken_out;
   state.admin_up = port.admin_up;
@@ -58,7 +88,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   if (up && !port.carrier_seen) {
     port.carrier_seen = true;
     // Requests that left while the link negotiated prove nothing: count from here.
-    if (state_.paths[at].watched && state.session == policy::SessionState::Down)
+    if (state_.paths[port.path].watched && state.session == policy::SessionState::Down)
       if (Status begun = around_.engine.start_session(port.session); begun)
         state.session = policy::SessionState::Unknown;
   }
@@ -69,12 +99,15 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
 
 bool GroupRunner::awaits_proof(std::size_t at) const {
   // A port that can not answer (down, or gone) will be judged by that.
-  if (at == state_.active || !ports_[at].admin_up || !ports_[at].present) return false;
-  const hanet_session& active = around_.engine.session(ports_[state_.active].session);
+  if (ports_[at].path == state_.active || !ports_[at].admin_up || !ports_[at].present) return false;
   const hanet_session& standby = around_.engine.session(ports_[at].session);
-  return engine::load(active.state) == HANET_SESSION_DOWN &&
-         engine::load(standby.state) == HANET_SESSION_UP &&
-         engine::load(standby.last_reply_ns) <= engine::load(active.first_lost_ns);
+  if (engine::load(standby.state) != HANET_SESSION_UP) return false;
+  const std::uint64_t heard = engine::load(standby.last_reply_ns);
+  return std::ranges::any_of(ports_of(state_.active), [&](const RunningPort& port) {
+    const hanet_session& active = around_.engine.session(port.session);
+    return engine::load(active.state) == HANET_SESSION_DOWN &&
+           heard <= engine::load(active.first_lost_ns);
+  });
 }
 
 // A reply is due once in an interval; looking four times as often loses little and costs little.
@@ -86,30 +119,57 @@ Nanoseconds GroupRunner::proof_interval(std::size_t at) const {
 
 void GroupRunner::refresh(MonotonicTime received) {
   // Standbys first: the decision about the active path must know what they are worth now.
-  for (std::size_t at = 0; at < ports_.size(); ++at)
-    if (at != state_.active) refresh_port(at, received);
-  refresh_port(state_.active, received);
-  const bool enabled = engine::load(around_.engine.params(index_).enabled) != 0;
+  const std::size_t active = state_.active;
+  for (std::size_t path = 0; path < state_.paths.size(); ++path)
+    if (path != active) refresh_path(path, received);
+  refresh_path(active, received);
+  const hanet_params& params = around_.engine.params(index_);
+  const bool enabled = engine::load(params.enabled) != 0;
   if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
+  const std::uint32_t threshold =
+      std::clamp<std::uint32_t>(engine::load(params.threshold_percent), HANET_THRESHOLD_MIN_PERCENT,
+                                HANET_THRESHOLD_MAX_PERCENT);
+  if (threshold != state_.paths[0].threshold_percent)
+    apply(policy::ThresholdChanged{threshold}, received);
   release_needless_bridging();
   flush_notices();
 }
 
-void GroupRunner::refresh_port(std::size_t at, MonotonicTime received) {
-  const policy::PortState now = port_state(at, received);
-  if (now == state_.paths[at].ports.front()) return;
-  policy::PathState next = state_.paths[at];
-  next.ports.front() = now;
-  const policy::Health before = policy::health_of(state_.paths[at]);
-  const policy::Health after = policy::health_of(next);
-  if (before != after) {
-    if (after == policy::Health::Down) ports_[at].down_since = received;
-    const std::string_view reason = policy::to_text(policy::down_reason(next));
-    publish(fmt::format("path-{}", policy::to_text(after)), at,
-            fmt::format("path {} is {}{}{}", ports_[at].interface.name, policy::to_text(after),
-                        reason.empty() ? "" : ": ", reason));
+void GroupRunner::refresh_path(std::size_t path, MonotonicTime received) {
+  const auto first = static_cast<std::size_t>(ports_of(path).data() - ports_.data());
+  policy::PathState next = state_.paths[path];
+  for (std::size_t place = 0; place < next.ports.size(); ++place)
+    next.ports[place] = port_state(first + place, received);
+  if (next.ports == state_.paths[path].ports) return;
+  tell_path_changes(path, next, received);
+  apply(policy::PathChanged{.path = path, .ports = std::move(next.ports)}, received);
+}
+
+void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& next,
+                                    MonotonicTime received) {
+  const policy::PathState& before = state_.paths[path];
+  for (std::size_t place = 0; place < next.ports.size(); ++place) {
+    const policy::DownReason reason = policy::down_reason(next, place);
+    if (reason == policy::down_reason(before, place)) continue;
+    RunningPort& port = ports_of(path)[place];
+    const bool down = reason != policy::DownReason::None;
+    if (down) port.down_since = received;
+    if (next.ports.size() == 1) continue;  // it is the path
+    const policy::Capacity capacity = policy::capacity_of(next);
+    publish(down ? "port-down" : "port-up", path,
+            fmt::format("port {} is {}{}{}; {} % of the trunk's capacity is lost, it fails over at "
+                        "{} %",
+                        port.interface.name, down ? "down" : "not down any more", down ? ": " : "",
+                        policy::to_text(reason),
+                        100 * capacity.lost / std::max<std::uint64_t>(capacity.total, 1),
+                        next.threshold_percent));
   }
-  apply(policy::PortChanged{.path = at, .port = 0, .state = now}, received);
+  const policy::Health after = policy::health_of(next);
+  if (policy::health_of(before) == after) return;
+  const std::string_view reason = policy::to_text(policy::down_reason(next));
+  publish(fmt::format("path-{}", policy::to_text(after)), path,
+          fmt::format("path {} is {}{}{}", path_name(path), policy::to_text(after),
+                      reason.empty() ? "" : ": ", reason));
 }
 
 // The kernel side bridged, but the path came back before anything was moved.
@@ -117,11 +177,12 @@ void GroupRunner::release_needless_bridging() {
   if (rules_.cold || state_.running ||
       policy::health_of(state_.paths[state_.active]) == policy::Health::Down)
     return;
-  const RunningPort& active = ports_[state_.active];
-  if (engine::load(around_.engine.steer(active.port).mode) == HANET_STEER_NONE) return;
-  around_.engine.end_move(active.port, ports_[state_.active == 0 ? 1 : 0].port);
+  const RunningPort& active = lead(state_.active);
+  if (engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT) return;
+  around_.engine.carry(active.port, keeper_.identity().mac);
+  around_.engine.release(lead(other_path()).port);
   publish("bridging-released", state_.active,
-          fmt::format("{} works again before the identity was moved", active.interface.name));
+          fmt::format("{} works again before the identity was moved", path_name(state_.active)));
 }
 
 void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
@@ -138,25 +199,25 @@ void GroupRunner::act(const policy::Action& action, MonotonicTime received) {
           },
           [&](const policy::AbandonSwitchover& abandon) {
             waiting_move_.reset();
-            around_.engine.end_move(ports_[abandon.switchover.from].port,
-                                    ports_[abandon.switchover.to].port);
+            around_.engine.carry(port_of(abandon.switchover, false).port, keeper_.identity().mac);
+            around_.engine.release(port_of(abandon.switchover, true).port);
             publish("switchover-abandoned", abandon.switchover.from,
                     fmt::format("the switch from {} to {} is given up: {}",
-                                ports_[abandon.switchover.from].interface.name,
-                                ports_[abandon.switchover.to].interface.name, abandon.reason));
+                                path_name(abandon.switchover.from),
+                                path_name(abandon.switchover.to), abandon.reason));
           },
           [&](const policy::RaiseAlarm& alarm) {
             publish("alarm", alarm.path,
                     alarm.no_path
                         ? fmt::format("NO WORKING PATH: {} is down and no other path works; the "
                                       "identity stays, the first path to recover is used",
-                                      ports_[alarm.path].interface.name)
+                                      path_name(alarm.path))
                         : fmt::format("standby {} is down: there is nothing to fail over to",
-                                      ports_[alarm.path].interface.name));
+                                      path_name(alarm.path)));
           },
           [&](const policy::ClearAlarm& alarm) {
             publish("alarm-cleared", alarm.path,
-                    fmt::format("{} {}", ports_[alarm.path].interface.name,
+                    fmt::format("{} {}", path_name(alarm.path),
                                 alarm.no_path ? "carries traffic again" : "can take over again"));
           },
           [&](const policy::Refuse& refuse) { refusal_ = std::string(refuse.reason); }},
@@ -189,9 +250,13 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
       expect_back(port);
     }
     port.admin_up = link.admin_up;
+    if (link.carrier && !port.rtnetlink_carrier) {  // it may have negotiated another speed
+      weigh(port);
+      around_.engine.set_weight(port.port, port.weight);
+    }
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.
-    if (waiting_move_ && &port == &ports_[waiting_move_->switchover.from] &&
+    if (waiting_move_ && &port == &port_of(waiting_move_->switchover, false) &&
         (!port.present || !port.admin_up))
       waiting_move_->begins = monotonic_now();
   }
@@ -234,44 +299,52 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   return next;
 }
 
-Result<std::size_t> GroupRunner::path_called(const std::string& interface) const {
+Result<RunningPort*> GroupRunner::port_called(const std::string& interface) {
   const auto found = std::ranges::find_if(
       ports_, [&](const RunningPort& port) { return port.interface.name == interface; });
-  if (found != ports_.end()) return static_cast<std::size_t>(found - ports_.begin());
+  if (found != ports_.end()) return &*found;
   return failure(fmt::format("group {} has no path {}; its paths are {} and {}", config_.name,
-                             interface, ports_[0].interface.name, ports_[1].interface.name));
+                             interface, path_name(0), path_name(1)));
+}
+
+// Any port names its path. Within the active trunk it names the port that is to be the lead.
+policy::ManualSwitch GroupRunner::manual_switch(const RunningPort& port) const {
+  if (port.path != state_.active) return {.to = port.path};
+  return {.to = port.path, .port = port.place};
 }
 
 Result<const failover::Plan*> GroupRunner::preview(const std::string& interface) {
-  Result<std::size_t> to = path_called(interface);
+  Result<RunningPort*> to = port_called(interface);
   if (!to) return pass_on(to);
   const MonotonicTime now = monotonic_now();
   refresh(now);
   if (keeper_.stale()) recapture();
-  const policy::Decision decision =
-      policy::decide(state_, policy::ManualSwitch{.to = *to}, now, rules_);
-  for (const policy::Action& action : decision.actions)
+  const policy::Decision decision = policy::decide(state_, manual_switch(**to), now, rules_);
+  for (const policy::Action& action : decision.actions) {
     if (const auto* refuse = std::get_if<policy::Refuse>(&action))
       return failure(fmt::format("{} to {}: {}", config_.name, interface, refuse->reason));
-  if (!plan_) return failure(fmt::format("{}: the identity was never captured", config_.name));
-  return &*plan_;
+    if (const auto* start = std::get_if<policy::StartSwitchover>(&action))
+      preview_ = plan_of(keeper_.identity(), port_of(start->switchover, false),
+                         port_of(start->switchover, true));
+  }
+  return &preview_;
 }
 
 Status GroupRunner::switch_to(const std::string& interface) {
-  Result<std::size_t> path = path_called(interface);
-  if (!path) return pass_on(path);
-  const std::size_t to = *path;
+  Result<RunningPort*> port = port_called(interface);
+  if (!port) return pass_on(port);
   refusal_.clear();
   const MonotonicTime now = monotonic_now();
   refresh(now);
-  if (waiting_move_ && waiting_move_->switchover.to == to)
+  const policy::ManualSwitch wanted = manual_switch(**port);
+  if (waiting_move_ && waiting_move_->switchover.to == wanted.to)
     perform_waiting_move();  // it goes there anyway
   else
-    apply(policy::ManualSwitch{.to = to}, now);
+    apply(wanted, now);
   flush_notices();
   if (!refusal_.empty())
     return failure(fmt::format("{} to {}: {}", config_.name, interface, refusal_));
-  if (state_.active != to)
+  if (state_.active != wanted.to || (wanted.port && !carries(**port)))
     return failure(fmt::format("{} to {}: rolled back; 'hanetctl explain' shows the failed step",
                                config_.name, interface));
   return {};
@@ -283,7 +356,7 @@ void GroupRunner::publish(std::string event, std::size_t path, std::string text)
                             .wall_time = wall_now(),
                             .event = std::move(event),
                             .group = config_.name,
-                            .path = ports_[path].interface.name,
+                            .path = path_name(path),
                             .text = std::move(text)});
 }
 

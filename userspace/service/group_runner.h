@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -62,11 +63,16 @@ struct Surroundings {
 
 /// A path's port, as the runner holds it.
 struct RunningPort {
+  std::size_t path = 0;
+  std::size_t place = 0;  ///< which of the path's ports
   net::InterfaceName interface;
   engine::PortIndex port = 0;
   engine::SessionIndex session = 0;
   net::MacAddress probe_mac{};
   net::MacAddress spare_mac{};  ///< what the port is called while it carries no identity
+  /// What the port's frames are called while another port of its trunk speaks as the identity.
+  net::MacAddress wire_mac{};
+  std::uint32_t weight = 1;
   net::PacketSocket announcer;
   bool present = true;
   bool admin_up = true;
@@ -82,7 +88,7 @@ struct RunningPort {
   std::string trouble;           ///< why it could not be used last time
   std::optional<PortLock> lock;  ///< under a name that the configuration does not have
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
-  MonotonicTime down_since{};                ///< when hanetd had the news that the path is down
+  MonotonicTime down_since{};                ///< when hanetd had the news that the port is down
 };
 
 /// A switchover that is decided and not yet carried out.
@@ -91,6 +97,8 @@ struct Move {
   failover::SwitchoverRecord record;
   MonotonicTime begins{};
   bool announced = false;  ///< once, when the kernel began to bridge
+  /// Only the lead of a trunk changes: no path goes down or comes up.
+  [[nodiscard]] bool within_trunk() const { return switchover.from == switchover.to; }
 };
 
 class GroupRunner {
@@ -135,6 +143,11 @@ class GroupRunner {
   [[nodiscard]] const policy::GroupState& state() const { return state_; }
   [[nodiscard]] const policy::GroupRules& rules() const { return rules_; }
   [[nodiscard]] const std::vector<RunningPort>& ports() const { return ports_; }
+  [[nodiscard]] std::span<const RunningPort> ports_of(std::size_t path) const;
+  /// The port that carries the identity when the path does.
+  [[nodiscard]] const RunningPort& lead(std::size_t path) const;
+  /// The path's name for people: its interfaces.
+  [[nodiscard]] std::string path_name(std::size_t path) const;
   [[nodiscard]] const net::Identity& identity() const { return keeper_.identity(); }
 
  private:
@@ -144,11 +157,29 @@ class GroupRunner {
   void take_metaname();
   [[nodiscard]] Status prepare_idle_ports();
   [[nodiscard]] Result<engine::RequestFrames> attach(std::size_t at);
+  [[nodiscard]] Status find_ports(std::vector<net::Identity>& found);
+  [[nodiscard]] Result<RunningPort> find_port(const config::PortConfig& config, std::size_t path,
+                                              std::size_t place);
+  void choose_macs(std::size_t holder);
+  [[nodiscard]] Status make_trunk(std::size_t path);
+  [[nodiscard]] config::StandbyMode waiting_mode(const RunningPort& port) const;
+  [[nodiscard]] std::optional<Dummy> dummy_of(const RunningPort& port) const;
+  [[nodiscard]] Status listen_as_trunk(const RunningPort& port, net::PacketSocket& socket) const;
+  [[nodiscard]] const RunningPort& elsewhere(const RunningPort& port) const;
+  void weigh(RunningPort& port) const;
+  [[nodiscard]] RunningPort& lead(std::size_t path);
+  [[nodiscard]] std::span<RunningPort> ports_of(std::size_t path);
+  [[nodiscard]] RunningPort& port_of(const policy::Switchover& switchover, bool to);
+  [[nodiscard]] bool carries(const RunningPort& port) const {
+    return &port == &lead(state_.active);
+  }
+  [[nodiscard]] std::size_t other_path() const { return state_.active == 0 ? 1 : 0; }
   [[nodiscard]] policy::PortState port_state(std::size_t at, MonotonicTime now);
   /// A standby is "up" and the active path went silent, but the standby has not answered since:
   /// perhaps the target itself died, and the next reply or verdict will tell.
   [[nodiscard]] bool awaits_proof(std::size_t at) const;
-  [[nodiscard]] Result<std::size_t> path_called(const std::string& interface) const;
+  [[nodiscard]] Result<RunningPort*> port_called(const std::string& interface);
+  [[nodiscard]] policy::ManualSwitch manual_switch(const RunningPort& port) const;
   void apply(const policy::Event& event, MonotonicTime received);
   void act(const policy::Action& action, MonotonicTime received);
   /// Moves the identity, at once or, while the kernel bridges, a little later.
@@ -179,14 +210,16 @@ class GroupRunner {
   void judge_again(MonotonicTime now);
   void finish_afterwards();
   void recapture();
-  [[nodiscard]] std::optional<net::Address> dummy_address() const;
+  [[nodiscard]] failover::Plan plan_of(const net::Identity& identity, const RunningPort& from,
+                                       const RunningPort& to) const;
   void prepare_plan();
   void announce(const failover::Plan& plan);
   void announce_again(MonotonicTime now);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
   [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
-  void refresh_port(std::size_t at, MonotonicTime received);
+  void refresh_path(std::size_t path, MonotonicTime received);
+  void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
   void flush_notices();
   void publish(std::string event, std::size_t path, std::string text);
 
@@ -195,11 +228,12 @@ class GroupRunner {
   Surroundings around_;
   policy::GroupRules rules_;
   policy::GroupState state_;
-  std::vector<RunningPort> ports_;
+  std::vector<RunningPort> ports_;  // path by path
   IdentityKeeper keeper_;
-  bool named_ = false;          // the metaname on the host is ours
-  std::optional<Dummy> dummy_;  // warm standby
-  std::optional<failover::Plan> plan_;
+  bool named_ = false;                  // the metaname on the host is ours
+  std::optional<Dummy> dummy_;          // warm standby
+  std::optional<failover::Plan> plan_;  // to the other path
+  failover::Plan preview_;
   std::optional<Move> waiting_move_;
   std::optional<MonotonicTime> restore_at_;
   MonotonicTime repairs_since_{};

@@ -55,48 +55,97 @@ GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex i
   rules_.damping_half_life = config.failback.damping_half_life;
 }
 
+Result<RunningPort> GroupRunner::find_port(const config::PortConfig& config, std::size_t path,
+                                           std::size_t place) {
+  Result<net::LinkInfo> link = net::find_link(around_.requests, config.interface);
+  if (!link) return pass_on(link);
+  RunningPort port;
+  port.path = path;
+  port.place = place;
+  port.interface = link->interface;
+  port.spare_mac = link->mac;
+  port.first_mac = link->mac;
+  port.admin_up = link->admin_up;
+  port.rtnetlink_carrier = link->carrier;
+  port.probe_mac = net::random_local_mac();
+  weigh(port);
+  return port;
+}
+
+Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
+  for (std::size_t path = 0; path < config_.paths.size(); ++path)
+    for (std::size_t place = 0; place < config_.paths[path].ports.size(); ++place) {
+      Result<RunningPort> port = find_port(config_.paths[path].ports[place], path, place);
+      if (!port) return pass_on(port);
+      Result<net::Identity> identity = net::capture(around_.requests, port->interface);
+      if (!identity) return pass_on(identity);
+      ports_.push_back(std::move(*port));
+      found.push_back(std::move(*identity));
+    }
+  return {};
+}
+
 Status GroupRunner::look() {
   std::vector<net::Identity> found;
-  for (const config::PathConfig& path : config_.paths) {
-    Result<net::LinkInfo> link = net::find_link(around_.requests, path.port().interface);
-    if (!link) return pass_on(link);
-    RunningPort port;
-    port.interface = link->interface;
-    port.spare_mac = link->mac;
-    port.first_mac = link->mac;
-    port.admin_up = link->admin_up;
-    port.rtnetlink_carrier = link->carrier;
-    port.probe_mac = net::random_local_mac();
-    ports_.push_back(std::move(port));
-    Result<net::Identity> identity = net::capture(around_.requests, link->interface);
-    if (!identity) return pass_on(identity);
-    found.push_back(std::move(*identity));
-  }
-  // After a restart the identity may be on the alternate path: it stays where it is.
-  const bool on_alternate =
-      !has_own_address(without_dummy(found[0])) && has_own_address(without_dummy(found[1]));
-  const std::size_t active = on_alternate ? 1 : 0;
-  if (without_dummy(found[active]) != found[active])
+  if (Status done = find_ports(found); !done) return done;
+  // After a restart the identity may be on the alternate path, or on another port of a trunk: it
+  // stays where it is.
+  const auto bearer = std::ranges::find_if(found, [&](const net::Identity& identity) {
+    return has_own_address(without_dummy(identity));
+  });
+  const auto holder =
+      bearer == found.end() ? std::size_t{0} : static_cast<std::size_t>(bearer - found.begin());
+  if (without_dummy(found[holder]) != found[holder])
     return failure(fmt::format(
         "group {}: the dummy address {} is an address of {}; choose another dummy_address",
-        config_.name, net::describe(dummy_->address), found[active].on.name));
-  if (!has_own_address(found[active]))
-    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
-                 config_.name, ports_[0].interface.name, ports_[1].interface.name,
-                 ports_[0].interface.name);
+        config_.name, net::describe(dummy_->address), found[holder].on.name));
   for (std::size_t at = 0; at < found.size(); ++at)
-    if (at != active)
+    if (at != holder)
       if (Status fit = check_standby(without_dummy(found[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
-  if (Status free = check_metaname(); !free) return free;
-  keeper_.hold(std::move(found[active]));
-  state_ = policy::initial_state(ports_.size(), active, rules_);
-  // Without the identity, its MAC address must not stay behind.
-  if (config_.move_mac && ports_[0].spare_mac != ports_[1].spare_mac)
-    ports_[active].spare_mac = net::random_local_mac();
-  if (dummy_)
-    for (RunningPort& port : ports_) port.spare_mac = dummy_->mac;
-  return {};
+  keeper_.hold(std::move(found[holder]));
+  choose_macs(holder);
+  std::vector<std::size_t> counts;
+  for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
+  state_ = policy::initial_state(counts, ports_[holder].path, rules_);
+  state_.paths[state_.active].lead = ports_[holder].place;
+  for (policy::PathState& path : state_.paths)
+    path.threshold_percent = config_.live.threshold_percent;
+  if (bearer == found.end())
+    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
+                 config_.name, path_name(0), path_name(1), ports_[holder].interface.name);
+  return check_metaname();
+}
+
+// Without the identity, its MAC address must not stay behind. Ports that are given one MAC address
+// from the start keep it (spec F2).
+void GroupRunner::choose_macs(std::size_t holder) {
+  const net::MacAddress identity = keeper_.identity().mac;
+  const bool one_for_all = std::ranges::all_of(
+      ports_, [&](const RunningPort& port) { return port.spare_mac == identity; });
+  for (RunningPort& port : ports_) {
+    port.wire_mac = port.spare_mac == identity ? net::random_local_mac() : port.spare_mac;
+    const bool is_holder = &port == &ports_[holder];
+    if (config_.move_mac && is_holder && !one_for_all) port.spare_mac = port.wire_mac;
+  }
+}
+
+// A link that tells no speed counts as the slowest one.
+void GroupRunner::weigh(RunningPort& port) const {
+  port.weight = 1;
+  if (config_.trunk.capacity == config::Capacity::Speed)
+    port.weight = std::max(net::link_speed(port.interface.name).value_or(1), 1U);
+}
+
+// The ports of the active trunk are up, whatever the standby does.
+config::StandbyMode GroupRunner::waiting_mode(const RunningPort& port) const {
+  return port.path == state_.active ? config::StandbyMode::Hot : config_.standby_mode;
+}
+
+// One port of a path is enough to carry the dummy, and two that are up must not share it.
+std::optional<Dummy> GroupRunner::dummy_of(const RunningPort& port) const {
+  const bool wears = port.path != state_.active && port.place == state_.paths[port.path].lead;
+  return wears ? dummy_ : std::nullopt;
 }
 
 // After a kill the standby may wear its dummy already; anywhere else it is a real address.
@@ -111,8 +160,9 @@ net::Identity GroupRunner::without_dummy(net::Identity identity) const {
 // After a kill it may still be on one of the group's own interfaces.
 Status GroupRunner::check_metaname() const {
   const unsigned bearer = net::index_of_name(config_.name);
-  if (bearer == 0 || bearer == ports_[0].interface.index || bearer == ports_[1].interface.index)
-    return {};
+  const bool own = std::ranges::any_of(
+      ports_, [&](const RunningPort& port) { return port.interface.index == bearer; });
+  if (bearer == 0 || own) return {};
   return failure(fmt::format(
       "group {0}: an interface is called {0} already (ip link show {0}); choose another "
       "name for the group, or take this one from the interface",
@@ -120,7 +170,7 @@ Status GroupRunner::check_metaname() const {
 }
 
 void GroupRunner::take_metaname() {
-  const unsigned active = ports_[state_.active].interface.index;
+  const unsigned active = lead(state_.active).interface.index;
   const unsigned bearer = net::index_of_name(config_.name);
   named_ = true;
   if (bearer == active) return;
@@ -135,25 +185,46 @@ void GroupRunner::take_metaname() {
 }
 
 Status GroupRunner::prepare_idle_ports() {
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    Result<StandbyBefore> before = remember_settings(around_.requests, ports_[at].interface);
+  for (RunningPort& port : ports_) {
+    Result<StandbyBefore> before = remember_settings(around_.requests, port.interface);
     if (!before) return pass_on(before);
-    if (at != state_.active) {
-      if (Status done = prepare_standby(around_.requests, ports_[at].interface,
-                                        config_.standby_mode, *before, dummy_);
+    if (!carries(port)) {
+      if (Status done = prepare_standby(around_.requests, port.interface, waiting_mode(port),
+                                        *before, dummy_of(port));
           !done)
         return failure(fmt::format("group {}: {}", config_.name, done.error().message));
-      ports_[at].admin_up = !rules_.cold;
-      ports_[at].waited_at_start = true;
+      port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
+      port.waited_at_start = true;
     }
-    ports_[at].before = std::move(*before);
+    port.before = std::move(*before);
   }
   return {};
 }
 
+Status GroupRunner::make_trunk(std::size_t path) {
+  const std::span<const RunningPort> ports = ports_of(path);
+  if (ports.size() < 2) return {};
+  engine::TrunkSpec spec{.group = index_,
+                         .mode = config_.trunk.mode == config::TrunkMode::Static
+                                     ? HANET_TRUNK_STATIC
+                                     : HANET_TRUNK_INDEPENDENT,
+                         .ports = {}};
+  for (const RunningPort& port : ports)
+    spec.ports.push_back({.port = port.port, .weight = port.weight, .wire_mac = port.wire_mac});
+  return around_.engine.add_trunk(spec);
+}
+
+// The identity's frames, and answers to what the port sent, arrive at any port of a trunk.
+Status GroupRunner::listen_as_trunk(const RunningPort& port, net::PacketSocket& socket) const {
+  if (config_.paths[port.path].ports.size() < 2) return {};
+  if (Status heard = socket.listen_to_all_multicast(); !heard) return heard;
+  return socket.listen_to(port.wire_mac);
+}
+
 Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   RunningPort& port = ports_[at];
-  const SessionPlan plan = plan_session(config_, config_.paths[at].port(), port.probe_mac);
+  const SessionPlan plan =
+      plan_session(config_, config_.paths[port.path].ports[port.place], port.probe_mac);
   engine::PortSpec spec{.name = port.interface.name,
                         .ifindex = port.interface.index,
                         .group = index_,
@@ -178,6 +249,7 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   port.session = *session;
   Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
   if (!announcer) return pass_on(announcer);
+  if (Status heard = listen_as_trunk(port, *announcer); !heard) return pass_on(heard);
   port.announcer = std::move(*announcer);
   return prepare_requests(plan, *session, around_.engine.session(*session), port.interface.index,
                           port.probe_mac);
@@ -191,13 +263,18 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
             .up_count = config_.live.up_count,
             .link_poll_us = static_cast<std::uint32_t>(config_.live.link_poll.count()),
             .enabled = config_.live.enabled ? 1U : 0U,
-            .clamped = 0};
+            .clamped = 0,
+            .threshold_percent = config_.live.threshold_percent,
+            .pad = 0};
   std::vector<engine::RequestFrames> requests;
   for (std::size_t at = 0; at < ports_.size(); ++at) {
     Result<engine::RequestFrames> attached = attach(at);
     if (!attached) return pass_on(attached);
     requests.push_back(std::move(*attached));
   }
+  for (std::size_t path = 0; path < config_.paths.size(); ++path)
+    if (Status made = make_trunk(path); !made) return pass_on(made);
+  around_.engine.carry(lead(state_.active).port, keeper_.identity().mac);
   take_metaname();
   keeper_.read_known_neighbours();
   prepare_plan();
@@ -205,19 +282,19 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
 }
 
 Status GroupRunner::begin_monitoring() {
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    if (!state_.paths[at].watched) continue;
-    if (Status started = around_.engine.start_session(ports_[at].session); !started) return started;
+  for (const RunningPort& port : ports_) {
+    if (!state_.paths[port.path].watched) continue;
+    if (Status started = around_.engine.start_session(port.session); !started) return started;
   }
   return {};
 }
 
 void GroupRunner::stop() {
-  if (ports_.size() < 2) return;              // it never came to life
+  if (state_.paths.empty()) return;           // it never came to life
   if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
   finish_afterwards();
   // A former primary stays down where nobody looks for it, but not with a made-up address.
-  if (const RunningPort& idle = ports_[state_.active == 0 ? 1 : 0];
+  if (const RunningPort& idle = lead(other_path());
       dummy_ && idle.present && idle.before && !idle.waited_at_start) [[maybe_unused]]
     const Status ignored = around_.requests.request(
         net::remove_address(dummy_->address, idle.interface.index), "remove the dummy address");
@@ -225,11 +302,10 @@ void GroupRunner::stop() {
       [[maybe_unused]]
     const Status ignored = around_.requests.request(
         net::remove_alternative_name(bearer, config_.name), "remove the metaname");
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    const RunningPort& port = ports_[at];
+  for (const RunningPort& port : ports_) {
     if (!port.before || !port.present) continue;
-    if (at != state_.active && port.waited_at_start)
-      restore_standby(around_.requests, port.interface, *port.before, dummy_);
+    if (!carries(port) && port.waited_at_start)
+      restore_standby(around_.requests, port.interface, *port.before, dummy_of(port));
     else
       restore_settings(around_.requests, port.interface, *port.before);
   }
@@ -241,18 +317,19 @@ Status GroupRunner::set(const std::string& key, const std::string& value) {
     config::Range range;
     std::uint32_t hanet_params::* field;
   };
-  static constexpr std::array<Parameter, 5> kParameters{{
+  static constexpr std::array<Parameter, 6> kParameters{{
       {"interval_us", config::kIntervalUs, &hanet_params::interval_us},
       {"multiplier", config::kMultiplier, &hanet_params::multiplier},
       {"up_count", config::kUpCount, &hanet_params::up_count},
       {"link_poll_us", config::kLinkPollUs, &hanet_params::link_poll_us},
+      {"threshold_percent", config::kThresholdPercent, &hanet_params::threshold_percent},
       {"enabled", {0, 1}, &hanet_params::enabled},
   }};
   const auto* parameter = std::ranges::find(kParameters, key, &Parameter::key);
   if (parameter == kParameters.end())
     return failure(
         fmt::format("key '{}': no such live parameter; allowed: interval_us, "
-                    "multiplier, up_count, link_poll_us, enabled",
+                    "multiplier, up_count, link_poll_us, threshold_percent, enabled",
                     key));
   std::string_view text = value;
   if (key == "enabled" && text == "true") text = "1";

@@ -3,6 +3,7 @@
 // How a group's identity moves, and how the next move is kept ready; see group_runner.h.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <utility>
 
@@ -36,13 +37,18 @@ bool is_router(const std::string& interface) {
 
 failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& switchover,
                                                      MonotonicTime received) const {
-  const RunningPort& from = ports_[switchover.from];
+  const std::span<const RunningPort> failed = ports_of(switchover.from);
+  const RunningPort& lead = failed[switchover.from_port];
+  // The verdict that was the last straw; a single port's own.
+  const RunningPort& from = switchover.from == switchover.to
+                                ? lead
+                                : *std::ranges::max_element(failed, {}, &RunningPort::down_since);
   const hanet_session& session = around_.engine.session(from.session);
   const hanet_port& port = around_.engine.port(from.port);
   failover::SwitchoverRecord record;
   record.group = config_.name;
-  record.from = from.interface.name;
-  record.to = ports_[switchover.to].interface.name;
+  record.from = lead.interface.name;
+  record.to = ports_of(switchover.to)[switchover.to_port].interface.name;
   record.cause = policy::to_text(switchover.cause);
   record.rule = policy::rule_of(switchover.cause);
   record.wall_time = wall_now();
@@ -50,11 +56,17 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
   record.event_received = received;
   record.decided = received;
   record.steered_in_kernel =
-      engine::load(around_.engine.steer(from.port).mode) == HANET_STEER_BRIDGE_OUT;
+      engine::load(around_.engine.steer(lead.port).mode) == HANET_STEER_BRIDGE_OUT;
   if (!policy::is_failure(switchover.cause)) return record;
   // It may be long ago that the path went down, if nothing could take over then.
   record.event_received = from.down_since;
   record.verdict = from.down_since;
+  if (failed.size() > 1 && switchover.from != switchover.to) {
+    const policy::Capacity sum = policy::capacity_of(state_.paths[switchover.from]);
+    record.rule +=
+        fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)", sum.lost,
+                    sum.total, state_.paths[switchover.from].threshold_percent);
+  }
   if (switchover.cause == policy::Cause::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
     record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
@@ -73,8 +85,9 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
             .record = begin_record(switchover, received),
             .begins = monotonic_now()};
   // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
-  const bool bridge_serves = move.record.steered_in_kernel && ports_[switchover.from].present &&
-                             plan_ && plan_->expected.mac == keeper_.identity().mac;
+  const RunningPort& from = port_of(switchover, false);
+  const bool bridge_serves = move.record.steered_in_kernel && from.present && plan_ &&
+                             plan_->expected.mac == keeper_.identity().mac;
   if (!policy::is_failure(switchover.cause) || !bridge_serves) {
     perform(std::move(move));
     return;
@@ -82,8 +95,7 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
   // The switch learns the new place of the identity's address although the host sends nothing.
   announce(*plan_);
   move.announced = true;
-  move.begins += std::min(
-      2 * detection_time(around_.engine.session(ports_[switchover.from].session)), kLongestBridge);
+  move.begins += std::min(2 * detection_time(around_.engine.session(from.session)), kLongestBridge);
   waiting_move_ = std::move(move);
   apply(policy::SwitchoverWaits{}, received);
 }
@@ -97,8 +109,8 @@ void GroupRunner::perform_waiting_move() {
 void GroupRunner::perform(Move move) {
   const policy::Switchover switchover = move.switchover;
   failover::SwitchoverRecord& record = move.record;
-  RunningPort& from = ports_[switchover.from];
-  RunningPort& to = ports_[switchover.to];
+  RunningPort& from = port_of(switchover, false);
+  RunningPort& to = port_of(switchover, true);
   record.move_began = monotonic_now();
   // Look at what waits before the identity is touched (spec F3). Bridging covers the time.
   around_.drain_notifications();
@@ -106,34 +118,24 @@ void GroupRunner::perform(Move move) {
     recapture();
     move.announced = false;  // there may be a new address
   }
-  if (!plan_) {
-    publish("alarm", switchover.to, "no plan for a switchover: the identity was never captured");
-    apply(policy::SwitchoverEnded{.moved = false}, monotonic_now());
-    return;
-  }
   finish_afterwards();
-  failover::Plan plan = std::move(*plan_);
+  const bool ready = plan_ && plan_->from == from.interface && plan_->to == to.interface;
+  failover::Plan plan = ready ? std::move(*plan_) : plan_of(keeper_.identity(), from, to);
   plan_.reset();
-  if (rules_.cold && from.present) around_.engine.pause_session(from.session);
+  if (rules_.cold && !move.within_trunk())
+    for (const RunningPort& port : ports_of(switchover.from))
+      if (port.present) around_.engine.pause_session(port.session);
   around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
-  const auto back = [&] {
-    net::Identity there = plan.expected;
-    return failover::make_plan(there, from.interface, from.spare_mac,
-                               {.cold = rules_.cold,
-                                .move_mac = config_.move_mac,
-                                .from_gone = false,
-                                .router = is_router(from.interface.name),
-                                .spare_mac = to.spare_mac,
-                                .metaname = config_.name,
-                                .dummy = dummy_address()});
-  };
+  const auto back = [&] { return plan_of(plan.expected, to, from); };
   record.execution =
       failover::execute(around_.requests, plan, back, [&](const failover::Plan& done) {
         if (!std::exchange(move.announced, false)) announce(done);
         become_ordinary();
       });
-  around_.engine.end_move(from.port, to.port);
   const failover::Outcome outcome = record.execution.outcome;
+  const bool moved = outcome != failover::Outcome::RolledBack;
+  if (!move.within_trunk()) around_.engine.release(moved ? from.port : to.port);
+  around_.engine.carry(moved ? to.port : from.port, keeper_.identity().mac);
   afterwards_ = std::move(record.execution.afterwards);
   afterwards_at_ = monotonic_now() + kAfterwardsDelay;
   if (record.execution.restarted_link) expect_negotiation(to);
@@ -151,15 +153,15 @@ void GroupRunner::perform(Move move) {
   [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
   // What the move itself caused is heard while it still runs: nobody else did it.
   around_.drain_notifications();
-  apply(policy::SwitchoverEnded{.moved = outcome != failover::Outcome::RolledBack},
-        monotonic_now());
+  apply(policy::SwitchoverEnded{.moved = moved}, monotonic_now());
 }
 
 void GroupRunner::after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                              failover::Outcome outcome) {
-  RunningPort& from = ports_[switchover.from];
-  RunningPort& to = ports_[switchover.to];
+  RunningPort& from = port_of(switchover, false);
+  RunningPort& to = port_of(switchover, true);
   const bool moved = outcome != failover::Outcome::RolledBack;
+  const bool within_trunk = switchover.from == switchover.to;
   if (moved) {
     keeper_.hold(plan.expected);
     move_settings(from.interface.name, to.interface.name);
@@ -167,20 +169,23 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;
   }
-  if (rules_.cold) {
-    RunningPort& carrier = moved ? to : from;
-    RunningPort& idle = moved ? from : to;
-    carrier.admin_up = true;
-    expect_negotiation(carrier);
-    idle.admin_up = false;
-    around_.engine.pause_session(idle.session);
-    begin_session(carrier);
+  if (rules_.cold && !within_trunk) {
+    for (RunningPort& port : ports_of(moved ? switchover.to : switchover.from)) {
+      port.admin_up = true;
+      expect_negotiation(port);
+      begin_session(port);
+    }
+    for (RunningPort& port : ports_of(moved ? switchover.from : switchover.to)) {
+      port.admin_up = false;
+      around_.engine.pause_session(port.session);
+    }
   }
-  if (moved && config_.delay > Nanoseconds::zero()) hold_judgement(to);
+  if (moved && !within_trunk && config_.delay > Nanoseconds::zero())
+    for (RunningPort& port : ports_of(switchover.to)) hold_judgement(port);
   // The state the policy sees next must already be that of the new roles.
   keeper_.mark_stale();
-  const std::size_t active = moved ? switchover.to : switchover.from;
-  state_.active = active;
+  state_.active = moved ? switchover.to : switchover.from;
+  if (moved) state_.paths[switchover.to].lead = switchover.to_port;
   prepare_plan();
 }
 
@@ -196,32 +201,40 @@ void GroupRunner::hold_judgement(RunningPort& port) {
 }
 
 void GroupRunner::judge_again(MonotonicTime now) {
-  for (std::size_t at = 0; at < ports_.size(); ++at) {
-    RunningPort& port = ports_[at];
+  for (RunningPort& port : ports_) {
     if (!port.judged_at || now < *port.judged_at) continue;
     port.judged_at.reset();
-    if (state_.paths[at].watched && port.present) begin_session(port);
+    if (state_.paths[port.path].watched && port.present) begin_session(port);
   }
 }
 
-std::optional<net::Address> GroupRunner::dummy_address() const {
-  return dummy_ ? std::optional(dummy_->address) : std::nullopt;
+failover::Plan GroupRunner::plan_of(const net::Identity& identity, const RunningPort& from,
+                                    const RunningPort& to) const {
+  const bool within_trunk = from.path == to.path;
+  failover::PlanSettings settings{.cold = rules_.cold && !within_trunk,
+                                  .move_mac = config_.move_mac,
+                                  .from_gone = !from.present,
+                                  .router = is_router(from.interface.name),
+                                  .spare_mac = from.spare_mac,
+                                  .metaname = config_.name};
+  if (dummy_ && !within_trunk) {
+    settings.spare_mac = dummy_->mac;
+    settings.dummy = dummy_->address;
+  }
+  for (const RunningPort& port : ports_) {
+    if (!settings.cold || !port.present || &port == &from || &port == &to) continue;
+    (port.path == from.path ? settings.from_members : settings.to_members)
+        .push_back(port.interface);
+  }
+  return failover::make_plan(identity, to.interface, to.spare_mac, settings,
+                             keeper_.known_neighbours());
 }
 
 void GroupRunner::prepare_plan() {
-  const std::size_t active = state_.active;
-  const std::size_t standby = active == 0 ? 1 : 0;
-  RunningPort& from = ports_[active];
-  RunningPort& to = ports_[standby];
-  plan_ = failover::make_plan(keeper_.identity(), to.interface, to.spare_mac,
-                              {.cold = rules_.cold,
-                               .move_mac = config_.move_mac,
-                               .from_gone = !from.present,
-                               .router = is_router(from.interface.name),
-                               .spare_mac = from.spare_mac,
-                               .metaname = config_.name,
-                               .dummy = dummy_address()},
-                              keeper_.known_neighbours());
+  const RunningPort& from = lead(state_.active);
+  const std::size_t standby = other_path();
+  const RunningPort& to = ports_of(standby)[policy::best_lead(state_.paths[standby], true)];
+  plan_ = plan_of(keeper_.identity(), from, to);
   plan_outdated_ = false;
   if (waiting_move_) waiting_move_->announced = false;  // there may be a new address in it
   hear_identity();
@@ -254,7 +267,7 @@ void GroupRunner::finish_afterwards() {
 }
 
 void GroupRunner::recapture() {
-  const RunningPort& active = ports_[state_.active];
+  const RunningPort& active = lead(state_.active);
   // What is down has lost a part of its identity already: the snapshot from before counts.
   if (!active.present || !active.admin_up) return keeper_.keep_snapshot();
   net::Identity held = keeper_.identity();
@@ -278,7 +291,7 @@ void GroupRunner::announce(const failover::Plan& plan) {
 // A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
 // announcements wait for the carrier, and all of them are sent again.
 void GroupRunner::announce_again(MonotonicTime now) {
-  const RunningPort& active = ports_[state_.active];
+  const RunningPort& active = lead(state_.active);
   if (rules_.cold && !active.carrier_seen && now < active.settle_until) {
     announcements_left_ = config_.announce_count;
     announce_at_ = now + config_.announce_gap;

@@ -81,10 +81,9 @@ std::string group_state_text(const policy::GroupState& state) {
   return "protected";
 }
 
-Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& engine,
-               const engine::Sender* sender, MonotonicTime now) {
-  const RunningPort& port = group.ports()[at];
-  const policy::PathState& path = group.state().paths[at];
+Json watched_port_json(const GroupRunner& group, const RunningPort& port,
+                       const engine::Engine& engine, const engine::Sender* sender,
+                       MonotonicTime now) {
   Json session = session_json(engine.session(port.session), now);
   if (sender != nullptr) {
     const engine::Sender::Account& account = sender->account(port.session);
@@ -96,16 +95,66 @@ Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& e
   link["link_source"] = engine.capabilities().link_source;
   link["xdp"] = engine.attachment(port.port).xdp_mode();
   link["tc"] = engine.attachment(port.port).tc_mode();
+  const policy::PathState& path = group.state().paths[port.path];
   const bool idle = !path.watched;
+  const policy::DownReason reason = policy::down_reason(path, port.place);
+  const bool up = path.ports[port.place].session == policy::SessionState::Up;
   return {{"name", port.interface.name},
-          {"role", at == group.state().active ? "active" : "standby"},
-          {"mode", config::to_text(group.config().standby_mode)},
-          {"health", idle ? "idle" : policy::to_text(policy::health_of(path))},
-          {"reason", policy::to_text(policy::down_reason(path))},
-          {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
-          {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)},
+          {"lead", &port == &group.lead(port.path)},
+          {"health", idle                                 ? "idle"
+                     : reason != policy::DownReason::None ? "down"
+                     : up                                 ? "up"
+                                                          : "unknown"},
+          {"reason", policy::to_text(reason)},
+          {"weight", port.weight},
           {"session", std::move(session)},
           {"port", std::move(link)}};
+}
+
+Json trunk_json(const GroupRunner& group, std::size_t at, const engine::Engine& engine) {
+  const RunningPort& lead = group.lead(at);
+  const hanet_trunk* trunk = engine.trunk_of(lead.port);
+  if (trunk == nullptr) return nullptr;
+  const policy::PathState& path = group.state().paths[at];
+  const policy::Capacity capacity = policy::capacity_of(path);
+  const std::uint32_t speaker = engine::load(trunk->speaker);
+  const bool independent = trunk->mode == HANET_TRUNK_INDEPENDENT;
+  return {{"mode", config::to_text(group.config().trunk.mode)},
+          {"lead", lead.interface.name},
+          {"speaker", independent ? Json(group.ports_of(at)[speaker].interface.name) : Json()},
+          {"threshold_percent", path.threshold_percent},
+          {"capacity", capacity.total},
+          {"working", capacity.working},
+          {"lost", capacity.lost},
+          {"spread_out", trunk->spread_out},
+          {"gathered_in", trunk->gathered_in},
+          {"second_copies", trunk->second_copies},
+          {"speaker_changes", trunk->speaker_changes}};
+}
+
+// A path of one port has that port's session and link; a trunk has them in its ports.
+Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& engine,
+               const engine::Sender* sender, MonotonicTime now) {
+  const policy::PathState& path = group.state().paths[at];
+  const std::span<const RunningPort> ports = group.ports_of(at);
+  Json watched = Json::array();
+  for (const RunningPort& port : ports)
+    watched.push_back(watched_port_json(group, port, engine, sender, now));
+  Json json{{"name", group.path_name(at)},
+            {"role", at == group.state().active ? "active" : "standby"},
+            {"mode", config::to_text(group.config().standby_mode)},
+            {"health", !path.watched ? "idle" : policy::to_text(policy::health_of(path))},
+            {"reason", policy::to_text(policy::down_reason(path))},
+            {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
+            {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)}};
+  if (ports.size() == 1) {
+    json["session"] = std::move(watched[0]["session"]);
+    json["port"] = std::move(watched[0]["port"]);
+  } else {
+    json["trunk"] = trunk_json(group, at, engine);
+    json["ports"] = std::move(watched);
+  }
+  return json;
 }
 
 }  // namespace
@@ -168,22 +217,25 @@ Json group_json(const GroupRunner& group, const engine::Engine& engine,
   const policy::GroupState& state = group.state();
   const hanet_params& params = engine.params(group.index());
   Json paths = Json::array();
-  for (std::size_t at = 0; at < group.ports().size(); ++at)
+  for (std::size_t at = 0; at < state.paths.size(); ++at)
     paths.push_back(path_json(group, at, engine, sender, now));
   Json addresses = Json::array();
   for (const net::Address& address : group.identity().addresses)
     addresses.push_back(net::describe(address));
   return {{"name", group.config().name},
-          {"active", group.ports()[state.active].interface.name},
+          {"active", group.lead(state.active).interface.name},
           {"state", group_state_text(state)},
           {"switching_to",
-           state.running ? Json(group.ports()[state.running->to].interface.name) : Json()},
+           state.running
+               ? Json(group.ports_of(state.running->to)[state.running->to_port].interface.name)
+               : Json()},
           {"failback", failback_json(group, now)},
           {"enabled", state.enabled},
           {"interval_us", params.interval_us},
           {"multiplier", params.multiplier},
           {"up_count", params.up_count},
           {"link_poll_us", params.link_poll_us},
+          {"threshold_percent", params.threshold_percent},
           {"clamped", params.clamped},
           {"identity",
            {{"mac", net::to_text(group.identity().mac)},

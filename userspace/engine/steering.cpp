@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine's second half: which port carries the identity, and where frames go meanwhile
+// (bpf/steer.bpf.h, bpf/trunk.bpf.h); see engine.h.
+//
+// A path is named by one of its ports. Every store is one field that the programs read alone, in an
+// order in which each state between two stores is harmless: who receives is set before who sends.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/engine.h"
+
+namespace hanet::engine {
+namespace {
+
+void copy_mac(__u8 (&destination)[6], const net::MacAddress& source) {
+  std::copy(source.begin(), source.end(), destination);
+}
+
+}  // namespace
+
+Status Engine::add_trunk(const TrunkSpec& spec) {
+  if (trunk_count_ == HANET_MAX_TRUNKS)
+    return failure(fmt::format("hanet runs at most {} trunks", static_cast<int>(HANET_MAX_TRUNKS)));
+  if (spec.ports.size() > HANET_TRUNK_PORTS)
+    return failure(
+        fmt::format("a trunk has at most {} ports", static_cast<int>(HANET_TRUNK_PORTS)));
+  hanet_trunk& trunk = trunks_[trunk_count_];
+  trunk = hanet_trunk{};
+  trunk.mode = spec.mode;
+  trunk.group = spec.group;
+  for (std::size_t at = 0; at < spec.ports.size(); ++at) {
+    const TrunkSpec::Port& port = spec.ports[at];
+    hanet_trunk_port& place = trunk.ports[at];
+    place.port = port.port;
+    place.ifindex = ports_[port.port].ifindex;
+    place.weight = port.weight;
+    copy_mac(place.wire_mac, port.wire_mac);
+    trunk.total += port.weight;
+  }
+  store(trunk.count, static_cast<std::uint32_t>(spec.ports.size()));
+  ++trunk_count_;
+  for (std::size_t at = 0; at < spec.ports.size(); ++at) {
+    hanet_port& port = ports_[spec.ports[at].port];
+    port.trunk_place = static_cast<std::uint32_t>(at);
+    store(port.trunk, trunk_count_);
+    review(spec.ports[at].port);
+  }
+  return {};
+}
+
+const hanet_trunk* Engine::trunk_of(PortIndex port) const {
+  const std::uint32_t trunk = ports_[port].trunk;
+  return trunk == 0 ? nullptr : &trunks_[trunk - 1];
+}
+
+hanet_trunk_port* Engine::place_of(PortIndex port) {
+  const hanet_port& one = ports_[port];
+  return one.trunk == 0 ? nullptr : &trunks_[one.trunk - 1].ports[one.trunk_place];
+}
+
+std::vector<PortIndex> Engine::path_of(PortIndex port) const {
+  const hanet_trunk* trunk = trunk_of(port);
+  if (trunk == nullptr) return {port};
+  std::vector<PortIndex> all;
+  for (std::uint32_t at = 0; at < trunk->count; ++at) all.push_back(trunk->ports[at].port);
+  return all;
+}
+
+// The kernel side does so by itself soon; now is better, and harmless when it fails.
+void Engine::review(PortIndex port) {
+  if (ports_[port].trunk == 0) return;
+  [[maybe_unused]] const Status reviewed = control(HANET_CONTROL_REVIEW_PORT, port);
+}
+
+void Engine::set_weight(PortIndex port, std::uint32_t weight) {
+  hanet_trunk_port* place = place_of(port);
+  if (place == nullptr || place->weight == weight) return;
+  hanet_trunk& trunk = trunks_[ports_[port].trunk - 1];
+  store(trunk.total, trunk.total - place->weight + weight);
+  store(place->weight, weight);
+}
+
+void Engine::set_wire_mac(PortIndex port, const net::MacAddress& mac) {
+  if (hanet_trunk_port* place = place_of(port)) copy_mac(place->wire_mac, mac);
+}
+
+void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
+  const std::vector<PortIndex> path = path_of(lead);
+  if (ports_[lead].trunk != 0)
+    store(trunks_[ports_[lead].trunk - 1].lead, ports_[lead].trunk_place);
+  for (const PortIndex port : path) {
+    copy_mac(steer_[port].identity_mac, identity_mac);
+    if (port != lead) store(steer_[port].mode, HANET_STEER_MEMBER);
+  }
+  store(steer_[lead].mode, path.size() > 1 ? HANET_STEER_LEAD : HANET_STEER_NONE);
+}
+
+void Engine::release(PortIndex lead) {
+  for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_NONE);
+}
+
+void Engine::arm_bridging(PortIndex active, PortIndex standby,
+                          const net::MacAddress& identity_mac) {
+  for (const PortIndex port : path_of(standby)) {
+    copy_mac(steer_[port].identity_mac, identity_mac);
+    steer_[port].peer_port = active;
+    steer_[port].peer_ifindex = ports_[active].ifindex;
+    store(steer_[port].armed, 0);
+  }
+  for (const PortIndex port : path_of(active)) {
+    copy_mac(steer_[port].identity_mac, identity_mac);
+    steer_[port].peer_port = standby;
+    steer_[port].peer_ifindex = ports_[standby].ifindex;
+    store(steer_[port].armed, port == active ? 1 : 0);
+  }
+}
+
+void Engine::disarm_bridging(PortIndex active) {
+  for (const PortIndex port : path_of(active)) store(steer_[port].armed, 0);
+}
+
+void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac) {
+  disarm_bridging(from);
+  disarm_bridging(to);
+  const bool one_trunk = ports_[from].trunk != 0 && ports_[from].trunk == ports_[to].trunk;
+  steer_[from].peer_port = to;
+  steer_[from].peer_ifindex = ports_[to].ifindex;
+  if (ports_[to].trunk != 0) store(trunks_[ports_[to].trunk - 1].lead, ports_[to].trunk_place);
+  const std::vector<PortIndex> receiving = path_of(to);
+  for (const PortIndex port : receiving) copy_mac(steer_[port].identity_mac, identity_mac);
+  // In this order, against a verdict at the same moment (steer_on_verdict).
+  if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
+  for (const PortIndex port : receiving)
+    store(steer_[port].mode, port == to ? HANET_STEER_ADOPT : HANET_STEER_MEMBER);
+}
+
+}  // namespace hanet::engine
