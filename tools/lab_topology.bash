@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# The two networks that the lab can build, and hanet's configuration for their nodes. Sourced by
+# The networks that the lab can build, and hanet's configuration for their nodes. Sourced by
 # tools/lab; uses its ns_of, in_ns and options.
 #
 # Links are made by `ip -batch` inside mid with the other end placed straight into the node's
@@ -43,6 +43,22 @@ identity_lines() {
 
 # A hot standby: up, and with no address of any kind.
 bare_lines() { printf 'link set %s addrgenmode none\nlink set %s up\n' "$1" "$1"; }
+
+# The link between two switches: both ends are ports in mid.
+uplink_lines() {
+  printf 'link add up0 address %s type veth peer name up1 address %s\n' "$(mac 48)" "$(mac 49)"
+  printf 'link set up%s addrgenmode none\nlink set up%s master br%s\nlink set up%s up\n' \
+    0 0 0 0 1 1 1 1
+}
+
+# virtual_lines PORT BASE: three virtual addresses in each family, those of IPv4 with labels.
+virtual_lines() {
+  local i
+  for i in 1 2 3; do
+    printf 'addr add 192.0.2.%s/24 brd + dev %s label %s:v%s\n' $(($2 + i)) "$1" "$1" "$i"
+    printf 'addr add 2001:db8::%s/64 dev %s nodad\n' $(($2 + i)) "$1"
+  done
+}
 
 # The switch itself has no address and sends nothing of its own.
 prepare_mid() {
@@ -112,18 +128,100 @@ build_crossover() {
   { identity_lines p0 2; bare_lines p1; } | ip -n "$(ns_of b)" -batch -
 }
 
+build_two_switches() {
+  node_sysctls a
+  node_sysctls b
+  {
+    bridge_lines br0 32; cable 1 a p0 br0; cable 2 b p0 br0
+    bridge_lines br1 33; cable 3 a p1 br1; cable 4 b p1 br1
+    uplink_lines
+  } | ip -n "$(ns_of mid)" -batch -
+  { identity_lines p0 1; virtual_lines p0 100; bare_lines p1; } | ip -n "$(ns_of a)" -batch -
+  { identity_lines p0 2; virtual_lines p0 200; bare_lines p1; } | ip -n "$(ns_of b)" -batch -
+}
+
+# The inside node hangs on the standby's switch, so the primary path is longer by a switch and the
+# link between them.
+build_firewall() {
+  local node
+  for node in out fw in; do node_sysctls "$node"; done
+  {
+    bridge_lines br2 34; cable 1 out c0 br2; cable 2 fw e0 br2
+    bridge_lines br0 32; cable 3 fw p0 br0
+    bridge_lines br1 33; cable 4 fw p1 br1; cable 5 in c0 br1
+    uplink_lines
+  } | ip -n "$(ns_of mid)" -batch -
+  {
+    outside_lines c0 10
+    printf 'route add 192.0.2.0/24 via 198.51.100.1\nroute add 2001:db8::/64 via 2001:db8:100::1\n'
+  } | ip -n "$(ns_of out)" -batch -
+  { outside_lines e0 1; identity_lines p0 1; bare_lines p1; } | ip -n "$(ns_of fw)" -batch -
+  {
+    identity_lines c0 10
+    printf 'route add default via 192.0.2.1\nroute add default via 2001:db8::1\n'
+  } | ip -n "$(ns_of in)" -batch -
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  in_ns fw bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward
+    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+  firewall_rules
+}
+
+outside_lines() {
+  printf 'link set lo up\nlink set %s up\n' "$1"
+  printf 'addr add 198.51.100.%s/24 brd + dev %s\n' "$2" "$1"
+  printf 'addr add 2001:db8:100::%s/64 dev %s nodad\n' "$2" "$1"
+}
+
+# What a firewall's rules look like: they name addresses and interfaces, drop by default, and know
+# the connections. New ones come in by whichever inside card is in use, except those to TCP port
+# 9300: their rule names p0 only, so after a failover it admits no new one.
+firewall_rules() {
+  in_ns fw nft -f - <<'NFT'
+table inet firewall {
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    ct state invalid counter drop
+    ct state established,related accept
+    iifname { "p0", "p1" } oifname "e0" ip saddr 192.0.2.0/24 accept
+    iifname { "p0", "p1" } oifname "e0" ip6 saddr 2001:db8::/64 accept
+    iifname "e0" oifname "p0" tcp dport 9300 accept
+    tcp dport 9300 counter drop
+    iifname "e0" oifname { "p0", "p1" } ip daddr 192.0.2.10 accept
+    iifname "e0" oifname { "p0", "p1" } ip6 daddr 2001:db8::10 accept
+  }
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iifname "lo" accept
+    ct state established,related accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    iifname { "p0", "p1" } ip daddr 192.0.2.1 accept
+    iifname { "p0", "p1" } ip6 daddr 2001:db8::1 accept
+  }
+}
+NFT
+}
+
 # --- configuration -------------------------------------------------------------------------------
 
+# hanet_nodes TOPOLOGY: the nodes that run hanet, the monitored host first.
+hanet_nodes() {
+  case $1 in
+    switch) echo host ;;
+    crossover | two-switches) echo a b ;;
+    firewall) echo fw ;;
+  esac
+}
+
 # heartbeat_lines NODE: who is asked, and from which addresses the probes come. Sources are given
-# where an answer has to find the way back to the port that asked: icmp over IPv4, and on
-# crossover cables, where each end asks the other end's hanet.
+# where an answer has to find the way back to the port that asked: icmp over IPv4, and between a and
+# b, where each port asks the other end's hanet on the same cable or switch.
 heartbeat_lines() {
   local own peer
   case $1$FAMILY in
-    host4) printf 'target = "192.0.2.10"\n'
+    host4 | fw4) printf 'target = "192.0.2.10"\n'
       [[ $HEARTBEAT != icmp ]] ||
         printf 'primary_source = "192.0.2.251"\nstandby_source = "192.0.2.252"\n' ;;
-    host6) printf 'target = "2001:db8::10"\n' ;;
+    host6 | fw6) printf 'target = "2001:db8::10"\n' ;;
     a4 | b4)
       own=25 peer=24
       [[ $1 == a ]] || own=24 peer=25
@@ -139,12 +237,14 @@ heartbeat_lines() {
 
 hanet_config() {
   case $1 in
-    host | a | b) ;;
-    *) usage_error "no hanet runs on node '$1', only on: host (switch), a b (crossover)" ;;
+    host | a | b | fw) ;;
+    *) usage_error "no hanet runs on node '$1', only on: host (switch), a b (crossover," \
+      "two-switches), fw (firewall)" ;;
   esac
-  if [[ $1 != host && $HEARTBEAT == icmp ]]; then
-    fail "crossover cannot use icmp: a probe address answers no echo; use arp"
+  if [[ $1 == [ab] && $HEARTBEAT == icmp ]]; then
+    fail "a and b cannot use icmp: a probe address answers no echo; use arp"
   fi
+  if [[ -z $MODE ]]; then if [[ $1 == fw ]]; then MODE=warm; else MODE=hot; fi; fi
   [[ $MODE == hot ]] || BRIDGING=false
   cat <<TOML
 [[group]]

@@ -33,23 +33,17 @@ const sockaddr* generic(const sockaddr_storage& address) {
 }  // namespace
 
 Echo::Echo(const Lab& lab) {
-  const bool is_switch = lab.topology() == Topology::Switch;
-  Arguments addresses{"192.0.2.1", "2001:db8::1"};
-  if (is_switch) addresses.emplace_back("192.0.2.101");
   std::uint16_t port = kFirstPort;
-  for (const std::string& address : addresses) {
-    const bool v6 = address.contains(':');
-    const std::string client =
-        std::string(v6 ? "2001:db8::" : "192.0.2.") + (is_switch ? "10" : "2");
-    Conversation with{
-        .address = address,
+  for (const Conversation& between : lab.conversations()) {
+    Sockets with{
+        .address = between.address,
         .server = open_or_throw(
-            {.netns = lab.netns(lab.hanet_nodes().front()), .address = address, .port = port}),
-        .client =
-            open_or_throw({.netns = lab.netns(lab.client()), .address = client, .port = port})};
+            {.netns = lab.netns(between.server), .address = between.address, .port = port}),
+        .client = open_or_throw(
+            {.netns = lab.netns(between.client), .address = between.client_address, .port = port})};
     if (::connect(with.client.fd.get(), generic(with.server.address), with.server.address_length) !=
         0)
-      throw std::runtime_error(fmt::format("the client has no route to {}", address));
+      throw std::runtime_error(fmt::format("the client has no route to {}", between.address));
     conversations_.push_back(std::move(with));
     ++port;
   }
@@ -63,7 +57,7 @@ Echo::~Echo() {
 
 void Echo::serve() {
   std::vector<pollfd> waiting;
-  for (const Conversation& with : conversations_)
+  for (const Sockets& with : conversations_)
     waiting.push_back({.fd = with.server.fd.get(), .events = POLLIN, .revents = 0});
   while (!stopping_) {
     if (::poll(waiting.data(), waiting.size(), kStopWithinMs) <= 0) continue;
@@ -78,7 +72,7 @@ void Echo::serve() {
   }
 }
 
-bool Echo::ask(const Conversation& with) {
+bool Echo::ask(const Sockets& with) {
   const std::uint64_t first = ++question_;
   // An error of an earlier packet (host unreachable) is reported by the next call: not ours.
   if (::send(with.client.fd.get(), &first, sizeof(first), 0) < 0)
@@ -93,14 +87,14 @@ bool Echo::ask(const Conversation& with) {
 }
 
 testing::AssertionResult Echo::reaches(const std::string& address) {
-  const auto with = std::ranges::find(conversations_, address, &Conversation::address);
+  const auto with = std::ranges::find(conversations_, address, &Sockets::address);
   if (with == conversations_.end())
-    return testing::AssertionFailure() << address << " is no address of the host";
+    return testing::AssertionFailure() << address << " is asked by nobody";
   return await(fmt::format("an answer from {}", address), [&] { return ask(*with); });
 }
 
 testing::AssertionResult Echo::reaches_every_address() {
-  for (const Conversation& with : conversations_)
+  for (const Sockets& with : conversations_)
     if (testing::AssertionResult reached = reaches(with.address); !reached) return reached;
   return testing::AssertionSuccess();
 }

@@ -2,9 +2,9 @@
 //
 // A client that asks a host and is answered: what "reachable" means in these tests.
 //
-// UDP sockets bound to each address of the host echo what comes; the client asks each address in
-// turn. The host's sockets are opened once and live through every switchover, as those of a real
-// service do. A question carries a number, so an old answer never counts.
+// For each conversation of the lab a UDP socket bound to the server's address echoes what comes,
+// and the client asks. Sockets are opened once and live through every switchover, as those of a
+// real service do. A question carries a number, so an old answer never counts.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ namespace hanet::test {
 
 class Echo {
  public:
-  /// Opens sockets for every address of the lab's monitored host. Throws when it can not.
+  /// Opens sockets for every conversation of the lab. Throws when it can not.
   explicit Echo(const Lab& lab);
   Echo(const Echo&) = delete;
   Echo& operator=(const Echo&) = delete;
@@ -33,16 +33,16 @@ class Echo {
   [[nodiscard]] testing::AssertionResult reaches(const std::string& address);
 
  private:
-  struct Conversation {
+  struct Sockets {
     std::string address;
     bench::UdpSocket server;
     bench::UdpSocket client;
   };
 
   void serve();
-  [[nodiscard]] bool ask(const Conversation& with);
+  [[nodiscard]] bool ask(const Sockets& with);
 
-  std::vector<Conversation> conversations_;
+  std::vector<Sockets> conversations_;
   std::uint64_t question_ = 0;
   std::atomic<bool> stopping_ = false;
   std::thread server_;

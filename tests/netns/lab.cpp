@@ -42,6 +42,20 @@ unsigned interval_us(const Settings& settings) {
 
 }  // namespace
 
+std::string_view word_of(Topology topology) {
+  switch (topology) {
+    case Topology::Switch:
+      return "switch";
+    case Topology::Crossover:
+      return "crossover";
+    case Topology::TwoSwitches:
+      return "two-switches";
+    case Topology::Firewall:
+      return "firewall";
+  }
+  return "?";
+}
+
 Lab::Lab(Topology topology) : topology_(topology), id_(fmt::format("t{}", ::getpid() % 10000000)) {}
 
 Lab::~Lab() {
@@ -58,9 +72,8 @@ Result<std::unique_ptr<Lab>> Lab::up(Topology topology) {
   if (::mkdtemp(directory.data()) == nullptr) return errno_error(errno, "make a directory in /tmp");
   lab->directory_ = directory;
   const std::filesystem::path log = lab->directory_ / "lab.log";
-  const bool crossover = topology == Topology::Crossover;
   Result<bench::Child> holder =
-      bench::Child::start(lab->command({"up", crossover ? "crossover" : "switch", "--hold"}), log);
+      bench::Child::start(lab->command({"up", std::string(word_of(topology)), "--hold"}), log);
   if (!holder) return pass_on(holder);
   lab->holder_ = std::make_unique<bench::Child>(std::move(*holder));
   const bool settled = static_cast<bool>(await(
@@ -70,10 +83,40 @@ Result<std::unique_ptr<Lab>> Lab::up(Topology topology) {
 }
 
 Arguments Lab::hanet_nodes() const {
-  return topology_ == Topology::Switch ? Arguments{"host"} : Arguments{"a", "b"};
+  switch (topology_) {
+    case Topology::Switch:
+      return {"host"};
+    case Topology::Crossover:
+    case Topology::TwoSwitches:
+      return {"a", "b"};
+    case Topology::Firewall:
+      return {"fw"};
+  }
+  return {};
 }
 
-std::string Lab::client() const { return topology_ == Topology::Switch ? "client" : "b"; }
+std::vector<Conversation> Lab::conversations() const {
+  switch (topology_) {
+    case Topology::Switch:
+      return {{"host", "192.0.2.1", "client", "192.0.2.10"},
+              {"host", "2001:db8::1", "client", "2001:db8::10"},
+              {"host", "192.0.2.101", "client", "192.0.2.10"}};
+    case Topology::Crossover:
+      return {{"a", "192.0.2.1", "b", "192.0.2.2"}, {"a", "2001:db8::1", "b", "2001:db8::2"}};
+    case Topology::TwoSwitches:
+      return {
+          {"a", "192.0.2.1", "b", "192.0.2.2"},       {"a", "2001:db8::1", "b", "2001:db8::2"},
+          {"a", "192.0.2.101", "b", "192.0.2.201"},   {"b", "192.0.2.203", "a", "192.0.2.103"},
+          {"a", "2001:db8::102", "b", "2001:db8::2"}, {"b", "2001:db8::202", "a", "2001:db8::1"}};
+    case Topology::Firewall:
+      return {{"fw", "192.0.2.1", "in", "192.0.2.10"},
+              {"fw", "2001:db8::1", "in", "2001:db8::10"},
+              {"in", "192.0.2.10", "out", "198.51.100.10"},
+              {"in", "2001:db8::10", "out", "2001:db8:100::10"},
+              {"out", "198.51.100.10", "in", "192.0.2.10"}};
+  }
+  return {};
+}
 
 std::string Lab::netns(const std::string& node) const { return fmt::format("hl-{}-{}", id_, node); }
 
@@ -109,13 +152,14 @@ Arguments Lab::in(const std::string& node, const Arguments& what) const {
 }
 
 Result<std::string> Lab::config(const std::string& node, const Settings& settings) const {
-  Result<std::string> text =
-      bench::run_checked(command({"config", node, "--mode", settings.mode, "--heartbeat",
-                                  settings.heartbeat, "--family", std::to_string(settings.family),
-                                  "--interval-us", std::to_string(interval_us(settings)),
-                                  "--multiplier", std::to_string(settings.multiplier), "--bridging",
-                                  settings.bridging ? "true" : "false"}),
-                         kCommandLimit);
+  Arguments arguments{"config",        node,
+                      "--heartbeat",   settings.heartbeat,
+                      "--family",      std::to_string(settings.family),
+                      "--interval-us", std::to_string(interval_us(settings)),
+                      "--multiplier",  std::to_string(settings.multiplier),
+                      "--bridging",    settings.bridging ? "true" : "false"};
+  if (!settings.mode.empty()) arguments.insert(arguments.end(), {"--mode", settings.mode});
+  Result<std::string> text = bench::run_checked(command(arguments), kCommandLimit);
   if (!text) return text;
   const std::string group = "[[group]]\n";
   text->insert(text->find(group) + group.size(), settings.group_keys);

@@ -21,11 +21,21 @@ namespace hanet::test {
 
 using bench::Arguments;
 
-enum class Topology : std::uint8_t { Switch, Crossover };
+enum class Topology : std::uint8_t { Switch, Crossover, TwoSwitches, Firewall };
+/// tools/lab's word for it.
+[[nodiscard]] std::string_view word_of(Topology topology);
+
+/// Two nodes that have something to say to each other, and the address that the server is asked at.
+struct Conversation {
+  std::string server;
+  std::string address;
+  std::string client;
+  std::string client_address;
+};
 
 /// What a daemon of this lab is configured with; the rest is what `tools/lab config` writes.
 struct Settings {
-  std::string mode = "hot";
+  std::string mode{};  ///< empty: hot, on the firewall warm
   int family = 4;
   std::string heartbeat = "arp";
   bool bridging = true;
@@ -45,14 +55,16 @@ class Lab {
   [[nodiscard]] Topology topology() const { return topology_; }
   /// Nodes that run hanet, the monitored host first.
   [[nodiscard]] Arguments hanet_nodes() const;
-  /// The other end of the conversation.
-  [[nodiscard]] std::string client() const;
+  /// What the failover of a path could interrupt: every address of each host that runs hanet is
+  /// asked from the other end, and on the firewall the inside from the outside and back.
+  [[nodiscard]] std::vector<Conversation> conversations() const;
   /// Name of a node's network namespace.
   [[nodiscard]] std::string netns(const std::string& node) const;
   [[nodiscard]] std::filesystem::path pin_directory(const std::string& node) const;
   /// A directory of this lab in /tmp.
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 
+  /// `more`: options of `lab fault`, such as --node.
   [[nodiscard]] Status fault(const std::string& kind, const std::string& path = "primary",
                              const Arguments& more = {}) const;
   [[nodiscard]] Status heal(const std::string& path = "all") const;

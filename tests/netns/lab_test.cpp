@@ -85,6 +85,18 @@ testing::AssertionResult LabTest::carries(const std::string& port,
   return testing::AssertionFailure() << port << ": " << fmt::format("{}", fmt::join(lines, "; "));
 }
 
+testing::AssertionResult LabTest::wears_dummy(const std::string& port) const {
+  const net::Identity found = identity_on(host_netns(), port);
+  const bool up = link_of(host_netns(), port).admin_up;
+  const bool dummy = net::to_text(found.mac) == "02:dd:00:00:00:01" &&
+                     found.addresses.size() == 1 &&
+                     net::describe(found.addresses.front()) == "203.0.113.77/32";
+  if (dummy && !up) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << port << (up ? " is up" : " is down") << " with " << net::to_text(found.mac) << " and "
+         << found.addresses.size() << " addresses";
+}
+
 testing::AssertionResult LabTest::is_bare(const std::string& port,
                                           const net::Identity& identity) const {
   const net::Identity found = identity_on(host_netns(), port);

@@ -20,6 +20,11 @@
 
 namespace hanet::test {
 
+/// Keys for a warm standby's parameters that tests can recognise.
+inline constexpr const char* kWarmDummy =
+    "warm = {dummy_address = \"203.0.113.77\", dummy_mac = \"02:dd:00:00:00:01\"}\n"
+    "cold_retry_ms = 1000\n";
+
 class LabTest : public testing::Test {
  protected:
   void SetUp() override;
@@ -45,6 +50,8 @@ class LabTest : public testing::Test {
   /// The host's identity on `port` is `before`, moved.
   [[nodiscard]] testing::AssertionResult carries(const std::string& port,
                                                  const net::Identity& before) const;
+  /// Down, with the parameters of kWarmDummy and no other.
+  [[nodiscard]] testing::AssertionResult wears_dummy(const std::string& port) const;
   /// No address, route, rule or neighbour, and not the identity's MAC address.
   [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
                                                  const net::Identity& identity) const;

@@ -99,12 +99,28 @@ void Observer::hear(const nlmsghdr& message) {
   look();
 }
 
-std::vector<std::string> Observer::violations() {
+void Observer::catch_up() {
   const Result<bool> complete =
       notifications_.read_notifications([&](const nlmsghdr& message) { hear(message); });
   if (!complete || !*complete) violations_.insert("messages were lost");
-  if (messages_ == 0) violations_.insert("nothing happened");
+}
+
+std::vector<std::string> Observer::violations_so_far() {
+  catch_up();
   return {violations_.begin(), violations_.end()};
+}
+
+std::vector<std::string> Observer::violations() {
+  std::vector<std::string> found = violations_so_far();
+  if (messages_ == 0) found.emplace_back("nothing happened");
+  return found;
+}
+
+std::set<std::string> Observer::addresses_of(const std::string& interface) {
+  catch_up();
+  for (const auto& [index, seen] : seen_)
+    if (seen.link.interface.name == interface) return seen.addresses;
+  return {};
 }
 
 }  // namespace hanet::test

@@ -25,12 +25,17 @@ class Observer {
   /// Everything that was wrong since then, a line each. Also when messages were lost, or none came:
   /// then nothing was proved.
   [[nodiscard]] std::vector<std::string> violations();
+  /// The same without the demand that something happened: for those who look often.
+  [[nodiscard]] std::vector<std::string> violations_so_far();
+  /// The addresses of an interface, in hexadecimal, after everything that was heard.
+  [[nodiscard]] std::set<std::string> addresses_of(const std::string& interface);
 
  private:
   struct Seen {
     net::LinkInfo link;
     std::set<std::string> addresses;
   };
+  void catch_up();
   void hear(const nlmsghdr& message);
   void hear_link(const nlmsghdr& message);
   void hear_address(const nlmsghdr& message);

@@ -12,18 +12,8 @@ namespace {
 
 using testing::IsEmpty;
 
-constexpr const char* kDummy =
-    "warm = {dummy_address = \"198.51.100.77\", dummy_mac = "
-    "\"02:dd:00:00:00:01\"}\ncold_retry_ms = 1000\n";
-
 class Warm : public LabTest {
  protected:
-  bool wears_dummy(const std::string& port) {
-    const net::Identity found = identity_on(host_netns(), port);
-    return net::to_text(found.mac) == "02:dd:00:00:00:01" && found.addresses.size() == 1 &&
-           net::describe(found.addresses.front()) == "198.51.100.77/32" &&
-           !link_of(host_netns(), port).admin_up;
-  }
   Status firewall(const std::string& rules) {
     const Result<std::string> done = bench::run_checked(
         lab().in("host", {"nft", "table inet fw { " + rules + "; }"}), std::chrono::seconds(5));
@@ -34,7 +24,7 @@ class Warm : public LabTest {
 TEST_F(Warm, F6_TheInterfacesSwapParametersAndAnObserverSeesNothingElse) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   Observer observer(host_netns());
-  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kDummy}));
+  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
   ASSERT_TRUE(all_ready());
   EXPECT_TRUE(wears_dummy("p1")) << "defined at start, and down";
   const net::Identity before = identity_on(host_netns(), "p0");
@@ -62,7 +52,7 @@ TEST_F(Warm, F6_ConnectionsThatTheFirewallKnowsSurviveTheSwitch) {
                "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; "
                "ct state established accept; iifname p0 ip daddr 192.0.2.1 accept; "
                "iifname p0 ip6 daddr 2001:db8::1 accept; iifname p0 accept; }"));
-  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kDummy}));
+  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
   ASSERT_TRUE(all_ready());
   ASSERT_TRUE(echo().reaches_every_address());
   ASSERT_DONE(lab().fault("blackhole"));
@@ -71,7 +61,7 @@ TEST_F(Warm, F6_ConnectionsThatTheFirewallKnowsSurviveTheSwitch) {
 }
 
 TEST_F(Warm, F6_AfterSigtermNoDummyIsLeft) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
   const net::Identity before = identity_on(host_netns(), "p0");
   EXPECT_EQ(host().stop(), 0);
   EXPECT_FALSE(wears_dummy("p1"));
@@ -81,7 +71,7 @@ TEST_F(Warm, F6_AfterSigtermNoDummyIsLeft) {
 }
 
 TEST_F(Warm, F6_AfterAFailoverAndSigtermTheFormerPrimaryHasNoDummyAddress) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
   const net::Identity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
@@ -91,7 +81,7 @@ TEST_F(Warm, F6_AfterAFailoverAndSigtermTheFormerPrimaryHasNoDummyAddress) {
 }
 
 TEST_F(Warm, F6_ADaemonThatWasKilledFindsTheDummyItLeft) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kDummy}));
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
   const net::Identity before = identity_on(host_netns(), "p0");
   host().kill();
   EXPECT_TRUE(wears_dummy("p1"));
