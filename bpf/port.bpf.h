@@ -41,6 +41,10 @@ static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up
 	if (before == after || __sync_val_compare_and_swap(&port->carrier, before, after) != before)
 		return 0;
 	port->carrier_changed_ns = now;
+	struct hanet_trunk *trunk = trunk_of(port);
+
+	if (trunk && !up)
+		trunk->carrier_lost_ns = now;
 	trunk_review(port);
 	if (before == HANET_CARRIER_UNKNOWN)
 		return 0;

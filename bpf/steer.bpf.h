@@ -10,6 +10,9 @@
  * Where the standby is a trunk, the frames are spread over it, and where the failed path is one,
  * its lead speaks for it.
  *
+ * A port that waits takes no broadcast and no multicast in: they arrive at the active port as well,
+ * and the host would get each twice.
+ *
  * A port that bridges out is fenced inwards: what still arrives on the failed path is dropped, so
  * that a frame which the switch floods to both ports is received once.
  */
@@ -113,10 +116,10 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	if (__sync_val_compare_and_swap(&failed->mode, at_rest, HANET_STEER_BRIDGE_OUT) != at_rest)
 		return 0;
 	/* hanetd may begin to move the identity at this very moment: its mode wins. */
-	path_exchange_mode(peer_index, HANET_STEER_NONE, HANET_STEER_BRIDGE_IN);
+	path_exchange_mode(peer_index, HANET_STEER_IDLE, HANET_STEER_BRIDGE_IN);
 	/* This CPU stood still since, and the move is over: there is nothing to bridge to. */
 	if (failed->mode != HANET_STEER_BRIDGE_OUT)
-		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_NONE);
+		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
 	return 1;
 }
 
@@ -218,6 +221,8 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 	struct hanet_trunk *trunk = trunk_of(port);
 	bool handed = skb->mark == HANET_STEER_MARK;
 
+	if (way->mode == HANET_STEER_IDLE)
+		return mac_is_group(ethernet->h_dest) ? fence(way) : TC_ACT_UNSPEC;
 	if (way->mode == HANET_STEER_BRIDGE_IN)
 		return bridge_in(skb, way, trunk, port, ethernet);
 	if (way->mode == HANET_STEER_MEMBER)

@@ -77,6 +77,14 @@ static __always_inline void trunk_review_speaker(struct hanet_trunk *trunk)
 		__sync_fetch_and_add(&trunk->speaker_changes, 1);
 }
 
+/* Which port a static trunk's reply comes in by is the switch's choice, so right after a carrier
+ * was lost silence at another port says nothing of that port. */
+static __always_inline bool trunk_rehashes(const struct hanet_trunk *trunk)
+{
+	return trunk->mode == HANET_TRUNK_STATIC && trunk->carrier_lost_ns &&
+	       bpf_ktime_get_ns() < trunk->carrier_lost_ns + HANET_REHASH_NS;
+}
+
 /*
  * Tells a port's trunk what the port is worth now. Called with every verdict and link event, and by
  * the link poll, which also puts right what two CPUs did to each other. A paused port is not judged
@@ -93,6 +101,9 @@ static __noinline int trunk_review(struct hanet_port *port)
 		return 0;
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
 	__u32 state = session ? session->state : HANET_SESSION_UNKNOWN;
+
+	if (state == HANET_SESSION_DOWN && trunk_rehashes(trunk))
+		state = HANET_SESSION_PAUSED;
 	bool down = port->carrier == HANET_CARRIER_DOWN || state == HANET_SESSION_DOWN ||
 		    !trunk->ports[place].ifindex;
 

@@ -15,6 +15,11 @@
 # and, where a path has a switch of its own, the rest of that switch's ports.
 path_ports() {
   local n
+  case $1$2 in
+    trunkprimary) echo host-p0 host-p1 host-p2 host-p3 up0; return ;;
+    trunkstandby) echo host-p4 host-p5 host-p6 host-p7 up1; return ;;
+    trunkp[0-7]) echo "host-$2"; return ;;
+  esac
   case $2 in
     primary) n=0 ;;
     standby) n=1 ;;
@@ -40,17 +45,19 @@ set_carrier() {  # set_carrier up|down PORTS...
   shift
   for port in "$@"; do printf 'link set %s %s\n' "$port" "$state"; done |
     ip -n "$(ns_of mid)" -batch -
+  if is_aggregate; then aggregate_choose; fi
 }
 
 # change_drops add|delete SETS PORTS...: one transaction, so that both directions die in the same
 # instant. Deleting what is not there would be an error, so it is added first.
 change_drops() {
-  local verb=$1 sets=$2 set port
+  local verb=$1 sets=$2 set port table="bridge fault"
   shift 2
+  if is_aggregate; then table="netdev aggregate"; fi
   for set in $sets; do
     for port in "$@"; do
-      printf 'add element bridge fault %s { "%s" }\n' "$set" "$port"
-      [[ $verb == add ]] || printf 'delete element bridge fault %s { "%s" }\n' "$set" "$port"
+      printf 'add element %s %s { "%s" }\n' "$table" "$set" "$port"
+      [[ $verb == add ]] || printf 'delete element %s %s { "%s" }\n' "$table" "$set" "$port"
     done
   done | in_ns mid nft -f -
 }
@@ -95,7 +102,7 @@ fault() {
     one-way-in) change_drops add to_host "${cables[@]}" ;;
     blackhole) change_drops add "from_host to_host" "${cables[@]}" ;;
     switch)
-      [[ $TOP == two-switches || $TOP == firewall ]] ||
+      [[ $TOP == two-switches || $TOP == firewall || $TOP == trunk ]] ||
         usage_error "on $TOP no path has a switch of its own"
       set_carrier down "${PORTS[@]}" ;;
   esac

@@ -206,7 +206,7 @@ NFT
 # hanet_nodes TOPOLOGY: the nodes that run hanet, the monitored host first.
 hanet_nodes() {
   case $1 in
-    switch) echo host ;;
+    switch | trunk) echo host ;;
     crossover | two-switches) echo a b ;;
     firewall) echo fw ;;
   esac
@@ -235,6 +235,17 @@ heartbeat_lines() {
   esac
 }
 
+# A host without the second card's ports is no trunk's host.
+path_lines() {
+  if ns_exists far; then
+    if is_aggregate; then TRUNK_MODE=static; fi
+    printf 'primary = ["p0", "p1", "p2", "p3"]\nstandby = ["p4", "p5", "p6", "p7"]\n'
+    printf 'trunk = {mode = "%s", threshold_percent = %s}\n' "$TRUNK_MODE" "$THRESHOLD"
+  else
+    printf 'primary = "p0"\nstandby = "p1"\n'
+  fi
+}
+
 hanet_config() {
   case $1 in
     host | a | b | fw) ;;
@@ -249,8 +260,7 @@ hanet_config() {
   cat <<TOML
 [[group]]
 name = "mether0"
-primary = "p0"
-standby = "p1"
+$(path_lines)
 mode = "$MODE"
 bridging = $BRIDGING
 

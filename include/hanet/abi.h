@@ -35,6 +35,9 @@ enum {
 	HANET_MAX_CPUS = 1024,	       /* watched for standing still */
 	HANET_STALL_MAX_NS = 20000000, /* a CPU that stands still longer counts as failed; single
 					  stalls of 20 ms were measured on virtual machines */
+	HANET_REHASH_NS = 200000000,   /* static trunk: after a lost carrier the switch chooses new
+					  ports for its flows, and until then replies are lost that
+					  it sends by the dead one */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
 	HANET_NONE = 0xffffffff,
 };
@@ -212,6 +215,7 @@ enum hanet_steer_mode {
 	HANET_STEER_FENCE = 4,	   /* passes nothing in either direction */
 	HANET_STEER_LEAD = 5,	   /* of the active trunk: frames leave by the trunk's ports */
 	HANET_STEER_MEMBER = 6,	   /* of the active trunk: frames that come in are the lead's */
+	HANET_STEER_IDLE = 7,	   /* of a path that waits: no broadcast or multicast comes in */
 };
 
 /* How a trunk's ports are used as one link (spec T3). */
@@ -242,16 +246,17 @@ struct hanet_trunk {
 	__u32 total; /* sum of the weights */
 
 	/* state, kernel side: a bit for each place */
-	__u32 working; /* proved to work: flows are spread over these */
-	__u32 lost;    /* known to be down */
-	__u32 speaker; /* independent: the place that sends and receives as the identity */
+	__u32 working;	       /* proved to work: flows are spread over these */
+	__u32 lost;	       /* known to be down */
+	__u32 speaker;	       /* independent: the place that sends and receives as the identity */
+	__u64 carrier_lost_ns; /* when a port last lost it */
 	__u64 speaker_changes;
 	__u64 spread_out;    /* frames that left by another port than the lead */
 	__u64 gathered_in;   /* frames that came in by another port than the lead */
 	__u64 second_copies; /* independent: broadcasts and floods that came in twice, dropped */
 	struct hanet_trunk_port ports[HANET_TRUNK_PORTS];
 };
-HANET_ASSERT(sizeof(struct hanet_trunk) == 64 + 20 * HANET_TRUNK_PORTS);
+HANET_ASSERT(sizeof(struct hanet_trunk) == 72 + 20 * HANET_TRUNK_PORTS);
 
 /* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
 struct hanet_steer {

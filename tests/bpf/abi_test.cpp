@@ -108,12 +108,21 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, answered_for_neighbours),
                     AT(hanet_port, rejected)};
 
-const Offsets kTrunk{
-    AT(hanet_trunk, count),      AT(hanet_trunk, mode),        AT(hanet_trunk, group),
-    AT(hanet_trunk, lead),       AT(hanet_trunk, total),       AT(hanet_trunk, working),
-    AT(hanet_trunk, lost),       AT(hanet_trunk, speaker),     AT(hanet_trunk, speaker_changes),
-    AT(hanet_trunk, spread_out), AT(hanet_trunk, gathered_in), AT(hanet_trunk, second_copies),
-    AT(hanet_trunk, ports)};
+const Offsets kTrunk{AT(hanet_trunk, count),
+                     AT(hanet_trunk, mode),
+                     AT(hanet_trunk, group),
+                     AT(hanet_trunk, lead),
+                     AT(hanet_trunk, total),
+                     AT(hanet_trunk, working),
+                     AT(hanet_trunk, lost),
+                     AT(hanet_trunk, speaker),
+                     AT(hanet_trunk, carrier_lost_ns),
+                     AT(hanet_trunk, carrier_lost_ns),
+                     AT(hanet_trunk, speaker_changes),
+                     AT(hanet_trunk, spread_out),
+                     AT(hanet_trunk, gathered_in),
+                     AT(hanet_trunk, second_copies),
+                     AT(hanet_trunk, ports)};
 
 const Offsets kTrunkPort{AT(hanet_trunk_port, port), AT(hanet_trunk_port, ifindex),
                          AT(hanet_trunk_port, weight), AT(hanet_trunk_port, wire_mac),

@@ -79,6 +79,7 @@ Status Programs::map_memory() {
   if (Status done = map(sessions, maps.sessions, HANET_MAX_SESSIONS); !done) return done;
   if (Status done = map(ports, maps.ports, HANET_MAX_PORTS); !done) return done;
   if (Status done = map(steer, maps.steer, HANET_MAX_PORTS); !done) return done;
+  if (Status done = map(trunks, maps.trunks, HANET_MAX_TRUNKS); !done) return done;
   if (Status done = map(accounts, maps.engine, 1); !done) return done;
   const auto keep = [](void* self, void* record, std::size_t) {
     static_cast<Programs*>(self)->received_.push_back(*static_cast<const hanet_event*>(record));

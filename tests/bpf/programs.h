@@ -90,6 +90,7 @@ class Programs {
   engine::MappedArray<hanet_session> sessions;
   engine::MappedArray<hanet_port> ports;
   engine::MappedArray<hanet_steer> steer;
+  engine::MappedArray<hanet_trunk> trunks;
   engine::MappedArray<hanet_engine> accounts;
 
  private:

@@ -82,7 +82,7 @@ TEST_F(Steer, F1_AFencedPortPassesNothingOfTheHost) {
 TEST_F(Steer, M6_HeartbeatsPassInEveryMode) {
   for (const hanet_steer_mode mode :
        {HANET_STEER_NONE, HANET_STEER_BRIDGE_OUT, HANET_STEER_BRIDGE_IN, HANET_STEER_ADOPT,
-        HANET_STEER_FENCE}) {
+        HANET_STEER_FENCE, HANET_STEER_IDLE}) {
     SCOPED_TRACE(mode);
     steer_to(mode);
     const net::Frame sent = send(Beat::EchoIpv4);
@@ -90,6 +90,15 @@ TEST_F(Steer, M6_HeartbeatsPassInEveryMode) {
     EXPECT_EQ(session().answered, 1U);
   }
   EXPECT_EQ(p->steer[0].fenced, 0U);
+}
+
+TEST_F(Steer, M6_APortThatWaitsTakesNoBroadcastInThatTheActiveOneHasAsWell) {
+  steer_to(HANET_STEER_IDLE);
+  EXPECT_EQ(p->tc_ingress(host_frame(net::kBroadcast)).verdict, kTcDrop);
+  EXPECT_EQ(p->tc_ingress(host_frame({0x33, 0x33, 0, 0, 0, 1})).verdict, kTcDrop);
+  EXPECT_EQ(p->steer[0].fenced, 2U);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass) << "to one host only";
+  EXPECT_EQ(p->tc_egress(host_frame(net::kBroadcast)).verdict, kTcPass);
 }
 
 class SteerOnVerdict : public Scene {
@@ -106,6 +115,7 @@ class SteerOnVerdict : public Scene {
     p->steer[0].peer_port = 1;
     p->steer[1].peer_port = 0;
     p->steer[0].armed = 1;
+    p->steer[1].mode = HANET_STEER_IDLE;
     change();
     for (int i = 0; i < 3; ++i) send(Beat::EchoIpv4);
     ASSERT_TRUE(await([&] { return load(p->accounts[0].events_submitted) == 1; }));
@@ -113,7 +123,7 @@ class SteerOnVerdict : public Scene {
   }
   void expect_no_steering() {
     EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
-    EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_NONE});
+    EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_IDLE});
     const std::vector<hanet_event> events = p->events();
     ASSERT_EQ(events.size(), 1U);
     EXPECT_EQ(events[0].steered, 0U);

@@ -52,6 +52,9 @@ std::string_view word_of(Topology topology) {
       return "two-switches";
     case Topology::Firewall:
       return "firewall";
+    case Topology::Trunk:
+    case Topology::StaticTrunk:
+      return "trunk";
   }
   return "?";
 }
@@ -72,8 +75,10 @@ Result<std::unique_ptr<Lab>> Lab::up(Topology topology) {
   if (::mkdtemp(directory.data()) == nullptr) return errno_error(errno, "make a directory in /tmp");
   lab->directory_ = directory;
   const std::filesystem::path log = lab->directory_ / "lab.log";
-  Result<bench::Child> holder =
-      bench::Child::start(lab->command({"up", std::string(word_of(topology)), "--hold"}), log);
+  Result<bench::Child> holder = bench::Child::start(
+      lab->command({"up", std::string(word_of(topology)), "--hold", "--trunk-mode",
+                    topology == Topology::StaticTrunk ? "static" : "independent"}),
+      log);
   if (!holder) return pass_on(holder);
   lab->holder_ = std::make_unique<bench::Child>(std::move(*holder));
   const bool settled = static_cast<bool>(await(
@@ -85,6 +90,8 @@ Result<std::unique_ptr<Lab>> Lab::up(Topology topology) {
 Arguments Lab::hanet_nodes() const {
   switch (topology_) {
     case Topology::Switch:
+    case Topology::Trunk:
+    case Topology::StaticTrunk:
       return {"host"};
     case Topology::Crossover:
     case Topology::TwoSwitches:
@@ -101,6 +108,14 @@ std::vector<Conversation> Lab::conversations() const {
       return {{"host", "192.0.2.1", "client", "192.0.2.10"},
               {"host", "2001:db8::1", "client", "2001:db8::10"},
               {"host", "192.0.2.101", "client", "192.0.2.10"}};
+    case Topology::Trunk:
+    case Topology::StaticTrunk:
+      return {{"host", "192.0.2.1", "client", "192.0.2.10"},
+              {"host", "2001:db8::1", "client", "2001:db8::10"},
+              {"host", "192.0.2.101", "client", "192.0.2.10"},
+              {"host", "198.51.100.1", "far", "198.51.100.10"},
+              {"host", "2001:db8:100::1", "far", "2001:db8:100::10"},
+              {"client", "192.0.2.10", "far", "198.51.100.10"}};
     case Topology::Crossover:
       return {{"a", "192.0.2.1", "b", "192.0.2.2"}, {"a", "2001:db8::1", "b", "2001:db8::2"}};
     case Topology::TwoSwitches:
@@ -157,7 +172,8 @@ Result<std::string> Lab::config(const std::string& node, const Settings& setting
                       "--family",      std::to_string(settings.family),
                       "--interval-us", std::to_string(interval_us(settings)),
                       "--multiplier",  std::to_string(settings.multiplier),
-                      "--bridging",    settings.bridging ? "true" : "false"};
+                      "--bridging",    settings.bridging ? "true" : "false",
+                      "--threshold",   std::to_string(settings.threshold)};
   if (!settings.mode.empty()) arguments.insert(arguments.end(), {"--mode", settings.mode});
   Result<std::string> text = bench::run_checked(command(arguments), kCommandLimit);
   if (!text) return text;

@@ -21,7 +21,7 @@ namespace hanet::test {
 
 using bench::Arguments;
 
-enum class Topology : std::uint8_t { Switch, Crossover, TwoSwitches, Firewall };
+enum class Topology : std::uint8_t { Switch, Crossover, TwoSwitches, Firewall, Trunk, StaticTrunk };
 /// tools/lab's word for it.
 [[nodiscard]] std::string_view word_of(Topology topology);
 
@@ -41,7 +41,8 @@ struct Settings {
   bool bridging = true;
   unsigned interval_us = 0;  ///< 0: HANET_TEST_INTERVAL_US from the environment, or 1000
   unsigned multiplier = 3;
-  std::string group_keys;  ///< further lines for [[group]]
+  unsigned threshold = 50;  ///< of a trunk
+  std::string group_keys;   ///< further lines for [[group]]
 };
 
 class Lab {

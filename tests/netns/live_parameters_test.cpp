@@ -67,7 +67,7 @@ TEST_F(LiveParameters, D4_WhatIsOutOfRangeIsRefusedWithTheRange) {
   expect_refused("enabled", "maybe", "key 'enabled': found maybe, allowed: true or false");
   expect_refused("metric", "1",
                  "key 'metric': no such live parameter; allowed: interval_us, multiplier, "
-                 "up_count, link_poll_us, enabled");
+                 "up_count, link_poll_us, threshold_percent, enabled");
 }
 
 TEST_F(LiveParameters, D4_ADetectionTimeThatWatchesNothingIsRefused) {

@@ -127,7 +127,7 @@ class Engine {
 
   /// The path of `lead` carries the identity, on the interface of `lead`: at rest, nothing bridges.
   void carry(PortIndex lead, const net::MacAddress& identity_mac);
-  /// The path of `lead` carries nothing.
+  /// The path of `lead` carries nothing: it waits.
   void release(PortIndex lead);
   /// Lets the kernel bridge from the path of `active` to that of `standby` by itself when the
   /// former gets its verdict.

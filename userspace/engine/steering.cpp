@@ -98,7 +98,7 @@ void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
 }
 
 void Engine::release(PortIndex lead) {
-  for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_NONE);
+  for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_IDLE);
 }
 
 void Engine::arm_bridging(PortIndex active, PortIndex standby,

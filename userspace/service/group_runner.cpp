@@ -81,6 +81,8 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
+  if (state.session == policy::SessionState::Down && now < rehash_ends(port))
+    state.session = policy::SessionState::Unknown;
   const std::uint32_t carrier = engine::load(seen.carrier);
   const bool has_link_poll = engine::load(seen.net_device) != 0;
   const bool up = has_link_poll && carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP
@@ -108,6 +110,15 @@ bool GroupRunner::awaits_proof(std::size_t at) const {
     return engine::load(active.state) == HANET_SESSION_DOWN &&
            heard <= engine::load(active.first_lost_ns);
   });
+}
+
+// Until then the switch of a static trunk may send replies by a port that lost its carrier
+// (bpf/trunk.bpf.h, trunk_rehashes).
+MonotonicTime GroupRunner::rehash_ends(const RunningPort& port) const {
+  const hanet_trunk* trunk = around_.engine.trunk_of(port.port);
+  if (trunk == nullptr || trunk->mode != HANET_TRUNK_STATIC) return {};
+  const std::uint64_t lost = engine::load(trunk->carrier_lost_ns);
+  return lost == 0 ? MonotonicTime{} : from_kernel_ns(lost + HANET_REHASH_NS);
 }
 
 // A reply is due once in an interval; looking four times as often loses little and costs little.
@@ -290,8 +301,10 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   consider(announcements_left_ > 0, announce_at_);
   if (waiting_move_) consider(true, waiting_move_->begins);
   if (restore_at_) consider(true, *restore_at_);
-  for (const RunningPort& port : ports_)
+  for (const RunningPort& port : ports_) {
     if (port.judged_at) consider(true, *port.judged_at);
+    if (const MonotonicTime ends = rehash_ends(port); ends > now) consider(true, ends);
+  }
   if (const auto reading = keeper_.next_deadline()) consider(true, *reading);
   consider(!afterwards_.empty(), afterwards_at_);
   for (std::size_t at = 0; at < ports_.size(); ++at)

@@ -174,6 +174,7 @@ class GroupRunner {
     return &port == &lead(state_.active);
   }
   [[nodiscard]] std::size_t other_path() const { return state_.active == 0 ? 1 : 0; }
+  [[nodiscard]] MonotonicTime rehash_ends(const RunningPort& port) const;
   [[nodiscard]] policy::PortState port_state(std::size_t at, MonotonicTime now);
   /// A standby is "up" and the active path went silent, but the standby has not answered since:
   /// perhaps the target itself died, and the next reply or verdict will tell.
@@ -230,9 +231,10 @@ class GroupRunner {
   policy::GroupState state_;
   std::vector<RunningPort> ports_;  // path by path
   IdentityKeeper keeper_;
-  bool named_ = false;                  // the metaname on the host is ours
-  std::optional<Dummy> dummy_;          // warm standby
-  std::optional<failover::Plan> plan_;  // to the other path
+  bool named_ = false;                   // the metaname on the host is ours
+  std::optional<Dummy> dummy_;           // warm standby
+  std::uint8_t address_generation_ = 0;  // of the interface that carried the identity first
+  std::optional<failover::Plan> plan_;   // to the other path
   failover::Plan preview_;
   std::optional<Move> waiting_move_;
   std::optional<MonotonicTime> restore_at_;

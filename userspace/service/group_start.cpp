@@ -195,6 +195,8 @@ Status GroupRunner::prepare_idle_ports() {
         return failure(fmt::format("group {}: {}", config_.name, done.error().message));
       port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
       port.waited_at_start = true;
+    } else {
+      address_generation_ = before->address_generation;
     }
     port.before = std::move(*before);
   }
@@ -275,6 +277,7 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
   for (std::size_t path = 0; path < config_.paths.size(); ++path)
     if (Status made = make_trunk(path); !made) return pass_on(made);
   around_.engine.carry(lead(state_.active).port, keeper_.identity().mac);
+  around_.engine.release(lead(other_path()).port);
   take_metaname();
   keeper_.read_known_neighbours();
   prepare_plan();

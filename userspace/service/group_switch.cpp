@@ -164,7 +164,7 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
   const bool within_trunk = switchover.from == switchover.to;
   if (moved) {
     keeper_.hold(plan.expected);
-    move_settings(from.interface.name, to.interface.name);
+    move_settings(around_.requests, from.interface, to.interface, address_generation_);
     announcements_ = plan.announcements;
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;

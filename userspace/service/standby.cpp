@@ -151,9 +151,16 @@ void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
   send_quietly(socket, port, std::move(batch));
 }
 
-void move_settings(const std::string& from, const std::string& to) {
-  move_setting(kAcceptRa, from, to, kNoRouterAdvertisements);
-  move_setting(kArpIgnore, from, to, kOnlyOwnAddresses);
+void move_settings(net::NetlinkSocket& socket, const net::InterfaceName& from,
+                   const net::InterfaceName& to, std::uint8_t address_generation) {
+  move_setting(kAcceptRa, from.name, to.name, kNoRouterAdvertisements);
+  move_setting(kArpIgnore, from.name, to.name, kOnlyOwnAddresses);
+  // A former primary that comes up again must make no address. The old interface may be gone.
+  std::vector<net::NetlinkMessage> batch;
+  batch.push_back(net::set_address_generation(from.index, IN6_ADDR_GEN_MODE_NONE));
+  batch.push_back(net::set_address_generation(to.index, address_generation));
+  if (Status sent = socket.send(batch); !sent) return;
+  [[maybe_unused]] const auto answers = socket.collect();
 }
 
 }  // namespace hanet::service

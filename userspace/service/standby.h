@@ -57,7 +57,9 @@ void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
-/// Lets these settings follow the identity. Best effort, after a switchover.
-void move_settings(const std::string& from, const std::string& to);
+/// Lets these settings follow the identity. `address_generation`: of the interface that carries it.
+/// Best effort, after a switchover.
+void move_settings(net::NetlinkSocket& socket, const net::InterfaceName& from,
+                   const net::InterfaceName& to, std::uint8_t address_generation);
 
 }  // namespace hanet::service
