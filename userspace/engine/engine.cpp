@@ -341,6 +341,8 @@ void Engine::arm_bridging(PortIndex active, PortIndex standby,
   store(steer_[active].armed, 1);
 }
 
+void Engine::say_place(PortIndex port, hanet_place place) { store(ports_[port].place, place); }
+
 void Engine::disarm_bridging(PortIndex active) { store(steer_[active].armed, 0); }
 
 void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac) {

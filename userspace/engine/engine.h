@@ -104,6 +104,9 @@ class Engine {
   /// Delivers the waiting events. Never blocks.
   void read_events(const EventHandler& handler);
 
+  /// What the answers for a port's probe address say of the identity (see enum hanet_place).
+  void say_place(PortIndex port, hanet_place place);
+
   /// Lets the kernel bridge from `active` to `standby` by itself when `active` gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
   /// No bridging without user space.

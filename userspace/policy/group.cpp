@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "policy/agreement.h"
+
 namespace hanet::policy {
 namespace {
 
@@ -98,7 +100,9 @@ class Decider {
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
     state().active = ended.to;
-    state().failback_held = ended.cause == Cause::Manual && ended.to != kPrimary;
+    const bool wanted = ended.cause == Cause::Manual || ended.cause == Cause::PeerElsewhere;
+    state().failback_held = wanted && ended.to != kPrimary;
+    state().by_hand_until = ended.cause == Cause::Manual ? now_ + kByHand : MonotonicTime{};
     if (!rules_.cold) return;
     if (is_failure(ended.cause)) avoid(old);
     old.watched = false;
@@ -113,6 +117,7 @@ class Decider {
   Decision finish() {
     if (state().waiting) reconsider();
     consider_failover();
+    consider_agreement();
     consider_failback();
     review_alarms();
     return std::move(decision_);
@@ -166,6 +171,16 @@ class Decider {
     if (health_of(active) != Health::Down) return;
     if (const std::optional<std::size_t> to = best_alternative(state(), now_, rules_))
       start(*to, cause_of(down_reason(active)));
+  }
+
+  void consider_agreement() {
+    const std::optional<std::size_t> to = meeting_place(state(), now_);
+    if (!state().enabled || state().running || !to) {
+      state().apart_since.reset();
+      return;
+    }
+    if (!state().apart_since) state().apart_since = now_;
+    if (now_ >= *state().apart_since + kApart) start(*to, Cause::PeerElsewhere);
   }
 
   void consider_failback() {
@@ -235,8 +250,12 @@ std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTim
                                            const GroupRules& rules) {
   std::optional<MonotonicTime> next = failback_at(state, rules);
   if (next && *next <= now) next.reset();  // it waits for something else
-  for (const PathState& path : state.paths)
-    if (path.avoid_until > now && (!next || path.avoid_until < *next)) next = path.avoid_until;
+  const auto consider = [&](MonotonicTime at) {
+    if (at > now && (!next || at < *next)) next = at;
+  };
+  if (state.apart_since) consider(*state.apart_since + kApart);
+  consider(state.by_hand_until);
+  for (const PathState& path : state.paths) consider(path.avoid_until);
   return next;
 }
 
@@ -254,6 +273,8 @@ std::string_view to_text(Cause cause) {
       return "manual switch";
     case Cause::Failback:
       return "failback";
+    case Cause::PeerElsewhere:
+      return "the peer is elsewhere";
   }
   return "?";
 }
@@ -284,6 +305,8 @@ std::string_view rule_of(Cause cause) {
       return "a person asked for it (A2)";
     case Cause::Failback:
       return "the primary has worked for the hold-down time and does not flap (F9)";
+    case Cause::PeerElsewhere:
+      return "both paths work and the other end stays on another one (F8)";
   }
   return "?";
 }

@@ -20,12 +20,17 @@ namespace hanet::policy {
 /// A heartbeat session's state as the kernel side decided it.
 enum class SessionState { Unknown, Up, Down, Paused };
 
+/// What the other end says of its own identity in its answers on a path; Unknown where the target
+/// runs no hanet.
+enum class Place { Unknown, Elsewhere, Here, HereByHand };
+
 struct PortState {
   bool present = true;          ///< the interface exists
   bool taken_out = false;       ///< a person removed it from the group (spec F10)
   bool admin_up = true;         ///< IFF_UP
   std::optional<bool> carrier;  ///< empty until somebody saw it
   SessionState session = SessionState::Unknown;
+  Place peer = Place::Unknown;
   bool operator==(const PortState&) const = default;
 };
 
@@ -53,5 +58,6 @@ struct PathState {
 [[nodiscard]] std::string_view to_text(Health health);
 [[nodiscard]] std::string_view to_text(DownReason reason);
 [[nodiscard]] std::string_view to_text(SessionState state);
+[[nodiscard]] std::string_view to_text(Place place);
 
 }  // namespace hanet::policy

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/priority.h"
 #include "net/capture.h"
+#include "policy/agreement.h"
 #include "service/session_setup.h"
 
 namespace hanet::service {
@@ -35,6 +36,35 @@ policy::SessionState session_state(std::uint32_t state) {
   return policy::SessionState::Unknown;
 }
 
+policy::Place place(std::uint8_t said) {
+  switch (static_cast<hanet_place>(said)) {
+    case HANET_PLACE_ELSEWHERE:
+      return policy::Place::Elsewhere;
+    case HANET_PLACE_HERE:
+      return policy::Place::Here;
+    case HANET_PLACE_HERE_BY_HAND:
+      return policy::Place::HereByHand;
+    case HANET_PLACE_UNKNOWN:
+    case HANET_PLACE_COUNT:
+      break;
+  }
+  return policy::Place::Unknown;
+}
+
+hanet_place place(policy::Place said) {
+  switch (said) {
+    case policy::Place::Elsewhere:
+      return HANET_PLACE_ELSEWHERE;
+    case policy::Place::Here:
+      return HANET_PLACE_HERE;
+    case policy::Place::HereByHand:
+      return HANET_PLACE_HERE_BY_HAND;
+    case policy::Place::Unknown:
+      break;
+  }
+  return HANET_PLACE_UNKNOWN;
+}
+
 template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
@@ -50,6 +80,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.taken_out = port.taken_out;
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
+  state.peer = place(engine::load(around_.engine.session(port.session).peer_place));
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
   const std::uint32_t carrier = engine::load(seen.carrier);
   const bool has_link_poll = engine::load(seen.net_device) != 0;
@@ -128,6 +159,9 @@ void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
   policy::Decision decision = policy::decide(std::move(state_), event, received, rules_);
   state_ = std::move(decision.state);
   for (const policy::Action& action : decision.actions) act(action, received);
+  for (std::size_t at = 0; at < ports_.size(); ++at)
+    around_.engine.say_place(ports_[at].port,
+                             place(policy::place_said(state_, at, monotonic_now())));
 }
 
 void GroupRunner::act(const policy::Action& action, MonotonicTime received) {

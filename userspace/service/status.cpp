@@ -102,6 +102,7 @@ Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& e
           {"mode", config::to_text(group.config().standby_mode)},
           {"health", idle ? "idle" : policy::to_text(policy::health_of(path))},
           {"reason", policy::to_text(policy::down_reason(path))},
+          {"peer", policy::to_text(path.ports.front().peer)},
           {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
           {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)},
           {"session", std::move(session)},
