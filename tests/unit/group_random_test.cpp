@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "policy/agreement.h"
 #include "policy/group.h"
 
 namespace hanet::policy {
@@ -85,6 +86,7 @@ class History {
     if (!one_in(3)) port.carrier = !one_in(4);
     port.session = static_cast<SessionState>(pick(4));
     if (one_in(2)) port.session = SessionState::Up;
+    port.peer = static_cast<Place>(pick(4));
     return port;
   }
 
@@ -153,8 +155,20 @@ class History {
       EXPECT_FALSE(primary.damping.suppressed(now_, rules_.damping_half_life)) << what_;
       return;
     }
+    if (it.cause == Cause::PeerElsewhere) return check_meeting(it);
     EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
     EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from])) << what_;
+  }
+
+  void check_meeting(const Switchover& it) {
+    const Place there = state_.paths[it.to].ports.front().peer;
+    EXPECT_TRUE(usable(state_.paths[it.from], now_, rules_))
+        << what_ << ": a failure, not a meeting";
+    EXPECT_EQ(state_.paths[it.from].ports.front().peer, Place::Elsewhere) << what_;
+    EXPECT_TRUE(there == Place::Here || there == Place::HereByHand) << what_ << ": nobody is there";
+    EXPECT_TRUE(it.to < it.from || there == Place::HereByHand) << what_ << ": the other end comes";
+    ASSERT_TRUE(before_.apart_since) << what_ << ": not apart before";
+    EXPECT_GE(now_, *before_.apart_since + kApart) << what_ << ": too early";
   }
 
   void check(const AbandonSwitchover& abandon, const Event& event) {
