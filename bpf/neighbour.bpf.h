@@ -8,7 +8,9 @@
  *
  * It also learns a target's new address from what the target announces (gratuitous ARP,
  * unsolicited advertisement), as every host on the link does: when the peer of a pair switches, its
- * MAC addresses change places, and requests to the old one would stay unanswered.
+ * MAC addresses change places, and requests to the old one would stay unanswered. And its answers
+ * say whether the identity is on this port, so that two ends which judged differently find each
+ * other.
  */
 #ifndef HANET_NEIGHBOUR_BPF_H
 #define HANET_NEIGHBOUR_BPF_H
@@ -69,6 +71,11 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 	arp->sender_ip = port->probe_ipv4;
 	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
 	__builtin_memcpy(arp->sender_mac, port->probe_mac, ETH_ALEN);
+	struct arp_place *said = cursor_take(cursor, struct arp_place);
+	if (said && port->place != HANET_PLACE_UNKNOWN) {
+		said->magic = bpf_htonl(HANET_PLACE_MAGIC);
+		said->place = port->place;
+	}
 	return answer(skb, ethernet, port);
 }
 
@@ -98,7 +105,8 @@ static __always_inline int answer_solicitation(struct __sk_buff *skb, struct eth
 	__builtin_memcpy(&ip->saddr, port->probe_ipv6, 16);
 	question->message.icmp.icmp6_type = ND_ADVERTISEMENT;
 	question->message.icmp.icmp6_cksum = 0;
-	question->message.icmp.icmp6_dataun.un_data32[0] = bpf_htonl(0x60000000); /* S, O */
+	question->message.icmp.icmp6_dataun.un_data32[0] =
+		bpf_htonl(ND_ADVERTISEMENT_FLAGS | (port->place & ND_PLACE_MASK));
 	question->option.type = ND_OPTION_TARGET;
 	__builtin_memcpy(question->option.mac, port->probe_mac, ETH_ALEN);
 	question->message.icmp.icmp6_cksum = icmpv6_checksum(ip, question, sizeof(*question));

@@ -30,6 +30,24 @@ static __always_inline void learn_target_mac(struct hanet_session *session, cons
 	session->target_mac_known = 1;
 }
 
+/* Where the other end says that its identity is; see enum hanet_place. */
+static __always_inline void hear_place(__u32 index, struct hanet_session *session, __u8 place)
+{
+	if (place >= HANET_PLACE_COUNT)
+		place = HANET_PLACE_UNKNOWN;
+	if (session->peer_place == place)
+		return;
+	session->peer_place = place;
+	struct hanet_event what = {
+		.type = HANET_EVENT_PEER_MOVED,
+		.group = session->group,
+		.port = session->port,
+		.session = index,
+		.at_ns = bpf_ktime_get_ns(),
+	};
+	event_submit(&what);
+}
+
 /* An ARP reply or advertisement can carry no sequence: it answers the newest request of its kind.
  */
 static __always_inline int neighbour_reply(__u32 index, struct hanet_session *session)
@@ -60,6 +78,10 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 	if (!mac_equal(arp->target_mac, port->probe_mac))
 		return HANET_REJECT_WRONG_COOKIE;
 	learn_target_mac(session, arp->sender_mac);
+	struct arp_place *said = cursor_take(cursor, struct arp_place);
+	hear_place(index, session,
+		   said && said->magic == bpf_htonl(HANET_PLACE_MAGIC) ? said->place
+								       : HANET_PLACE_UNKNOWN);
 	return neighbour_reply(index, session);
 }
 
@@ -86,6 +108,8 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 			return HANET_REJECT_WRONG_SOURCE;
 		learn_target_mac(session, option->mac);
 	}
+	hear_place(index, session,
+		   bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_PLACE_MASK);
 	return neighbour_reply(index, session);
 }
 

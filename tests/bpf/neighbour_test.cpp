@@ -31,6 +31,18 @@ class Neighbour : public Scene {
     EXPECT_EQ(outcome.frame, question);
     EXPECT_EQ(port().answered_for_neighbours, answers);
   }
+  static Frame in_padding(std::uint8_t place) { return {0x48, 0x61, 0x4e, 0x67, place, 0}; }
+  void hear_arp_reply(const Frame& padding) {
+    Frame reply = reply_to(send(Beat::Arp), Beat::Arp);
+    reply.resize(42);
+    reply.insert(reply.end(), padding.begin(), padding.end());
+    reply.resize(60);
+    EXPECT_EQ(p->xdp(reply).verdict, kXdpDrop);
+  }
+  std::ptrdiff_t peer_events() {
+    const std::vector<hanet_event> events = p->events();
+    return std::ranges::count(events, std::uint32_t{HANET_EVENT_PEER_MOVED}, &hanet_event::type);
+  }
   bool target_is(const net::MacAddress& mac) {
     return session().target_mac_known == 1 &&
            std::equal(mac.begin(), mac.end(), session().target_mac);
@@ -147,6 +159,50 @@ TEST_F(Neighbour, F8_LearnsTheTargetsNewMacFromAnUnsolicitedAdvertisement) {
   EXPECT_EQ(p->tc_ingress(net::unsolicited_advertisement(kTargetMac, kProbeIpv6, false)).verdict,
             kTcPass);
   EXPECT_TRUE(target_is(kOtherMac)) << "somebody else's announcement";
+}
+
+TEST_F(Neighbour, F8_SaysInItsAnswersWhereTheIdentityIs) {
+  watch(Beat::Arp);
+  for (const hanet_place place :
+       {HANET_PLACE_ELSEWHERE, HANET_PLACE_HERE, HANET_PLACE_HERE_BY_HAND}) {
+    port().place = place;
+    const Frame arp = p->tc_ingress(arp_question()).frame;
+    EXPECT_EQ(Frame(arp.begin() + 42, arp.begin() + 48), in_padding(place));
+    const Frame advertisement = p->tc_ingress(solicitation()).frame;
+    EXPECT_EQ(advertisement[kIcmpv6At + 7], place);
+    EXPECT_TRUE(checksum::icmpv6_is_right(advertisement));
+  }
+  Frame unpadded = arp_question();
+  unpadded.resize(46);
+  EXPECT_EQ(p->tc_ingress(unpadded).verdict, kTcRedirect) << "an answer without the place";
+}
+
+TEST_F(Neighbour, F8_HearsInArpRepliesWhereThePeersIdentityIs) {
+  watch(Beat::Arp);
+  for (const std::uint8_t place : {HANET_PLACE_HERE, HANET_PLACE_ELSEWHERE}) {
+    hear_arp_reply(in_padding(place));
+    EXPECT_EQ(session().peer_place, place);
+    EXPECT_EQ(peer_events(), 1);
+  }
+  hear_arp_reply(in_padding(HANET_PLACE_ELSEWHERE));
+  EXPECT_EQ(peer_events(), 0) << "nothing new";
+  hear_arp_reply(in_padding(HANET_PLACE_COUNT));
+  EXPECT_EQ(session().peer_place, HANET_PLACE_UNKNOWN) << "no place that there is";
+  hear_arp_reply(in_padding(HANET_PLACE_HERE));
+  hear_arp_reply({1, 2, 3, 4, HANET_PLACE_HERE, 0});
+  EXPECT_EQ(session().peer_place, HANET_PLACE_UNKNOWN) << "what some card leaves in the padding";
+  EXPECT_EQ(session().replies, 6U) << "every one of them was an answer";
+}
+
+TEST_F(Neighbour, F8_HearsInAdvertisementsWhereThePeersIdentityIs) {
+  watch(Beat::Solicitation);
+  for (const std::uint8_t place : {HANET_PLACE_HERE, HANET_PLACE_ELSEWHERE, HANET_PLACE_UNKNOWN}) {
+    Frame reply = reply_to(send(Beat::Solicitation), Beat::Solicitation);
+    reply[kIcmpv6At + 7] = place;
+    EXPECT_EQ(p->xdp(reply).verdict, kXdpDrop);
+    EXPECT_EQ(session().peer_place, place);
+  }
+  EXPECT_EQ(session().replies, 3U);
 }
 
 TEST_F(Neighbour, F8_NeverLearnsAnAddressOfManyHosts) {

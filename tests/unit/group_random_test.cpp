@@ -14,6 +14,7 @@
 #include <random>
 #include <vector>
 
+#include "policy/agreement.h"
 #include "policy/group.h"
 
 namespace hanet::policy {
@@ -74,6 +75,13 @@ bool holds(const PathState& path, std::size_t port) {
   return path.ports[port].present && (path.ports[port].admin_up || !path.watched);
 }
 
+/// What the first port that hears anything hears.
+Place peer_on(const PathState& path) {
+  for (const PortState& port : path.ports)
+    if (port.peer != Place::Unknown) return port.peer;
+  return Place::Unknown;
+}
+
 Cause expected_cause(const PortState& port) {
   if (!port.present) return Cause::InterfaceGone;
   if (!port.admin_up) return Cause::AdminDown;
@@ -121,6 +129,7 @@ class History {
     if (!one_in(3)) port.carrier = !one_in(4);
     port.session = static_cast<SessionState>(pick(4));
     if (one_in(2)) port.session = SessionState::Up;
+    port.peer = static_cast<Place>(pick(4));
     return port;
   }
 
@@ -219,6 +228,7 @@ class History {
       EXPECT_FALSE(primary.damping.suppressed(now_, rules_.damping_half_life)) << what_;
       return;
     }
+    if (it.cause == Cause::PeerElsewhere) return check_meeting(it);
     EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
     if (state_.paths[it.from].ports.size() == 1) {
       EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from].ports.front())) << what_;
@@ -235,6 +245,17 @@ class History {
     }
     EXPECT_TRUE(state_.enabled) << what_;
     EXPECT_FALSE(holds(path, it.from_port)) << what_;
+  }
+
+  void check_meeting(const Switchover& it) {
+    const Place there = peer_on(state_.paths[it.to]);
+    EXPECT_TRUE(usable(state_.paths[it.from], now_, rules_))
+        << what_ << ": a failure, not a meeting";
+    EXPECT_EQ(peer_on(state_.paths[it.from]), Place::Elsewhere) << what_;
+    EXPECT_TRUE(there == Place::Here || there == Place::HereByHand) << what_ << ": nobody is there";
+    EXPECT_TRUE(it.to < it.from || there == Place::HereByHand) << what_ << ": the other end comes";
+    ASSERT_TRUE(before_.apart_since) << what_ << ": not apart before";
+    EXPECT_GE(now_, *before_.apart_since + kApart) << what_ << ": too early";
   }
 
   void check(const AbandonSwitchover& abandon, const Event& event) {

@@ -338,4 +338,6 @@ void Engine::read_events(const EventHandler& handler) {
   ring_buffer__consume(ring_.get());
 }
 
+void Engine::say_place(PortIndex port, hanet_place place) { store(ports_[port].place, place); }
+
 }  // namespace hanet::engine

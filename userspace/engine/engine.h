@@ -125,6 +125,9 @@ class Engine {
   /// Delivers the waiting events. Never blocks.
   void read_events(const EventHandler& handler);
 
+  /// What the answers for a port's probe address say of the identity (see enum hanet_place).
+  void say_place(PortIndex port, hanet_place place);
+
   /// The path of `lead` carries the identity, on the interface of `lead`: at rest, nothing bridges.
   void carry(PortIndex lead, const net::MacAddress& identity_mac);
   /// The path of `lead` carries nothing: it waits.

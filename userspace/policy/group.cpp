@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "policy/agreement.h"
+
 namespace hanet::policy {
 namespace {
 
@@ -117,7 +119,9 @@ class Decider {
     state().active = ended.to;
     fresh.lead = ended.to_port;
     if (ended.from == ended.to) return;
-    state().failback_held = ended.cause == Cause::Manual && ended.to != kPrimary;
+    const bool wanted = ended.cause == Cause::Manual || ended.cause == Cause::PeerElsewhere;
+    state().failback_held = wanted && ended.to != kPrimary;
+    state().by_hand_until = ended.cause == Cause::Manual ? now_ + kByHand : MonotonicTime{};
     if (!rules_.cold) return;
     if (is_failure(ended.cause)) avoid(old);
     old.watched = false;
@@ -141,6 +145,7 @@ class Decider {
     if (state().waiting) reconsider();
     consider_failover();
     consider_lead();
+    consider_agreement();
     consider_failback();
     review_alarms();
     return std::move(decision_);
@@ -218,6 +223,16 @@ class Decider {
     start(state().active, cause_of(down_reason(active, active.lead)));
   }
 
+  void consider_agreement() {
+    const std::optional<std::size_t> to = meeting_place(state(), now_);
+    if (!state().enabled || state().running || !to) {
+      state().apart_since.reset();
+      return;
+    }
+    if (!state().apart_since) state().apart_since = now_;
+    if (now_ >= *state().apart_since + kApart) start(*to, Cause::PeerElsewhere);
+  }
+
   void consider_failback() {
     if (!state().enabled || state().running) return;
     const std::optional<MonotonicTime> at = failback_at(state(), rules_);
@@ -290,8 +305,12 @@ std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTim
                                            const GroupRules& rules) {
   std::optional<MonotonicTime> next = failback_at(state, rules);
   if (next && *next <= now) next.reset();  // it waits for something else
-  for (const PathState& path : state.paths)
-    if (path.avoid_until > now && (!next || path.avoid_until < *next)) next = path.avoid_until;
+  const auto consider = [&](MonotonicTime at) {
+    if (at > now && (!next || at < *next)) next = at;
+  };
+  if (state.apart_since) consider(*state.apart_since + kApart);
+  consider(state.by_hand_until);
+  for (const PathState& path : state.paths) consider(path.avoid_until);
   return next;
 }
 
@@ -309,6 +328,8 @@ std::string_view to_text(Cause cause) {
       return "manual switch";
     case Cause::Failback:
       return "failback";
+    case Cause::PeerElsewhere:
+      return "the peer is elsewhere";
   }
   return "?";
 }
@@ -341,6 +362,8 @@ std::string_view rule_of(Cause cause) {
       return "a person asked for it (A2)";
     case Cause::Failback:
       return "the primary has worked for the hold-down time and does not flap (F9)";
+    case Cause::PeerElsewhere:
+      return "both paths work and the other end stays on another one (F8)";
   }
   return "?";
 }

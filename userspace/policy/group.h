@@ -30,11 +30,19 @@
 
 namespace hanet::policy {
 
-enum class Cause { HeartbeatLost, CarrierLost, AdminDown, InterfaceGone, Manual, Failback };
+enum class Cause {
+  HeartbeatLost,
+  CarrierLost,
+  AdminDown,
+  InterfaceGone,
+  Manual,
+  Failback,
+  PeerElsewhere
+};
 
 /// Whether the active path had failed.
 [[nodiscard]] constexpr bool is_failure(Cause cause) {
-  return cause != Cause::Manual && cause != Cause::Failback;
+  return cause != Cause::Manual && cause != Cause::Failback && cause != Cause::PeerElsewhere;
 }
 
 /// When the identity returns to the primary by itself (spec F9).
@@ -73,11 +81,13 @@ struct GroupState {
   bool enabled = true;
   std::optional<Switchover> running;
   bool waiting = false;  ///< `running` is decided and has not touched anything yet
-  /// A person moved the identity away from the primary: it stays until the primary has failed and
-  /// recovered, or a person moves it back.
+  /// A person moved the identity away from the primary, here or at the other end: it stays until
+  /// the primary has failed and recovered, or a person moves it back.
   bool failback_held = false;
-  bool no_path_alarm = false;       ///< the active path is down and nothing can take over
-  std::vector<bool> standby_alarm;  ///< per path: a standby is down before it is needed
+  MonotonicTime by_hand_until{};             ///< see agreement.h
+  std::optional<MonotonicTime> apart_since;  ///< the other end is on another path, see agreement.h
+  bool no_path_alarm = false;                ///< the active path is down and nothing can take over
+  std::vector<bool> standby_alarm;           ///< per path: a standby is down before it is needed
   bool operator==(const GroupState&) const = default;
 };
 

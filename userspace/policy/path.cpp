@@ -115,6 +115,20 @@ std::string_view to_text(DownReason reason) {
   return "?";
 }
 
+std::string_view to_text(Place place) {
+  switch (place) {
+    case Place::Unknown:
+      return "";
+    case Place::Elsewhere:
+      return "elsewhere";
+    case Place::Here:
+      return "here";
+    case Place::HereByHand:
+      return "here by hand";
+  }
+  return "?";
+}
+
 std::string_view to_text(SessionState state) {
   switch (state) {
     case SessionState::Unknown:

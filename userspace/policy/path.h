@@ -34,6 +34,10 @@ namespace hanet::policy {
 /// A heartbeat session's state as the kernel side decided it.
 enum class SessionState { Unknown, Up, Down, Paused };
 
+/// What the other end says of its own identity in its answers on a path; Unknown where the target
+/// runs no hanet.
+enum class Place { Unknown, Elsewhere, Here, HereByHand };
+
 struct PortState {
   bool present = true;          ///< the interface exists
   bool taken_out = false;       ///< a person removed it from the group (spec F10)
@@ -41,6 +45,7 @@ struct PortState {
   std::optional<bool> carrier;  ///< empty until somebody saw it
   SessionState session = SessionState::Unknown;
   std::uint32_t weight = 1;  ///< share of the path's capacity: 1, or the link speed in Mbit/s
+  Place peer = Place::Unknown;
   bool operator==(const PortState&) const = default;
 };
 
@@ -93,5 +98,6 @@ struct PathState {
 [[nodiscard]] std::string_view to_text(Health health);
 [[nodiscard]] std::string_view to_text(DownReason reason);
 [[nodiscard]] std::string_view to_text(SessionState state);
+[[nodiscard]] std::string_view to_text(Place place);
 
 }  // namespace hanet::policy

@@ -13,6 +13,7 @@
 #include "core/log.h"
 #include "core/priority.h"
 #include "net/capture.h"
+#include "policy/agreement.h"
 #include "service/session_setup.h"
 
 namespace hanet::service {
@@ -33,6 +34,35 @@ policy::SessionState session_state(std::uint32_t state) {
       break;
   }
   return policy::SessionState::Unknown;
+}
+
+policy::Place place(std::uint8_t said) {
+  switch (static_cast<hanet_place>(said)) {
+    case HANET_PLACE_ELSEWHERE:
+      return policy::Place::Elsewhere;
+    case HANET_PLACE_HERE:
+      return policy::Place::Here;
+    case HANET_PLACE_HERE_BY_HAND:
+      return policy::Place::HereByHand;
+    case HANET_PLACE_UNKNOWN:
+    case HANET_PLACE_COUNT:
+      break;
+  }
+  return policy::Place::Unknown;
+}
+
+hanet_place place(policy::Place said) {
+  switch (said) {
+    case policy::Place::Elsewhere:
+      return HANET_PLACE_ELSEWHERE;
+    case policy::Place::Here:
+      return HANET_PLACE_HERE;
+    case policy::Place::HereByHand:
+      return HANET_PLACE_HERE_BY_HAND;
+    case policy::Place::Unknown:
+      break;
+  }
+  return HANET_PLACE_UNKNOWN;
 }
 
 template <typename... Handlers>
@@ -80,6 +110,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.taken_out = port.taken_out;
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
+  state.peer = place(engine::load(around_.engine.session(port.session).peer_place));
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
   if (state.session == policy::SessionState::Down && now < rehash_ends(port))
     state.session = policy::SessionState::Unknown;
@@ -200,6 +231,9 @@ void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
   policy::Decision decision = policy::decide(std::move(state_), event, received, rules_);
   state_ = std::move(decision.state);
   for (const policy::Action& action : decision.actions) act(action, received);
+  for (const RunningPort& port : ports_)
+    around_.engine.say_place(port.port,
+                             place(policy::place_said(state_, port.path, monotonic_now())));
 }
 
 void GroupRunner::act(const policy::Action& action, MonotonicTime received) {

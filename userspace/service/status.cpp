@@ -107,6 +107,7 @@ Json watched_port_json(const GroupRunner& group, const RunningPort& port,
                                                           : "unknown"},
           {"reason", policy::to_text(reason)},
           {"weight", port.weight},
+          {"peer", policy::to_text(path.ports[port.place].peer)},
           {"session", std::move(session)},
           {"port", std::move(link)}};
 }
@@ -148,6 +149,7 @@ Json path_json(const GroupRunner& group, std::size_t at, const engine::Engine& e
             {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
             {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)}};
   if (ports.size() == 1) {
+    json["peer"] = std::move(watched[0]["peer"]);
     json["session"] = std::move(watched[0]["session"]);
     json["port"] = std::move(watched[0]["port"]);
   } else {

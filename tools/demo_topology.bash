@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# What a demonstration needs to know of each network of tools/lab: a picture, who runs hanet, who
+# talks to whom, what breaks and how to say so. Sourced by tools/demo; set_topology NAME sets these:
+#
+#   HANET_NODES   the nodes with hanetd, the one that explains first
+#   SERVER CLIENT nodes of the download, with SERVER_ADDRESS and CLIENT_ADDRESS
+#   FAULT         the kind of `lab fault` that hits the primary path
+#   FAULT_TEXT    the same for people
+# shellcheck disable=SC2034 # read by tools/demo
+
+readonly TOPOLOGIES='switch|crossover|two-switches|firewall'
+readonly SILENT_CUT='Cutting the primary cable silently: the carrier stays and every frame vanishes.'
+
+set_topology() {
+  FAULT=blackhole FAULT_TEXT=$SILENT_CUT
+  case $1 in
+    switch)
+      HANET_NODES=(host) SERVER=host CLIENT=client
+      SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.10 ;;
+    crossover)
+      HANET_NODES=(a b) SERVER=a CLIENT=b
+      SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.2 ;;
+    two-switches)
+      HANET_NODES=(a b) SERVER=a CLIENT=b
+      SERVER_ADDRESS=192.0.2.101 CLIENT_ADDRESS=192.0.2.201  # virtual addresses
+      FAULT=switch FAULT_TEXT='Switching br0 off: every port of that switch loses its carrier.' ;;
+    firewall)
+      HANET_NODES=(fw) SERVER=in CLIENT=out
+      SERVER_ADDRESS=192.0.2.10 CLIENT_ADDRESS=198.51.100.10 ;;
+    *) return 1 ;;
+  esac
+}
+
+picture() {
+  case $1 in
+    switch) cat <<'TEXT' ;;
+
+     host ──p0──╳──┐
+      │            ├── switch ── client
+      └────p1──────┘
+TEXT
+    crossover) cat <<'TEXT' ;;
+
+     a ──p0─────╳─────p0── b
+     └───p1───────────p1───┘
+TEXT
+    two-switches) cat <<'TEXT' ;;
+
+     a ──p0── br0 ╳ ──p0── b
+     │         │           │
+     └───p1── br1 ────p1───┘
+TEXT
+    firewall) cat <<'TEXT' ;;
+
+                         ┌─p0──╳── br0 ─┐
+     out ──── e0 firewall┤              │
+                         └─p1───── br1 ─┴── in
+TEXT
+  esac
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See agreement.h.
+#include "policy/agreement.h"
+
+namespace hanet::policy {
+namespace {
+
+// Every port of a trunk hears the same.
+Place peer_on(const PathState& path) {
+  for (const PortState& port : path.ports)
+    if (port.peer != Place::Unknown) return port.peer;
+  return Place::Unknown;
+}
+
+bool is_here(Place place) { return place == Place::Here || place == Place::HereByHand; }
+
+}  // namespace
+
+std::optional<std::size_t> meeting_place(const GroupState& state, MonotonicTime now) {
+  const PathState& active = state.paths[state.active];
+  if (health_of(active) != Health::Up || peer_on(active) != Place::Elsewhere) return std::nullopt;
+  const bool ours_by_hand = now < state.by_hand_until;
+  for (std::size_t at = 0; at < state.paths.size(); ++at) {
+    const PathState& path = state.paths[at];
+    if (at == state.active || !is_here(peer_on(path))) continue;
+    if (health_of(path) != Health::Up || now < path.avoid_until) return std::nullopt;
+    const bool theirs_by_hand = peer_on(path) == Place::HereByHand;
+    const bool goes = theirs_by_hand == ours_by_hand ? at < state.active : theirs_by_hand;
+    return goes ? std::optional(at) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Place place_said(const GroupState& state, std::size_t path, MonotonicTime now) {
+  if (path != state.active) return Place::Elsewhere;
+  return now < state.by_hand_until ? Place::HereByHand : Place::Here;
+}
+
+}  // namespace hanet::policy
