@@ -45,9 +45,21 @@ NodeState read_state(const json& status, const std::string& mode) {
   state.active = group.at("active").get<std::string>();
   state.ready = true;
   for (const json& path : group.at("paths")) {
+    const bool active = path.at("role") == "active";
+    if (active) state.active_path = state.paths.size();
+    if (active && path.contains("trunk")) state.speaker = path.at("trunk").value("speaker", "");
     state.paths.push_back(path.at("name").get<std::string>());
-    state.down_verdicts.push_back(path.at("session").at("down_verdicts").get<std::uint64_t>());
-    const bool needed = mode == "hot" || state.paths.back() == state.active;
+    // A path of one port is that port; a trunk lists its own.
+    const json ports = path.contains("ports") ? path.at("ports") : json::array({path});
+    std::uint64_t verdicts = 0;
+    std::size_t lost = 0;
+    for (const json& port : ports) {
+      verdicts += port.at("session").at("down_verdicts").get<std::uint64_t>();
+      lost += port.at("health") == "down" ? 1 : 0;
+    }
+    state.down_verdicts.push_back(verdicts);
+    state.lost_ports.push_back(lost);
+    const bool needed = mode == "hot" || active;
     if (needed && path.at("health").get<std::string>() != "up") state.ready = false;
   }
   return state;
@@ -88,8 +100,11 @@ Result<std::unique_ptr<LabSession>> LabSession::open(const LabOptions& options) 
   session->directory_ = directory;
   session->id_ = fmt::format("b{}", ::getpid() % 10'000'000);
   const bool crossover = options.topology == Topology::Crossover;
-  Result<std::string> up =
-      run_checked(session->lab_command({"up", crossover ? "crossover" : "switch"}), kCommandLimit);
+  const bool trunk = options.topology == Topology::Trunk;
+  Result<std::string> up = run_checked(session->lab_command({"up", crossover ? "crossover"
+                                                                   : trunk   ? "trunk"
+                                                                             : "switch"}),
+                                       kCommandLimit);
   if (!up) return pass_on(up);
   if (!options.with_hanet) return session;
   session->nodes_ = crossover ? Arguments{"a", "b"} : Arguments{"host"};
@@ -141,7 +156,7 @@ Status LabSession::start_daemon(const std::string& node) {
 MeterOptions LabSession::meter_options() const {
   const bool v4 = options_.family == 4;
   MeterOptions meter;
-  if (options_.topology == Topology::Switch) {
+  if (options_.topology != Topology::Crossover) {
     meter.a = {.netns = "hl-" + id_ + "-host", .address = v4 ? "192.0.2.1" : "2001:db8::1"};
     meter.b = {.netns = "hl-" + id_ + "-client", .address = v4 ? "192.0.2.10" : "2001:db8::10"};
   } else {

@@ -23,7 +23,7 @@
 
 namespace hanet::bench {
 
-enum class Topology : std::uint8_t { Switch, Crossover };
+enum class Topology : std::uint8_t { Switch, Crossover, Trunk };
 
 struct LabOptions {
   Topology topology = Topology::Switch;
@@ -41,9 +41,12 @@ struct LabOptions {
 
 /// What one node's hanet says of itself.
 struct NodeState {
-  std::string active;                        ///< port name of the active path
+  std::string active;  ///< port that carries the identity
+  std::size_t active_path = 0;
+  std::string speaker;                       ///< a trunk's port that frames come in by
   bool ready = false;                        ///< hot: every path is up; cold: the active one is
-  std::vector<std::string> paths;            ///< port names
+  std::vector<std::string> paths;            ///< port names, of a trunk joined by "+"
+  std::vector<std::size_t> lost_ports;       ///< per path, same order
   std::vector<std::uint64_t> down_verdicts;  ///< per path, same order
 };
 

@@ -41,7 +41,7 @@ struct Options {
 };
 
 void add_lab_options(CLI::App& app, Options& o) {
-  app.add_option("--topology", o.topology)->check(CLI::IsMember({"switch", "crossover"}));
+  app.add_option("--topology", o.topology)->check(CLI::IsMember({"switch", "crossover", "trunk"}));
   app.add_option("--family", o.lab.family, "4 or 6")->check(CLI::IsMember({4, 6}));
   app.add_option("--mode", o.lab.mode)->check(CLI::IsMember({"hot", "cold"}));
   app.add_option("--heartbeat", o.lab.heartbeat)->check(CLI::IsMember({"arp", "icmp"}));
@@ -59,6 +59,11 @@ void add_trial_options(CLI::App& app, Options& o) {
   app.add_option("--trials", o.trials)->check(CLI::Range(1, 1'000'000));
   app.add_option("--fault", o.trial.fault)
       ->check(CLI::IsMember({"carrier", "blackhole", "one-way-out", "one-way-in", "flap", "none"}));
+  app.add_option(
+         "--lost-before", o.trial.lost_before,
+         "trunk of four: the fault hits the port that frames come in by, and so many of the others "
+         "are lost already")
+      ->check(CLI::Range(0, 3));
   app.add_option("--duration", o.duration_s, "seconds, for --fault none")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--rate", o.trial.packets_per_second, "packets/s per direction")
@@ -71,6 +76,7 @@ json settings_of(const Options& o) {
           {"fault", o.trial.fault},
           {"family", o.lab.family},
           {"mode", o.lab.mode},
+          {"lost_before", o.trial.lost_before ? json(*o.trial.lost_before) : json()},
           {"heartbeat", o.lab.heartbeat},
           {"bridging", o.lab.bridging == "true"},
           {"interval_us", o.lab.interval_us},
@@ -145,7 +151,15 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.lab.topology = options.topology == "switch" ? Topology::Switch : Topology::Crossover;
+  options.lab.topology = options.topology == "switch"      ? Topology::Switch
+                         : options.topology == "crossover" ? Topology::Crossover
+                                                           : Topology::Trunk;
+  // The lab's threshold is 50 %: the second lost port of four is too much, the first is not.
+  options.trial.stays = options.trial.lost_before == 0U;
+  if (options.trial.lost_before && options.lab.topology != Topology::Trunk) {
+    fmt::print(stderr, "outage_bench: --lost-before is for --topology trunk\n");
+    return 2;
+  }
   options.lab.with_hanet = !options.no_hanet;
   // A cold port has to be plumbed and may have to negotiate.
   if (options.lab.mode == "cold") options.trial.switch_limit = std::chrono::seconds(5);

@@ -26,6 +26,7 @@ constexpr auto kAfterSwitch = 50ms;  // traffic that shows a second outage, if t
 constexpr auto kFollow = 1s;         // crossover: how long the other node may take to follow
 constexpr auto kSegment = 1s;        // watching is cut into pieces of bounded memory
 constexpr const char* kPrimaryPort = "p0";
+constexpr std::uint32_t kTrunkPorts = 4;
 constexpr auto kWakeUp = 3ms;  // hanetd may have the news that late
 
 std::uint64_t number_of(const json& record) { return record.value("number", std::uint64_t{0}); }
@@ -126,7 +127,8 @@ Result<TrialRunner::Before> TrialRunner::look() {
 
 TrialResult TrialRunner::run() {
   TrialResult result;
-  Result<Before> before = look();
+  Status lost = lose_ports();
+  Result<Before> before = lost ? look() : pass_on(lost);
   if (!before) {
     result.error = before.error().message;
     return result;
@@ -164,7 +166,33 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   return status;
 }
 
+// Not the speaker: that one is cut in the end, because the identity's frames come in by it.
+Status TrialRunner::lose_ports() {
+  const std::uint32_t wanted = options_.lost_before.value_or(0);
+  if (wanted == 0) return {};
+  Result<NodeState> state = lab_.state(lab_.nodes().front());
+  if (!state) return pass_on(state);
+  std::uint32_t cut = 0;
+  for (std::uint32_t port = 0; cut < wanted && port < kTrunkPorts; ++port) {
+    const std::string name = fmt::format("p{}", port);
+    if (name == state->speaker) continue;
+    if (Status lost = lab_.fault(options_.fault, name); !lost) return lost;
+    ++cut;
+  }
+  const MonotonicTime deadline = monotonic_now() + options_.switch_limit;
+  while (state->lost_ports[state->active_path] != wanted && !interrupted()) {
+    if (monotonic_now() >= deadline)
+      return failure("the ports that were cut are not known as lost");
+    std::this_thread::sleep_for(kAskEvery);
+    state = lab_.state(lab_.nodes().front());
+    if (!state) return pass_on(state);
+  }
+  return {};
+}
+
 Status TrialRunner::inject(const Before& before) {
+  if (options_.lost_before)
+    return lab_.fault(options_.fault, before.state.at(lab_.nodes().front()).speaker);
   const std::string path = before.active == kPrimaryPort ? "primary" : "standby";
   if (options_.fault != "flap") return lab_.fault(options_.fault, path);
   return lab_.fault("flap", path,
@@ -175,6 +203,11 @@ Status TrialRunner::inject(const Before& before) {
 /// Without hanet there is nobody to wait for: the repair ends the outage.
 Status TrialRunner::await_switchovers(const Before& before, TrialResult& result) {
   if (lab_.nodes().empty()) return lab_.heal();
+  if (options_.stays) {
+    if (Result<bool> moved = all_switched(before, result); !moved || *moved)
+      return failure("the trunk did not stand it: a switchover, although too little was lost");
+    return {};
+  }
   const MonotonicTime deadline = monotonic_now() + options_.switch_limit;
   Result<bool> switched = all_switched(before, result);
   while (!(switched && *switched) && monotonic_now() < deadline && !interrupted()) {
@@ -234,7 +267,7 @@ Status TrialRunner::count_false_verdicts(const Before& before, bool faulted, Tri
     if (!now) return pass_on(now);
     const NodeState& then = before.state.at(node);
     for (std::size_t i = 0; i < std::min(then.paths.size(), now->paths.size()); ++i) {
-      const bool was_cut = faulted && now->paths[i] == before.active;
+      const bool was_cut = faulted && i == then.active_path;
       const std::uint64_t explained = then.down_verdicts[i] + (was_cut ? per_fault : 0);
       if (now->down_verdicts[i] > explained) {
         result.false_verdicts += now->down_verdicts[i] - explained;

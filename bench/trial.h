@@ -29,6 +29,11 @@ struct TrialOptions {
   std::chrono::milliseconds settle{100};          ///< traffic after it, before anyone asks hanet
   std::chrono::milliseconds switch_limit{1000};   ///< a switchover must be complete by then
   std::chrono::milliseconds recover_limit{5000};  ///< healed, both paths up, back on p0
+  /// A trunk: so many of its ports are lost already, and the fault hits one more, the one that
+  /// the identity's frames come in by. Empty:
+  /// the fault hits the whole path.
+  std::optional<std::uint32_t> lost_before;
+  bool stays = false;  ///< the path has to stand the fault: a switchover is an error
   std::uint32_t flaps = 5;
   std::uint32_t flap_period_ms = 200;
 };
@@ -62,6 +67,7 @@ class TrialRunner {
   };
   [[nodiscard]] Result<Before> look();
   [[nodiscard]] Status measure(const Before& before, TrialResult& result);
+  [[nodiscard]] Status lose_ports();
   [[nodiscard]] Status inject(const Before& before);
   [[nodiscard]] Status await_switchovers(const Before& before, TrialResult& result);
   [[nodiscard]] Result<bool> all_switched(const Before& before, TrialResult& result);
