@@ -67,13 +67,14 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
         fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)", sum.lost,
                     sum.total, state_.paths[switchover.from].threshold_percent);
   }
-  if (switchover.cause == policy::Cause::HeartbeatLost) {
+  const policy::DownReason reason = policy::down_reason(state_.paths[switchover.from], from.place);
+  if (reason == policy::DownReason::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
     record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
     record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
     record.unanswered =
         static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
-  } else if (switchover.cause == policy::Cause::CarrierLost &&
+  } else if (reason == policy::DownReason::CarrierLost &&
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
   }
