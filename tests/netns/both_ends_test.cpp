@@ -232,6 +232,10 @@ TEST_F(BothEnds, F8_A2_ASwitchByHandOnOneEndIsFollowedByTheOther) {
   for (const std::string port : {"p1", "p0"}) {
     ASSERT_EQ(b().ctl({"switch", "mether0", "--to", port}).exit_code, 0);
     ASSERT_NO_FATAL_FAILURE(expect_both_settled_on(port));
+    for (const auto& daemon : daemons())
+      EXPECT_TRUE(await("the status says where the peer is", [&] {
+        return daemon->path(port).at("peer").get<std::string>().starts_with("here");
+      }));
   }
   expect_switchovers_on_each_end(2);
   EXPECT_EQ(a().switchovers().at(0).at("cause"), "the peer is elsewhere");

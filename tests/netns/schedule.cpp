@@ -117,14 +117,27 @@ void Schedule::break_path(std::size_t path) {
 }
 
 void Schedule::break_both() {
-  if (world_.topology() == Topology::Crossover && one_in(2)) {
+  const std::size_t first = pick(2);
+  const std::size_t way = world_.topology() == Topology::Crossover ? pick(3) : 0;
+  if (way == 1) {
     note("the power of one end");
     return world_.fault_all();
   }
-  const std::size_t first = pick(2);
+  if (way == 2) return break_both_ends(first);
   break_path(first);
   pause_a_moment();
   break_path(1 - first);
+}
+
+// One cable, at one end and a moment later at the other.
+void Schedule::break_both_ends(std::size_t path) {
+  const std::size_t first = pick(2);
+  for (const std::size_t end : {first, 1 - first}) {
+    const std::string kind = some_kind(path);
+    note(fmt::format("{} {} at {}", kind, kPaths.at(path), world_.name_of(end)));
+    world_.fault(kind, path, world_.name_of(end));
+    if (end == first) pause_a_moment();
+  }
 }
 
 void Schedule::repair() {

@@ -42,6 +42,7 @@ class Schedule {
   void note(std::string what) { steps_.push_back(std::move(what)); }
   void break_path(std::size_t path);
   void break_both();
+  void break_both_ends(std::size_t path);
   void repair();
   void disturb_daemon(bool killed);
   void pause_a_moment();

@@ -107,6 +107,8 @@ void render_group(std::string& out, const Json& group) {
     const std::string reason = text_of(path, "reason");
     line(out, "  {:<15} {:<8} {}{}{}", text_of(path, "name"), text_of(path, "role"),
          text_of(path, "health"), reason.empty() ? "" : ": ", reason);
+    if (const std::string peer = text_of(path, "peer"); !peer.empty())
+      line(out, "      peer       its identity is {}", peer);
     if (path.value("suppressed", false))
       line(out, "      flaps      penalty {:.0f}: no failback to it for now",
            number_of(path, "penalty"));
