@@ -53,6 +53,7 @@ struct SessionSpec {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
+  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
 };
 
 /// What this kernel offers and what was chosen; shown in the status.
@@ -64,6 +65,7 @@ class Engine {
  public:
   struct Options {
     std::filesystem::path pin_directory;
+    bool watch_silence = false;  ///< some session will be of kind HANET_HEARTBEAT_SILENCE
   };
   /// Called for each ring record, with the time at which user space had it.
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
@@ -115,6 +117,7 @@ class Engine {
 
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
+  void choose_listener(PortIndex index);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);

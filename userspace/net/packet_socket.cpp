@@ -46,6 +46,16 @@ Status PacketSocket::stop_listening_to(const MacAddress& address) {
   return change_membership(PACKET_DROP_MEMBERSHIP, address);
 }
 
+Status PacketSocket::listen_to_all_multicast() {
+  packet_mreq request{};
+  request.mr_ifindex = static_cast<int>(ifindex_);
+  request.mr_type = PACKET_MR_ALLMULTI;
+  if (::setsockopt(fd_.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)) != 0)
+    return errno_error(errno,
+                       fmt::format("receive filter of interface {} for all multicast", ifindex_));
+  return {};
+}
+
 int PacketSocket::send(std::span<const std::uint8_t> frame) const {
   return ::send(fd_.get(), frame.data(), frame.size(), MSG_DONTWAIT) < 0 ? errno : 0;
 }

@@ -29,6 +29,8 @@ class PacketSocket {
   /// PACKET_ADD_MEMBERSHIP).
   [[nodiscard]] Status listen_to(const MacAddress& address);
   [[nodiscard]] Status stop_listening_to(const MacAddress& address);
+  /// Lets the card accept frames to every multicast address.
+  [[nodiscard]] Status listen_to_all_multicast();
 
   /// Sends one frame without waiting. Returns 0 or an errno value; never allocates.
   [[nodiscard]] int send(std::span<const std::uint8_t> frame) const;

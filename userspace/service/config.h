@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -27,8 +28,9 @@ namespace hanet::config {
 
 /// What a heartbeat request looks like on the wire (spec M1).
 enum class HeartbeatKind : std::uint8_t {
-  Arp,   ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
-  Icmp,  ///< ICMP or ICMPv6 echo
+  Arp,      ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
+  Icmp,     ///< ICMP or ICMPv6 echo
+  Silence,  ///< no request at all: every frame from the peer counts (spec M5)
 };
 
 /// How a standby waits (spec: terms).
@@ -74,9 +76,11 @@ struct LiveParameters {
 
 /// One port of a path, with what its heartbeat needs. In a later version a path may hold several.
 struct PortConfig {
-  std::string interface;            ///< netdev name, 1 .. 15 characters
-  std::optional<IpAddress> target;  ///< overrides the group's target on this path
-  std::optional<IpAddress> source;  ///< address of the probes; required for icmp over IPv4
+  std::string interface;                     ///< netdev name, 1 .. 15 characters
+  std::optional<IpAddress> target;           ///< overrides the group's target on this path
+  std::optional<IpAddress> source;           ///< address of the probes; required for icmp over IPv4
+  std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
+  std::optional<net::MacAddress> peer_mac{};  ///< silence: whose frames count on this path
 };
 
 /// A path of a group: the unit that works or has failed (spec: terms).
@@ -91,7 +95,8 @@ struct GroupConfig {
   std::vector<PathConfig> paths;  ///< [0] is the primary, the rest are alternates in order
   StandbyMode standby_mode = StandbyMode::Hot;
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
-  IpAddress target;  ///< the primary's, if the file gives only targets per path
+  IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
+  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
   LiveParameters live;
   /// An idle path is down until it is needed (cold, warm) and can not be watched.
   [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
@@ -111,6 +116,19 @@ struct GroupConfig {
   [[nodiscard]] const IpAddress& target_of(const PathConfig& path) const {
     const std::optional<IpAddress>& own = path.port().target;
     return own ? *own : target;
+  }
+  [[nodiscard]] HeartbeatKind kind_of(const PortConfig& port) const {
+    return port.heartbeat.value_or(heartbeat);
+  }
+  /// The address that was written for this path; empty: it is that of the target.
+  [[nodiscard]] std::optional<net::MacAddress> peer_mac_of(const PortConfig& port) const {
+    return port.peer_mac || port.target ? port.peer_mac : peer_mac;
+  }
+  /// Is a path watched by listening?
+  [[nodiscard]] bool watches_silence() const {
+    return std::ranges::any_of(paths, [&](const PathConfig& path) {
+      return kind_of(path.port()) == HeartbeatKind::Silence;
+    });
   }
 };
 

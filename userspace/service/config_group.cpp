@@ -21,8 +21,6 @@ constexpr std::array<std::string_view, 15> kGroupKeys{
     "move_mac", "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
     "enabled",  "heartbeat",      "failback",        "warm",          "restore"};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
-constexpr std::string_view kMacRule =
-    "six pairs of hexadecimal digits with ':' between, of one card (not multicast, not all zero)";
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
                                                         "damping_half_life_ms"};
 
@@ -135,10 +133,7 @@ void read_warm(const TableReader& group, GroupConfig& config) {
   if (config.standby_mode != StandbyMode::Warm)
     group.report("warm", "a table", "only with mode = \"warm\"");
   config.warm.dummy_address = warm->address("dummy_address");
-  const std::optional<std::string> mac = warm->string("dummy_mac", kMacRule);
-  if (!mac) return;
-  config.warm.dummy_mac = net::parse_mac(*mac);
-  if (!config.warm.dummy_mac) warm->report("dummy_mac", in_quotes(*mac), kMacRule);
+  config.warm.dummy_mac = warm->mac_address("dummy_mac");
 }
 
 using FirstUse = std::unordered_map<std::string_view, const Claim*>;

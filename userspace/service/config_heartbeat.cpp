@@ -14,9 +14,10 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 10> kHeartbeatKeys{
-    "kind",           "target",      "primary_target", "standby_target", "primary_source",
-    "standby_source", "interval_us", "multiplier",     "up_count",       "link_poll_us"};
+constexpr std::array<std::string_view, 15> kHeartbeatKeys{
+    "kind",           "target",           "primary_target",   "standby_target", "primary_source",
+    "standby_source", "interval_us",      "multiplier",       "up_count",       "link_poll_us",
+    "peer_mac",       "primary_peer_mac", "standby_peer_mac", "primary_kind",   "standby_kind"};
 
 /// The keys of one path, and what they hold.
 struct Side {
@@ -73,23 +74,25 @@ void require_source(const TableReader& heartbeat, HeartbeatKind kind, const Side
 }
 
 void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
-  const bool both_own = heartbeat.has("primary_target") && heartbeat.has("standby_target");
+  const bool both_own = has_own_peer(heartbeat, config, 0) && has_own_peer(heartbeat, config, 1);
   if (!heartbeat.has("target") && !both_own) {
-    heartbeat.report_missing("target",
-                             "the IPv4 or IPv6 address of one host, or both 'primary_target' and "
-                             "'standby_target'");
+    heartbeat.report_missing(
+        "target", fmt::format("the IPv4 or IPv6 address of one host, or both 'primary_target' and "
+                              "'standby_target'{}",
+                              config.watches_silence() ? ", or 'peer_mac'" : ""));
   }
   const std::optional<IpAddress> target = heartbeat.address("target");
-  std::array<Side, 2> sides{Side{"primary_target", "primary_source", {}, {}},
-                            Side{"standby_target", "standby_source", {}, {}}};
+  std::array<Side, 2> sides{Side{kPathKeys[0].target, kPathKeys[0].source, {}, {}},
+                            Side{kPathKeys[1].target, kPathKeys[1].source, {}, {}}};
   for (std::size_t i = 0; i < sides.size(); ++i) {
     Side& side = sides[i];
     PortConfig& port = config.paths[i].ports.front();
     port.target = heartbeat.address(side.target_key);
     port.source = side.source = heartbeat.address(side.source_key);
     side.target = heartbeat.has(side.target_key) ? port.target : target;
-    check_source(heartbeat, side);
-    require_source(heartbeat, config.heartbeat, side);
+    const HeartbeatKind kind = config.kind_of(port);
+    if (kind != HeartbeatKind::Silence) check_source(heartbeat, side);
+    require_source(heartbeat, kind, side);
   }
   if (sides[0].source && sides[0].source == sides[1].source) {
     heartbeat.report("standby_source",
@@ -141,9 +144,9 @@ void read_heartbeat(const TableReader& group, GroupConfig& config) {
   const std::optional<TableReader> heartbeat = group.table("heartbeat");
   if (!heartbeat) return;
   heartbeat->refuse_unknown(kHeartbeatKeys);
-  config.heartbeat = read_enum(
-      *heartbeat, "kind", std::array{HeartbeatKind::Arp, HeartbeatKind::Icmp}, HeartbeatKind::Arp);
+  read_kinds(*heartbeat, config);
   read_addresses(*heartbeat, config);
+  check_silence(*heartbeat, config);
   read_timing(*heartbeat, config.live);
 }
 

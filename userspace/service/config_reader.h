@@ -48,6 +48,8 @@ class TableReader {
   [[nodiscard]] std::optional<std::size_t> choice(std::string_view key,
                                                   std::span<const std::string_view> words) const;
   [[nodiscard]] std::optional<IpAddress> address(std::string_view key) const;
+  /// A unicast MAC address.
+  [[nodiscard]] std::optional<net::MacAddress> mac_address(std::string_view key) const;
   [[nodiscard]] std::optional<TableReader> table(std::string_view key) const;
 
   /// The value under a key, of any type, or nullptr.

@@ -56,12 +56,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
     if (!lock) return pass_on(lock);
     daemon->locks_.push_back(std::move(*lock));
   }
-  if (Status done = daemon->open_descriptors(options); !done) return pass_on(done);
+  if (Status done = daemon->open_descriptors(config, options); !done) return pass_on(done);
   if (Status done = daemon->start_groups(config); !done) return pass_on(done);
   return daemon;
 }
 
-Status Daemon::open_descriptors(const DaemonOptions& options) {
+Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
   sigset_t handled;
   ::sigemptyset(&handled);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
@@ -88,8 +88,9 @@ Status Daemon::open_descriptors(const DaemonOptions& options) {
   if (!control) return pass_on(control);
   control_ = std::make_unique<ControlSocket>(std::move(*control));
 
-  Result<std::unique_ptr<engine::Engine>> engine =
-      engine::Engine::load({.pin_directory = options.pin_directory});
+  Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
+      {.pin_directory = options.pin_directory,
+       .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence)});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
   for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(), timer_.get(),

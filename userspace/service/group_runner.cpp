@@ -213,6 +213,7 @@ void GroupRunner::tick(MonotonicTime now) {
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   look_for_missing_ports(now);
+  tell_what_is_unheard(now);
   apply(policy::TimePassed{}, now);
   flush_notices();
 }

@@ -83,6 +83,7 @@ struct RunningPort {
   std::optional<PortLock> lock;  ///< under a name that the configuration does not have
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
   MonotonicTime down_since{};                ///< when hanetd had the news that the path is down
+  bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
 };
 
 /// A switchover that is decided and not yet carried out.
@@ -185,6 +186,7 @@ class GroupRunner {
   void announce_again(MonotonicTime now);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
+  void tell_what_is_unheard(MonotonicTime now);
   [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
   void refresh_port(std::size_t at, MonotonicTime received);
   void flush_notices();

@@ -173,7 +173,8 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
                                                                      .family = plan.family,
                                                                      .kind = plan.kind,
                                                                      .target = plan.target,
-                                                                     .source = plan.source});
+                                                                     .source = plan.source,
+                                                                     .peer_mac = plan.peer_mac});
   if (!session) return pass_on(session);
   port.session = *session;
   Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
