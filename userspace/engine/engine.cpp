@@ -246,10 +246,11 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   steer_[index] = hanet_steer{};
   store(port.in_use, 1);
-  if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
-    store(port.in_use, 0);
-    return pass_on(attached);
-  }
+  if (spec.ifindex != 0)
+    if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
+      store(port.in_use, 0);
+      return pass_on(attached);
+    }
   if (Status started = control(HANET_CONTROL_START_PORT, index); !started) return pass_on(started);
   return index;
 }

@@ -39,7 +39,7 @@ using GroupIndex = std::uint32_t;
 
 struct PortSpec {
   std::string name;
-  unsigned ifindex = 0;
+  unsigned ifindex = 0;  ///< 0: the interface is not there yet, see rebind_port()
   GroupIndex group = 0;
   net::MacAddress probe_mac{};
   std::uint32_t probe_ipv4 = 0;               ///< network order; 0: none

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -152,8 +153,10 @@ struct Config {
 /// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep
 /// their own traffic). The error names group, key and interface, and lists what could be used:
 /// "FILE: key 'group[0].primary': found 'eth7', which is not here; allowed: one of eth0, eth1", one
-/// line per mistake. `name` stands for the file name.
-[[nodiscard]] Status check_interfaces(const Config& config, std::string_view name);
+/// line per mistake. `name` stands for the file name. One port of a group may be missing if it is
+/// among `pulled`: it was there since the host was booted.
+[[nodiscard]] Status check_interfaces(const Config& config, std::string_view name,
+                                      std::span<const std::string> pulled = {});
 
 /// Why an interface that is here now cannot be a port ("is a member of the bridge 'br0'"); empty if
 /// it can.

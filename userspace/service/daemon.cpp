@@ -57,7 +57,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
     daemon->locks_.push_back(std::move(*lock));
   }
   if (Status done = daemon->open_descriptors(config, options); !done) return pass_on(done);
-  if (Status done = daemon->start_groups(config); !done) return pass_on(done);
+  if (Status done = daemon->start_groups(config, options); !done) return pass_on(done);
   return daemon;
 }
 
@@ -99,7 +99,7 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   return {};
 }
 
-Status Daemon::start_groups(const config::Config& config) {
+Status Daemon::start_groups(const config::Config& config, const DaemonOptions& options) {
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
     groups_.push_back(std::make_unique<GroupRunner>(
         config.groups[at], static_cast<engine::GroupIndex>(at),
@@ -120,7 +120,8 @@ Status Daemon::start_groups(const config::Config& config) {
                          [this](engine::SessionIndex session, net::PacketSocket socket) {
                            sender_->replace_socket(session, std::move(socket));
                          },
-                     .drain_notifications = [this] { read_notifications(); }}));
+                     .drain_notifications = [this] { read_notifications(); },
+                     .run_directory = options.run_directory}));
     if (Status looked = groups_.back()->look(); !looked) return looked;
   }
   std::vector<engine::RequestFrames> requests;

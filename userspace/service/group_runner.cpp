@@ -214,6 +214,7 @@ void GroupRunner::tick(MonotonicTime now) {
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
+  save_snapshot(now);
   apply(policy::TimePassed{}, now);
   flush_notices();
 }

@@ -28,6 +28,7 @@
 #include "service/config.h"
 #include "service/identity_keeper.h"
 #include "service/port_lock.h"
+#include "service/snapshot_store.h"
 #include "service/standby.h"
 
 namespace hanet::service {
@@ -58,6 +59,7 @@ struct Surroundings {
   std::function<void(engine::SessionIndex, net::PacketSocket)> replace_socket;
   /// Reads pending rtnetlink notifications, so that a capture is as fresh as the failure.
   std::function<void()> drain_notifications;
+  std::filesystem::path run_directory{};  ///< where snapshots are kept
 };
 
 /// A path's port, as the runner holds it.
@@ -85,6 +87,9 @@ struct RunningPort {
   MonotonicTime down_since{};                ///< when hanetd had the news that the path is down
   bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
 };
+
+/// Is there more than what the kernel makes by itself?
+[[nodiscard]] bool has_own_address(const net::Identity& identity);
 
 /// A switchover that is decided and not yet carried out.
 struct Move {
@@ -139,6 +144,13 @@ class GroupRunner {
   [[nodiscard]] const net::Identity& identity() const { return keeper_.identity(); }
 
  private:
+  void load_snapshot();
+  [[nodiscard]] bool may_be_missing(const std::string& interface) const;
+  [[nodiscard]] static RunningPort missing_port(const std::string& interface);
+  [[nodiscard]] std::optional<std::size_t> place_of_lost_identity(
+      const std::vector<net::Identity>& found) const;
+  [[nodiscard]] Status recover_identity();
+  void save_snapshot(MonotonicTime now);
   [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
   [[nodiscard]] Status check_metaname() const;
   /// Makes the group's name an alternative name of the active interface (spec A1).
@@ -158,6 +170,7 @@ class GroupRunner {
   void perform(Move move);
   [[nodiscard]] failover::SwitchoverRecord begin_record(const policy::Switchover& switchover,
                                                         MonotonicTime received) const;
+  void follow_late_changes(failover::Plan& plan, const failover::Execution& done);
   void after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                   failover::Outcome outcome);
   void release_needless_bridging();
@@ -199,6 +212,12 @@ class GroupRunner {
   policy::GroupState state_;
   std::vector<RunningPort> ports_;
   IdentityKeeper keeper_;
+  SnapshotStore store_;
+  std::optional<KeptSnapshot> kept_;    // by an earlier hanetd
+  bool recovering_ = false;             // from it, at the start
+  std::optional<net::Identity> saved_;  // by this one
+  MonotonicTime save_at_{};
+  bool save_trouble_told_ = false;
   bool named_ = false;          // the metaname on the host is ours
   std::optional<Dummy> dummy_;  // warm standby
   std::optional<failover::Plan> plan_;

@@ -21,12 +21,6 @@
 namespace hanet::service {
 namespace {
 
-bool has_own_address(const net::Identity& identity) {
-  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
-    return address.scope != RT_SCOPE_LINK;
-  });
-}
-
 // 203.0.113.0/24 is for documentation (RFC 5737): no network uses it.
 Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
   const config::IpAddress chosen = config.dummy_address.value_or(config::IpAddress{
@@ -44,9 +38,19 @@ Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
 
 }  // namespace
 
+bool has_own_address(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.scope != RT_SCOPE_LINK;
+  });
+}
+
 GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex index,
                          Surroundings around)
-    : config_(config), index_(index), around_(std::move(around)), keeper_(around_.requests) {
+    : config_(config),
+      index_(index),
+      around_(std::move(around)),
+      keeper_(around_.requests),
+      store_(around_.run_directory, config.name) {
   rules_.cold = config.standby_is_down();
   if (config.standby_mode == config::StandbyMode::Warm) dummy_ = make_dummy(config.warm, index);
   rules_.cold_retry = config.cold_retry;
@@ -57,8 +61,14 @@ GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex i
 
 Status GroupRunner::look() {
   std::vector<net::Identity> found;
+  load_snapshot();
   for (const config::PathConfig& path : config_.paths) {
     Result<net::LinkInfo> link = net::find_link(around_.requests, path.port().interface);
+    if (!link && may_be_missing(path.port().interface)) {
+      ports_.push_back(missing_port(path.port().interface));
+      found.emplace_back();
+      continue;
+    }
     if (!link) return pass_on(link);
     RunningPort port;
     port.interface = link->interface;
@@ -75,21 +85,24 @@ Status GroupRunner::look() {
   // After a restart the identity may be on the alternate path: it stays where it is.
   const bool on_alternate =
       !has_own_address(without_dummy(found[0])) && has_own_address(without_dummy(found[1]));
-  const std::size_t active = on_alternate ? 1 : 0;
-  if (without_dummy(found[active]) != found[active])
+  const std::optional<std::size_t> lost_to = place_of_lost_identity(found);
+  recovering_ = lost_to.has_value();
+  const bool primary_gone = !ports_[0].present && !recovering_;
+  const std::size_t active = lost_to.value_or(on_alternate || primary_gone ? 1 : 0);
+  if (!recovering_ && without_dummy(found[active]) != found[active])
     return failure(fmt::format(
         "group {}: the dummy address {} is an address of {}; choose another dummy_address",
         config_.name, net::describe(dummy_->address), found[active].on.name));
-  if (!has_own_address(found[active]))
+  if (!recovering_ && !has_own_address(found[active]))
     log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
                  config_.name, ports_[0].interface.name, ports_[1].interface.name,
                  ports_[0].interface.name);
   for (std::size_t at = 0; at < found.size(); ++at)
-    if (at != active)
+    if (at != active && !recovering_)
       if (Status fit = check_standby(without_dummy(found[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
   if (Status free = check_metaname(); !free) return free;
-  keeper_.hold(std::move(found[active]));
+  keeper_.hold(recovering_ ? kept_->snapshot.identity : std::move(found[active]));
   state_ = policy::initial_state(ports_.size(), active, rules_);
   // Without the identity, its MAC address must not stay behind.
   if (config_.move_mac && ports_[0].spare_mac != ports_[1].spare_mac)
@@ -136,6 +149,7 @@ void GroupRunner::take_metaname() {
 
 Status GroupRunner::prepare_idle_ports() {
   for (std::size_t at = 0; at < ports_.size(); ++at) {
+    if (!ports_[at].present) continue;
     Result<StandbyBefore> before = remember_settings(around_.requests, ports_[at].interface);
     if (!before) return pass_on(before);
     if (at != state_.active) {
@@ -177,14 +191,17 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
                                                                      .peer_mac = plan.peer_mac});
   if (!session) return pass_on(session);
   port.session = *session;
-  Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
-  if (!announcer) return pass_on(announcer);
-  port.announcer = std::move(*announcer);
+  if (port.present) {
+    Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
+    if (!announcer) return pass_on(announcer);
+    port.announcer = std::move(*announcer);
+  }
   return prepare_requests(plan, *session, around_.engine.session(*session), port.interface.index,
                           port.probe_mac);
 }
 
 Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
+  if (Status recovered = recover_identity(); !recovered) return pass_on(recovered);
   if (Status prepared = prepare_idle_ports(); !prepared) return pass_on(prepared);
   hanet_params& params = around_.engine.params(index_);
   params = {.interval_us = static_cast<std::uint32_t>(config_.live.interval.count()),
@@ -207,14 +224,15 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
 
 Status GroupRunner::begin_monitoring() {
   for (std::size_t at = 0; at < ports_.size(); ++at) {
-    if (!state_.paths[at].watched) continue;
+    if (!state_.paths[at].watched || !ports_[at].present) continue;
     if (Status started = around_.engine.start_session(ports_[at].session); !started) return started;
   }
   return {};
 }
 
 void GroupRunner::stop() {
-  if (ports_.size() < 2) return;              // it never came to life
+  if (ports_.size() < 2) return;  // it never came to life
+  store_.ends(monotonic_now());
   if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
   finish_afterwards();
   // A former primary stays down where nobody looks for it, but not with a made-up address.

@@ -115,6 +115,7 @@ void GroupRunner::perform(Move move) {
   failover::Plan plan = std::move(*plan_);
   plan_.reset();
   if (rules_.cold && from.present) around_.engine.pause_session(from.session);
+  store_.moves_to(switchover.to);
   around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
   const auto back = [&] {
     net::Identity there = plan.expected;
@@ -133,11 +134,13 @@ void GroupRunner::perform(Move move) {
         become_ordinary();
       });
   around_.engine.end_move(from.port, to.port);
+  follow_late_changes(plan, record.execution);
   const failover::Outcome outcome = record.execution.outcome;
   afterwards_ = std::move(record.execution.afterwards);
   afterwards_at_ = monotonic_now() + kAfterwardsDelay;
   if (record.execution.restarted_link) expect_negotiation(to);
   after_move(switchover, plan, outcome);
+  store_.moves_no_more();
   record.finished = monotonic_now();
   const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
   publish("switchover", switchover.to,
@@ -236,6 +239,7 @@ void GroupRunner::prepare_plan() {
 void GroupRunner::hear_identity() {
   if (rules_.cold || heard_mac_ == keeper_.identity().mac) return;
   for (RunningPort& port : ports_) {
+    if (!port.announcer.valid()) continue;
     if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
       const Status gone = port.announcer.stop_listening_to(heard_mac_);
     if (Status heard = port.announcer.listen_to(keeper_.identity().mac); !heard)

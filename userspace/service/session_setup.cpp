@@ -82,11 +82,13 @@ Result<net::PacketSocket> open_request_socket(const SessionPlan& plan, unsigned 
 Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::SessionIndex index,
                                                const hanet_session& session, unsigned ifindex,
                                                const net::MacAddress& probe_mac) {
-  Result<net::PacketSocket> socket = open_request_socket(plan, ifindex, probe_mac);
-  if (!socket) return pass_on(socket);
   engine::RequestFrames requests;
   requests.session = index;
-  requests.socket = std::move(*socket);
+  if (ifindex != 0) {
+    Result<net::PacketSocket> socket = open_request_socket(plan, ifindex, probe_mac);
+    if (!socket) return pass_on(socket);
+    requests.socket = std::move(*socket);
+  }
   if (plan.kind != HANET_HEARTBEAT_SILENCE)
     requests.heartbeat = heartbeat_request(plan, index, session, probe_mac);
   if (!plan.peer_mac) requests.search = neighbour_request(plan, probe_mac, true);

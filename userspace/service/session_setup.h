@@ -34,7 +34,8 @@ struct SessionPlan {
                                                             unsigned ifindex,
                                                             const net::MacAddress& probe_mac);
 
-/// Prepares the frames of a session that has its place. Opens the port's socket.
+/// Prepares the frames of a session that has its place. Opens the port's socket; `ifindex` 0: the
+/// interface is not there yet.
 [[nodiscard]] Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan,
                                                              engine::SessionIndex index,
                                                              const hanet_session& session,
