@@ -165,6 +165,10 @@ struct Config {
 /// address.
 [[nodiscard]] bool is_card(const std::string& interface);
 
+/// What a warm standby of a group is called unless the file says it: in 203.0.113.0/24, which is
+/// for documentation (RFC 5737), so no network uses it.
+[[nodiscard]] IpAddress default_dummy(std::size_t group);
+
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);
 [[nodiscard]] std::string_view to_text(StandbyMode mode);
 

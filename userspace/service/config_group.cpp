@@ -126,6 +126,31 @@ void check_warm_moves_mac(const TableReader& group, const GroupConfig& config) {
     group.report("move_mac", "false", "true, because a warm standby swaps its MAC address");
 }
 
+/// A dummy is nobody's, so no other standby may be called so, and nobody may be asked there.
+void claim_dummies(const TableReader& group, const GroupConfig& config, Claims& claims) {
+  if (config.standby_mode != StandbyMode::Warm) return;
+  const std::optional<TableReader> warm = group.table("warm");
+  const auto claim = [&](std::string name, std::string_view key) {
+    if (warm && warm->has(key))
+      claims.dummies.push_back({std::move(name), warm->path_of(key), warm->line_of(key)});
+    else
+      claims.dummies.push_back({std::move(name), group.path_of("mode"), group.line_of("mode")});
+  };
+  const IpAddress dummy = config.warm.dummy_address.value_or(default_dummy(claims.group));
+  claim(dummy.text(), "dummy_address");
+  if (config.warm.dummy_mac) claim(net::to_text(*config.warm.dummy_mac), "dummy_mac");
+  if (!warm || !config.warm.dummy_address) return;
+  for (const PathConfig& path : config.paths)
+    for (const std::optional<IpAddress>& used :
+         {std::optional(config.target_of(path)), path.port().source})
+      if (used == dummy) {
+        warm->report("dummy_address",
+                     fmt::format("'{}' (an address of the heartbeat)", dummy.text()),
+                     "an address that nobody has");
+        return;
+      }
+}
+
 void read_warm(const TableReader& group, GroupConfig& config) {
   const std::optional<TableReader> warm = group.table("warm");
   if (!warm) return;
@@ -170,7 +195,12 @@ GroupConfig read_group(const TableReader& group, Claims& claims) {
   read_warm(group, config);
   check_warm_moves_mac(group, config);
   read_heartbeat(group, config);
+  claim_dummies(group, config, claims);
   return config;
+}
+
+IpAddress default_dummy(std::size_t group) {
+  return {.family = AF_INET, .bytes = {203, 0, 113, static_cast<std::uint8_t>(group + 1)}};
 }
 
 void check_claims(const Claims& claims, Mistakes& mistakes) {
@@ -178,6 +208,8 @@ void check_claims(const Claims& claims, Mistakes& mistakes) {
   std::vector<Claim> metanames = claims.metanames;
   const FirstUse port_use = check_unique(ports, "an interface that no other path uses", mistakes);
   check_unique(metanames, "a name that no other group has", mistakes);
+  std::vector<Claim> dummies = claims.dummies;
+  check_unique(dummies, "a dummy that no other group has", mistakes);
   for (const Claim& metaname : metanames) {
     const auto port = port_use.find(metaname.name);
     if (port == port_use.end()) continue;

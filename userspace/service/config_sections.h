@@ -31,6 +31,8 @@ struct Claim {
 struct Claims {
   std::vector<Claim> metanames;
   std::vector<Claim> ports;
+  std::vector<Claim> dummies;  ///< addresses and MAC addresses of warm standbys
+  std::size_t group = 0;       ///< the one that is read
 };
 
 /// `[[group]]` with everything below it.

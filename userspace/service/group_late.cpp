@@ -22,11 +22,15 @@
 namespace hanet::service {
 namespace {
 
+// What the kernel takes for one address; labels and lifetimes may differ.
+bool is_same(const net::Address& one, const net::Address& other) {
+  return one.family == other.family && one.local == other.local && one.peer == other.peer &&
+         one.prefix_length == other.prefix_length;
+}
+
 bool has(const std::vector<net::Address>& addresses, const net::Address& wanted) {
-  return std::ranges::any_of(addresses, [&](const net::Address& one) {
-    return one.family == wanted.family && one.local == wanted.local && one.peer == wanted.peer &&
-           one.prefix_length == wanted.prefix_length;
-  });
+  return std::ranges::any_of(addresses,
+                             [&](const net::Address& one) { return is_same(one, wanted); });
 }
 
 // The step took the addresses off last one first.
@@ -49,15 +53,16 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
   if (!link || !found) return;  // it vanished, and with it what was there
   const net::Identity left = without_dummy(std::move(*found));
   std::vector<net::Address>& expected = plan.expected.addresses;
+  const auto follow_removal = [&](const net::Address& address) {
+    [[maybe_unused]] const Status ignored =
+        around_.requests.request(net::remove_address(address, plan.to.index), "follow a removal");
+    std::erase_if(expected, [&](const net::Address& one) { return is_same(one, address); });
+    log::notice("{}: {} was removed by another program during the switchover", config_.name,
+                net::describe(address));
+  };
   if (link->admin_up)
-    for (const net::Address& address : not_there_any_more(plan, done)) {
-      if (has(left.addresses, address)) continue;
-      [[maybe_unused]] const Status ignored =
-          around_.requests.request(net::remove_address(address, plan.to.index), "follow a removal");
-      std::erase(expected, address);
-      log::notice("{}: {} was removed by another program during the switchover", config_.name,
-                  net::describe(address));
-    }
+    for (const net::Address& address : not_there_any_more(plan, done))
+      if (!has(left.addresses, address)) follow_removal(address);
   net::Identity late;
   late.on = plan.from;
   // Backwards: a primary address takes its secondaries along.
@@ -65,7 +70,9 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
     if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) continue;
     const Status taken = around_.requests.request(net::remove_address(address, plan.from.index),
                                                   "take a late address");
-    if (taken && !has(expected, address)) late.addresses.insert(late.addresses.begin(), address);
+    const bool known = has(expected, address);
+    if (taken && !known) late.addresses.insert(late.addresses.begin(), address);
+    if (!taken && known) follow_removal(address);  // put back and taken away again meanwhile
   }
   for (const net::Address& address : net::retarget(late, plan.to).addresses) {
     if (Status added = around_.requests.request(net::add_address(address, plan.to.index),

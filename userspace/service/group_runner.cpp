@@ -188,6 +188,7 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
       around_.engine.unbind_port(port.port);
       expect_back(port);
     }
+    if (!port.admin_up && link.admin_up && &port == &ports_[state_.active]) expect_identity_back();
     port.admin_up = link.admin_up;
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.

@@ -179,6 +179,7 @@ class GroupRunner {
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
   void restore_identity();
+  void expect_identity_back();
   static void expect_back(RunningPort& port);
   void stranger_changed(const net::LinkInfo& link);
   void look_for_missing_ports(MonotonicTime now);
@@ -223,6 +224,7 @@ class GroupRunner {
   std::optional<failover::Plan> plan_;
   std::optional<Move> waiting_move_;
   std::optional<MonotonicTime> restore_at_;
+  bool came_up_ = false;  // restored because the interface was down
   MonotonicTime repairs_since_{};
   int repairs_ = 0;  // since then
   bool plan_outdated_ = false;

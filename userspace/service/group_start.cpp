@@ -21,10 +21,8 @@
 namespace hanet::service {
 namespace {
 
-// 203.0.113.0/24 is for documentation (RFC 5737): no network uses it.
 Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
-  const config::IpAddress chosen = config.dummy_address.value_or(config::IpAddress{
-      .family = AF_INET, .bytes = {203, 0, 113, static_cast<std::uint8_t>(group + 1)}});
+  const config::IpAddress chosen = config.dummy_address.value_or(config::default_dummy(group));
   const std::size_t bytes = chosen.family == AF_INET ? 4 : 16;
   net::Address address;
   address.family = chosen.family;
