@@ -35,10 +35,10 @@ class World : public Scene {
   using Scene::watch;
 
   /// Empty where BPF is refused.
-  static std::unique_ptr<World> make(benchmark::State& state) {
+  static std::unique_ptr<World> make(benchmark::State& state, bool silence = false) {
     auto world = std::make_unique<World>();
-    Result<std::unique_ptr<Programs>> loaded = Programs::load(true);
-    if (!loaded) loaded = Programs::load(false);
+    Result<std::unique_ptr<Programs>> loaded = Programs::load(true, silence);
+    if (!loaded) loaded = Programs::load(false, silence);
     if (!loaded) {
       state.SkipWithError(loaded.error().message.c_str());
       return nullptr;
@@ -84,6 +84,20 @@ void repeated(benchmark::State& state, World& world, Hook hook, const net::Frame
 void other_traffic(benchmark::State& state, Hook hook) {
   const auto world = World::make(state);
   if (world) repeated(state, *world, hook, tcp_frame({0x52 & 0xfc, 0x54, 0, 0, 0, 7}));
+}
+
+/// A port that listens for kTargetMac, and a frame from there or from elsewhere.
+void listening_port(benchmark::State& state, Hook hook, const net::MacAddress& from) {
+  const auto world = World::make(state, true);
+  if (!world) return;
+  hanet_session& session = world->session();
+  session.kind = HANET_HEARTBEAT_SILENCE;
+  session.heard_at_xdp = hook == Hook::Xdp ? 1 : 0;
+  std::copy(kTargetMac.begin(), kTargetMac.end(), session.target_mac);
+  session.target_mac_known = HANET_MAC_CONFIGURED;
+  net::Frame frame = tcp_frame(kOtherMac);
+  std::copy(from.begin(), from.end(), frame.begin() + 6);
+  repeated(state, *world, hook, frame);
 }
 
 void floor(benchmark::State& state) {
@@ -155,6 +169,10 @@ BENCHMARK_CAPTURE(other_traffic, tc_egress, Hook::TcEgress)->Apply(configure);
 BENCHMARK_CAPTURE(local_traffic, xdp_ingress, Hook::Xdp)->Apply(configure);
 BENCHMARK_CAPTURE(unwatched_port, xdp_ingress, Hook::Xdp)->Apply(configure);
 BENCHMARK_CAPTURE(unwatched_port, tc_egress, Hook::TcEgress)->Apply(configure);
+BENCHMARK_CAPTURE(listening_port, xdp_ingress_other, Hook::Xdp, kOtherMac)->Apply(configure);
+BENCHMARK_CAPTURE(listening_port, xdp_ingress_peer, Hook::Xdp, kTargetMac)->Apply(configure);
+BENCHMARK_CAPTURE(listening_port, tc_ingress_other, Hook::TcIngress, kOtherMac)->Apply(configure);
+BENCHMARK_CAPTURE(listening_port, tc_ingress_peer, Hook::TcIngress, kTargetMac)->Apply(configure);
 BENCHMARK(bridged_traffic)->Apply(configure);
 BENCHMARK_CAPTURE(request, echo_ipv4, Beat::EchoIpv4)->Apply(configure);
 BENCHMARK_CAPTURE(request, echo_ipv6, Beat::EchoIpv6)->Apply(configure);

@@ -2,8 +2,8 @@
 /*
  * The table of contents of the data plane.
  *
- *   xdp_ingress    matches replies as early as a frame can be seen
- *   tc_ingress     matches them where XDP is taken; bridging inwards; answers for probe addresses
+ *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
+ *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards
  *   tc_control     starts timers; run by hanetd with BPF_PROG_TEST_RUN, never attached
  *   carrier_off/on link events at their source, where the kernel allows fentry
@@ -13,6 +13,7 @@
 #include "maps.bpf.h"
 #include "neighbour.bpf.h"
 #include "port.bpf.h"
+#include "silence.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -59,6 +60,8 @@ int xdp_ingress(struct xdp_md *ctx)
 	__u32 index;
 
 	receiver_runs();
+	if (watch_silence && ethernet)
+		silence_listen(port_of(ctx->ingress_ifindex, &index), ethernet, true);
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
@@ -79,6 +82,12 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 	/* With XDP on the port, the rest to this address was looked at and counted there. */
 	if (!port->replies_at_xdp)
 		receiver_runs();
+	if (watch_silence) {
+		remember_device(skb, port); /* no heartbeat leaves that could show it */
+		/* What bridging hands over came in at another port. */
+		if (skb->mark != HANET_STEER_MARK)
+			silence_listen(port, ethernet, false);
+	}
 	struct hanet_port *asked = port;
 	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 
@@ -158,6 +167,14 @@ static __always_inline int review_port(__u32 index)
 	return trunk_review(bpf_map_lookup_elem(&ports, &index));
 }
 
+static __always_inline long set_deadline_callback(struct hanet_session *session,
+						  struct hanet_timer *deadline)
+{
+	if (watch_silence && session->kind == HANET_HEARTBEAT_SILENCE)
+		return bpf_timer_set_callback(&deadline->timer, silence_deadline);
+	return bpf_timer_set_callback(&deadline->timer, session_deadline);
+}
+
 static __always_inline int start_session(__u32 index)
 {
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
@@ -167,9 +184,10 @@ static __always_inline int start_session(__u32 index)
 		return 1;
 	if (!timer_is_there(bpf_timer_init(&deadline->timer, &deadline_timers, CLOCK_MONOTONIC_ID)))
 		return 1;
-	if (bpf_timer_set_callback(&deadline->timer, session_deadline))
+	if (set_deadline_callback(session, deadline))
 		return 1;
 	session->answered = session->sent;
+	session->counted_ns = 0;
 	session->replies_in_row = 0;
 	session->state_since_ns = bpf_ktime_get_ns();
 	session->state = HANET_SESSION_UNKNOWN;

@@ -24,10 +24,12 @@ static __always_inline struct hanet_session *session_of_port(const struct hanet_
  * costs one request. */
 static __always_inline void learn_target_mac(struct hanet_session *session, const __u8 *mac)
 {
+	if (session->target_mac_known == HANET_MAC_CONFIGURED)
+		return;
 	if (!session->target_mac_known || !mac_equal(session->target_mac, mac))
 		__builtin_memcpy(session->target_mac, mac, ETH_ALEN);
 	session->target_mac_learned_ns = bpf_ktime_get_ns();
-	session->target_mac_known = 1;
+	session->target_mac_known = HANET_MAC_LEARNED;
 }
 
 /* Where the other end says that its identity is; see enum hanet_place. */
@@ -52,6 +54,9 @@ static __always_inline void hear_place(__u32 index, struct hanet_session *sessio
  */
 static __always_inline int neighbour_reply(__u32 index, struct hanet_session *session)
 {
+	/* A search found the peer; what counts is that it is heard (silence.bpf.h). */
+	if (session->kind == HANET_HEARTBEAT_SILENCE)
+		return HANET_REJECT_COUNT;
 	/* Where echoes are the heartbeat, a fresh address says nothing of the target's life. */
 	if (session->kind == HANET_HEARTBEAT_ECHO &&
 	    session->last_neighbour_sequence <= session->answered)

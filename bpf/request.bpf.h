@@ -82,7 +82,8 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 	__u32 index;
 	struct hanet_session *session = session_of_port(port, &index);
 
-	if (!session || session->state == HANET_SESSION_PAUSED)
+	if (!session || session->state == HANET_SESSION_PAUSED ||
+	    session->kind == HANET_HEARTBEAT_SILENCE)
 		return;
 	bool multicast = ethernet->h_dest[0] & 1;
 

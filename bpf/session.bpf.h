@@ -73,14 +73,14 @@ static __noinline int session_changed(__u32 index, struct hanet_session *session
 }
 
 static __always_inline void session_down(__u32 index, struct hanet_session *session, __u32 before,
-					 __u64 first_lost, __u64 now)
+					 __u64 first_lost, __u64 due, __u64 now)
 {
 	session->replies_in_row = 0;
 	if (before != HANET_SESSION_UP && before != HANET_SESSION_UNKNOWN)
 		return;
 	/* Only the timer writes these, and whoever sees the state must find them. */
 	session->first_lost_ns = first_lost;
-	session->deadline_ns = first_lost + detection_time_ns(session);
+	session->deadline_ns = due;
 	session->verdict_ns = now;
 	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_DOWN) != before)
 		return;
@@ -152,7 +152,7 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		bpf_timer_start(&deadline->timer, wait, 0);
 		return 0;
 	}
-	session_down(index, session, before, first_lost, now);
+	session_down(index, session, before, first_lost, first_lost + detection, now);
 	return 0;
 }
 

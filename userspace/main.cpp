@@ -15,6 +15,7 @@
 #include "core/priority.h"
 #include "service/config.h"
 #include "service/daemon.h"
+#include "service/snapshot_store.h"
 
 namespace {
 
@@ -64,8 +65,11 @@ int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (!config) return fail(kExitConfig, config.error());
   set_log_level(config->log_level);
-  const hanet::Status interfaces =
-      hanet::config::check_interfaces(*config, options.config.string());
+  std::vector<std::string> groups;
+  for (const hanet::config::GroupConfig& group : config->groups) groups.push_back(group.name);
+  const hanet::Status interfaces = hanet::config::check_interfaces(
+      *config, options.config.string(),
+      hanet::service::kept_ports(options.daemon.run_directory, groups));
   if (!interfaces) return fail(kExitConfig, interfaces.error());
   if (options.check) {
     hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());

@@ -73,6 +73,7 @@ enum hanet_heartbeat_kind {
 	HANET_HEARTBEAT_NEIGHBOUR =
 		1,		  /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
 	HANET_HEARTBEAT_ECHO = 2, /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
+	HANET_HEARTBEAT_SILENCE = 3, /* no requests: every frame from the peer counts */
 };
 
 enum hanet_session_state {
@@ -80,6 +81,13 @@ enum hanet_session_state {
 	HANET_SESSION_UP = 1,
 	HANET_SESSION_DOWN = 2,
 	HANET_SESSION_PAUSED = 3, /* hanetd asked for silence: no verdict */
+};
+
+/* target_mac_known: where the address comes from. */
+enum hanet_mac_origin {
+	HANET_MAC_UNKNOWN = 0,
+	HANET_MAC_LEARNED = 1,
+	HANET_MAC_CONFIGURED = 2, /* what the network says does not change it */
 };
 
 enum hanet_carrier {
@@ -131,11 +139,12 @@ struct hanet_session {
 	__u32 in_use;
 	__u32 id;
 	__u64 cookie;
-	__u32 port;   /* index into ports */
-	__u32 group;  /* index into params */
-	__u16 family; /* AF_INET or AF_INET6 */
-	__u8 kind;    /* enum hanet_heartbeat_kind */
-	__u8 pad0[5];
+	__u32 port;	   /* index into ports */
+	__u32 group;	   /* index into params */
+	__u16 family;	   /* AF_INET or AF_INET6 */
+	__u8 kind;	   /* enum hanet_heartbeat_kind */
+	__u8 heard_at_xdp; /* silence: 1: xdp_ingress listens for the peer, 0: tc_ingress does */
+	__u8 pad0[4];
 	__u8 target[16];
 	__u8 next_hop[16]; /* whose MAC address requests go to; equals target on the link */
 	__u8 source[16];   /* all zero: an ARP probe (RFC 5227) */
@@ -144,15 +153,16 @@ struct hanet_session {
 	__u32 state; /* enum hanet_session_state */
 	__u32 replies_in_row;
 	__u8 target_mac[6];
-	__u8 target_mac_known;
-	__u8 peer_place; /* enum hanet_place, from the newest answer of a neighbour */
+	__u8 target_mac_known; /* enum hanet_mac_origin */
+	__u8 peer_place;       /* enum hanet_place, from the newest answer of a neighbour */
 	__u64 target_mac_learned_ns;
 	__u64 state_since_ns;
 	__u64 sent;		       /* sequence of the newest request, 0 before the first */
 	__u64 answered;		       /* everything up to this sequence is answered or given up */
 	__u64 last_neighbour_sequence; /* newest request that an ARP or NA reply answers */
 	__u64 last_sent_ns;
-	__u64 last_reply_ns;
+	__u64 last_reply_ns; /* silence: the newest frame from the peer */
+	__u64 counted_ns;    /* silence: the newest that counted; 0: none since the start */
 
 	/* the newest down verdict */
 	__u64 first_lost_ns;
@@ -184,7 +194,7 @@ struct hanet_session {
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
-HANET_ASSERT(sizeof(struct hanet_session) == 552 + HANET_WINDOW * 24);
+HANET_ASSERT(sizeof(struct hanet_session) == 560 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {

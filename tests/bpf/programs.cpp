@@ -49,13 +49,14 @@ Outcome run(const bpf_program* program, bpf_test_run_opts& options, const net::F
 void Programs::Destroy::operator()(hanet_bpf* skeleton) const { hanet_bpf__destroy(skeleton); }
 void Programs::Destroy::operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 
-Result<std::unique_ptr<Programs>> Programs::load(bool link_poll) {
+Result<std::unique_ptr<Programs>> Programs::load(bool link_poll, bool silence) {
   libbpf_set_print(stay_silent);
   std::unique_ptr<Programs> programs(new Programs);
   programs->skeleton_.reset(hanet_bpf__open());
   if (!programs->skeleton_) return errno_error(errno, "open the BPF object");
   hanet_bpf* skeleton = programs->skeleton_.get();
   skeleton->rodata->use_link_poll = link_poll;
+  skeleton->rodata->watch_silence = silence;
   skeleton->rodata->cpu_count = kWatchedCpus;
   bpf_program__set_autoload(skeleton->progs.carrier_off, false);
   bpf_program__set_autoload(skeleton->progs.carrier_on, false);

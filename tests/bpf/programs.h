@@ -59,7 +59,8 @@ struct Receiver {
 class Programs {
  public:
   /// The error says why this kernel refuses.
-  [[nodiscard]] static Result<std::unique_ptr<Programs>> load(bool link_poll = false);
+  [[nodiscard]] static Result<std::unique_ptr<Programs>> load(bool link_poll = false,
+                                                              bool silence = false);
   ~Programs();
   Programs(const Programs&) = delete;
   Programs& operator=(const Programs&) = delete;

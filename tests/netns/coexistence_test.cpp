@@ -9,11 +9,13 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 
 #include <array>
 
 #include "netns/lab_test.h"
+#include "netns/speaker.h"
 
 namespace hanet::test {
 namespace {
@@ -89,6 +91,21 @@ TEST_F(ForeignXdp, M2_HeartbeatsAreMatchedAtTcAndThePortIsProtectedAllTheSame) {
     EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(::if_nametoindex("p0")), 0, &id), 0);
     EXPECT_NE(id, 0U) << "the other program was detached";
   });
+}
+
+TEST_F(ForeignXdp, M5_ASilentPeerIsHeardAtTcAndSoAreItsTaggedFrames) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const Fd primary = attach_other_program("p0");
+  const Fd standby = attach_other_program("p1");
+  ASSERT_TRUE(primary.valid() && standby.valid());
+  const net::MacAddress peer = link_of(lab().netns("client"), "c0").mac;
+  const Speaker speaker(lab().netns("client"), "c0", peer, net::kBroadcast, ETH_P_8021Q);
+  start_with(silence_config(fmt::format("peer_mac = \"{}\"\n", net::to_text(peer))));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(std::string(host().path("p0").at("port").at("xdp")).starts_with("taken by"));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(echo().reaches_every_address());
 }
 
 TEST_F(ForeignXdp, D6_WithoutOthersXdpIsNative) {

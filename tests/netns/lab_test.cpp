@@ -43,6 +43,11 @@ void LabTest::start(const Settings& settings) {
   }
 }
 
+void LabTest::start_with(const std::string& config) {
+  daemons_.push_back(std::make_unique<Hanet>(*lab_, lab_->hanet_nodes().front(), config));
+  daemons_.back()->start();
+}
+
 void LabTest::bring_up(Topology topology, const Settings& settings) {
   ASSERT_NO_FATAL_FAILURE(build(topology));
   ASSERT_NO_FATAL_FAILURE(start(settings));

@@ -34,6 +34,8 @@ class LabTest : public testing::Test {
   void build(Topology topology);
   /// Writes configurations and starts the daemons, without waiting.
   void start(const Settings& settings);
+  /// The same for the monitored host alone, with a configuration that the lab does not write.
+  void start_with(const std::string& config);
   /// All of it, and waits until every daemon is ready. Use with ASSERT_NO_FATAL_FAILURE.
   void bring_up(Topology topology, const Settings& settings = {});
 

@@ -4,9 +4,14 @@
 //
 // `ip` plays the manager that knows nothing of hanet: it flushes the standby, or gives the primary
 // its configured address back.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
 #include <algorithm>
 
+#include "net/encode.h"
 #include "netns/lab_test.h"
+#include "netns/recorder.h"
 
 namespace hanet::test {
 namespace {
@@ -66,6 +71,172 @@ TEST_F(OtherManager, F3_AProgramThatInsistsWinsAndTheAlarmIsRaised) {
     const json addresses = host().group().at("identity").at("addresses");
     return std::ranges::find(addresses, json("192.0.2.101/24")) == addresses.end();
   }));
+}
+
+TEST_F(OtherManager, F3_WhatANetworkManagerFlushesFromTheStandbyIsAllBack) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (int i = 110; i < 130; ++i)
+    ASSERT_DONE(
+        lab().ip("host", fmt::format("addr add 192.0.2.{0}/24 brd + dev p0 label p0:v{0}", i)));
+  ASSERT_DONE(
+      lab().ip("host", "route add 10.1.0.0/16 via 192.0.2.10 dev p0 proto static metric 50"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(carries("p1", before));
+  // As a manager does that finds an interface which it does not know: all of it, family by family.
+  ASSERT_DONE(lab().ip("host", "-4 route flush dev p1"));
+  ASSERT_DONE(lab().ip("host", "-4 addr flush dev p1"));
+  ASSERT_DONE(lab().ip("host", "-6 addr flush dev p1 scope global"));
+  ASSERT_TRUE(await("hanet notices", [&] { return log_has(" was removed from p1 by "); }));
+  EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before)}; }));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+// The kernel drops the route without a message (net/ipv4/fib_semantics.c, fib_sync_down_addr).
+TEST_F(OtherManager, F3_F4_ARouteThatWentSilentlyWithAnAddressIsRestoredWithIt) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));
+  ASSERT_DONE(lab().ip("host", "link set other up"));
+  ASSERT_DONE(lab().ip("host", "link set far up"));
+  ASSERT_DONE(lab().ip("host", "route add 10.7.0.0/16 dev other src 192.0.2.101"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const auto route = [&] {
+    const Result<std::string> found = bench::run_checked(
+        lab().in("host", {"ip", "route", "show", "10.7.0.0/16"}), std::chrono::seconds(5));
+    return found ? *found : found.error().message;
+  };
+  const std::string was = route();
+  ASSERT_NE(was, "");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(route(), was) << "moving the address must not cost it either";
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+  EXPECT_TRUE(await("the address is back", [&] { return bool{carries("p1", before)}; }));
+  EXPECT_TRUE(await("and so is the route", [&] { return route() == was; })) << route();
+}
+
+class PromotedSecondaries : public OtherManager, public testing::WithParamInterface<int> {};
+
+// Without promotion the kernel removes every secondary address with its primary.
+TEST_P(PromotedSecondaries, F3_TheWholeSubnetIsBackWhenItsPrimaryWasDeletedByHand) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (const char* scope : {"all", "p0", "p1"})
+    ASSERT_TRUE(
+        bench::run_checked(lab().in("host", {"sh", "-c",
+                                             fmt::format("echo {} >/proc/sys/net/ipv4/conf/{}/"
+                                                         "promote_secondaries",
+                                                         GetParam(), scope)}),
+                           std::chrono::seconds(5)));
+  for (int i = 110; i < 140; ++i)
+    ASSERT_DONE(
+        lab().ip("host", fmt::format("addr add 192.0.2.{0}/24 brd + dev p0 label p0:v{0}", i)));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before)) << "the switchover itself removes the primary, too";
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.1/24 dev p1"));
+  ASSERT_TRUE(await("hanet notices", [&] { return log_has(" was removed from p1 by "); }));
+  EXPECT_TRUE(await("all are back in their order", [&] { return bool{carries("p1", before)}; }));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_EQ(identity_on(host_netns(), "p1").addresses.front().local.back(), 1)
+      << "and the primary is the primary";
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernel, PromotedSecondaries, testing::Values(0, 1), [](const auto& cell) {
+  return std::string(cell.param == 0 ? "DropsThem" : "PromotesThem");
+});
+
+class DownAndUp : public OtherManager, public testing::WithParamInterface<const char*> {};
+
+// Going down takes IPv6 addresses and all routes along, and coming up brings nothing back.
+TEST_P(DownAndUp, F3_F4_ByHandTheActiveInterfaceHasItsIdentityBack) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const std::string active = GetParam(), idle = active == "p0" ? "p1" : "p0";
+  if (active == "p1") {
+    ASSERT_DONE(lab().fault("blackhole"));
+    ASSERT_TRUE(all_on("p1"));
+  } else {
+    ASSERT_DONE(lab().fault("blackhole", "standby"));
+  }
+  ASSERT_TRUE(
+      await("there is no other path", [&] { return host().path(idle).at("health") == "down"; }));
+  const auto down_and_up = [&](bool seen) {
+    ASSERT_DONE(lab().ip("host", "link set " + active + " down"));
+    if (seen) {
+      ASSERT_TRUE(await("it is seen down", [&] {
+        return host().path(active).at("reason") == "administratively down";
+      }));
+    }
+    ASSERT_DONE(lab().ip("host", "link set " + active + " up"));
+    EXPECT_TRUE(await("it is all back", [&] { return bool{carries(active, before)}; }));
+    EXPECT_TRUE(carries(active, before));
+    EXPECT_TRUE(await("the path works", [&] { return host().path(active).at("health") == "up"; }));
+    EXPECT_TRUE(echo().reaches_every_address());
+  };
+  for (const bool seen : {true, false}) {
+    SCOPED_TRACE(seen ? "hanetd sees it down" : "down and up at once");
+    ASSERT_NO_FATAL_FAILURE(down_and_up(seen));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, DownAndUp, testing::Values("p0", "p1"),
+                         [](const auto& cell) { return std::string(cell.param); });
+
+// 104 is hanet's own; what it moves keeps the number of whoever made it.
+TEST_F(OtherManager, F4_MovedRoutesKeepTheirProtocolAndItsOwnCarryOneThatNobodyElseHas) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const std::vector<int> protocols{3, 4, 16, 12, 186, 77};
+  for (std::size_t at = 0; at < protocols.size(); ++at) {
+    ASSERT_DONE(
+        lab().ip("host", fmt::format("route add 10.{}.0.0/16 via 192.0.2.10 dev p0 proto {}",
+                                     50 + at, protocols[at])));
+    ASSERT_DONE(lab().ip("host", fmt::format("route add 2001:db8:{}::/48 via 2001:db8::10 dev p0 "
+                                             "proto {}",
+                                             50 + at, protocols[at])));
+  }
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  Recorder recorder(host_netns());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before)) << "protocols are compared, too";
+  const auto numbers = [&](std::uint16_t kind) {
+    return recorder.lines([kind](const nlmsghdr& message) -> std::string {
+      if (message.nlmsg_type != kind) return "";
+      return std::to_string(
+          static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol);
+    });
+  };
+  const std::string own = std::to_string(net::kRouteProtocol);
+  EXPECT_TRUE(await("its temporary routes are gone", [&] {
+    return std::ranges::count(numbers(RTM_DELROUTE), own) > 0 &&
+           std::ranges::count(numbers(RTM_DELROUTE), own) ==
+               std::ranges::count(numbers(RTM_NEWROUTE), own);
+  }));
+  for (const std::string& number : numbers(RTM_NEWROUTE)) {
+    const int protocol = std::stoi(number);
+    EXPECT_TRUE(protocol == RTPROT_KERNEL || protocol == net::kRouteProtocol ||
+                std::ranges::count(protocols, protocol) == 1)
+        << "a route of protocol " << number << " appeared";
+  }
+  const Result<std::string> named =
+      bench::run_checked({"sh", "-c",
+                          "cat /etc/iproute2/rt_protos /etc/iproute2/rt_protos.d/* 2>/dev/null | "
+                          "grep -E '^(0x68|104)[[:space:]]' || true"},
+                         std::chrono::seconds(5));
+  ASSERT_TRUE(named);
+  EXPECT_EQ(*named, "") << "somebody else has this number";
 }
 
 }  // namespace

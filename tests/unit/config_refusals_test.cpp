@@ -22,6 +22,7 @@ using samples::groups;
 using samples::in_group;
 using samples::in_heartbeat;
 using samples::in_timing;
+using samples::warm_group;
 
 struct Refusal {
   std::string name;  ///< completes "refuses ..."
@@ -103,6 +104,25 @@ std::vector<Refusal> group_keys() {
       {"ADummyMacOfFivePairs", in_group("mode = \"warm\"\nwarm = {dummy_mac = \"02:00:00:00:01\"}"),
        "f:6: key 'group[0].warm.dummy_mac': found '02:00:00:00:01', allowed: six pairs of "
        "hexadecimal digits with ':' between, of one card (not multicast, not all zero)"},
+      {"ADummyThatIsTheTarget",
+       in_group("mode = \"warm\"\nwarm = {dummy_address = \"192.0.2.10\"}"),
+       "f:6: key 'group[0].warm.dummy_address': found '192.0.2.10' (an address of the heartbeat), "
+       "allowed: an address that nobody has"},
+      {"ADummyAddressOfAnotherGroup",
+       warm_group("a", "dummy_address = \"203.0.113.9\"") +
+           warm_group("b", "dummy_address = \"203.0.113.9\""),
+       "f:14: key 'group[1].warm.dummy_address': found '203.0.113.9' (used by "
+       "'group[0].warm.dummy_address' already), allowed: a dummy that no other group has"},
+      {"ADummyAddressThatAnotherGroupHasByDefault",
+       warm_group("a", "dummy_address = \"203.0.113.2\"") +
+           warm_group("b", "dummy_mac = \"02:00:00:00:00:01\""),
+       "f:13: key 'group[1].mode': found '203.0.113.2' (used by 'group[0].warm.dummy_address' "
+       "already), allowed: a dummy that no other group has"},
+      {"ADummyMacOfAnotherGroup",
+       warm_group("a", "dummy_mac = \"02:00:00:00:00:0A\"") +
+           warm_group("b", "dummy_mac = \"02:00:00:00:00:0a\""),
+       "f:14: key 'group[1].warm.dummy_mac': found '02:00:00:00:00:0a' (used by "
+       "'group[0].warm.dummy_mac' already), allowed: a dummy that no other group has"},
       {"AWarmStandbyThatKeepsItsMac", in_group("mode = \"warm\"\nmove_mac = false"),
        "f:6: key 'group[0].move_mac': found false, allowed: true, because a warm standby swaps its "
        "MAC address"},
@@ -250,11 +270,13 @@ std::vector<Refusal> timings() {
              "link_poll_us': found 49, allowed: 50 to 1000000"),
       timing("ASlowLinkPoll", "link_poll_us = 1000001",
              "link_poll_us': found 1000001, allowed: 50 to 1000000"),
-      timing("AnUnknownKind", "kind = \"hanet\"", "kind': found 'hanet', allowed: arp, icmp"),
+      timing("AnUnknownKind", "kind = \"hanet\"",
+             "kind': found 'hanet', allowed: arp, icmp, silence"),
       timing("AMisspelledInterval", "intervall_us = 10000",
              "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
-             "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us; did "
-             "you mean 'interval_us'?"),
+             "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
+             "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind; did you "
+             "mean 'interval_us'?"),
       {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
        "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "
        "time of 70000000 us), allowed: interval_us x multiplier up to 60000000"},

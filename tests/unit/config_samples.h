@@ -57,6 +57,20 @@ inline std::string group(std::string_view name, std::string_view primary,
       name, primary, standby);
 }
 
+/// One complete group of eight lines; `warm` is in the table of line 6.
+inline std::string warm_group(std::string_view name, std::string_view warm) {
+  return fmt::format(
+      "[[group]]\n"
+      "name = \"m{0}\"\n"
+      "primary = \"{0}0\"\n"
+      "standby = \"{0}1\"\n"
+      "mode = \"warm\"\n"
+      "warm = {{{1}}}\n"
+      "[group.heartbeat]\n"
+      "target = \"192.0.2.10\"\n",
+      name, warm);
+}
+
 /// Six lines per group, nothing used twice.
 inline std::string groups(int count) {
   std::string text;

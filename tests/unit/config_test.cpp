@@ -43,7 +43,7 @@ TEST(Config, O2_TheSmallestFileHasTheDocumentedDefaults) {
   for (const PathConfig& path : group.paths) {
     EXPECT_FALSE(path.port().target.has_value());
     EXPECT_FALSE(path.port().source.has_value());
-    EXPECT_EQ(group.target_of(path).text(), "192.0.2.10");
+    EXPECT_EQ(group.target_of(path.port()).text(), "192.0.2.10");
   }
   EXPECT_EQ(group.standby_mode, StandbyMode::Hot);
   EXPECT_EQ(group.heartbeat, HeartbeatKind::Arp);
@@ -114,8 +114,8 @@ TEST(Config, O2_ACompleteFileIsReadFieldByField) {
   EXPECT_EQ(group.cold_retry, 3'600'000ms);
   EXPECT_EQ(group.heartbeat, HeartbeatKind::Icmp);
   EXPECT_EQ(group.target.text(), "192.0.2.10");
-  EXPECT_EQ(group.target_of(group.paths[0]).text(), "192.0.2.11");
-  EXPECT_EQ(group.target_of(group.paths[1]).text(), "192.0.2.12");
+  EXPECT_EQ(group.target_of(group.paths[0].port()).text(), "192.0.2.11");
+  EXPECT_EQ(group.target_of(group.paths[1].port()).text(), "192.0.2.12");
   EXPECT_EQ(group.paths[0].port().source, IpAddress::parse("192.0.2.21"));
   EXPECT_EQ(group.paths[1].port().source, IpAddress::parse("192.0.2.22"));
   EXPECT_EQ(group.live.interval, 1'200'000us);
@@ -135,9 +135,9 @@ TEST(Config, O2_ASecondGroupIsIndependentOfTheFirst) {
   EXPECT_TRUE(group.move_mac);
   EXPECT_TRUE(group.live.enabled);
   EXPECT_EQ(group.heartbeat, HeartbeatKind::Arp);
-  EXPECT_EQ(group.target_of(group.paths[0]).text(), "2001:db8::1");
-  EXPECT_EQ(group.target_of(group.paths[1]).text(), "fe80::2");
-  EXPECT_EQ(group.target, group.target_of(group.paths[0])) << "the primary's stands in";
+  EXPECT_EQ(group.target_of(group.paths[0].port()).text(), "2001:db8::1");
+  EXPECT_EQ(group.target_of(group.paths[1].port()).text(), "fe80::2");
+  EXPECT_EQ(group.target, group.target_of(group.paths[0].port())) << "the primary's stands in";
   EXPECT_EQ(group.paths[0].port().source, IpAddress::parse("fe80::1:1"));
   EXPECT_EQ(group.live.interval, 100us);
   EXPECT_EQ(group.live.multiplier, 3U);

@@ -31,18 +31,27 @@ std::uint64_t count_of(const Json& object, const char* key) {
   return object.value(key, std::uint64_t{0});
 }
 
-void render_session(std::string& out, const Json& session) {
-  line(out, "      heartbeat  {} to {} ({}), {} us x {}: {}", text_of(session, "kind"),
-       text_of(session, "target"),
-       text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
-       count_of(session, "interval_us"), count_of(session, "multiplier"),
-       text_of(session, "state"));
+void render_requests(std::string& out, const Json& session) {
   line(out, "      requests   {} sent, {} answered, {} lost, {} unanswered now",
        count_of(session, "sent"), count_of(session, "received"), count_of(session, "lost"),
        count_of(session, "unanswered"));
   line(out, "      round trip {:.1f} us min, {:.1f} mean, {:.1f} max, jitter {:.1f}",
        number_of(session, "rtt_min_us"), number_of(session, "rtt_mean_us"),
        number_of(session, "rtt_max_us"), number_of(session, "jitter_us"));
+}
+
+void render_session(std::string& out, const Json& session) {
+  const std::string target = text_of(session, "target");
+  line(out, "      heartbeat  {} {} {}({}), {} us x {}: {}", text_of(session, "kind"),
+       text_of(session, "kind") == "silence" ? "of" : "to", target.empty() ? "" : target + " ",
+       text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
+       count_of(session, "interval_us"), count_of(session, "multiplier"),
+       text_of(session, "state"));
+  if (text_of(session, "kind") == "silence")
+    line(out, "      heard      in {} intervals, the newest frame {:.1f} us ago",
+         count_of(session, "received"), number_of(session, "heard_us_ago"));
+  else
+    render_requests(out, session);
   std::string deferred;
   if (const std::uint64_t count = count_of(session, "stall_deferrals"); count > 0)
     deferred = fmt::format("; {} deferred because a CPU stood still, last CPU {}", count,
@@ -129,8 +138,10 @@ void render_switchover(std::string& out, const Json& record) {
   line(out, "  rule   {}", text_of(record, "rule"));
   if (record.at("first_lost_ns").is_number()) {
     const double verdict = number_of(record, "verdict_ns");
-    line(out, "  {:>10.1f} us  first of {} unanswered requests left",
-         (number_of(record, "first_lost_ns") - verdict) / 1000, count_of(record, "unanswered"));
+    const std::uint64_t unanswered = count_of(record, "unanswered");
+    line(out, "  {:>10.1f} us  {}", (number_of(record, "first_lost_ns") - verdict) / 1000,
+         unanswered == 0 ? "first interval without a frame from the peer was over"
+                         : fmt::format("first of {} unanswered requests left", unanswered));
     line(out, "  {:>10.1f} us  the detection time was over",
          (number_of(record, "deadline_ns") - verdict) / 1000);
   }

@@ -40,6 +40,8 @@ class PortAttachment {
 
   /// False where another XDP program holds the port.
   [[nodiscard]] bool has_xdp() const { return xdp_.valid(); }
+  /// The program sees what comes in by the card, and not what was redirected to the port.
+  [[nodiscard]] bool has_native_xdp() const { return has_xdp() && xdp_mode_ == "native"; }
   /// "native", "generic", or "taken by NAME (id N)".
   [[nodiscard]] const std::string& xdp_mode() const { return xdp_mode_; }
   /// "tcx" or "clsact".

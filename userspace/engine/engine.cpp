@@ -51,11 +51,12 @@ std::uint32_t watched_cpus() {
       std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
 }
 
-hanet_bpf* open_skeleton(bool tracing) {
+hanet_bpf* open_skeleton(bool tracing, bool watch_silence) {
   hanet_bpf* skeleton = hanet_bpf__open();
   if (skeleton == nullptr) return nullptr;
   skeleton->rodata->use_link_poll = kernel_has_link_poll();
   skeleton->rodata->cpu_count = watched_cpus();
+  skeleton->rodata->watch_silence = watch_silence;
   bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
   bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);
   return skeleton;
@@ -105,7 +106,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   return engine;
 }
 
-Status Engine::open_and_load(const Options&) {
+Status Engine::open_and_load(const Options& options) {
   // The fentry programs know a device by what the link poll's kfuncs told (port.bpf.h).
   const bool poll = kernel_has_link_poll();
   for (const bool tracing : {true, false}) {
@@ -113,7 +114,7 @@ Status Engine::open_and_load(const Options&) {
       capabilities_.link_source = "no fentry (it needs Linux 6.2)";
       continue;
     }
-    skeleton_.reset(open_skeleton(tracing));
+    skeleton_.reset(open_skeleton(tracing, options.watch_silence));
     if (!skeleton_) return errno_error(errno, "open the BPF object");
     const int failed = hanet_bpf__load(skeleton_.get());
     if (failed != 0 && tracing) {
@@ -248,10 +249,11 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   steer_[index] = hanet_steer{};
   store(port.in_use, 1);
-  if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
-    store(port.in_use, 0);
-    return pass_on(attached);
-  }
+  if (spec.ifindex != 0)
+    if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
+      store(port.in_use, 0);
+      return pass_on(attached);
+    }
   if (Status started = control(HANET_CONTROL_START_PORT, index); !started) return pass_on(started);
   return index;
 }
@@ -269,7 +271,15 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
   }
   attachments_[index] = std::move(*attached);
   store(ports_[index].replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
+  choose_listener(index);
   return {};
+}
+
+// See bpf/silence.bpf.h for what a generic XDP program cannot know.
+void Engine::choose_listener(PortIndex index) {
+  if (ports_[index].session == HANET_NONE) return;
+  store(sessions_[ports_[index].session].heard_at_xdp,
+        attachments_[index].has_native_xdp() ? 1 : 0);
 }
 
 void Engine::unbind_port(PortIndex port) {
@@ -314,9 +324,14 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   copy_to(session.target, spec.target);
   copy_to(session.next_hop, spec.target);
   copy_to(session.source, spec.source);
+  if (spec.peer_mac) {
+    copy_to(session.target_mac, *spec.peer_mac);
+    session.target_mac_known = HANET_MAC_CONFIGURED;
+  }
   session.state = HANET_SESSION_PAUSED;
   store(session.in_use, 1);
   store(ports_[spec.port].session, index);
+  choose_listener(spec.port);
   return index;
 }
 

@@ -39,7 +39,7 @@ using GroupIndex = std::uint32_t;
 
 struct PortSpec {
   std::string name;
-  unsigned ifindex = 0;
+  unsigned ifindex = 0;  ///< 0: the interface is not there yet, see rebind_port()
   GroupIndex group = 0;
   net::MacAddress probe_mac{};
   std::uint32_t probe_ipv4 = 0;               ///< network order; 0: none
@@ -53,6 +53,7 @@ struct SessionSpec {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
+  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
 };
 
 /// Several ports used as one link. Its ports are named by any of them everywhere else: whatever the
@@ -77,6 +78,7 @@ class Engine {
  public:
   struct Options {
     std::filesystem::path pin_directory;
+    bool watch_silence = false;  ///< some session will be of kind HANET_HEARTBEAT_SILENCE
   };
   /// Called for each ring record, with the time at which user space had it.
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
@@ -143,6 +145,7 @@ class Engine {
 
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
+  void choose_listener(PortIndex index);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);

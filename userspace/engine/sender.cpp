@@ -98,6 +98,10 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
     beat.next = {};
     return now + kIdle;
   }
+  if (requests_[at].heartbeat.empty()) {
+    search_for_peer(at, now);
+    return now + kIdle;
+  }
   const Nanoseconds interval =
       microseconds(std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
   // Beats of one interval fall together, so that several sessions share a wake-up.
@@ -139,6 +143,19 @@ void Sender::send_request(std::size_t at, MonotonicTime now) {
     beat.last_refresh = now;
     send(at, request.refresh);
   }
+}
+
+// A peer that fell silent may have come back with another address.
+void Sender::search_for_peer(std::size_t at, MonotonicTime now) {
+  const RequestFrames& request = requests_[at];
+  Beat& beat = beats_[at];
+  const hanet_session& session = engine_.session(request.session);
+  const bool wanted =
+      load(session.target_mac_known) == 0 || load(session.state) == HANET_SESSION_DOWN;
+  if (request.search.empty() || !wanted || now - beat.last_search < kSearchGap) return;
+  beat.last_search = now;
+  accounts_[request.session].searches.fetch_add(1, std::memory_order_relaxed);
+  send(at, request.search);
 }
 
 void Sender::send(std::size_t at, const net::Frame& frame) {

@@ -9,6 +9,8 @@
 // Searching uses broadcast (ARP) or multicast (solicitation) at most once a second, and only while
 // the target's address is unknown or two requests stand unanswered: a network must not notice
 // hanet. While echoes are the heartbeat, the address is refreshed by one unicast request a second.
+//
+// A silent session sends nothing but such searches, and none once it knows its peer and hears it.
 #pragma once
 
 #include <atomic>
@@ -30,8 +32,8 @@ namespace hanet::engine {
 struct RequestFrames {
   SessionIndex session = 0;
   net::PacketSocket socket;
-  net::Frame heartbeat;  ///< destination is overwritten with the target's MAC address
-  net::Frame search;     ///< broadcast or multicast
+  net::Frame heartbeat;  ///< destination is overwritten with the target's MAC; empty: silence
+  net::Frame search;     ///< broadcast or multicast; empty: nobody is searched for
   net::Frame refresh;    ///< unicast neighbour request; empty where the heartbeat is one
 };
 
@@ -73,6 +75,7 @@ class Sender {
   MonotonicTime beat(std::size_t at, MonotonicTime now);
   void take_fresh_socket(RequestFrames& request);
   void send_request(std::size_t at, MonotonicTime now);
+  void search_for_peer(std::size_t at, MonotonicTime now);
   void send(std::size_t at, const net::Frame& frame);
 
   const Engine& engine_;

@@ -80,7 +80,11 @@ class Run {
       }
       for (std::size_t i = 0; i < steps[at].messages.size(); ++i, ++answer) {
         const net::Acknowledgement& got = (*answers)[answer];
-        if (got.code == 0 || std::ranges::count(steps[at].tolerated, got.code) != 0) continue;
+        if (got.code == 0) continue;
+        if (std::ranges::count(steps[at].tolerated, got.code) != 0) {
+          execution_.steps[first_result + at].so_already.push_back(i);
+          continue;
+        }
         execution_.steps[first_result + at].result = answer_text(got);
         if (steps[at].essential) good = false;
       }

@@ -127,17 +127,6 @@ Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac,
           .essential = essential};
 }
 
-net::Frame announcement(const net::Address& address, const net::MacAddress& mac, bool router) {
-  if (address.family == AF_INET) {
-    net::Ipv4Bytes bytes{};
-    std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
-    return net::gratuitous_arp(mac, bytes);
-  }
-  net::Ipv6Bytes bytes{};
-  std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
-  return net::unsolicited_advertisement(mac, bytes, router);
-}
-
 // From one interface that is down to another: no dummy is ever where traffic is.
 Step swap_dummy(const Plan& plan, const PlanSettings& settings) {
   Step step{.name = "move the dummy address from " + plan.to.name + " to " + plan.from.name,
@@ -170,6 +159,17 @@ void append(std::vector<Step>& steps, Step step) {
 
 }  // namespace
 
+net::Frame announcement(const net::Address& address, const net::MacAddress& mac, bool router) {
+  if (address.family == AF_INET) {
+    net::Ipv4Bytes bytes{};
+    std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
+    return net::gratuitous_arp(mac, bytes);
+  }
+  net::Ipv6Bytes bytes{};
+  std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
+  return net::unsolicited_advertisement(mac, bytes, router);
+}
+
 Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
                const net::MacAddress& to_mac, const PlanSettings& settings,
                std::span<const net::KernelObject> known_neighbours) {
@@ -188,6 +188,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
     append(plan.steps, take_off_routes(identity));
     if (settings.cold) append(plan.steps, set_state(plan.from, false));
     append(plan.steps, take_off_addresses(identity));
+    if (!identity.addresses.empty()) plan.address_removal = plan.steps.size() - 1;
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
   if (settings.cold) append(plan.steps, set_members(settings.from_members, false));

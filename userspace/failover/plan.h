@@ -11,6 +11,7 @@
 // no packets.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ struct Plan {
   bool from_gone = false;
   net::MacAddress spare_mac{};  ///< of `from`, where the MAC address moves
   std::vector<Step> steps;
+  /// Of the steps, the one that takes the addresses off `from`, last one first.
+  std::optional<std::size_t> address_removal;
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
   /// Removes what only bridged the time until the kernel had finished; to be sent a second later.
   std::vector<Step> afterwards;
@@ -74,6 +77,10 @@ struct Plan {
 [[nodiscard]] Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
                              const net::MacAddress& to_mac, const PlanSettings& settings,
                              std::span<const net::KernelObject> known_neighbours = {});
+
+/// Tells the network where an address is: gratuitous ARP, or an unsolicited advertisement.
+[[nodiscard]] net::Frame announcement(const net::Address& address, const net::MacAddress& mac,
+                                      bool router);
 
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);

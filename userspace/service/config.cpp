@@ -131,6 +131,7 @@ void read_groups(const TableReader& root, Config& config) {
       root.mistakes().found(line, path, described(node), "a table");
       continue;
     }
+    claims.group = i;
     config.groups.push_back(read_group(TableReader(*table, path, line, root.mistakes()), claims));
   }
   check_claims(claims, root.mistakes());

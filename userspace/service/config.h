@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,9 @@ namespace hanet::config {
 
 /// What a heartbeat request looks like on the wire (spec M1).
 enum class HeartbeatKind : std::uint8_t {
-  Arp,   ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
-  Icmp,  ///< ICMP or ICMPv6 echo
+  Arp,      ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
+  Icmp,     ///< ICMP or ICMPv6 echo
+  Silence,  ///< no request at all: every frame from the peer counts (spec M5)
 };
 
 /// How a standby waits (spec: terms).
@@ -95,9 +97,11 @@ struct TrunkConfig {
 
 /// One port of a path, with what its heartbeat needs.
 struct PortConfig {
-  std::string interface;            ///< netdev name, 1 .. 15 characters
-  std::optional<IpAddress> target;  ///< overrides the group's target on this path
-  std::optional<IpAddress> source;  ///< address of the probes; required for icmp over IPv4
+  std::string interface;                     ///< netdev name, 1 .. 15 characters
+  std::optional<IpAddress> target;           ///< overrides the group's target on this path
+  std::optional<IpAddress> source;           ///< address of the probes; required for icmp over IPv4
+  std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
+  std::optional<net::MacAddress> peer_mac{};  ///< silence: whose frames count on this path
 };
 
 /// A path of a group: the unit that works or has failed (spec: terms).
@@ -112,7 +116,8 @@ struct GroupConfig {
   std::vector<PathConfig> paths;  ///< [0] is the primary, the rest are alternates in order
   StandbyMode standby_mode = StandbyMode::Hot;
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
-  IpAddress target;  ///< the primary's, if the file gives only targets per path
+  IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
+  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
   LiveParameters live;
   /// An idle path is down until it is needed (cold, warm) and can not be watched.
   [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
@@ -132,10 +137,22 @@ struct GroupConfig {
   }
   std::chrono::milliseconds cold_retry{10'000};  ///< cold: then a dead path may be tried again
 
-  /// The peer that the heartbeat of `path` asks: the path's own target, or else the group's.
-  [[nodiscard]] const IpAddress& target_of(const PathConfig& path) const {
-    const std::optional<IpAddress>& own = path.port().target;
-    return own ? *own : target;
+  /// The peer that the heartbeat of `port` asks: the port's own target, or else the group's.
+  [[nodiscard]] const IpAddress& target_of(const PortConfig& port) const {
+    return port.target ? *port.target : target;
+  }
+  [[nodiscard]] HeartbeatKind kind_of(const PortConfig& port) const {
+    return port.heartbeat.value_or(heartbeat);
+  }
+  /// The address that was written for this path; empty: it is that of the target.
+  [[nodiscard]] std::optional<net::MacAddress> peer_mac_of(const PortConfig& port) const {
+    return port.peer_mac || port.target ? port.peer_mac : peer_mac;
+  }
+  /// Is a path watched by listening?
+  [[nodiscard]] bool watches_silence() const {
+    return std::ranges::any_of(paths, [&](const PathConfig& path) {
+      return kind_of(path.port()) == HeartbeatKind::Silence;  // one kind for all ports of a trunk
+    });
   }
 };
 
@@ -159,8 +176,10 @@ struct Config {
 /// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep
 /// their own traffic). The error names group, key and interface, and lists what could be used:
 /// "FILE: key 'group[0].primary': found 'eth7', which is not here; allowed: one of eth0, eth1", one
-/// line per mistake. `name` stands for the file name.
-[[nodiscard]] Status check_interfaces(const Config& config, std::string_view name);
+/// line per mistake. `name` stands for the file name. One port of a group may be missing if it is
+/// among `pulled`: it was there since the host was booted.
+[[nodiscard]] Status check_interfaces(const Config& config, std::string_view name,
+                                      std::span<const std::string> pulled = {});
 
 /// Why an interface that is here now cannot be a port ("is a member of the bridge 'br0'"); empty if
 /// it can.
@@ -168,6 +187,10 @@ struct Config {
 /// A card, or a veth that plays one: not a device on top of others, which borrows their MAC
 /// address.
 [[nodiscard]] bool is_card(const std::string& interface);
+
+/// What a warm standby of a group is called unless the file says it: in 203.0.113.0/24, which is
+/// for documentation (RFC 5737), so no network uses it.
+[[nodiscard]] IpAddress default_dummy(std::size_t group);
 
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);
 [[nodiscard]] std::string_view to_text(StandbyMode mode);

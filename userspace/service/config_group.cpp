@@ -23,8 +23,6 @@ constexpr std::array<std::string_view, 17> kGroupKeys{
     "trunk",    "capacity"};
 constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", "threshold_percent"};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
-constexpr std::string_view kMacRule =
-    "six pairs of hexadecimal digits with ':' between, of one card (not multicast, not all zero)";
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
                                                         "damping_half_life_ms"};
 
@@ -186,6 +184,30 @@ void check_warm_moves_mac(const TableReader& group, const GroupConfig& config) {
     group.report("move_mac", "false", "true, because a warm standby swaps its MAC address");
 }
 
+/// A dummy is nobody's, so no other standby may be called so, and nobody may be asked there.
+void claim_dummies(const TableReader& group, const GroupConfig& config, Claims& claims) {
+  if (config.standby_mode != StandbyMode::Warm) return;
+  const std::optional<TableReader> warm = group.table("warm");
+  const auto claim = [&](std::string name, std::string_view key) {
+    if (warm && warm->has(key))
+      claims.dummies.push_back({std::move(name), warm->path_of(key), warm->line_of(key)});
+    else
+      claims.dummies.push_back({std::move(name), group.path_of("mode"), group.line_of("mode")});
+  };
+  const IpAddress dummy = config.warm.dummy_address.value_or(default_dummy(claims.group));
+  claim(dummy.text(), "dummy_address");
+  if (config.warm.dummy_mac) claim(net::to_text(*config.warm.dummy_mac), "dummy_mac");
+  if (!warm || !config.warm.dummy_address) return;
+  const auto is_asked = [&](const PortConfig& port) {
+    return config.target_of(port) == dummy || port.source == dummy;
+  };
+  if (std::ranges::any_of(config.paths, [&](const PathConfig& path) {
+        return std::ranges::any_of(path.ports, is_asked);
+      }))
+    warm->report("dummy_address", fmt::format("'{}' (an address of the heartbeat)", dummy.text()),
+                 "an address that nobody has");
+}
+
 void read_warm(const TableReader& group, GroupConfig& config) {
   const std::optional<TableReader> warm = group.table("warm");
   if (!warm) return;
@@ -193,10 +215,7 @@ void read_warm(const TableReader& group, GroupConfig& config) {
   if (config.standby_mode != StandbyMode::Warm)
     group.report("warm", "a table", "only with mode = \"warm\"");
   config.warm.dummy_address = warm->address("dummy_address");
-  const std::optional<std::string> mac = warm->string("dummy_mac", kMacRule);
-  if (!mac) return;
-  config.warm.dummy_mac = net::parse_mac(*mac);
-  if (!config.warm.dummy_mac) warm->report("dummy_mac", in_quotes(*mac), kMacRule);
+  config.warm.dummy_mac = warm->mac_address("dummy_mac");
 }
 
 using FirstUse = std::unordered_map<std::string_view, const Claim*>;
@@ -232,7 +251,12 @@ GroupConfig read_group(const TableReader& group, Claims& claims) {
   check_warm_moves_mac(group, config);
   check_trunk_moves_mac(group, config);
   read_heartbeat(group, config);
+  claim_dummies(group, config, claims);
   return config;
+}
+
+IpAddress default_dummy(std::size_t group) {
+  return {.family = AF_INET, .bytes = {203, 0, 113, static_cast<std::uint8_t>(group + 1)}};
 }
 
 void check_claims(const Claims& claims, Mistakes& mistakes) {
@@ -240,6 +264,8 @@ void check_claims(const Claims& claims, Mistakes& mistakes) {
   std::vector<Claim> metanames = claims.metanames;
   const FirstUse port_use = check_unique(ports, "an interface that no other path uses", mistakes);
   check_unique(metanames, "a name that no other group has", mistakes);
+  std::vector<Claim> dummies = claims.dummies;
+  check_unique(dummies, "a dummy that no other group has", mistakes);
   for (const Claim& metaname : metanames) {
     const auto port = port_use.find(metaname.name);
     if (port == port_use.end()) continue;

@@ -14,9 +14,10 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 10> kHeartbeatKeys{
-    "kind",           "target",      "primary_target", "standby_target", "primary_source",
-    "standby_source", "interval_us", "multiplier",     "up_count",       "link_poll_us"};
+constexpr std::array<std::string_view, 15> kHeartbeatKeys{
+    "kind",           "target",           "primary_target",   "standby_target", "primary_source",
+    "standby_source", "interval_us",      "multiplier",       "up_count",       "link_poll_us",
+    "peer_mac",       "primary_peer_mac", "standby_peer_mac", "primary_kind",   "standby_kind"};
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {
@@ -86,14 +87,6 @@ std::vector<Item> items_per_port(const TableReader& heartbeat, std::string_view 
   return {};
 }
 
-/// The keys of one path: which of them hold its targets and sources.
-struct Side {
-  std::string_view target_key;
-  std::string_view source_key;
-};
-constexpr std::array<Side, 2> kSides{
-    {{"primary_target", "primary_source"}, {"standby_target", "standby_source"}}};
-
 using SourceUse = std::vector<std::pair<IpAddress, std::string>>;
 
 void check_source_is_free(const TableReader& heartbeat, const Asked& asked, SourceUse& used) {
@@ -105,12 +98,12 @@ void check_source_is_free(const TableReader& heartbeat, const Asked& asked, Sour
   used.emplace_back(*asked.source, name_of(*asked.source_item));
 }
 
-void read_side(const TableReader& heartbeat, const Side& side,
+void read_side(const TableReader& heartbeat, const PathKeys& side,
                const std::optional<IpAddress>& target, GroupConfig& config, PathConfig& path,
                SourceUse& used) {
   const std::size_t count = path.ports.size();
-  const std::vector<Item> targets = items_per_port(heartbeat, side.target_key, count, true);
-  const std::vector<Item> sources = items_per_port(heartbeat, side.source_key, count, false);
+  const std::vector<Item> targets = items_per_port(heartbeat, side.target, count, true);
+  const std::vector<Item> sources = items_per_port(heartbeat, side.source, count, false);
   for (std::size_t at = 0; at < count; ++at) {
     PortConfig& port = path.ports[at];
     Asked asked;
@@ -122,30 +115,32 @@ void read_side(const TableReader& heartbeat, const Side& side,
       asked.source_item = sources[at];
       port.source = asked.source = heartbeat.address(sources[at]);
     }
-    asked.target = heartbeat.has(side.target_key) ? port.target : target;
-    check_source(heartbeat, asked);
-    if (at == 0) require_source(heartbeat, config.heartbeat, side.source_key, asked);
+    asked.target = heartbeat.has(side.target) ? port.target : target;
+    const HeartbeatKind kind = config.kind_of(port);
+    if (kind != HeartbeatKind::Silence) check_source(heartbeat, asked);
+    if (at == 0) require_source(heartbeat, kind, side.source, asked);
     if (asked.source) check_source_is_free(heartbeat, asked, used);
   }
 }
 
 void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
-  const bool both_own = heartbeat.has("primary_target") && heartbeat.has("standby_target");
+  const bool both_own = has_own_peer(heartbeat, config, 0) && has_own_peer(heartbeat, config, 1);
   if (!heartbeat.has("target") && !both_own) {
-    heartbeat.report_missing("target",
-                             "the IPv4 or IPv6 address of one host, or both 'primary_target' and "
-                             "'standby_target'");
+    heartbeat.report_missing(
+        "target", fmt::format("the IPv4 or IPv6 address of one host, or both 'primary_target' and "
+                              "'standby_target'{}",
+                              config.watches_silence() ? ", or 'peer_mac'" : ""));
   }
   const std::optional<IpAddress> target = heartbeat.address("target");
   SourceUse used;
-  for (std::size_t i = 0; i < kSides.size(); ++i)
-    read_side(heartbeat, kSides[i], target, config, config.paths[i], used);
+  for (std::size_t i = 0; i < kPathKeys.size(); ++i)
+    read_side(heartbeat, kPathKeys[i], target, config, config.paths[i], used);
   std::vector<std::pair<std::string_view, std::optional<IpAddress>>> targets{{"target", target}};
-  for (std::size_t i = 0; i < kSides.size(); ++i) {
+  for (std::size_t i = 0; i < kPathKeys.size(); ++i) {
     const std::vector<PortConfig>& ports = config.paths[i].ports;
     for (std::size_t at = 0; at < ports.size(); ++at)
       if (at == 0 || ports[at].target != ports[at - 1].target)
-        targets.emplace_back(kSides[i].target_key, ports[at].target);
+        targets.emplace_back(kPathKeys[i].target, ports[at].target);
   }
   check_target_families(heartbeat, targets);
   config.target = target ? *target : config.paths[0].port().target.value_or(IpAddress{});
@@ -188,9 +183,9 @@ void read_heartbeat(const TableReader& group, GroupConfig& config) {
   const std::optional<TableReader> heartbeat = group.table("heartbeat");
   if (!heartbeat) return;
   heartbeat->refuse_unknown(kHeartbeatKeys);
-  config.heartbeat = read_enum(
-      *heartbeat, "kind", std::array{HeartbeatKind::Arp, HeartbeatKind::Icmp}, HeartbeatKind::Arp);
+  read_kinds(*heartbeat, config);
   read_addresses(*heartbeat, config);
+  check_silence(*heartbeat, config);
   read_timing(*heartbeat, config.live);
 }
 

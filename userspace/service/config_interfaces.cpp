@@ -37,6 +37,7 @@ struct Link {
 using Links = std::map<int, Link>;
 
 constexpr int kDumpAttempts = 5;
+constexpr std::string_view kNotHere = "is not here";
 
 /// libmnl's callback for each attribute inside IFLA_LINKINFO.
 int remember_kind(const nlattr* attribute, void* data) {
@@ -150,7 +151,7 @@ std::string usable(const Links& links) {
 std::string why_not_a_port(const std::string& interface, const Links& links) {
   const auto found =
       std::ranges::find(links, interface, [](const auto& entry) { return entry.second.name; });
-  if (found == links.end()) return "is not here";
+  if (found == links.end()) return std::string(kNotHere);
   const Link& link = found->second;
   if (link.type != ARPHRD_ETHER) {
     return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link.type);
@@ -164,6 +165,17 @@ std::string why_not_a_port(const std::string& interface, const Links& links) {
                        upper->kind.empty() ? "device" : upper->kind, in_quotes(upper->name));
   }
   return {};
+}
+
+/// May this port be missing, because it was pulled and the group has another one?
+bool was_pulled(const GroupConfig& group, const std::string& interface, const Links& links,
+                std::span<const std::string> pulled) {
+  return std::ranges::count(pulled, interface) != 0 &&
+         std::ranges::any_of(group.paths, [&](const PathConfig& path) {
+           return std::ranges::any_of(path.ports, [&](const PortConfig& port) {
+             return why_not_a_port(port.interface, links) != kNotHere;
+           });
+         });
 }
 
 std::string port_key(const PathConfig& path, std::size_t index, std::size_t place) {
@@ -188,7 +200,8 @@ bool is_card(const std::string& interface) {
   });
 }
 
-Status check_interfaces(const Config& config, std::string_view name) {
+Status check_interfaces(const Config& config, std::string_view name,
+                        std::span<const std::string> pulled) {
   const Result<Links> links = dump_links();
   if (!links) return std::unexpected(links.error());
   std::vector<std::string> messages;
@@ -204,7 +217,9 @@ Status check_interfaces(const Config& config, std::string_view name) {
       for (std::size_t at = 0; at < group.paths[p].ports.size(); ++at) {
         const std::string& interface = group.paths[p].ports[at].interface;
         const std::string why_not = why_not_a_port(interface, *links);
-        if (why_not.empty()) continue;
+        if (why_not.empty() ||
+            (why_not == kNotHere && was_pulled(group, interface, *links, pulled)))
+          continue;
         messages.push_back(fmt::format("{}: key 'group[{}].{}': found {}, which {}; allowed: {}",
                                        name, g, port_key(group.paths[p], p, at),
                                        in_quotes(interface), why_not, usable(*links)));

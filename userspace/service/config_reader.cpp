@@ -15,6 +15,8 @@ namespace hanet::config {
 namespace {
 
 constexpr std::string_view kAnyHost = "the IPv4 or IPv6 address of one host";
+constexpr std::string_view kOneCard =
+    "six pairs of hexadecimal digits with ':' between, of one card (not multicast, not all zero)";
 
 /// toml++ counts lines from 1; 0 means that it does not know.
 std::uint32_t line_number(const toml::source_region& source) {
@@ -154,6 +156,14 @@ std::vector<Item> TableReader::items(std::string_view key, std::string_view allo
     items.push_back(std::move(item));
   }
   return items;
+}
+
+std::optional<net::MacAddress> TableReader::mac_address(std::string_view key) const {
+  const std::optional<std::string> text = string(key, kOneCard);
+  if (!text) return std::nullopt;
+  const std::optional<net::MacAddress> address = net::parse_mac(*text);
+  if (!address) report(key, in_quotes(*text), kOneCard);
+  return address;
 }
 
 std::optional<TableReader> TableReader::table(std::string_view key) const {

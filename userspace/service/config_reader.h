@@ -65,6 +65,8 @@ class TableReader {
   [[nodiscard]] std::vector<Item> items(std::string_view key, std::string_view allowed) const;
   /// The address that an item stands for.
   [[nodiscard]] std::optional<IpAddress> address(const Item& item) const;
+  /// A unicast MAC address.
+  [[nodiscard]] std::optional<net::MacAddress> mac_address(std::string_view key) const;
   [[nodiscard]] std::optional<TableReader> table(std::string_view key) const;
 
   /// The value under a key, of any type, or nullptr.

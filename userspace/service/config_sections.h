@@ -31,6 +31,8 @@ struct Claim {
 struct Claims {
   std::vector<Claim> metanames;
   std::vector<Claim> ports;
+  std::vector<Claim> dummies;  ///< addresses and MAC addresses of warm standbys
+  std::size_t group = 0;       ///< the one that is read
 };
 
 /// `[[group]]` with everything below it.
@@ -38,6 +40,25 @@ struct Claims {
 
 /// `[group.heartbeat]`: fills in the heartbeat of a group whose two paths are there already.
 void read_heartbeat(const TableReader& group, GroupConfig& config);
+
+/// The keys of each path, in the order of GroupConfig::paths.
+struct PathKeys {
+  std::string_view kind;
+  std::string_view target;
+  std::string_view source;
+  std::string_view peer_mac;
+};
+inline constexpr std::array<PathKeys, 2> kPathKeys{
+    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac"},
+     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac"}}};
+
+/// How each path is watched, and whose frames count where that is by listening.
+void read_kinds(const TableReader& heartbeat, GroupConfig& config);
+/// Does path `at` find its peer without the group's `target`?
+[[nodiscard]] bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config,
+                                std::size_t at);
+/// What makes no sense together with listening.
+void check_silence(const TableReader& heartbeat, const GroupConfig& config);
 
 /// Finds ports and metanames that are used twice, and metanames that are ports.
 void check_claims(const Claims& claims, Mistakes& mistakes);

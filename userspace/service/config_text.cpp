@@ -121,6 +121,8 @@ std::string_view to_text(HeartbeatKind kind) {
       return "arp";
     case HeartbeatKind::Icmp:
       return "icmp";
+    case HeartbeatKind::Silence:
+      return "silence";
   }
   return "unknown";
 }

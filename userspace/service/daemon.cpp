@@ -57,12 +57,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
     if (!lock) return pass_on(lock);
     daemon->locks_.push_back(std::move(*lock));
   }
-  if (Status done = daemon->open_descriptors(options); !done) return pass_on(done);
-  if (Status done = daemon->start_groups(config); !done) return pass_on(done);
+  if (Status done = daemon->open_descriptors(config, options); !done) return pass_on(done);
+  if (Status done = daemon->start_groups(config, options); !done) return pass_on(done);
   return daemon;
 }
 
-Status Daemon::open_descriptors(const DaemonOptions& options) {
+Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
   sigset_t handled;
   ::sigemptyset(&handled);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
@@ -89,8 +89,9 @@ Status Daemon::open_descriptors(const DaemonOptions& options) {
   if (!control) return pass_on(control);
   control_ = std::make_unique<ControlSocket>(std::move(*control));
 
-  Result<std::unique_ptr<engine::Engine>> engine =
-      engine::Engine::load({.pin_directory = options.pin_directory});
+  Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
+      {.pin_directory = options.pin_directory,
+       .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence)});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
   for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(), timer_.get(),
@@ -99,7 +100,7 @@ Status Daemon::open_descriptors(const DaemonOptions& options) {
   return {};
 }
 
-Status Daemon::start_groups(const config::Config& config) {
+Status Daemon::start_groups(const config::Config& config, const DaemonOptions& options) {
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
     groups_.push_back(std::make_unique<GroupRunner>(
         config.groups[at], static_cast<engine::GroupIndex>(at),
@@ -120,7 +121,8 @@ Status Daemon::start_groups(const config::Config& config) {
                          [this](engine::SessionIndex session, net::PacketSocket socket) {
                            sender_->replace_socket(session, std::move(socket));
                          },
-                     .drain_notifications = [this] { read_notifications(); }}));
+                     .drain_notifications = [this] { read_notifications(); },
+                     .run_directory = options.run_directory}));
     if (Status looked = groups_.back()->look(); !looked) return looked;
   }
   std::vector<engine::RequestFrames> requests;

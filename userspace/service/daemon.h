@@ -41,8 +41,8 @@ class Daemon {
 
  private:
   Daemon() = default;
-  [[nodiscard]] Status open_descriptors(const DaemonOptions& options);
-  [[nodiscard]] Status start_groups(const config::Config& config);
+  [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
+  [[nodiscard]] Status start_groups(const config::Config& config, const DaemonOptions& options);
   void publish(const Notice& notice);
   void read_kernel_events();
   void read_notifications();

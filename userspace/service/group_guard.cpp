@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <utility>
 
 #include "core/log.h"
 #include "net/capture.h"
@@ -148,15 +149,32 @@ bool GroupRunner::may_repair() {
   return repairs_ <= kRepairs;
 }
 
+// Going down takes IPv6 addresses and all routes along, and coming up brings none of them back
+// (net/ipv6/addrconf.c, addrconf_ifdown; net/ipv4/fib_frontend.c, fib_disable_ip).
+void GroupRunner::expect_identity_back() {
+  if (!config_.restore || state_.running) return;
+  came_up_ = true;
+  restore_at_ = monotonic_now() + kBurst;
+}
+
 void GroupRunner::restore_identity() {
   restore_at_.reset();
   const RunningPort& active = lead(state_.active);
   if (!active.admin_up || !active.present) return;  // that is a failure, and the snapshot counts
+  const Result<net::Identity> there = net::capture(around_.requests, active.interface);
+  if (std::exchange(came_up_, false) && there) {
+    // IPv4 addresses outlive that: one that is not there was removed by somebody.
+    net::Identity held = keeper_.identity();
+    std::erase_if(held.addresses, [&](const net::Address& address) {
+      return address.family == AF_INET &&
+             std::ranges::count(there->addresses, address.local, &net::Address::local) == 0;
+    });
+    keeper_.hold(std::move(held));
+  }
   failover::Plan plan;
   plan.expected = keeper_.identity();
   plan.to = plan.expected.on;
   std::vector<net::NetlinkMessage> in_the_way;
-  const Result<net::Identity> there = net::capture(around_.requests, plan.to);
   if (there && !keeps_order(*there, plan.expected))
     for (const net::Address& address : there->addresses)
       if (address.family == AF_INET)

@@ -294,6 +294,7 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
       around_.engine.unbind_port(port.port);
       expect_back(port);
     }
+    if (!port.admin_up && link.admin_up && carries(port)) expect_identity_back();
     port.admin_up = link.admin_up;
     if (link.carrier && !port.rtnetlink_carrier) {  // it may have negotiated another speed
       weigh(port);
@@ -323,6 +324,8 @@ void GroupRunner::tick(MonotonicTime now) {
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   look_for_missing_ports(now);
+  tell_what_is_unheard(now);
+  save_snapshot(now);
   apply(policy::TimePassed{}, now);
   flush_notices();
 }

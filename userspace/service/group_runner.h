@@ -29,6 +29,7 @@
 #include "service/config.h"
 #include "service/identity_keeper.h"
 #include "service/port_lock.h"
+#include "service/snapshot_store.h"
 #include "service/standby.h"
 
 namespace hanet::service {
@@ -59,6 +60,7 @@ struct Surroundings {
   std::function<void(engine::SessionIndex, net::PacketSocket)> replace_socket;
   /// Reads pending rtnetlink notifications, so that a capture is as fresh as the failure.
   std::function<void()> drain_notifications;
+  std::filesystem::path run_directory{};  ///< where snapshots are kept
 };
 
 /// A path's port, as the runner holds it.
@@ -89,7 +91,11 @@ struct RunningPort {
   std::optional<PortLock> lock;  ///< under a name that the configuration does not have
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
   MonotonicTime down_since{};                ///< when hanetd had the news that the port is down
+  bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
 };
+
+/// Is there more than what the kernel makes by itself?
+[[nodiscard]] bool has_own_address(const net::Identity& identity);
 
 /// A switchover that is decided and not yet carried out.
 struct Move {
@@ -151,6 +157,13 @@ class GroupRunner {
   [[nodiscard]] const net::Identity& identity() const { return keeper_.identity(); }
 
  private:
+  void load_snapshot();
+  [[nodiscard]] bool may_be_missing(const std::string& interface) const;
+  [[nodiscard]] static RunningPort missing_port(const std::string& interface);
+  [[nodiscard]] std::optional<std::size_t> place_of_lost_identity(
+      const std::vector<net::Identity>& found) const;
+  [[nodiscard]] Status recover_identity();
+  void save_snapshot(MonotonicTime now);
   [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
   [[nodiscard]] Status check_metaname() const;
   /// Makes the group's name an alternative name of the active interface (spec A1).
@@ -189,6 +202,7 @@ class GroupRunner {
   void perform(Move move);
   [[nodiscard]] failover::SwitchoverRecord begin_record(const policy::Switchover& switchover,
                                                         MonotonicTime received) const;
+  void follow_late_changes(failover::Plan& plan, const failover::Execution& done);
   void after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                   failover::Outcome outcome);
   void release_needless_bridging();
@@ -197,6 +211,7 @@ class GroupRunner {
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
   void restore_identity();
+  void expect_identity_back();
   static void expect_back(RunningPort& port);
   void stranger_changed(const net::LinkInfo& link);
   void look_for_missing_ports(MonotonicTime now);
@@ -218,6 +233,7 @@ class GroupRunner {
   void announce_again(MonotonicTime now);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
+  void tell_what_is_unheard(MonotonicTime now);
   [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
   void refresh_path(std::size_t path, MonotonicTime received);
   void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
@@ -231,6 +247,12 @@ class GroupRunner {
   policy::GroupState state_;
   std::vector<RunningPort> ports_;  // path by path
   IdentityKeeper keeper_;
+  SnapshotStore store_;
+  std::optional<KeptSnapshot> kept_;    // by an earlier hanetd
+  bool recovering_ = false;             // from it, at the start
+  std::optional<net::Identity> saved_;  // by this one
+  MonotonicTime save_at_{};
+  bool save_trouble_told_ = false;
   bool named_ = false;                   // the metaname on the host is ours
   std::optional<Dummy> dummy_;           // warm standby
   std::uint8_t address_generation_ = 0;  // of the interface that carried the identity first
@@ -238,6 +260,7 @@ class GroupRunner {
   failover::Plan preview_;
   std::optional<Move> waiting_move_;
   std::optional<MonotonicTime> restore_at_;
+  bool came_up_ = false;  // restored because the interface was down
   MonotonicTime repairs_since_{};
   int repairs_ = 0;  // since then
   bool plan_outdated_ = false;

@@ -21,16 +21,8 @@
 namespace hanet::service {
 namespace {
 
-bool has_own_address(const net::Identity& identity) {
-  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
-    return address.scope != RT_SCOPE_LINK;
-  });
-}
-
-// 203.0.113.0/24 is for documentation (RFC 5737): no network uses it.
 Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
-  const config::IpAddress chosen = config.dummy_address.value_or(config::IpAddress{
-      .family = AF_INET, .bytes = {203, 0, 113, static_cast<std::uint8_t>(group + 1)}});
+  const config::IpAddress chosen = config.dummy_address.value_or(config::default_dummy(group));
   const std::size_t bytes = chosen.family == AF_INET ? 4 : 16;
   net::Address address;
   address.family = chosen.family;
@@ -44,9 +36,19 @@ Dummy make_dummy(const config::WarmConfig& config, engine::GroupIndex group) {
 
 }  // namespace
 
+bool has_own_address(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.scope != RT_SCOPE_LINK;
+  });
+}
+
 GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex index,
                          Surroundings around)
-    : config_(config), index_(index), around_(std::move(around)), keeper_(around_.requests) {
+    : config_(config),
+      index_(index),
+      around_(std::move(around)),
+      keeper_(around_.requests),
+      store_(around_.run_directory, config.name) {
   rules_.cold = config.standby_is_down();
   if (config.standby_mode == config::StandbyMode::Warm) dummy_ = make_dummy(config.warm, index);
   rules_.cold_retry = config.cold_retry;
@@ -58,6 +60,12 @@ GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex i
 Result<RunningPort> GroupRunner::find_port(const config::PortConfig& config, std::size_t path,
                                            std::size_t place) {
   Result<net::LinkInfo> link = net::find_link(around_.requests, config.interface);
+  if (!link && may_be_missing(config.interface)) {
+    RunningPort missing = missing_port(config.interface);
+    missing.path = path;
+    missing.place = place;
+    return missing;
+  }
   if (!link) return pass_on(link);
   RunningPort port;
   port.path = path;
@@ -77,33 +85,42 @@ Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
     for (std::size_t place = 0; place < config_.paths[path].ports.size(); ++place) {
       Result<RunningPort> port = find_port(config_.paths[path].ports[place], path, place);
       if (!port) return pass_on(port);
-      Result<net::Identity> identity = net::capture(around_.requests, port->interface);
-      if (!identity) return pass_on(identity);
       ports_.push_back(std::move(*port));
-      found.push_back(std::move(*identity));
+      found.emplace_back();
+      if (!ports_.back().present) continue;
+      Result<net::Identity> identity = net::capture(around_.requests, ports_.back().interface);
+      if (!identity) return pass_on(identity);
+      found.back() = std::move(*identity);
     }
   return {};
 }
 
 Status GroupRunner::look() {
   std::vector<net::Identity> found;
+  load_snapshot();
   if (Status done = find_ports(found); !done) return done;
   // After a restart the identity may be on the alternate path, or on another port of a trunk: it
   // stays where it is.
   const auto bearer = std::ranges::find_if(found, [&](const net::Identity& identity) {
     return has_own_address(without_dummy(identity));
   });
+  const std::optional<std::size_t> lost_to = place_of_lost_identity(found);
+  recovering_ = lost_to.has_value();
+  // Without any address, the first port that is there.
+  const auto first = std::ranges::find(ports_, true, &RunningPort::present);
   const auto holder =
-      bearer == found.end() ? std::size_t{0} : static_cast<std::size_t>(bearer - found.begin());
-  if (without_dummy(found[holder]) != found[holder])
+      lost_to.value_or(bearer != found.end()   ? static_cast<std::size_t>(bearer - found.begin())
+                       : first != ports_.end() ? static_cast<std::size_t>(first - ports_.begin())
+                                               : 0);
+  if (!recovering_ && without_dummy(found[holder]) != found[holder])
     return failure(fmt::format(
         "group {}: the dummy address {} is an address of {}; choose another dummy_address",
         config_.name, net::describe(dummy_->address), found[holder].on.name));
   for (std::size_t at = 0; at < found.size(); ++at)
-    if (at != holder)
+    if (at != holder && !recovering_)
       if (Status fit = check_standby(without_dummy(found[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
-  keeper_.hold(std::move(found[holder]));
+  keeper_.hold(recovering_ ? kept_->snapshot.identity : std::move(found[holder]));
   choose_macs(holder);
   std::vector<std::size_t> counts;
   for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
@@ -111,7 +128,7 @@ Status GroupRunner::look() {
   state_.paths[state_.active].lead = ports_[holder].place;
   for (policy::PathState& path : state_.paths)
     path.threshold_percent = config_.live.threshold_percent;
-  if (bearer == found.end())
+  if (bearer == found.end() && !recovering_)
     log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
                  config_.name, path_name(0), path_name(1), ports_[holder].interface.name);
   return check_metaname();
@@ -186,6 +203,7 @@ void GroupRunner::take_metaname() {
 
 Status GroupRunner::prepare_idle_ports() {
   for (RunningPort& port : ports_) {
+    if (!port.present) continue;
     Result<StandbyBefore> before = remember_settings(around_.requests, port.interface);
     if (!before) return pass_on(before);
     if (!carries(port)) {
@@ -246,18 +264,22 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
                                                                      .family = plan.family,
                                                                      .kind = plan.kind,
                                                                      .target = plan.target,
-                                                                     .source = plan.source});
+                                                                     .source = plan.source,
+                                                                     .peer_mac = plan.peer_mac});
   if (!session) return pass_on(session);
   port.session = *session;
-  Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
-  if (!announcer) return pass_on(announcer);
-  if (Status heard = listen_as_trunk(port, *announcer); !heard) return pass_on(heard);
-  port.announcer = std::move(*announcer);
+  if (port.present) {
+    Result<net::PacketSocket> announcer = net::PacketSocket::open(port.interface.index);
+    if (!announcer) return pass_on(announcer);
+    if (Status heard = listen_as_trunk(port, *announcer); !heard) return pass_on(heard);
+    port.announcer = std::move(*announcer);
+  }
   return prepare_requests(plan, *session, around_.engine.session(*session), port.interface.index,
                           port.probe_mac);
 }
 
 Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
+  if (Status recovered = recover_identity(); !recovered) return pass_on(recovered);
   if (Status prepared = prepare_idle_ports(); !prepared) return pass_on(prepared);
   hanet_params& params = around_.engine.params(index_);
   params = {.interval_us = static_cast<std::uint32_t>(config_.live.interval.count()),
@@ -286,14 +308,15 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
 
 Status GroupRunner::begin_monitoring() {
   for (const RunningPort& port : ports_) {
-    if (!state_.paths[port.path].watched) continue;
+    if (!state_.paths[port.path].watched || !port.present) continue;
     if (Status started = around_.engine.start_session(port.session); !started) return started;
   }
   return {};
 }
 
 void GroupRunner::stop() {
-  if (state_.paths.empty()) return;           // it never came to life
+  if (state_.paths.empty()) return;  // it never came to life
+  store_.ends(monotonic_now());
   if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
   finish_afterwards();
   // A former primary stays down where nobody looks for it, but not with a made-up address.

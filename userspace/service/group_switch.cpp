@@ -126,6 +126,7 @@ void GroupRunner::perform(Move move) {
   if (rules_.cold && !move.within_trunk())
     for (const RunningPort& port : ports_of(switchover.from))
       if (port.present) around_.engine.pause_session(port.session);
+  store_.moves_to(static_cast<std::size_t>(&to - ports_.data()));
   around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
   const auto back = [&] { return plan_of(plan.expected, to, from); };
   record.execution =
@@ -133,6 +134,7 @@ void GroupRunner::perform(Move move) {
         if (!std::exchange(move.announced, false)) announce(done);
         become_ordinary();
       });
+  follow_late_changes(plan, record.execution);
   const failover::Outcome outcome = record.execution.outcome;
   const bool moved = outcome != failover::Outcome::RolledBack;
   if (!move.within_trunk()) around_.engine.release(moved ? from.port : to.port);
@@ -141,6 +143,7 @@ void GroupRunner::perform(Move move) {
   afterwards_at_ = monotonic_now() + kAfterwardsDelay;
   if (record.execution.restarted_link) expect_negotiation(to);
   after_move(switchover, plan, outcome);
+  store_.moves_no_more();
   record.finished = monotonic_now();
   const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
   publish("switchover", switchover.to,
@@ -250,6 +253,7 @@ void GroupRunner::prepare_plan() {
 void GroupRunner::hear_identity() {
   if (rules_.cold || heard_mac_ == keeper_.identity().mac) return;
   for (RunningPort& port : ports_) {
+    if (!port.announcer.valid()) continue;
     if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
       const Status gone = port.announcer.stop_listening_to(heard_mac_);
     if (Status heard = port.announcer.listen_to(keeper_.identity().mac); !heard)

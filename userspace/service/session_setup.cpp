@@ -35,17 +35,29 @@ net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index
   return net::echo_request(probe_mac, probe_mac, plan.source, plan.target, id, payload);
 }
 
+hanet_heartbeat_kind kind_of(config::HeartbeatKind kind) {
+  switch (kind) {
+    case config::HeartbeatKind::Arp:
+      break;
+    case config::HeartbeatKind::Icmp:
+      return HANET_HEARTBEAT_ECHO;
+    case config::HeartbeatKind::Silence:
+      return HANET_HEARTBEAT_SILENCE;
+  }
+  return HANET_HEARTBEAT_NEIGHBOUR;
+}
+
 }  // namespace
 
 SessionPlan plan_session(const config::GroupConfig& group, const config::PortConfig& port,
                          const net::MacAddress& probe_mac) {
-  const config::IpAddress& target = port.target ? *port.target : group.target;
+  const config::IpAddress& target = group.target_of(port);
   SessionPlan plan{.family = target.family,
-                   .kind = group.heartbeat == config::HeartbeatKind::Icmp
-                               ? HANET_HEARTBEAT_ECHO
-                               : HANET_HEARTBEAT_NEIGHBOUR,
+                   .kind = kind_of(group.kind_of(port)),
                    .target = target.bytes,
-                   .source = {}};
+                   .source = {},
+                   .peer_mac = {}};
+  if (plan.kind == HANET_HEARTBEAT_SILENCE) plan.peer_mac = group.peer_mac_of(port);
   if (port.source)
     plan.source = port.source->bytes;
   else if (target.family == AF_INET6)
@@ -61,19 +73,25 @@ Result<net::PacketSocket> open_request_socket(const SessionPlan& plan, unsigned 
   if (plan.family == AF_INET6)
     if (Status heard = socket->listen_to(net::solicited_node_mac(plan.source)); !heard)
       return pass_on(heard);
+  // A silent peer may be heard by its multicasts only.
+  if (plan.kind == HANET_HEARTBEAT_SILENCE)
+    if (Status heard = socket->listen_to_all_multicast(); !heard) return pass_on(heard);
   return socket;
 }
 
 Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::SessionIndex index,
                                                const hanet_session& session, unsigned ifindex,
                                                const net::MacAddress& probe_mac) {
-  Result<net::PacketSocket> socket = open_request_socket(plan, ifindex, probe_mac);
-  if (!socket) return pass_on(socket);
   engine::RequestFrames requests;
   requests.session = index;
-  requests.socket = std::move(*socket);
-  requests.heartbeat = heartbeat_request(plan, index, session, probe_mac);
-  requests.search = neighbour_request(plan, probe_mac, true);
+  if (ifindex != 0) {
+    Result<net::PacketSocket> socket = open_request_socket(plan, ifindex, probe_mac);
+    if (!socket) return pass_on(socket);
+    requests.socket = std::move(*socket);
+  }
+  if (plan.kind != HANET_HEARTBEAT_SILENCE)
+    requests.heartbeat = heartbeat_request(plan, index, session, probe_mac);
+  if (!plan.peer_mac) requests.search = neighbour_request(plan, probe_mac, true);
   if (plan.kind == HANET_HEARTBEAT_ECHO)
     requests.refresh = neighbour_request(plan, probe_mac, false);
   return requests;

@@ -22,6 +22,7 @@ struct SessionPlan {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
+  std::optional<net::MacAddress> peer_mac;  ///< silence: written in the configuration
 };
 
 [[nodiscard]] SessionPlan plan_session(const config::GroupConfig& group,
@@ -33,7 +34,8 @@ struct SessionPlan {
                                                             unsigned ifindex,
                                                             const net::MacAddress& probe_mac);
 
-/// Prepares the frames of a session that has its place. Opens the port's socket.
+/// Prepares the frames of a session that has its place. Opens the port's socket; `ifindex` 0: the
+/// interface is not there yet.
 [[nodiscard]] Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan,
                                                              engine::SessionIndex index,
                                                              const hanet_session& session,

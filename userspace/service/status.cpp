@@ -31,7 +31,27 @@ std::string wall_text(std::chrono::system_clock::time_point at) {
                      fmt::localtime(std::chrono::system_clock::to_time_t(at)), us.count());
 }
 
+std::string_view kind_text(const hanet_session& session) {
+  switch (static_cast<hanet_heartbeat_kind>(session.kind)) {
+    case HANET_HEARTBEAT_ECHO:
+      return "icmp";
+    case HANET_HEARTBEAT_SILENCE:
+      return "silence";
+    case HANET_HEARTBEAT_NEIGHBOUR:
+      break;
+  }
+  return session.family == AF_INET ? "arp" : "neighbour solicitation";
+}
+
+// How long ago the peer was heard, where that is the heartbeat.
+Json heard_ago(const hanet_session& session, MonotonicTime now) {
+  const std::uint64_t heard = session.last_reply_ns;
+  if (session.kind != HANET_HEARTBEAT_SILENCE || heard == 0) return {};
+  return microseconds(now - from_kernel_ns(heard));
+}
+
 std::string target_text(const hanet_session& session) {
+  if (session.target_mac_known == HANET_MAC_CONFIGURED) return {};  // nobody asks for an address
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(session.family, session.target, text.data(), text.size());
   return text.data();
@@ -45,10 +65,13 @@ std::string session_state_text(const hanet_session& session, MonotonicTime now) 
     case HANET_SESSION_DOWN:
       return "down";
     case HANET_SESSION_UNKNOWN:
-      return session.target_mac_known != 0 ? "starting" : "searching";
+      if (session.target_mac_known == 0) return "searching";
+      return session.kind == HANET_HEARTBEAT_SILENCE && session.counted_ns == 0 ? "unheard"
+                                                                                : "starting";
     case HANET_SESSION_UP:
       break;
   }
+  if (session.kind == HANET_HEARTBEAT_SILENCE) return "up";
   const std::uint64_t interval = std::uint64_t{session.interval_us} * 1000;
   const bool stalled = kernel_ns(now) > session.last_sent_ns + 2 * interval * session.multiplier;
   return stalled ? "blind" : "up";
@@ -78,6 +101,10 @@ std::string group_state_text(const policy::GroupState& state) {
   if (!state.enabled) return "disabled";
   if (state.no_path_alarm) return "no working path";
   if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
+  for (std::size_t at = 0; at < state.paths.size(); ++at)
+    if (at != state.active && state.paths[at].watched &&
+        policy::health_of(state.paths[at]) == policy::Health::Unknown)
+      return "standby not proved";
   return "protected";
 }
 
@@ -173,14 +200,13 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
   std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
   return {{"id", fmt::format("{:08x}", session.id)},
           {"state", session_state_text(session, now)},
-          {"kind", session.kind == HANET_HEARTBEAT_ECHO ? "icmp"
-                   : session.family == AF_INET          ? "arp"
-                                                        : "neighbour solicitation"},
+          {"kind", kind_text(session)},
           {"target", target_text(session)},
           {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
           {"interval_us", session.interval_us},
           {"multiplier", session.multiplier},
           {"up_count", session.up_count},
+          {"heard_us_ago", heard_ago(session, now)},
           {"sent", session.sent},
           {"received", session.replies},
           {"lost", session.lost},

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Another program adds and removes addresses all the time, also in the millisecond of the failure
+// (F3).
+//
+// The program is honest: it knows what the kernel answered to each of its requests, so at the end
+// it knows which addresses the host must have. Each of those is on exactly one interface, the
+// others on none, and everything that the program did not touch is as it was, field by field.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "net/encode.h"
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+constexpr int kVirtualAddresses = 24;
+constexpr std::uint8_t kFirstOfTheProgram = 160;
+constexpr std::uint8_t kOfTheProgram = 24;
+
+net::Address address_of(std::uint8_t last, bool ipv6) {
+  net::Address address;
+  address.family = ipv6 ? AF_INET6 : AF_INET;
+  // Of no subnet: none is another's secondary, and none draws routes to a dead interface.
+  address.prefix_length = ipv6 ? 128 : 32;
+  if (ipv6)
+    address.local = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last};
+  else
+    address.local = {192, 0, 2, last};
+  address.peer = address.local;
+  address.preferred_seconds = address.valid_seconds = UINT32_MAX;
+  return address;
+}
+
+/// Adds and removes addresses of one interface as fast as it can.
+class Program {
+ public:
+  Program(const std::string& netns, const std::string& interface) {
+    inside(netns, [&] {
+      socket_ = std::move(*net::NetlinkSocket::open());
+      index_ = net::find_link(socket_, interface)->interface.index;
+    });
+    thread_ = std::thread([this] { run(); });
+  }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+  ~Program() { end(); }
+
+  void end() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
+  /// What the kernel said yes to; ask after end().
+  [[nodiscard]] const std::set<std::string>& has() const { return has_; }
+
+ private:
+  void run() {
+    std::mt19937 random(1);
+    while (!stopping_) {
+      const net::Address address = address_of(
+          static_cast<std::uint8_t>(kFirstOfTheProgram + random() % kOfTheProgram), random() % 2);
+      const std::string text = net::describe(address);
+      const bool had = has_.contains(text);
+      const Status done = socket_.request(
+          had ? net::remove_address(address, index_) : net::add_address(address, index_),
+          "change an address");
+      if (!done) continue;  // it is elsewhere by now, so this program has nothing to say
+      ++changes_;
+      if (had)
+        has_.erase(text);
+      else
+        has_.insert(text);
+    }
+  }
+
+  net::NetlinkSocket socket_;
+  unsigned index_ = 0;
+  std::set<std::string> has_;
+  std::atomic<std::uint64_t> changes_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+class Churn : public LabTest, public testing::WithParamInterface<const char*> {
+ protected:
+  std::set<std::string> of_the_program(const std::string& port) {
+    std::set<std::string> found;
+    for (const net::Address& address : identity_on(host_netns(), port).addresses)
+      if (address.local.back() >= kFirstOfTheProgram &&
+          address.local.back() < kFirstOfTheProgram + kOfTheProgram)
+        found.insert(net::describe(address));
+    return found;
+  }
+  /// Everything but what the program plays with.
+  static net::Identity without_program(net::Identity identity) {
+    std::erase_if(identity.addresses, [](const net::Address& address) {
+      return address.local.back() >= kFirstOfTheProgram &&
+             address.local.back() < kFirstOfTheProgram + kOfTheProgram;
+    });
+    return identity;
+  }
+  testing::AssertionResult agrees(const std::set<std::string>& wanted) {
+    const std::set<std::string> here = of_the_program("p1"), there = of_the_program("p0");
+    std::string wrong;
+    for (const std::string& one : wanted)
+      if (here.contains(one) == there.contains(one))
+        wrong += one + (here.contains(one) ? " is on both; " : " is on none; ");
+    for (const std::string& one : here)
+      if (!wanted.contains(one)) wrong += one + " came back on p1; ";
+    for (const std::string& one : there)
+      if (!wanted.contains(one)) wrong += one + " came back on p0; ";
+    if (wrong.empty()) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << wrong;
+  }
+};
+
+TEST_P(Churn, F3_WhatTheKernelHadAtTheFailureIsWhatTheStandbyHas) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (int i = 0; i < kVirtualAddresses; ++i) {
+    ASSERT_DONE(lab().ip(
+        "host", fmt::format("addr add 192.0.2.{0}/24 brd + dev p0 label p0:v{0}", 110 + i)));
+    ASSERT_DONE(lab().ip("host", fmt::format("addr add 2001:db8::{:x}/64 dev p0 nodad", 110 + i)));
+  }
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  Program program(host_netns(), "p0");
+  ASSERT_TRUE(await("the program is at work", [&] { return program.changes() > 200; }));
+  ASSERT_DONE(lab().fault(GetParam()));
+  ASSERT_TRUE(all_on("p1"));
+  program.end();
+  EXPECT_TRUE(await("the host has what it must have", [&] { return bool{agrees(program.has())}; }));
+  EXPECT_TRUE(agrees(program.has()));
+  net::Identity after = without_program(identity_on(host_netns(), "p1"));
+  EXPECT_THAT(differences(before, after), testing::IsEmpty());
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+INSTANTIATE_TEST_SUITE_P(After, Churn, testing::Values("blackhole", "carrier"),
+                         [](const auto& cell) { return std::string(cell.param); });
+
+}  // namespace
+}  // namespace hanet::test

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See recorder.h.
+#include "netns/recorder.h"
+
+#include <linux/rtnetlink.h>
+
+#include <stdexcept>
+
+#include "netns/inside.h"
+
+namespace hanet::test {
+namespace {
+
+constexpr unsigned kGroups =
+    RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+
+}  // namespace
+
+Recorder::Recorder(const std::string& netns) {
+  inside(netns, [&] {
+    Result<net::NetlinkSocket> socket = net::NetlinkSocket::open(kGroups);
+    if (!socket) throw std::runtime_error(socket.error().message);
+    notifications_ = std::move(*socket);
+  });
+}
+
+std::vector<std::string> Recorder::lines(const Describe& describe) {
+  const Result<bool> complete = notifications_.read_notifications([&](const nlmsghdr& message) {
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(&message);
+    messages_.emplace_back(begin, begin + message.nlmsg_len);
+  });
+  complete_ = complete_ && complete && *complete;
+  std::vector<std::string> said;
+  for (const std::vector<std::uint8_t>& message : messages_)
+    if (std::string line = describe(*reinterpret_cast<const nlmsghdr*>(message.data()));
+        !line.empty())
+      said.push_back(std::move(line));
+  if (!complete_) said.emplace_back("messages were lost");
+  return said;
+}
+
+}  // namespace hanet::test
