@@ -298,6 +298,7 @@ class SilenceSteer : public Silence {
     ASSERT_NO_FATAL_FAILURE(listen(0));
     ASSERT_NO_FATAL_FAILURE(listen(1));
     p->steer[0].armed = 1;
+    p->steer[1].mode = HANET_STEER_IDLE;
     p->steer[0].peer_port = 1;
     p->steer[1].peer_port = 0;
     ASSERT_NO_FATAL_FAILURE(become_up(0));
