@@ -13,6 +13,7 @@
 #include <random>
 
 #include "netns/lab_test.h"
+#include "netns/sniffer.h"
 #include "service/snapshot_store.h"
 
 namespace hanet::test {
@@ -133,8 +134,16 @@ TEST_P(RestartedDaemon, F3_FindsTheIdentityOfACardThatWasPulledMeanwhile) {
   ASSERT_NO_FATAL_FAILURE(prepare({.mode = GetParam().first, .group_keys = {}}));
   end();
   ASSERT_DONE(lab().ip("host", "link del p0"));
+  const Sniffer wire(lab().netns("client"), "c0");
   host().start();
   ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
+  for (const char* address : {"192.0.2.1", "192.0.2.139", "2001:db8::139"})
+    EXPECT_TRUE(await(std::string("the network is told of ") + address, [&] {
+      return wire.count([&](const SeenFrame& frame) {
+        return frame.is_announcement() && frame.announced() == address &&
+               frame.announced_mac() == before_.mac;
+      }) > 0;
+    }));
   EXPECT_TRUE(log_has("the identity was lost with p0 while hanetd did not run; p1 has it now"))
       << host().log();
   EXPECT_EQ(host().path("p0").at("reason"), "interface gone");
