@@ -206,12 +206,14 @@ TEST_F(KeptIdentity, F3_F12_AKillInTheMiddleOfASwitchoverIsFinished) {
   }
 }
 
+class KilledDaemon : public KeptIdentity, public testing::WithParamInterface<const char*> {};
+
 // Wherever the kill falls; the seed is told when it fails.
-TEST_F(KeptIdentity, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOnOnePath) {
+TEST_P(KilledDaemon, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOnOnePath) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
-  ASSERT_NO_FATAL_FAILURE(prepare());
+  ASSERT_NO_FATAL_FAILURE(prepare({.mode = GetParam(), .group_keys = {}}));
   for (int round = 0; round < 8; ++round) {
     SCOPED_TRACE(fmt::format("round {}", round));
     const std::string to = host().active() == "p0" ? "p1" : "p0";
@@ -226,6 +228,9 @@ TEST_F(KeptIdentity, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOn
     ASSERT_TRUE(echo().reaches_every_address());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(InMode, KilledDaemon, testing::Values("hot", "cold"),
+                         [](const auto& cell) { return std::string(cell.param); });
 
 TEST_F(KeptIdentity, F3_AnInterfaceThatSomebodyHasEmptiedStaysEmpty) {
   ASSERT_NO_FATAL_FAILURE(prepare());
