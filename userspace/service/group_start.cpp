@@ -100,6 +100,7 @@ Status GroupRunner::look() {
       if (Status fit = check_standby(without_dummy(found[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
   if (Status free = check_metaname(); !free) return free;
+  if (Status nobodys = check_dummy(); !nobodys) return nobodys;
   keeper_.hold(recovering_ ? kept_->snapshot.identity : std::move(found[active]));
   state_ = policy::initial_state(ports_.size(), active, rules_);
   // Without the identity, its MAC address must not stay behind.
@@ -128,6 +129,25 @@ Status GroupRunner::check_metaname() const {
       "group {0}: an interface is called {0} already (ip link show {0}); choose another "
       "name for the group, or take this one from the interface",
       config_.name));
+}
+
+// Its own ports may wear it, after a kill.
+Status GroupRunner::check_dummy() const {
+  if (!dummy_) return {};
+  Result<std::vector<unsigned>> bearers =
+      net::bearers_of(around_.requests, dummy_->address.family, dummy_->address.local);
+  if (!bearers) return pass_on(bearers);
+  for (const unsigned bearer : *bearers) {
+    if (std::ranges::any_of(
+            ports_, [&](const RunningPort& port) { return port.interface.index == bearer; }))
+      continue;
+    const Result<net::LinkInfo> link = net::read_link(around_.requests, bearer);
+    return failure(fmt::format(
+        "group {}: the dummy address {} is an address of {}; choose another dummy_address",
+        config_.name, net::describe(dummy_->address),
+        link ? link->interface.name : fmt::format("interface {}", bearer)));
+  }
+  return {};
 }
 
 void GroupRunner::take_metaname() {
