@@ -185,6 +185,30 @@ TEST_P(RichIdentity, F3_AChangeAtTheVeryMomentOfTheFaultMovesToo) {
   EXPECT_FALSE(has("p0", "192.0.2.121/24"));
 }
 
+// The lab switches duplicate address detection off; most hosts have it on.
+TEST_P(RichIdentity, F4_WithDuplicateAddressDetectionOnNoMovedAddressWaitsForIt) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const auto shell = [&](const std::string& command) {
+    const Result<std::string> done =
+        bench::run_checked(lab().in("host", {"sh", "-c", command}), std::chrono::seconds(5));
+    return done ? *done : done.error().message;
+  };
+  ASSERT_EQ(shell("for i in all p0 p1; do echo 1 >/proc/sys/net/ipv6/conf/$i/accept_dad; "
+                  "echo 60 >/proc/sys/net/ipv6/conf/$i/dad_transmits; done"),
+            "");
+  ASSERT_NO_FATAL_FAILURE(start({.mode = GetParam(), .family = 6, .group_keys = {}}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(shell("ip -6 addr show dev p1 tentative; ip -6 addr show dev p1 dadfailed"), "");
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  // The witness: an address that somebody else adds there does wait.
+  ASSERT_DONE(lab().ip("host", "addr add 2001:db8::99/64 dev p1"));
+  EXPECT_NE(shell("ip -6 addr show dev p1 tentative"), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(InMode, RichIdentity, testing::Values("hot", "cold"),
                          [](const auto& cell) {
                            return std::string(cell.param == std::string("hot") ? "Hot" : "Cold");

@@ -55,6 +55,15 @@ TEST_F(OtherManager, F3_WithRestoreOffTheChangeIsFollowed) {
   EXPECT_TRUE(await("the snapshot follows", [&] {
     return host().group().at("identity").at("addresses").size() == addresses - 1;
   }));
+  for (const net::Address& address : identity_on(host_netns(), "p1").addresses)
+    EXPECT_NE(net::describe(address), "192.0.2.101/24");
+  EXPECT_FALSE(log_has("puts it back"));
+  // And it stays away at the next switchover.
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+  EXPECT_EQ(host().group().at("identity").at("addresses").size(), addresses - 1);
+  EXPECT_TRUE(echo().reaches("192.0.2.1"));
 }
 
 TEST_F(OtherManager, F3_AProgramThatInsistsWinsAndTheAlarmIsRaised) {

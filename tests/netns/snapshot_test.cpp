@@ -13,6 +13,7 @@
 #include <random>
 
 #include "netns/lab_test.h"
+#include "netns/sniffer.h"
 #include "service/snapshot_store.h"
 
 namespace hanet::test {
@@ -133,8 +134,16 @@ TEST_P(RestartedDaemon, F3_FindsTheIdentityOfACardThatWasPulledMeanwhile) {
   ASSERT_NO_FATAL_FAILURE(prepare({.mode = GetParam().first, .group_keys = {}}));
   end();
   ASSERT_DONE(lab().ip("host", "link del p0"));
+  const Sniffer wire(lab().netns("client"), "c0");
   host().start();
   ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
+  for (const char* address : {"192.0.2.1", "192.0.2.139", "2001:db8::139"})
+    EXPECT_TRUE(await(std::string("the network is told of ") + address, [&] {
+      return wire.count([&](const SeenFrame& frame) {
+        return frame.is_announcement() && frame.announced() == address &&
+               frame.announced_mac() == before_.mac;
+      }) > 0;
+    }));
   EXPECT_TRUE(log_has("the identity was lost with p0 while hanetd did not run; p1 has it now"))
       << host().log();
   EXPECT_EQ(host().path("p0").at("reason"), "interface gone");
@@ -197,12 +206,14 @@ TEST_F(KeptIdentity, F3_F12_AKillInTheMiddleOfASwitchoverIsFinished) {
   }
 }
 
+class KilledDaemon : public KeptIdentity, public testing::WithParamInterface<const char*> {};
+
 // Wherever the kill falls; the seed is told when it fails.
-TEST_F(KeptIdentity, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOnOnePath) {
+TEST_P(KilledDaemon, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOnOnePath) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
-  ASSERT_NO_FATAL_FAILURE(prepare());
+  ASSERT_NO_FATAL_FAILURE(prepare({.mode = GetParam(), .group_keys = {}}));
   for (int round = 0; round < 8; ++round) {
     SCOPED_TRACE(fmt::format("round {}", round));
     const std::string to = host().active() == "p0" ? "p1" : "p0";
@@ -217,6 +228,9 @@ TEST_F(KeptIdentity, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOn
     ASSERT_TRUE(echo().reaches_every_address());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(InMode, KilledDaemon, testing::Values("hot", "cold"),
+                         [](const auto& cell) { return std::string(cell.param); });
 
 TEST_F(KeptIdentity, F3_AnInterfaceThatSomebodyHasEmptiedStaysEmpty) {
   ASSERT_NO_FATAL_FAILURE(prepare());

@@ -355,6 +355,20 @@ Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interf
 
 }  // namespace
 
+Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
+                                         const std::vector<std::uint8_t>& local) {
+  std::vector<unsigned> bearers;
+  ifaddrmsg filter{};
+  filter.ifa_family = static_cast<std::uint8_t>(family);
+  Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
+    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
+    if (header->ifa_family == family && address_of(message).local == local)
+      bearers.push_back(header->ifa_index);
+  });
+  if (!done) return pass_on(done);
+  return bearers;
+}
+
 Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
   constexpr int kAttempts = 5;
   Result<Identity> identity = capture_once(socket, interface);

@@ -166,6 +166,7 @@ class GroupRunner {
   void save_snapshot(MonotonicTime now);
   [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
   [[nodiscard]] Status check_metaname() const;
+  [[nodiscard]] Status check_dummy() const;
   /// Makes the group's name an alternative name of the active interface (spec A1).
   void take_metaname();
   [[nodiscard]] Status prepare_idle_ports();

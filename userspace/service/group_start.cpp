@@ -131,7 +131,8 @@ Status GroupRunner::look() {
   if (bearer == found.end() && !recovering_)
     log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
                  config_.name, path_name(0), path_name(1), ports_[holder].interface.name);
-  return check_metaname();
+  if (Status free = check_metaname(); !free) return free;
+  return check_dummy();
 }
 
 // Without the identity, its MAC address must not stay behind. Ports that are given one MAC address
@@ -184,6 +185,25 @@ Status GroupRunner::check_metaname() const {
       "group {0}: an interface is called {0} already (ip link show {0}); choose another "
       "name for the group, or take this one from the interface",
       config_.name));
+}
+
+// Its own ports may wear it, after a kill.
+Status GroupRunner::check_dummy() const {
+  if (!dummy_) return {};
+  Result<std::vector<unsigned>> bearers =
+      net::bearers_of(around_.requests, dummy_->address.family, dummy_->address.local);
+  if (!bearers) return pass_on(bearers);
+  for (const unsigned bearer : *bearers) {
+    if (std::ranges::any_of(
+            ports_, [&](const RunningPort& port) { return port.interface.index == bearer; }))
+      continue;
+    const Result<net::LinkInfo> link = net::read_link(around_.requests, bearer);
+    return failure(fmt::format(
+        "group {}: the dummy address {} is an address of {}; choose another dummy_address",
+        config_.name, net::describe(dummy_->address),
+        link ? link->interface.name : fmt::format("interface {}", bearer)));
+  }
+  return {};
 }
 
 void GroupRunner::take_metaname() {
