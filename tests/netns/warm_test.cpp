@@ -108,12 +108,12 @@ TEST_F(Warm, F6_ADummyThatIsARealAddressIsRefusedBeforeAnythingIsTouched) {
 TEST_F(Warm, F6_ADummyThatAnotherInterfaceHasIsRefusedByItsName) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.77/24 dev far"));
+  ASSERT_DONE(lab().ip("host", "addr add 203.0.113.77/24 dev far"));
   const net::Identity before = identity_on(host_netns(), "p0");
   ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
   EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
   EXPECT_TRUE(host().log().contains(
-      "group mether0: the dummy address 198.51.100.77/32 is an address of far; choose another "
+      "group mether0: the dummy address 203.0.113.77/32 is an address of far; choose another "
       "dummy_address"))
       << host().log();
   EXPECT_TRUE(carries("p0", before));
