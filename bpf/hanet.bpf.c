@@ -148,6 +148,12 @@ int tc_egress(struct __sk_buff *skb)
 		request_stamp(skb, &cursor, ethernet, port);
 		return TC_ACT_UNSPEC;
 	}
+	struct hanet_port *other = port;
+	__u32 place = index;
+
+	/* An answer for the probe address of another port of a static trunk. */
+	if (ethernet->h_source[0] & 2 && probe_owner(ethernet->h_source, &place, &other))
+		return TC_ACT_UNSPEC;
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
 	return way ? steer_egress(skb, way, port, ethernet) : TC_ACT_UNSPEC;

@@ -137,16 +137,14 @@ static __always_inline int bridge_out(struct __sk_buff *skb, struct hanet_steer 
 static __always_inline int steer_egress(struct __sk_buff *skb, struct hanet_steer *way,
 					struct hanet_port *port, struct ethhdr *ethernet)
 {
-	if (way->mode == HANET_STEER_LEAD) {
+	if (way->mode == HANET_STEER_BRIDGE_OUT)
+		return bridge_out(skb, way, ethernet);
+	/* Announcements leave by the port that the identity's frames will come in by. */
+	if (way->mode == HANET_STEER_LEAD || way->mode == HANET_STEER_ADOPT ||
+	    way->mode == HANET_STEER_BRIDGE_IN) {
 		struct hanet_trunk *trunk = trunk_of(port);
 
 		return trunk ? trunk_send(skb, trunk, ethernet) : TC_ACT_UNSPEC;
-	}
-	if (way->mode == HANET_STEER_BRIDGE_OUT)
-		return bridge_out(skb, way, ethernet);
-	if (way->mode == HANET_STEER_FENCE) {
-		__sync_fetch_and_add(&way->fenced, 1);
-		return TC_ACT_SHOT;
 	}
 	return TC_ACT_UNSPEC;
 }
@@ -242,7 +240,7 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 	if (way->mode == HANET_STEER_LEAD)
 		return trunk ? trunk_receive(skb, way, trunk, port, ethernet, skb->ifindex)
 			     : TC_ACT_UNSPEC;
-	return fence(way);
+	return way->mode == HANET_STEER_BRIDGE_OUT ? fence(way) : TC_ACT_UNSPEC;
 }
 
 #endif

@@ -88,7 +88,7 @@ static __always_inline bool trunk_rehashes(const struct hanet_trunk *trunk)
 /*
  * Tells a port's trunk what the port is worth now. Called with every verdict and link event, and by
  * the link poll, which also puts right what two CPUs did to each other. A paused port is not judged
- * by its heartbeats, so only its link counts.
+ * by its heartbeats: it stays what it was, unless its link goes.
  */
 static __noinline int trunk_review(struct hanet_port *port)
 {
@@ -106,10 +106,11 @@ static __noinline int trunk_review(struct hanet_port *port)
 		state = HANET_SESSION_PAUSED;
 	bool down = port->carrier == HANET_CARRIER_DOWN || state == HANET_SESSION_DOWN ||
 		    !trunk->ports[place].ifindex;
+	bool proved = state == HANET_SESSION_UP ||
+		      (state == HANET_SESSION_PAUSED && trunk->working >> place & 1);
 
 	mask_set(&trunk->lost, 1U << place, down);
-	mask_set(&trunk->working, 1U << place,
-		 !down && (state == HANET_SESSION_UP || state == HANET_SESSION_PAUSED));
+	mask_set(&trunk->working, 1U << place, !down && proved);
 	trunk_review_speaker(trunk);
 	return 0;
 }

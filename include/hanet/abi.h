@@ -235,10 +235,9 @@ enum hanet_steer_mode {
 		1, /* a failed port: its frames leave by the peer, nothing comes in */
 	HANET_STEER_BRIDGE_IN = 2, /* the standby: frames that come in are handed to the peer */
 	HANET_STEER_ADOPT = 3,	   /* the standby while the identity is moved: frames are its own */
-	HANET_STEER_FENCE = 4,	   /* passes nothing in either direction */
-	HANET_STEER_LEAD = 5,	   /* of the active trunk: frames leave by the trunk's ports */
-	HANET_STEER_MEMBER = 6,	   /* of the active trunk: frames that come in are the lead's */
-	HANET_STEER_IDLE = 7,	   /* of a path that waits: no broadcast or multicast comes in */
+	HANET_STEER_LEAD = 4,	   /* of the active trunk: frames leave by the trunk's ports */
+	HANET_STEER_MEMBER = 5,	   /* of the active trunk: frames that come in are the lead's */
+	HANET_STEER_IDLE = 6,	   /* of a path that waits: no broadcast or multicast comes in */
 };
 
 /* How a trunk's ports are used as one link (spec T3). */

@@ -276,6 +276,9 @@ TEST_F(Trunk, F7_APausedPortIsNotJudgedByItsHeartbeats) {
   EXPECT_EQ(trunk().working, 0b1111U);
   becomes(1, HANET_SESSION_PAUSED, HANET_CARRIER_DOWN);
   EXPECT_EQ(trunk().working, 0b1101U);
+  becomes(1, HANET_SESSION_DOWN);
+  becomes(1, HANET_SESSION_PAUSED);
+  EXPECT_EQ(trunk().working, 0b1101U) << "what was lost is not proved by a pause";
   becomes(1, HANET_SESSION_UNKNOWN);
   EXPECT_EQ(trunk().working, 0b1101U) << "not proved";
   EXPECT_EQ(trunk().lost, 0U) << "and not lost";

@@ -304,6 +304,45 @@ TEST_F(Trunk, F10_A2_ACardOfTheTrunkIsReplacedWhileEverythingRuns) {
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+TEST_F(Trunk, A2_F5_AnotherLeadIsAnnouncedByThePortThatFramesComeInBy) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk, {.group_keys = "announce_count = 1\n"}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const std::string speaker = trunk().at("speaker");
+  const std::string lead = speaker == "p2" ? "p3" : "p2";
+  listen();
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", lead}).exit_code, 0);
+  EXPECT_TRUE(carries(lead, before));
+  EXPECT_EQ(trunk().at("speaker"), speaker);
+  EXPECT_TRUE(echo().reaches_every_address());
+  for (std::size_t port = 0; port < wires_.size(); ++port)
+    EXPECT_EQ(wires_[port]->count([&](const SeenFrame& frame) {
+      return frame.is_announcement() && frame.source == before.mac;
+    }) > 0,
+              fmt::format("p{}", port) == speaker)
+        << port;
+}
+
+TEST_F(Trunk, O1_AtTheEndTheIdentityIsLeftOnAPortThatWorks) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("carrier", "p0"));
+  ASSERT_TRUE(knows_lost("p0"));
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address()) << "without hanet, by p1 alone";
+}
+
+TEST_F(Trunk, F12_T3_PortsThatAreTakenDownOneAfterTheOtherLeaveTheIdentityOnTheLast) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk, {.threshold = 100, .group_keys = {}}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const std::string all = "ip link set p0 down; ip link set p1 down; ip link set p2 down";
+  ASSERT_TRUE(bench::run_checked(lab().in("host", {"sh", "-c", all}), std::chrono::seconds(5)));
+  ASSERT_TRUE(all_on("p3"));
+  EXPECT_TRUE(carries("p3", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 class IdleTrunk : public Trunk, public testing::WithParamInterface<std::string> {};
 
 TEST_P(IdleTrunk, T4_F1_F6_ATrunkThatIsDownUntilItIsNeededTakesOverAndHandsBack) {

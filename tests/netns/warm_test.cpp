@@ -105,6 +105,18 @@ TEST_F(Warm, F6_ADummyThatIsARealAddressIsRefusedBeforeAnythingIsTouched) {
   EXPECT_TRUE(link_of(host_netns(), "p1").admin_up);
 }
 
+TEST_F(Warm, F6_F10_AFormerPrimaryThatIsTakenOutDoesNotGetTheIdentitysMacAddressBack) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 0);
+  EXPECT_NE(identity_on(host_netns(), "p0").mac, before.mac);
+  EXPECT_FALSE(link_of(host_netns(), "p0").admin_up);
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 TEST_F(Warm, F6_ADummyThatAnotherInterfaceHasIsRefusedByItsName) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));

@@ -125,6 +125,21 @@ TEST(Agreement, F8_TimeIsAskedForWhenSomethingIsDue) {
 }
 
 // Whatever both ends are and say, one rule for both moves at most one of them, and one is enough.
+TEST(Agreement, F8_WhatADeadPortOfATrunkHeardLastCountsForNothing) {
+  World world(std::vector<std::size_t>{2, 2});
+  const auto heard = [](SessionState session, Place place) {
+    return PortState{.carrier = true, .session = session, .peer = place};
+  };
+  world.happens(ThresholdChanged{.percent = 100});
+  world.happens(PathChanged{.path = 1,
+                            .ports = {heard(SessionState::Up, Place::HereByHand),
+                                      heard(SessionState::Up, Place::HereByHand)}});
+  world.happens(PathChanged{.path = 0,
+                            .ports = {heard(SessionState::Down, Place::Here),
+                                      heard(SessionState::Up, Place::Elsewhere)}});
+  EXPECT_EQ(meeting_place(world.state(), world.now()), std::optional<std::size_t>(1));
+}
+
 TEST(Agreement, F8_OfTwoEndsApartExactlyOneMoves) {
   for (const bool first_by_hand : {false, true})
     for (const bool second_by_hand : {false, true}) {

@@ -75,10 +75,12 @@ bool holds(const PathState& path, std::size_t port) {
   return path.ports[port].present && (path.ports[port].admin_up || !path.watched);
 }
 
-/// What the first port that hears anything hears.
+/// What the first port that works and hears anything hears.
 Place peer_on(const PathState& path) {
   for (const PortState& port : path.ports)
-    if (port.peer != Place::Unknown) return port.peer;
+    if (path.watched && !lost(path, port) && port.session == SessionState::Up &&
+        port.peer != Place::Unknown)
+      return port.peer;
   return Place::Unknown;
 }
 
@@ -159,7 +161,7 @@ class History {
       }
       case 1:
       case 2:
-        return SwitchoverEnded{.moved = !one_in(4)};
+        return SwitchoverEnded{.moved = !one_in(4), .attempted = !one_in(4)};
       case 3:
         return EnabledChanged{.enabled = !one_in(3)};
       case 4:
@@ -303,7 +305,7 @@ class History {
     if (!state_.enabled || state_.running) return;
     const PathState& active = state_.paths[state_.active];
     for (std::size_t at = 0; at < active.ports.size(); ++at)
-      EXPECT_TRUE(holds(active, active.lead) || !holds(active, at))
+      EXPECT_TRUE(holds(active, active.lead) || !holds(active, at) || now_ < active.keep_lead_until)
           << what_ << ": the identity stays on an interface that is not up";
     if (!down) return;
     for (std::size_t at = 0; at < state_.paths.size(); ++at)

@@ -128,6 +128,33 @@ TEST(Trunk, T3_ALeadWhoseInterfaceIsTakenDownHandsTheIdentityToAProvedPort) {
   EXPECT_FALSE(world.started());
 }
 
+TEST(Trunk, F12_APortThatRefusesTheIdentityIsNotAskedAgainAtOnce) {
+  World world = two_trunks();
+  PortState down = working();
+  down.admin_up = false;
+  world.port_becomes(0, 0, down);
+  ASSERT_TRUE(world.started());
+  world.happens(SwitchoverEnded{.moved = false});
+  EXPECT_FALSE(world.started()) << "it would be asked for ever";
+  EXPECT_EQ(world.state().paths[0].lead, 0U);
+  world.time_passes(2s);
+  world.happens(TimePassed{});
+  EXPECT_TRUE(world.started());
+}
+
+TEST(Trunk, F12_AGoalThatWentAwayBeforeAnythingWasTouchedIsReplacedAtOnce) {
+  World world = two_trunks({}, 3);
+  world.happens(ThresholdChanged{.percent = 100});
+  PortState down = working();
+  down.admin_up = false;
+  world.port_becomes(0, 0, down);
+  ASSERT_EQ(world.started()->to_port, 1U);
+  world.port_becomes(0, 1, down);
+  world.happens(SwitchoverEnded{.moved = false, .attempted = false});
+  ASSERT_TRUE(world.started());
+  EXPECT_EQ(world.started()->to_port, 2U);
+}
+
 TEST(Trunk, A2_APersonMovesTheLeadToAnotherPortAndTheTrunkStaysWhereItIs) {
   World world = two_trunks();
   world.happens(ManualSwitch{.to = 0, .port = 3});

@@ -283,13 +283,14 @@ void Engine::choose_listener(PortIndex index) {
 }
 
 void Engine::unbind_port(PortIndex port) {
+  // First: no flow of the trunk may leave by it any more.
+  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, 0);
+  review(port);
   strike_port(*skeleton_, ports_[port].ifindex);
   attachments_[port] = PortAttachment();
   // Last: a frame on its way out would have stored the address again.
   store(ports_[port].net_device, 0);
   store(ports_[port].carrier, HANET_CARRIER_UNKNOWN);
-  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, 0);
-  review(port);
 }
 
 Status Engine::rebind_port(PortIndex port, unsigned ifindex, const std::string& name) {

@@ -97,6 +97,8 @@ class Engine {
   [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
+  /// rtnetlink says so. Where the kernel side sees it by itself, it knew before.
+  void hear_carrier_lost(PortIndex port);
   /// What the port's frames are called while another port speaks as the identity.
   void set_wire_mac(PortIndex port, const net::MacAddress& mac);
   /// The interface is gone or given back: nothing of hanet's stays on it. The port and its session
@@ -153,6 +155,7 @@ class Engine {
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
   void review(PortIndex port);
+  void choose_lead(PortIndex lead);
   [[nodiscard]] hanet_trunk_port* place_of(PortIndex port);
   [[nodiscard]] std::vector<PortIndex> path_of(PortIndex port) const;
 

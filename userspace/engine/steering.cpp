@@ -82,14 +82,27 @@ void Engine::set_weight(PortIndex port, std::uint32_t weight) {
   store(place->weight, weight);
 }
 
+void Engine::hear_carrier_lost(PortIndex port) {
+  if (ports_[port].trunk == 0 || engine::load(ports_[port].net_device) != 0) return;
+  store(trunks_[ports_[port].trunk - 1].carrier_lost_ns,
+        static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
+}
+
 void Engine::set_wire_mac(PortIndex port, const net::MacAddress& mac) {
   if (hanet_trunk_port* place = place_of(port)) copy_mac(place->wire_mac, mac);
 }
 
+// While no port is proved, the lead is as good as any to speak.
+void Engine::choose_lead(PortIndex lead) {
+  if (ports_[lead].trunk == 0) return;
+  hanet_trunk& trunk = trunks_[ports_[lead].trunk - 1];
+  store(trunk.lead, ports_[lead].trunk_place);
+  if (engine::load(trunk.working) == 0) store(trunk.speaker, ports_[lead].trunk_place);
+}
+
 void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
   const std::vector<PortIndex> path = path_of(lead);
-  if (ports_[lead].trunk != 0)
-    store(trunks_[ports_[lead].trunk - 1].lead, ports_[lead].trunk_place);
+  choose_lead(lead);
   for (const PortIndex port : path) {
     copy_mac(steer_[port].identity_mac, identity_mac);
     if (port != lead) store(steer_[port].mode, HANET_STEER_MEMBER);
@@ -127,7 +140,7 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   const bool one_trunk = ports_[from].trunk != 0 && ports_[from].trunk == ports_[to].trunk;
   steer_[from].peer_port = to;
   steer_[from].peer_ifindex = ports_[to].ifindex;
-  if (ports_[to].trunk != 0) store(trunks_[ports_[to].trunk - 1].lead, ports_[to].trunk_place);
+  choose_lead(to);
   const std::vector<PortIndex> receiving = path_of(to);
   for (const PortIndex port : receiving) copy_mac(steer_[port].identity_mac, identity_mac);
   // In this order, against a verdict at the same moment (steer_on_verdict).

@@ -6,10 +6,10 @@
 namespace hanet::policy {
 namespace {
 
-// Every port of a trunk hears the same.
+// Every port of a trunk that works hears the same; what another heard last may be old.
 Place peer_on(const PathState& path) {
-  for (const PortState& port : path.ports)
-    if (port.peer != Place::Unknown) return port.peer;
+  for (std::size_t at = 0; at < path.ports.size(); ++at)
+    if (is_proved(path, at) && path.ports[at].peer != Place::Unknown) return path.ports[at].peer;
   return Place::Unknown;
 }
 

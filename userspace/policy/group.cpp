@@ -108,7 +108,11 @@ class Decider {
     const Switchover ended = *state().running;
     state().running.reset();
     if (!event.moved) {
-      if (ended.from == ended.to) return;
+      if (!event.attempted) return;
+      if (ended.from == ended.to) {
+        state().paths[ended.to].keep_lead_until = now_ + rules_.first_retry;
+        return;
+      }
       avoid(state().paths[ended.to]);
       // A path that works and refuses the identity is not asked again and again.
       if (ended.cause == Cause::Failback) state().failback_held = true;
@@ -219,6 +223,7 @@ class Decider {
   void consider_lead() {
     if (!state().enabled || state().running) return;
     const PathState& active = state().paths[state().active];
+    if (now_ < active.keep_lead_until) return;
     if (can_lead(active, active.lead) || !can_lead(active, best_lead(active, false))) return;
     start(state().active, cause_of(down_reason(active, active.lead)));
   }
@@ -310,7 +315,10 @@ std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTim
   };
   if (state.apart_since) consider(*state.apart_since + kApart);
   consider(state.by_hand_until);
-  for (const PathState& path : state.paths) consider(path.avoid_until);
+  for (const PathState& path : state.paths) {
+    consider(path.avoid_until);
+    consider(path.keep_lead_until);
+  }
   return next;
 }
 

@@ -106,7 +106,8 @@ struct ManualSwitch {
 /// Until it ends, it is given up if its reason or its goal goes away.
 struct SwitchoverWaits {};
 struct SwitchoverEnded {
-  bool moved = true;  ///< false: rolled back, the identity is where it was
+  bool moved = true;      ///< false: rolled back, the identity is where it was
+  bool attempted = true;  ///< false: the goal went away before anything was touched
 };
 struct EnabledChanged {
   bool enabled = true;

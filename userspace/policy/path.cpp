@@ -36,7 +36,7 @@ Capacity capacity_of(const PathState& path) {
     sum.total += port.weight;
     if (down_reason(path, at) != DownReason::None)
       sum.lost += port.weight;
-    else if (path.watched && port.session == SessionState::Up)
+    else if (is_proved(path, at))
       sum.working += port.weight;
   }
   return sum;
@@ -71,11 +71,13 @@ bool can_lead(const PathState& path, std::size_t port) {
   return state.present && !state.taken_out && (state.admin_up || !path.watched);
 }
 
+bool is_proved(const PathState& path, std::size_t port) {
+  return path.watched && down_reason(path, port) == DownReason::None &&
+         path.ports[port].session == SessionState::Up;
+}
+
 std::size_t best_lead(const PathState& path, bool fresh) {
-  const auto proved = [&](std::size_t at) {
-    return can_lead(path, at) && down_reason(path, at) == DownReason::None &&
-           path.ports[at].session == SessionState::Up;
-  };
+  const auto proved = [&](std::size_t at) { return can_lead(path, at) && is_proved(path, at); };
   if (can_lead(path, path.lead) && (!fresh || proved(path.lead))) return path.lead;
   for (std::size_t at = 0; at < path.ports.size(); ++at)
     if (proved(at)) return at;

@@ -72,6 +72,8 @@ struct PathState {
   bool watched = true;
   /// A path that failed, or that refused the identity, is not tried again before this.
   MonotonicTime avoid_until{};
+  /// A port that refused the identity of its trunk: none of the trunk is asked again before this.
+  MonotonicTime keep_lead_until{};
   /// Failures since the path last proved to work; the avoidance doubles with each.
   std::uint32_t failures = 0;
   MonotonicTime up_since{};  ///< when it last began to work
@@ -87,6 +89,8 @@ struct PathState {
 [[nodiscard]] DownReason down_reason(const PathState& path, std::size_t port);
 /// Why the path is down: what most of its lost ports have, the earlier reason when it is a draw.
 [[nodiscard]] DownReason down_reason(const PathState& path);
+/// Whether the port is watched and works.
+[[nodiscard]] bool is_proved(const PathState& path, std::size_t port);
 /// Whether the port's interface can carry the identity: it is there and up, whatever its cable.
 [[nodiscard]] bool can_lead(const PathState& path, std::size_t port);
 /// The port that should carry the identity when the path has it or takes over: the present lead as

@@ -91,6 +91,7 @@ Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
   port.rtnetlink_carrier = link->carrier;
   port.first_mac = link->permanent_mac.value_or(link->mac);
   expect_negotiation(port);
+  weigh_anew(port);
   if (state_.paths[port.path].watched) begin_session(port);
   prepare_plan();
   publish("port-back", port.path,
@@ -123,10 +124,11 @@ Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
     restore_standby(around_.requests, link.interface, *before, dummy_of(port));
     return bound;
   }
+  // Taking it out has set it down.
+  if (port.taken_out && port.before) before->admin_up = port.before->admin_up;
   port.before = std::move(*before);
   port.waited_at_start = true;
   port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
-  weigh(port);
   return {};
 }
 
@@ -167,7 +169,7 @@ Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interfa
   if (!heartbeats) return pass_on(heartbeats);
   Result<net::PacketSocket> announcer = net::PacketSocket::open(interface.index);
   if (!announcer) return pass_on(announcer);
-  if (!rules_.cold)
+  if (hears_identity())
     if (Status heard = announcer->listen_to(keeper_.identity().mac); !heard) return heard;
   if (Status heard = listen_as_trunk(port, *announcer); !heard) return heard;
   if (Status bound = around_.engine.rebind_port(port.port, interface.index, interface.name); !bound)
@@ -176,6 +178,13 @@ Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interfa
   port.announcer = std::move(*announcer);
   port.interface = interface;
   return {};
+}
+
+/// What the port was like before, without a MAC address that is the identity's now.
+StandbyBefore GroupRunner::left_alone(const RunningPort& port) const {
+  StandbyBefore before = *port.before;
+  if (before.mac == keeper_.identity().mac) before.mac = port.spare_mac;
+  return before;
 }
 
 // Where the identity could go so that `port` is free: another port of its trunk, or the other path.
@@ -199,8 +208,12 @@ Status GroupRunner::take_out(const std::string& interface) {
   around_.engine.unbind_port(port.port);
   around_.replace_socket(port.session, net::PacketSocket());
   port.announcer = net::PacketSocket();
-  if (port.before && port.present)
-    restore_standby(around_.requests, port.interface, *port.before, dummy_of(port));
+  if (port.before && port.present) {
+    // It leaves the host, and until then it must not answer for the host's addresses.
+    StandbyBefore alone = left_alone(port);
+    alone.admin_up = false;
+    restore_standby(around_.requests, port.interface, alone, dummy_of(port));
+  }
   port.taken_out = true;
   port.present = false;
   prepare_plan();

@@ -223,6 +223,7 @@ void GroupRunner::release_needless_bridging() {
   if (engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT) return;
   around_.engine.carry(active.port, keeper_.identity().mac);
   around_.engine.release(lead(other_path()).port);
+  announce_anew();
   publish("bridging-released", state_.active,
           fmt::format("{} works again before the identity was moved", path_name(state_.active)));
 }
@@ -246,6 +247,7 @@ void GroupRunner::act(const policy::Action& action, MonotonicTime received) {
             waiting_move_.reset();
             around_.engine.carry(port_of(abandon.switchover, false).port, keeper_.identity().mac);
             around_.engine.release(port_of(abandon.switchover, true).port);
+            announce_anew();
             publish("switchover-abandoned", abandon.switchover.from,
                     fmt::format("the switch from {} to {} is given up: {}",
                                 path_name(abandon.switchover.from),
@@ -296,10 +298,8 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
     }
     if (!port.admin_up && link.admin_up && carries(port)) expect_identity_back();
     port.admin_up = link.admin_up;
-    if (link.carrier && !port.rtnetlink_carrier) {  // it may have negotiated another speed
-      weigh(port);
-      around_.engine.set_weight(port.port, port.weight);
-    }
+    if (link.carrier) weigh_anew(port);  // it may have negotiated another speed
+    if (!link.carrier && port.rtnetlink_carrier) around_.engine.hear_carrier_lost(port.port);
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.
     if (waiting_move_ && &port == &port_of(waiting_move_->switchover, false) &&

@@ -181,6 +181,11 @@ class GroupRunner {
   [[nodiscard]] Status listen_as_trunk(const RunningPort& port, net::PacketSocket& socket) const;
   [[nodiscard]] const RunningPort& elsewhere(const RunningPort& port) const;
   void weigh(RunningPort& port) const;
+  void weigh_anew(RunningPort& port);
+  void leave_a_lead_that_works();
+  [[nodiscard]] bool hears_identity() const;
+  [[nodiscard]] StandbyBefore left_alone(const RunningPort& port) const;
+  void announce_anew();
   [[nodiscard]] RunningPort& lead(std::size_t path);
   [[nodiscard]] std::span<RunningPort> ports_of(std::size_t path);
   [[nodiscard]] RunningPort& port_of(const policy::Switchover& switchover, bool to);

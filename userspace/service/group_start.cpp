@@ -155,6 +155,11 @@ void GroupRunner::weigh(RunningPort& port) const {
     port.weight = std::max(net::link_speed(port.interface.name).value_or(1), 1U);
 }
 
+void GroupRunner::weigh_anew(RunningPort& port) {
+  weigh(port);
+  around_.engine.set_weight(port.port, port.weight);
+}
+
 // The ports of the active trunk are up, whatever the standby does.
 config::StandbyMode GroupRunner::waiting_mode(const RunningPort& port) const {
   return port.path == state_.active ? config::StandbyMode::Hot : config_.standby_mode;
@@ -334,10 +339,20 @@ Status GroupRunner::begin_monitoring() {
   return {};
 }
 
+// Without hanetd the lead carries everything alone.
+void GroupRunner::leave_a_lead_that_works() {
+  const policy::PathState& active = state_.paths[state_.active];
+  if (policy::down_reason(active, active.lead) == policy::DownReason::None) return;
+  for (std::size_t slot = 0; slot < active.ports.size(); ++slot)
+    if (policy::is_proved(active, slot))
+      return apply(policy::ManualSwitch{.to = state_.active, .port = slot}, monotonic_now());
+}
+
 void GroupRunner::stop() {
   if (state_.paths.empty()) return;  // it never came to life
   store_.ends(monotonic_now());
   if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
+  leave_a_lead_that_works();
   finish_afterwards();
   // A former primary stays down where nobody looks for it, but not with a made-up address.
   if (const RunningPort& idle = lead(other_path());
@@ -350,11 +365,14 @@ void GroupRunner::stop() {
         net::remove_alternative_name(bearer, config_.name), "remove the metaname");
   for (const RunningPort& port : ports_) {
     if (!port.before || !port.present) continue;
-    if (!carries(port) && port.waited_at_start)
-      restore_standby(around_.requests, port.interface, *port.before, dummy_of(port));
-    else
+    if (carries(port))
       restore_settings(around_.requests, port.interface, *port.before);
+    else if (port.waited_at_start)
+      restore_standby(around_.requests, port.interface, left_alone(port), dummy_of(port));
+    // A former primary goes on as a standby: with an address from a router advertisement it would
+    // look like the bearer of the identity to the next hanetd.
   }
+  flush_notices();
 }
 
 Status GroupRunner::set(const std::string& key, const std::string& value) {

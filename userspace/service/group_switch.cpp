@@ -119,6 +119,12 @@ void GroupRunner::perform(Move move) {
     recapture();
     move.announced = false;  // there may be a new address
   }
+  if (!to.present || (!to.admin_up && state_.paths[to.path].watched)) {
+    // Heard just now: the policy chooses anew, with what has become of the ports.
+    refresh_path(to.path, monotonic_now());
+    apply(policy::SwitchoverEnded{.moved = false, .attempted = false}, monotonic_now());
+    return;
+  }
   finish_afterwards();
   const bool ready = plan_ && plan_->from == from.interface && plan_->to == to.interface;
   failover::Plan plan = ready ? std::move(*plan_) : plan_of(keeper_.identity(), from, to);
@@ -249,9 +255,12 @@ void GroupRunner::prepare_plan() {
     around_.engine.disarm_bridging(from.port);
 }
 
+// A cold port on its own is called by the identity's MAC address when it needs to be.
+bool GroupRunner::hears_identity() const { return !rules_.cold || config_.has_trunk(); }
+
 // Bridging receives the identity's frames on a port that is not called so.
 void GroupRunner::hear_identity() {
-  if (rules_.cold || heard_mac_ == keeper_.identity().mac) return;
+  if (!hears_identity() || heard_mac_ == keeper_.identity().mac) return;
   for (RunningPort& port : ports_) {
     if (!port.announcer.valid()) continue;
     if (heard_mac_ != net::MacAddress{}) [[maybe_unused]]
@@ -291,6 +300,17 @@ void GroupRunner::announce(const failover::Plan& plan) {
     if (port.interface == plan.to)
       for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
         const int refused = port.announcer.send(frame);
+}
+
+// What was bridged taught the switch that the identity is elsewhere.
+void GroupRunner::announce_anew() {
+  announcements_.clear();
+  const net::Identity& identity = keeper_.identity();
+  for (const net::Address& address : identity.addresses)
+    announcements_.push_back(
+        failover::announcement(address, identity.mac, is_router(identity.on.name)));
+  announcements_left_ = config_.announce_count;
+  announce_at_ = monotonic_now();
 }
 
 // A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
