@@ -39,8 +39,9 @@ void LabTest::start(const Settings& settings) {
     const Result<std::string> config = lab_->config(node, settings);
     ASSERT_TRUE(config) << config.error().message;
     daemons_.push_back(std::make_unique<Hanet>(*lab_, node, *config));
-    daemons_.back()->start();
   }
+  // Together: one that finds no peer for seconds would fail over before the test begins.
+  for (const auto& daemon : daemons_) daemon->start();
 }
 
 void LabTest::start_with(const std::string& config) {
