@@ -6,15 +6,16 @@
 #
 #   HANET_NODES   the nodes with hanetd, the one that explains first
 #   SERVER CLIENT nodes of the download, with SERVER_ADDRESS and CLIENT_ADDRESS
-#   FAULT         the kind of `lab fault` that hits the primary path
+#   FAULT         the kind of `lab fault` that hits the primary path, or FAULT_PLACE of it
 #   FAULT_TEXT    the same for people
+#   FIRST_PLACE   a port that is cut before, or nothing; FIRST_TEXT for people
 # shellcheck disable=SC2034 # read by tools/demo
 
-readonly TOPOLOGIES='switch|crossover|two-switches|firewall'
+readonly TOPOLOGIES='switch|crossover|two-switches|firewall|trunk'
 readonly SILENT_CUT='Cutting the primary cable silently: the carrier stays and every frame vanishes.'
 
 set_topology() {
-  FAULT=blackhole FAULT_TEXT=$SILENT_CUT
+  FAULT=blackhole FAULT_TEXT=$SILENT_CUT FAULT_PLACE=primary FIRST_PLACE='' FIRST_TEXT=''
   case $1 in
     switch)
       HANET_NODES=(host) SERVER=host CLIENT=client
@@ -29,6 +30,13 @@ set_topology() {
     firewall)
       HANET_NODES=(fw) SERVER=in CLIENT=out
       SERVER_ADDRESS=192.0.2.10 CLIENT_ADDRESS=198.51.100.10 ;;
+    trunk)
+      HANET_NODES=(host) SERVER=host CLIENT=client
+      SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.10
+      # Frames come in by the first port that works, so both cuts hit what is measured.
+      FIRST_PLACE=p0 FAULT_PLACE=p1
+      FIRST_TEXT='Cutting port p0 of the primary trunk silently: one of four, fewer than half.'
+      FAULT_TEXT='Cutting port p1 as well: two of four are half, so the trunk is down.' ;;
     *) return 1 ;;
   esac
 }
@@ -57,6 +65,17 @@ TEXT
                          ┌─p0──╳── br0 ─┐
      out ──── e0 firewall┤              │
                          └─p1───── br1 ─┴── in
+TEXT
+    trunk) cat <<'TEXT' ;;
+
+            ┌─p0──╳─┐
+            ├─p1──╳─┤
+            ├─p2────┼── br0 ─┐
+     host ──┼─p3────┘        ├── br2 ─┬── client
+            ├─p4────┐        │        └── far
+            ├─p5────┼── br1 ─┘
+            ├─p6────┤
+            └─p7────┘
 TEXT
   esac
 }

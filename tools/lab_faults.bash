@@ -114,3 +114,13 @@ heal() {
   change_drops delete "from_host to_host" "${PORTS[@]}"
   set_carrier up "${PORTS[@]}"
 }
+
+# No fault of the network, but a switch that aggregates sees the carrier go or come.
+link() {
+  (($# == 2)) || usage_error "link needs a state and a port"
+  need_one_of "link" "$1" up down
+  find_path "$2"
+  [[ $TOP == trunk && $2 == p[0-7] ]] || usage_error "link is for p0 to p7 of trunk, not '$2' on $TOP"
+  ip -n "$(ns_of "$HOST")" link set "$2" "$1"
+  if is_aggregate; then aggregate_choose; fi
+}

@@ -153,6 +153,10 @@ Status Lab::fault(const std::string& kind, const std::string& path, const Argume
 
 Status Lab::heal(const std::string& path) const { return run_quietly(command({"heal", path})); }
 
+Status Lab::link(const std::string& state, const std::string& port) const {
+  return run_quietly(command({"link", state, port}));
+}
+
 Status Lab::ip(const std::string& node, const std::string& command) const {
   Arguments words{"ip", "-n", netns(node)};
   std::istringstream text(command);

@@ -69,6 +69,8 @@ class Lab {
   [[nodiscard]] Status fault(const std::string& kind, const std::string& path = "primary",
                              const Arguments& more = {}) const;
   [[nodiscard]] Status heal(const std::string& path = "all") const;
+  /// What a person on the host of a trunk does: `ip link set PORT up|down`.
+  [[nodiscard]] Status link(const std::string& state, const std::string& port) const;
   /// `ip -n NODE ...`; the command is split at spaces.
   [[nodiscard]] Status ip(const std::string& node, const std::string& command) const;
   /// A command line that runs `command` in a node's namespace.

@@ -22,13 +22,15 @@ constexpr std::size_t kLongestMomentMs = 20;
 
 const std::vector<ScheduleClass>& schedule_classes() {
   static const std::vector<ScheduleClass> classes{
-      {"crossover hot", Topology::Crossover, {.mode = "hot", .group_keys = ""}, 10},
+      {"crossover hot", Topology::Crossover, {.mode = "hot", .group_keys = ""}, 9},
       {"crossover hot with a delay",
        Topology::Crossover,
        {.mode = "hot", .family = 6, .group_keys = "delay_ms = 50\n"},
        1},
-      {"two-switches hot", Topology::TwoSwitches, {.mode = "hot", .group_keys = ""}, 3},
-      {"switch hot", Topology::Switch, {.mode = "hot", .group_keys = ""}, 2},
+      {"trunk hot", Topology::Trunk, {.mode = "hot", .group_keys = ""}, 4},
+      {"static trunk hot", Topology::StaticTrunk, {.mode = "hot", .group_keys = ""}, 1},
+      {"two-switches hot", Topology::TwoSwitches, {.mode = "hot", .group_keys = ""}, 1},
+      {"switch hot", Topology::Switch, {.mode = "hot", .group_keys = ""}, 1},
       {"switch hot with failback",
        Topology::Switch,
        {.mode = "hot", .group_keys = "failback = {policy = \"always\", hold_down_ms = 100}\n"},
@@ -40,7 +42,7 @@ const std::vector<ScheduleClass>& schedule_classes() {
       {"firewall warm",
        Topology::Firewall,
        {.mode = "warm", .group_keys = "cold_retry_ms = 1000\n"},
-       2},
+       1},
   };
   return classes;
 }
@@ -76,9 +78,9 @@ void Schedule::step() {
   if (dice < 54) return break_both();
   if (dice < 74) return repair();
   if (dice < 84) {
-    const std::size_t path = pick(2);
-    note(fmt::format("switch by hand to {}", kPorts[path]));
-    return world_.switch_by_hand(path);
+    const std::size_t port = pick(world_.ports());
+    note(fmt::format("switch by hand to p{}", port));
+    return world_.switch_by_hand(port);
   }
   if (dice < 88) {
     const std::size_t path = pick(2);
@@ -103,13 +105,38 @@ std::string Schedule::some_end() {
 
 std::string Schedule::some_kind(std::size_t path) {
   static constexpr std::array kKinds{"carrier", "blackhole", "one-way-out", "one-way-in"};
-  const bool switches = world_.topology() == Topology::TwoSwitches ||
+  const bool switches = world_.topology() == Topology::TwoSwitches || world_.is_trunk() ||
                         (world_.topology() == Topology::Firewall && path == 0);
   const std::size_t kind = pick(kKinds.size() + (switches ? 1 : 0));
   return kind == kKinds.size() ? "switch" : kKinds.at(kind);
 }
 
+// Every second one hits the port with the identity, if that is on this path.
+std::size_t Schedule::some_port(std::size_t path) {
+  const std::optional<std::size_t> lead = world_.place_of(0);
+  const std::size_t any = path * world_.width() + pick(world_.width());
+  return one_in(2) && lead && world_.path_of(*lead) == path ? *lead : any;
+}
+
+void Schedule::break_port(std::size_t path) {
+  static constexpr std::array kKinds{"down", "carrier", "blackhole", "one-way-out", "one-way-in"};
+  const std::size_t kinds = world_.topology() == Topology::StaticTrunk ? 2 : kKinds.size();
+  const std::size_t port = some_port(path);
+  const std::string kind = kKinds.at(pick(kinds));
+  note(fmt::format("{} p{}", kind, port));
+  if (kind == "down")
+    world_.take_down(port);
+  else
+    world_.fault_port(kind, port);
+}
+
 void Schedule::break_path(std::size_t path) {
+  if (world_.is_trunk() && !one_in(4)) {
+    break_port(path);
+    if (!one_in(3)) return;
+    pause_a_moment();
+    return break_port(path);
+  }
   const std::string kind = some_kind(path);
   const std::string end = some_end();
   note(fmt::format("{} {}{}{}", kind, kPaths.at(path), end.empty() ? "" : " at ", end));
@@ -146,8 +173,18 @@ void Schedule::repair() {
     return world_.heal_all();
   }
   const std::size_t path = world_.broken(0) == world_.broken(1) ? pick(2) : world_.broken(1);
+  if (world_.is_trunk() && !world_.only_as_a_whole(path) && !one_in(3)) return repair_port(path);
   note(fmt::format("repair {}", kPaths.at(path)));
   world_.heal(path);
+}
+
+// One that does not work, if there is one.
+void Schedule::repair_port(std::size_t path) {
+  std::size_t port = path * world_.width() + pick(world_.width());
+  for (std::size_t tried = 1; world_.works(port) && tried < world_.width(); ++tried)
+    port = path * world_.width() + (port + 1) % world_.width();
+  note(fmt::format("repair p{}", port));
+  world_.heal_port(port);
 }
 
 // A daemon is away while something happens, and comes back to what is there then.
