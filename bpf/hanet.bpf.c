@@ -149,10 +149,10 @@ int tc_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	}
 	struct hanet_port *other = port;
-	__u32 place = index;
+	__u32 owner = index;
 
 	/* An answer for the probe address of another port of a static trunk. */
-	if (ethernet->h_source[0] & 2 && probe_owner(ethernet->h_source, &place, &other))
+	if (ethernet->h_source[0] & 2 && probe_owner(ethernet->h_source, &owner, &other))
 		return TC_ACT_UNSPEC;
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 

@@ -170,7 +170,7 @@ static __always_inline int trunk_receive(struct __sk_buff *skb, struct hanet_ste
 					 struct hanet_trunk *trunk, struct hanet_port *port,
 					 struct ethhdr *ethernet, __u32 ifindex)
 {
-	switch (trunk_arrival(trunk, port->trunk_place, way->identity_mac, ethernet)) {
+	switch (trunk_arrival(trunk, port->trunk_slot, way->identity_mac, ethernet)) {
 	case TRUNK_SECOND_COPY:
 		return TC_ACT_SHOT;
 	case TRUNK_FOREIGN:
@@ -192,16 +192,16 @@ static __always_inline int member_receive(struct __sk_buff *skb, struct hanet_st
 					  struct hanet_trunk *trunk, struct hanet_port *port,
 					  struct ethhdr *ethernet)
 {
-	__u32 place = trunk->lead;
+	__u32 slot = trunk->lead;
 
-	if (place >= HANET_TRUNK_PORTS)
+	if (slot >= HANET_TRUNK_PORTS)
 		return TC_ACT_UNSPEC;
-	__u32 lead = trunk->ports[place].port;
+	__u32 lead = trunk->ports[slot].port;
 	struct hanet_steer *leading = bpf_map_lookup_elem(&steer, &lead);
 
 	if (leading && leading->mode == HANET_STEER_BRIDGE_OUT)
 		return fence(way);
-	return trunk_receive(skb, way, trunk, port, ethernet, trunk->ports[place].ifindex);
+	return trunk_receive(skb, way, trunk, port, ethernet, trunk->ports[slot].ifindex);
 }
 
 static __always_inline int bridge_in(struct __sk_buff *skb, struct hanet_steer *way,

@@ -16,7 +16,7 @@
  * the others has a source address of its own, as in the balance-tlb mode of the kernel's bonding
  * driver. Broadcasts reach every port, so only the speaker takes them in.
  *
- * `working` and `lost` are masks, one bit per place: one store moves all flows at once.
+ * `working` and `lost` are masks, one bit per slot: one store moves all flows at once.
  */
 #ifndef HANET_TRUNK_BPF_H
 #define HANET_TRUNK_BPF_H
@@ -40,12 +40,12 @@ static __always_inline void mask_set(__u32 *mask, __u32 bit, bool on)
 		__sync_fetch_and_and(mask, ~bit);
 }
 
-static __always_inline __u32 trunk_weight(const struct hanet_trunk *trunk, __u32 places)
+static __always_inline __u32 trunk_weight(const struct hanet_trunk *trunk, __u32 slots)
 {
 	__u32 sum = 0;
 
 	for (__u32 i = 0; i < HANET_TRUNK_PORTS; i++)
-		if (i < trunk->count && places >> i & 1)
+		if (i < trunk->count && slots >> i & 1)
 			sum += trunk->ports[i].weight;
 	return sum;
 }
@@ -95,9 +95,9 @@ static __noinline int trunk_review(struct hanet_port *port)
 	if (!port)
 		return 0;
 	struct hanet_trunk *trunk = trunk_of(port);
-	__u32 place = port->trunk_place, index = port->session;
+	__u32 slot = port->trunk_slot, index = port->session;
 
-	if (!trunk || place >= HANET_TRUNK_PORTS)
+	if (!trunk || slot >= HANET_TRUNK_PORTS)
 		return 0;
 	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
 	__u32 state = session ? session->state : HANET_SESSION_UNKNOWN;
@@ -105,17 +105,17 @@ static __noinline int trunk_review(struct hanet_port *port)
 	if (state == HANET_SESSION_DOWN && trunk_rehashes(trunk))
 		state = HANET_SESSION_PAUSED;
 	bool down = port->carrier == HANET_CARRIER_DOWN || state == HANET_SESSION_DOWN ||
-		    !trunk->ports[place].ifindex;
+		    !trunk->ports[slot].ifindex;
 	bool proved = state == HANET_SESSION_UP ||
-		      (state == HANET_SESSION_PAUSED && trunk->working >> place & 1);
+		      (state == HANET_SESSION_PAUSED && trunk->working >> slot & 1);
 
-	mask_set(&trunk->lost, 1U << place, down);
-	mask_set(&trunk->working, 1U << place, !down && proved);
+	mask_set(&trunk->lost, 1U << slot, down);
+	mask_set(&trunk->working, 1U << slot, !down && proved);
 	trunk_review_speaker(trunk);
 	return 0;
 }
 
-/* The finalizer of MurmurHash3: every bit of the flow and the place moves every bit of the score.
+/* The finalizer of MurmurHash3: every bit of the flow and the slot moves every bit of the score.
  */
 static __always_inline __u32 flow_mix(__u32 value)
 {
@@ -182,19 +182,19 @@ static __noinline __u32 trunk_choose(struct hanet_trunk *trunk, __u32 hash)
 static __always_inline int trunk_send(struct __sk_buff *skb, struct hanet_trunk *trunk,
 				      struct ethhdr *ethernet)
 {
-	__u32 hash = 0, place = trunk->speaker;
+	__u32 hash = 0, slot = trunk->speaker;
 	__be16 protocol = ethernet->h_proto;
 	bool flow = !mac_is_group(ethernet->h_dest) &&
 		    ((protocol == bpf_htons(ETH_P_IP) && flow_ipv4(skb, &hash)) ||
 		     (protocol == bpf_htons(ETH_P_IPV6) && flow_ipv6(skb, &hash)));
 
 	if (flow)
-		place = trunk_choose(trunk, hash);
-	if (place >= HANET_TRUNK_PORTS)
+		slot = trunk_choose(trunk, hash);
+	if (slot >= HANET_TRUNK_PORTS)
 		return TC_ACT_UNSPEC;
-	struct hanet_trunk_port *out = &trunk->ports[place];
+	struct hanet_trunk_port *out = &trunk->ports[slot];
 
-	if (trunk->mode == HANET_TRUNK_INDEPENDENT && place != trunk->speaker)
+	if (trunk->mode == HANET_TRUNK_INDEPENDENT && slot != trunk->speaker)
 		bpf_skb_store_bytes(skb, ETH_ALEN, out->wire_mac, ETH_ALEN, 0);
 	if (!out->ifindex || out->ifindex == skb->ifindex)
 		return TC_ACT_UNSPEC;
@@ -210,19 +210,19 @@ enum trunk_arrival {
 	TRUNK_SECOND_COPY,  /* flooded by a plain switch; the speaker has it as well */
 };
 
-static __always_inline int trunk_arrival(struct hanet_trunk *trunk, __u32 place,
+static __always_inline int trunk_arrival(struct hanet_trunk *trunk, __u32 slot,
 					 const __u8 *identity_mac, struct ethhdr *ethernet)
 {
 	bool independent = trunk->mode == HANET_TRUNK_INDEPENDENT;
 
 	if (mac_is_group(ethernet->h_dest) || mac_equal(ethernet->h_dest, identity_mac)) {
-		if (!independent || place == trunk->speaker)
+		if (!independent || slot == trunk->speaker)
 			return TRUNK_OURS;
 		__sync_fetch_and_add(&trunk->second_copies, 1);
 		return TRUNK_SECOND_COPY;
 	}
-	if (independent && place < HANET_TRUNK_PORTS &&
-	    mac_equal(ethernet->h_dest, trunk->ports[place].wire_mac))
+	if (independent && slot < HANET_TRUNK_PORTS &&
+	    mac_equal(ethernet->h_dest, trunk->ports[slot].wire_mac))
 		return TRUNK_OURS_BY_WIRE;
 	return TRUNK_FOREIGN;
 }

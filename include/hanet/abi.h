@@ -212,11 +212,11 @@ struct hanet_port {
 	__u32 place;	     /* enum hanet_place: what answers from here say */
 
 	/* state, kernel side */
-	__u64 net_device;  /* address of the struct net_device, 0 until a heartbeat left or after it
-			      went */
-	__u32 trunk;	   /* config: index into trunks + 1; 0: the only port of its path */
-	__u32 trunk_place; /* config: which of the trunk's ports this is */
-	__u32 carrier;	   /* enum hanet_carrier */
+	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
+			     went */
+	__u32 trunk;	  /* config: index into trunks + 1; 0: the only port of its path */
+	__u32 trunk_slot; /* config: which of the trunk's ports this is */
+	__u32 carrier;	  /* enum hanet_carrier */
 	__u32 link_poll_us; /* in force, after clamping */
 	__u64 carrier_up_events;
 	__u64 carrier_down_events;
@@ -264,13 +264,13 @@ struct hanet_trunk {
 	__u32 count; /* of ports; 0: not in use */
 	__u32 mode;  /* enum hanet_trunk_mode */
 	__u32 group; /* index into params */
-	__u32 lead;  /* place of the lead */
+	__u32 lead;  /* slot of the lead */
 	__u32 total; /* sum of the weights */
 
-	/* state, kernel side: a bit for each place */
+	/* state, kernel side: a bit for each slot */
 	__u32 working;	       /* proved to work: flows are spread over these */
 	__u32 lost;	       /* known to be down */
-	__u32 speaker;	       /* independent: the place that sends and receives as the identity */
+	__u32 speaker;	       /* independent: the slot that sends and receives as the identity */
 	__u64 carrier_lost_ns; /* when a port last lost it */
 	__u64 speaker_changes;
 	__u64 spread_out;    /* frames that left by another port than the lead */

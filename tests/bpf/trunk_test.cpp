@@ -108,7 +108,7 @@ class Trunk : public Scene {
       p->steer[at].mode = at == 0 ? HANET_STEER_LEAD : HANET_STEER_MEMBER;
       std::copy(kIdentityMac.begin(), kIdentityMac.end(), p->steer[at].identity_mac);
       port(at).trunk = 1;
-      port(at).trunk_place = at;
+      port(at).trunk_slot = at;
       port(at).probe_mac[5] = static_cast<std::uint8_t>(at + 1);
     }
     made.count = kPorts;

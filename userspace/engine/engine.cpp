@@ -284,7 +284,7 @@ void Engine::choose_listener(PortIndex index) {
 
 void Engine::unbind_port(PortIndex port) {
   // First: no flow of the trunk may leave by it any more.
-  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, 0);
+  if (hanet_trunk_port* slot = slot_of(port)) store(slot->ifindex, 0);
   review(port);
   strike_port(*skeleton_, ports_[port].ifindex);
   attachments_[port] = PortAttachment();
@@ -298,7 +298,7 @@ Status Engine::rebind_port(PortIndex port, unsigned ifindex, const std::string& 
   name.copy(ports_[port].name, sizeof(ports_[port].name) - 1);
   store(ports_[port].ifindex, ifindex);
   if (Status attached = attach_port(port, ifindex, name); !attached) return attached;
-  if (hanet_trunk_port* place = place_of(port)) store(place->ifindex, ifindex);
+  if (hanet_trunk_port* slot = slot_of(port)) store(slot->ifindex, ifindex);
   review(port);
   return {};
 }

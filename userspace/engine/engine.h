@@ -156,7 +156,7 @@ class Engine {
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
   void review(PortIndex port);
   void choose_lead(PortIndex lead);
-  [[nodiscard]] hanet_trunk_port* place_of(PortIndex port);
+  [[nodiscard]] hanet_trunk_port* slot_of(PortIndex port);
   [[nodiscard]] std::vector<PortIndex> path_of(PortIndex port) const;
 
   struct SkeletonDeleter {

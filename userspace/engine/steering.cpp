@@ -32,18 +32,18 @@ Status Engine::add_trunk(const TrunkSpec& spec) {
   trunk.group = spec.group;
   for (std::size_t at = 0; at < spec.ports.size(); ++at) {
     const TrunkSpec::Port& port = spec.ports[at];
-    hanet_trunk_port& place = trunk.ports[at];
-    place.port = port.port;
-    place.ifindex = ports_[port.port].ifindex;
-    place.weight = port.weight;
-    copy_mac(place.wire_mac, port.wire_mac);
+    hanet_trunk_port& slot = trunk.ports[at];
+    slot.port = port.port;
+    slot.ifindex = ports_[port.port].ifindex;
+    slot.weight = port.weight;
+    copy_mac(slot.wire_mac, port.wire_mac);
     trunk.total += port.weight;
   }
   store(trunk.count, static_cast<std::uint32_t>(spec.ports.size()));
   ++trunk_count_;
   for (std::size_t at = 0; at < spec.ports.size(); ++at) {
     hanet_port& port = ports_[spec.ports[at].port];
-    port.trunk_place = static_cast<std::uint32_t>(at);
+    port.trunk_slot = static_cast<std::uint32_t>(at);
     store(port.trunk, trunk_count_);
     review(spec.ports[at].port);
   }
@@ -55,9 +55,9 @@ const hanet_trunk* Engine::trunk_of(PortIndex port) const {
   return trunk == 0 ? nullptr : &trunks_[trunk - 1];
 }
 
-hanet_trunk_port* Engine::place_of(PortIndex port) {
+hanet_trunk_port* Engine::slot_of(PortIndex port) {
   const hanet_port& one = ports_[port];
-  return one.trunk == 0 ? nullptr : &trunks_[one.trunk - 1].ports[one.trunk_place];
+  return one.trunk == 0 ? nullptr : &trunks_[one.trunk - 1].ports[one.trunk_slot];
 }
 
 std::vector<PortIndex> Engine::path_of(PortIndex port) const {
@@ -75,11 +75,11 @@ void Engine::review(PortIndex port) {
 }
 
 void Engine::set_weight(PortIndex port, std::uint32_t weight) {
-  hanet_trunk_port* place = place_of(port);
-  if (place == nullptr || place->weight == weight) return;
+  hanet_trunk_port* slot = slot_of(port);
+  if (slot == nullptr || slot->weight == weight) return;
   hanet_trunk& trunk = trunks_[ports_[port].trunk - 1];
-  store(trunk.total, trunk.total - place->weight + weight);
-  store(place->weight, weight);
+  store(trunk.total, trunk.total - slot->weight + weight);
+  store(slot->weight, weight);
 }
 
 void Engine::hear_carrier_lost(PortIndex port) {
@@ -89,15 +89,15 @@ void Engine::hear_carrier_lost(PortIndex port) {
 }
 
 void Engine::set_wire_mac(PortIndex port, const net::MacAddress& mac) {
-  if (hanet_trunk_port* place = place_of(port)) copy_mac(place->wire_mac, mac);
+  if (hanet_trunk_port* slot = slot_of(port)) copy_mac(slot->wire_mac, mac);
 }
 
 // While no port is proved, the lead is as good as any to speak.
 void Engine::choose_lead(PortIndex lead) {
   if (ports_[lead].trunk == 0) return;
   hanet_trunk& trunk = trunks_[ports_[lead].trunk - 1];
-  store(trunk.lead, ports_[lead].trunk_place);
-  if (engine::load(trunk.working) == 0) store(trunk.speaker, ports_[lead].trunk_place);
+  store(trunk.lead, ports_[lead].trunk_slot);
+  if (engine::load(trunk.working) == 0) store(trunk.speaker, ports_[lead].trunk_slot);
 }
 
 void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {

@@ -70,7 +70,7 @@ Status GroupRunner::check_card(const RunningPort& port, const net::LinkInfo& lin
 
 // Another hanetd must not use it: a name that the configuration has is locked since the start.
 Status GroupRunner::take_lock(RunningPort& port, const std::string& name) {
-  const config::PortConfig& configured = config_.paths[port.path].ports[port.place];
+  const config::PortConfig& configured = config_.paths[port.path].ports[port.slot];
   if (name == configured.interface || (port.lock && name == port.interface.name)) return {};
   Result<PortLock> lock = PortLock::take(name);
   if (!lock) return pass_on(lock);
@@ -164,7 +164,7 @@ Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& l
 
 Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interface) {
   const SessionPlan plan =
-      plan_session(config_, config_.paths[port.path].ports[port.place], port.probe_mac);
+      plan_session(config_, config_.paths[port.path].ports[port.slot], port.probe_mac);
   Result<net::PacketSocket> heartbeats = open_request_socket(plan, interface.index, port.probe_mac);
   if (!heartbeats) return pass_on(heartbeats);
   Result<net::PacketSocket> announcer = net::PacketSocket::open(interface.index);
@@ -190,7 +190,7 @@ StandbyBefore GroupRunner::left_alone(const RunningPort& port) const {
 // Where the identity could go so that `port` is free: another port of its trunk, or the other path.
 const RunningPort& GroupRunner::elsewhere(const RunningPort& port) const {
   for (const RunningPort& other : ports_of(port.path))
-    if (&other != &port && policy::can_lead(state_.paths[port.path], other.place)) return other;
+    if (&other != &port && policy::can_lead(state_.paths[port.path], other.slot)) return other;
   return lead(other_path());
 }
 

@@ -180,8 +180,8 @@ void GroupRunner::refresh(MonotonicTime received) {
 void GroupRunner::refresh_path(std::size_t path, MonotonicTime received) {
   const auto first = static_cast<std::size_t>(ports_of(path).data() - ports_.data());
   policy::PathState next = state_.paths[path];
-  for (std::size_t place = 0; place < next.ports.size(); ++place)
-    next.ports[place] = port_state(first + place, received);
+  for (std::size_t slot = 0; slot < next.ports.size(); ++slot)
+    next.ports[slot] = port_state(first + slot, received);
   if (next.ports == state_.paths[path].ports) return;
   tell_path_changes(path, next, received);
   apply(policy::PathChanged{.path = path, .ports = std::move(next.ports)}, received);
@@ -190,10 +190,10 @@ void GroupRunner::refresh_path(std::size_t path, MonotonicTime received) {
 void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& next,
                                     MonotonicTime received) {
   const policy::PathState& before = state_.paths[path];
-  for (std::size_t place = 0; place < next.ports.size(); ++place) {
-    const policy::DownReason reason = policy::down_reason(next, place);
-    if (reason == policy::down_reason(before, place)) continue;
-    RunningPort& port = ports_of(path)[place];
+  for (std::size_t slot = 0; slot < next.ports.size(); ++slot) {
+    const policy::DownReason reason = policy::down_reason(next, slot);
+    if (reason == policy::down_reason(before, slot)) continue;
+    RunningPort& port = ports_of(path)[slot];
     const bool down = reason != policy::DownReason::None;
     if (down) port.down_since = received;
     if (next.ports.size() == 1) continue;  // it is the path
@@ -360,7 +360,7 @@ Result<RunningPort*> GroupRunner::port_called(const std::string& interface) {
 // Any port names its path. Within the active trunk it names the port that is to be the lead.
 policy::ManualSwitch GroupRunner::manual_switch(const RunningPort& port) const {
   if (port.path != state_.active) return {.to = port.path};
-  return {.to = port.path, .port = port.place};
+  return {.to = port.path, .port = port.slot};
 }
 
 Result<const failover::Plan*> GroupRunner::preview(const std::string& interface) {

@@ -66,7 +66,7 @@ struct Surroundings {
 /// A path's port, as the runner holds it.
 struct RunningPort {
   std::size_t path = 0;
-  std::size_t place = 0;  ///< which of the path's ports
+  std::size_t slot = 0;  ///< which of the path's ports
   net::InterfaceName interface;
   engine::PortIndex port = 0;
   engine::SessionIndex session = 0;
@@ -173,7 +173,7 @@ class GroupRunner {
   [[nodiscard]] Result<engine::RequestFrames> attach(std::size_t at);
   [[nodiscard]] Status find_ports(std::vector<net::Identity>& found);
   [[nodiscard]] Result<RunningPort> find_port(const config::PortConfig& config, std::size_t path,
-                                              std::size_t place);
+                                              std::size_t slot);
   void choose_macs(std::size_t holder);
   [[nodiscard]] Status make_trunk(std::size_t path);
   [[nodiscard]] config::StandbyMode waiting_mode(const RunningPort& port) const;

@@ -58,18 +58,18 @@ GroupRunner::GroupRunner(const config::GroupConfig& config, engine::GroupIndex i
 }
 
 Result<RunningPort> GroupRunner::find_port(const config::PortConfig& config, std::size_t path,
-                                           std::size_t place) {
+                                           std::size_t slot) {
   Result<net::LinkInfo> link = net::find_link(around_.requests, config.interface);
   if (!link && may_be_missing(config.interface)) {
     RunningPort missing = missing_port(config.interface);
     missing.path = path;
-    missing.place = place;
+    missing.slot = slot;
     return missing;
   }
   if (!link) return pass_on(link);
   RunningPort port;
   port.path = path;
-  port.place = place;
+  port.slot = slot;
   port.interface = link->interface;
   port.spare_mac = link->mac;
   port.first_mac = link->mac;
@@ -82,8 +82,8 @@ Result<RunningPort> GroupRunner::find_port(const config::PortConfig& config, std
 
 Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
   for (std::size_t path = 0; path < config_.paths.size(); ++path)
-    for (std::size_t place = 0; place < config_.paths[path].ports.size(); ++place) {
-      Result<RunningPort> port = find_port(config_.paths[path].ports[place], path, place);
+    for (std::size_t slot = 0; slot < config_.paths[path].ports.size(); ++slot) {
+      Result<RunningPort> port = find_port(config_.paths[path].ports[slot], path, slot);
       if (!port) return pass_on(port);
       ports_.push_back(std::move(*port));
       found.emplace_back();
@@ -125,7 +125,7 @@ Status GroupRunner::look() {
   std::vector<std::size_t> counts;
   for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
   state_ = policy::initial_state(counts, ports_[holder].path, rules_);
-  state_.paths[state_.active].lead = ports_[holder].place;
+  state_.paths[state_.active].lead = ports_[holder].slot;
   for (policy::PathState& path : state_.paths)
     path.threshold_percent = config_.live.threshold_percent;
   if (bearer == found.end() && !recovering_)
@@ -167,7 +167,7 @@ config::StandbyMode GroupRunner::waiting_mode(const RunningPort& port) const {
 
 // One port of a path is enough to carry the dummy, and two that are up must not share it.
 std::optional<Dummy> GroupRunner::dummy_of(const RunningPort& port) const {
-  const bool wears = port.path != state_.active && port.place == state_.paths[port.path].lead;
+  const bool wears = port.path != state_.active && port.slot == state_.paths[port.path].lead;
   return wears ? dummy_ : std::nullopt;
 }
 
@@ -269,7 +269,7 @@ Status GroupRunner::listen_as_trunk(const RunningPort& port, net::PacketSocket& 
 Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   RunningPort& port = ports_[at];
   const SessionPlan plan =
-      plan_session(config_, config_.paths[port.path].ports[port.place], port.probe_mac);
+      plan_session(config_, config_.paths[port.path].ports[port.slot], port.probe_mac);
   engine::PortSpec spec{.name = port.interface.name,
                         .ifindex = port.interface.index,
                         .group = index_,

@@ -67,7 +67,7 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
         fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)", sum.lost,
                     sum.total, state_.paths[switchover.from].threshold_percent);
   }
-  const policy::DownReason reason = policy::down_reason(state_.paths[switchover.from], from.place);
+  const policy::DownReason reason = policy::down_reason(state_.paths[switchover.from], from.slot);
   if (reason == policy::DownReason::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
     record.deadline = from_kernel_ns(engine::load(session.deadline_ns));

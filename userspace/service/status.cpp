@@ -124,8 +124,8 @@ Json watched_port_json(const GroupRunner& group, const RunningPort& port,
   link["tc"] = engine.attachment(port.port).tc_mode();
   const policy::PathState& path = group.state().paths[port.path];
   const bool idle = !path.watched;
-  const policy::DownReason reason = policy::down_reason(path, port.place);
-  const bool up = path.ports[port.place].session == policy::SessionState::Up;
+  const policy::DownReason reason = policy::down_reason(path, port.slot);
+  const bool up = path.ports[port.slot].session == policy::SessionState::Up;
   return {{"name", port.interface.name},
           {"lead", &port == &group.lead(port.path)},
           {"health", idle                                 ? "idle"
@@ -134,7 +134,7 @@ Json watched_port_json(const GroupRunner& group, const RunningPort& port,
                                                           : "unknown"},
           {"reason", policy::to_text(reason)},
           {"weight", port.weight},
-          {"peer", policy::to_text(path.ports[port.place].peer)},
+          {"peer", policy::to_text(path.ports[port.slot].peer)},
           {"session", std::move(session)},
           {"port", std::move(link)}};
 }
