@@ -25,7 +25,7 @@ void must(const testing::AssertionResult& come) {
 }
 
 constexpr std::size_t kTrunkWidth = 4;
-constexpr std::size_t kThresholdPercent = 50;
+constexpr std::size_t kThresholdPercent = 50;  // what Settings has
 
 std::string name_of_port(std::size_t port) { return fmt::format("p{}", port); }
 
