@@ -275,6 +275,7 @@ void GroupRunner::expect_negotiation(RunningPort& port) {
 }
 
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
+  follow_uppers(link, removed);
   bool known = false;
   for (RunningPort& port : ports_) {
     // A card that was gone comes back by take_back() only, also with its old number.
@@ -325,6 +326,7 @@ void GroupRunner::tick(MonotonicTime now) {
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
+  review_uppers();
   save_snapshot(now);
   apply(policy::TimePassed{}, now);
   flush_notices();
