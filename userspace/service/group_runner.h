@@ -181,6 +181,7 @@ class GroupRunner {
   [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
   [[nodiscard]] Status check_metaname() const;
   [[nodiscard]] Status check_dummy() const;
+  [[nodiscard]] Status check_dummy_mac() const;
   /// Makes the group's name an alternative name of the active interface (spec A1).
   void take_metaname();
   [[nodiscard]] Status prepare_idle_ports();

@@ -203,7 +203,7 @@ Status GroupRunner::check_dummy() const {
         config_.name, net::describe(dummy_->address),
         link ? link->interface.name : fmt::format("interface {}", bearer)));
   }
-  return {};
+  return check_dummy_mac();
 }
 
 void GroupRunner::take_metaname() {
