@@ -117,6 +117,23 @@ TEST_F(Warm, F6_F10_AFormerPrimaryThatIsTakenOutDoesNotGetTheIdentitysMacAddress
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+TEST_F(Warm, F6_ADummyMacAddressThatAPortHasIsRefusedBeforeAnythingIsTouched) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  for (const char* port : {"p0", "p1"}) {
+    const std::string mac = net::to_text(link_of(host_netns(), port).mac);
+    ASSERT_NO_FATAL_FAILURE(
+        start({.mode = "warm", .group_keys = "warm = {dummy_mac = \"" + mac + "\"}\n"}));
+    EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+    EXPECT_TRUE(host().log().contains("group mether0: the dummy MAC address " + mac +
+                                      " is that of " + port + "; choose another dummy_mac"))
+        << host().log();
+    EXPECT_TRUE(carries("p0", before));
+    EXPECT_TRUE(link_of(host_netns(), "p1").admin_up) << "nothing was touched";
+    daemons().clear();
+  }
+}
+
 TEST_F(Warm, F6_ADummyThatAnotherInterfaceHasIsRefusedByItsName) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));

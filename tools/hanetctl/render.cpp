@@ -105,6 +105,10 @@ void render_group(std::string& out, const Json& group) {
     line(out, "  returns to the primary in {:.1f} s", number_of(failback, "in_s"));
   else if (failback.at("held") == true)
     line(out, "  a person moved it here: it stays until the primary fails, or is chosen again");
+  for (const Json& upper : group.value("left_behind", Json::array()))
+    line(out, "  LEFT BEHIND at a switchover: the {} {}, {} {}", text_of(upper, "kind"),
+         text_of(upper, "name"), upper.value("is_master", false) ? "the master of" : "on top of",
+         text_of(upper, "port"));
   const Json& identity = group.at("identity");
   std::string addresses;
   for (const Json& address : identity.at("addresses"))

@@ -32,6 +32,24 @@ void read_af_spec(LinkInfo& link, std::span<const std::uint8_t> families) {
   });
 }
 
+std::string text_in(std::span<const std::uint8_t> value) {
+  if (value.empty()) return {};
+  return {reinterpret_cast<const char*>(value.data()), value.size() - 1};
+}
+
+unsigned number_in(std::span<const std::uint8_t> value) {
+  std::uint32_t number = 0;
+  if (value.size() == sizeof(number)) std::memcpy(&number, value.data(), sizeof(number));
+  return number;
+}
+
+void read_kinds(LinkInfo& link, std::span<const std::uint8_t> info) {
+  for_each_attribute(info, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+    if (type == IFLA_INFO_KIND) link.kind = text_in(value);
+    if (type == IFLA_INFO_SLAVE_KIND) link.master_kind = text_in(value);
+  });
+}
+
 MessageBuilder change(unsigned ifindex, unsigned flags = 0, unsigned mask = 0) {
   ifinfomsg header{};
   header.ifi_index = static_cast<int>(ifindex);
@@ -62,17 +80,22 @@ LinkInfo link_of(const nlmsghdr& message) {
   link.interface.index = static_cast<unsigned>(header->ifi_index);
   link.admin_up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
-  for_each_attribute(
-      attributes_of(message, sizeof(ifinfomsg)),
-      [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-        if (type == IFLA_IFNAME)
-          link.interface.name.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
-        if (type == IFLA_ADDRESS && value.size() == link.mac.size())
-          std::copy(value.begin(), value.end(), link.mac.begin());
-        if (type == IFLA_PERM_ADDRESS && value.size() == link.mac.size())
-          std::copy(value.begin(), value.end(), link.permanent_mac.emplace().begin());
-        if (type == IFLA_AF_SPEC) read_af_spec(link, value);
-      });
+  bool elsewhere = false;  // `lower` is a number of another network namespace
+  for_each_attribute(attributes_of(message, sizeof(ifinfomsg)),
+                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+                       if (type == IFLA_IFNAME) link.interface.name = text_in(value);
+                       if (type == IFLA_ADDRESS && value.size() == link.mac.size())
+                         std::copy(value.begin(), value.end(), link.mac.begin());
+                       if (type == IFLA_PERM_ADDRESS && value.size() == link.mac.size())
+                         std::copy(value.begin(), value.end(),
+                                   link.permanent_mac.emplace().begin());
+                       if (type == IFLA_AF_SPEC) read_af_spec(link, value);
+                       if (type == IFLA_LINKINFO) read_kinds(link, value);
+                       if (type == IFLA_LINK) link.lower = number_in(value);
+                       if (type == IFLA_LINK_NETNSID) elsewhere = true;
+                       if (type == IFLA_MASTER) link.master = number_in(value);
+                     });
+  if (elsewhere) link.lower = 0;
   return link;
 }
 

@@ -22,6 +22,10 @@ struct LinkInfo {
   bool admin_up = false;
   bool carrier = false;
   std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
+  std::string kind{};                   ///< "macvlan", "veth"; empty for hardware
+  unsigned lower = 0;         ///< in this namespace, what it is on top of (a veth: its peer); or 0
+  unsigned master = 0;        ///< the bridge, bond or VRF it is a member of; or 0
+  std::string master_kind{};  ///< "bridge", "vrf"
 };
 
 /// Finds one interface. The error says that it is not there.

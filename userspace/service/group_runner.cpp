@@ -174,7 +174,19 @@ void GroupRunner::refresh(MonotonicTime received) {
   if (threshold != state_.paths[0].threshold_percent)
     apply(policy::ThresholdChanged{threshold}, received);
   release_needless_bridging();
+  follow_speaker();
   flush_notices();
+}
+
+// The switch has to learn where the identity's frames come in now: the host may have nothing to
+// say, and what is sent to the port that spoke before is lost.
+void GroupRunner::follow_speaker() {
+  const hanet_trunk* trunk = around_.engine.trunk_of(lead(state_.active).port);
+  if (trunk == nullptr || trunk->mode != HANET_TRUNK_INDEPENDENT) return;
+  const std::uint64_t changes = engine::load(trunk->speaker_changes);
+  if (changes == speaker_changes_) return;
+  speaker_changes_ = changes;
+  announce_anew();
 }
 
 void GroupRunner::refresh_path(std::size_t path, MonotonicTime received) {
@@ -277,6 +289,7 @@ void GroupRunner::expect_negotiation(RunningPort& port) {
 }
 
 void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
+  follow_uppers(link, removed);
   bool known = false;
   for (RunningPort& port : ports_) {
     // A card that was gone comes back by take_back() only, also with its old number.
@@ -325,6 +338,7 @@ void GroupRunner::tick(MonotonicTime now) {
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
+  review_uppers();
   save_snapshot(now);
   apply(policy::TimePassed{}, now);
   flush_notices();

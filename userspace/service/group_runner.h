@@ -94,6 +94,15 @@ struct RunningPort {
   bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
 };
 
+/// A device on top of a port, which a switchover would leave behind.
+struct Upper {
+  unsigned index = 0;
+  unsigned port = 0;  ///< the port's interface
+  std::string name;
+  std::string kind;
+  bool is_master = false;  ///< a bridge or bond that the port is a member of
+};
+
 /// Is there more than what the kernel makes by itself?
 [[nodiscard]] bool has_own_address(const net::Identity& identity);
 
@@ -127,7 +136,10 @@ class GroupRunner {
   /// A notification about addresses, routes, rules or neighbours, this group's or not.
   void hear(const nlmsghdr& message);
   /// Notifications were lost.
-  void distrust_snapshot() { keeper_.mark_stale(); }
+  void distrust_snapshot() {
+    keeper_.mark_stale();
+    uppers_unread_ = true;
+  }
   /// Timers: announcements, capture, policy deadlines.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
@@ -155,6 +167,8 @@ class GroupRunner {
   /// The path's name for people: its interfaces.
   [[nodiscard]] std::string path_name(std::size_t path) const;
   [[nodiscard]] const net::Identity& identity() const { return keeper_.identity(); }
+  /// What a switchover would leave behind, if it came now.
+  [[nodiscard]] const std::vector<Upper>& uppers() const { return uppers_; }
 
  private:
   void load_snapshot();
@@ -167,6 +181,7 @@ class GroupRunner {
   [[nodiscard]] net::Identity without_dummy(net::Identity identity) const;
   [[nodiscard]] Status check_metaname() const;
   [[nodiscard]] Status check_dummy() const;
+  [[nodiscard]] Status check_dummy_mac() const;
   /// Makes the group's name an alternative name of the active interface (spec A1).
   void take_metaname();
   [[nodiscard]] Status prepare_idle_ports();
@@ -186,6 +201,8 @@ class GroupRunner {
   [[nodiscard]] bool hears_identity() const;
   [[nodiscard]] StandbyBefore left_alone(const RunningPort& port) const;
   void announce_anew();
+  void follow_speaker();
+  [[nodiscard]] net::Identity before_it_went_down(const net::Identity& found) const;
   [[nodiscard]] RunningPort& lead(std::size_t path);
   [[nodiscard]] std::span<RunningPort> ports_of(std::size_t path);
   [[nodiscard]] RunningPort& port_of(const policy::Switchover& switchover, bool to);
@@ -240,6 +257,11 @@ class GroupRunner {
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
   void tell_what_is_unheard(MonotonicTime now);
+  void follow_uppers(const net::LinkInfo& link, bool removed);
+  void review_uppers();
+  void forget_uppers_of_absent_ports();
+  void tell_upper(const Upper& upper, const RunningPort& port);
+  void tell_upper_gone(const Upper& upper, const RunningPort& port);
   [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
   void refresh_path(std::size_t path, MonotonicTime received);
   void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
@@ -261,6 +283,7 @@ class GroupRunner {
   bool save_trouble_told_ = false;
   bool named_ = false;                   // the metaname on the host is ours
   std::optional<Dummy> dummy_;           // warm standby
+  std::uint64_t speaker_changes_ = 0;    // of the active trunk, when it was last announced
   std::uint8_t address_generation_ = 0;  // of the interface that carried the identity first
   std::optional<failover::Plan> plan_;   // to the other path
   failover::Plan preview_;
@@ -277,6 +300,8 @@ class GroupRunner {
   MonotonicTime afterwards_at_{};
   MonotonicTime announce_at_{};
   std::string refusal_;
+  std::vector<Upper> uppers_;
+  bool uppers_unread_ = true;
   std::vector<Notice> notices_;
 };
 

@@ -91,6 +91,24 @@ std::optional<std::size_t> GroupRunner::place_of_lost_identity(
                                : std::optional(static_cast<std::size_t>(place - ports_.begin()));
 }
 
+// An interface that was set down while hanetd did not run has lost its IPv6 addresses and routes to
+// the kernel, not to a person. IPv4 addresses outlive that: one that is not there was removed.
+net::Identity GroupRunner::before_it_went_down(const net::Identity& found) const {
+  const auto port = std::ranges::find_if(
+      ports_, [&](const RunningPort& one) { return one.interface.index == found.on.index; });
+  if (!kept_ || port == ports_.end() || port->admin_up ||
+      kept_->snapshot.identity.on.index != found.on.index)
+    return found;
+  net::Identity whole = kept_->snapshot.identity;
+  std::erase_if(whole.addresses, [&](const net::Address& address) {
+    return address.family == AF_INET &&
+           std::ranges::count(found.addresses, address.local, &net::Address::local) == 0;
+  });
+  whole.on = found.on;
+  whole.mac = found.mac;
+  return whole;
+}
+
 // Before anything else is changed: what is left of the identity elsewhere is taken off there.
 Status GroupRunner::recover_identity() {
   if (!recovering_) return {};

@@ -120,7 +120,7 @@ Status GroupRunner::look() {
     if (at != holder && !recovering_)
       if (Status fit = check_standby(without_dummy(found[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
-  keeper_.hold(recovering_ ? kept_->snapshot.identity : std::move(found[holder]));
+  keeper_.hold(recovering_ ? kept_->snapshot.identity : before_it_went_down(found[holder]));
   choose_macs(holder);
   std::vector<std::size_t> counts;
   for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
@@ -208,7 +208,7 @@ Status GroupRunner::check_dummy() const {
         config_.name, net::describe(dummy_->address),
         link ? link->interface.name : fmt::format("interface {}", bearer)));
   }
-  return {};
+  return check_dummy_mac();
 }
 
 void GroupRunner::take_metaname() {

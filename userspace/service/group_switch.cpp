@@ -115,7 +115,8 @@ void GroupRunner::perform(Move move) {
   record.move_began = monotonic_now();
   // Look at what waits before the identity is touched (spec F3). Bridging covers the time.
   around_.drain_notifications();
-  if (keeper_.stale()) {
+  // What going down and up took along is put back, and was not removed by anybody.
+  if (keeper_.stale() && !restore_at_) {
     recapture();
     move.announced = false;  // there may be a new address
   }
@@ -140,7 +141,9 @@ void GroupRunner::perform(Move move) {
         if (!std::exchange(move.announced, false)) announce(done);
         become_ordinary();
       });
-  follow_late_changes(plan, record.execution);
+  if (!came_up_) follow_late_changes(plan, record.execution);
+  restore_at_.reset();
+  came_up_ = false;
   const failover::Outcome outcome = record.execution.outcome;
   const bool moved = outcome != failover::Outcome::RolledBack;
   if (!move.within_trunk()) around_.engine.release(moved ? from.port : to.port);

@@ -89,6 +89,21 @@ std::string carrier_text(std::uint32_t carrier) {
   return "unknown";
 }
 
+Json left_behind_json(const GroupRunner& group) {
+  Json left_behind = Json::array();
+  for (const Upper& upper : group.uppers()) {
+    const auto port = std::ranges::find_if(group.ports(), [&](const RunningPort& each) {
+      return each.present && each.interface.index == upper.port;
+    });
+    if (port == group.ports().end()) continue;
+    left_behind.push_back({{"port", port->interface.name},
+                           {"name", upper.name},
+                           {"kind", upper.kind},
+                           {"is_master", upper.is_master}});
+  }
+  return left_behind;
+}
+
 Json failback_json(const GroupRunner& group, MonotonicTime now) {
   const std::optional<MonotonicTime> at = policy::failback_at(group.state(), group.rules());
   return {{"policy", policy::to_text(group.rules().failback)},
@@ -258,6 +273,7 @@ Json group_json(const GroupRunner& group, const engine::Engine& engine,
                ? Json(group.ports_of(state.running->to)[state.running->to_port].interface.name)
                : Json()},
           {"failback", failback_json(group, now)},
+          {"left_behind", left_behind_json(group)},
           {"enabled", state.enabled},
           {"interval_us", params.interval_us},
           {"multiplier", params.multiplier},
