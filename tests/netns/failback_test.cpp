@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Back to the primary by itself, on real packets; and the delay after a switchover (F7, F9).
+#include "core/clock.h"
 #include "netns/lab_test.h"
 
 namespace hanet::test {
@@ -60,6 +61,34 @@ TEST_F(Failback, F7_ForTheDelayTheNewPathIsNotJudgedByItsHeartbeats) {
   ASSERT_TRUE(all_on("p0")) << "the delay ends";
   const json records = host().switchovers();
   ASSERT_EQ(records.size(), 2U);
+}
+
+TEST_F(Failback, F7_WhereConfiguredAColdStandbyIsNotEnabledBeforeTheDelay) {
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up(Topology::Switch,
+               {.mode = "cold", .group_keys = "delay_ms = 1500\ndelay_enabling = true\n"}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  // A failure that ends within the delay moves nothing.
+  const MonotonicTime cut = monotonic_now();
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(await("a switchover that waits or is done", [&] {
+    return host().group().at("switching_to") == "p1" || host().active() == "p1";
+  }));
+  const bool still_down = !link_of(host_netns(), "p1").admin_up;
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(await("the switchover is given up or done",
+                    [&] { return host().group().at("switching_to").is_null(); }));
+  if (monotonic_now() - cut > std::chrono::milliseconds(1500))
+    GTEST_SKIP() << "skipped: this machine took longer than the delay";
+  EXPECT_TRUE(still_down);
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_TRUE(carries("p0", before));
+
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1")) << "one that lasts does";
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
 }
 
 TEST_F(Failback, F7_ASwitchThereAndBackWithinTheDelayLeavesNoPathUnwatched) {

@@ -74,7 +74,8 @@ std::vector<Refusal> structure() {
 
 constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
-    "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity";
+    "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity, "
+    "delay_enabling";
 constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
@@ -129,6 +130,12 @@ std::vector<Refusal> group_keys() {
       {"BridgingOfAWarmStandby", in_group("bridging = true\nmode = \"warm\""),
        "f:5: key 'group[0].bridging': found true, allowed: false, because a warm standby cannot "
        "carry packets at once"},
+      {"ADelayOfEnablingAHotStandby", in_group("delay_ms = 100\ndelay_enabling = true"),
+       "f:6: key 'group[0].delay_enabling': found true, allowed: false, because it needs mode = "
+       "\"cold\" or \"warm\" and a delay_ms above 0"},
+      {"ADelayOfEnablingWithoutADelay", in_group("mode = \"cold\"\ndelay_enabling = true"),
+       "f:6: key 'group[0].delay_enabling': found true, allowed: false, because it needs mode = "
+       "\"cold\" or \"warm\" and a delay_ms above 0"},
       {"AModeInCapitals", in_group("mode = \"Hot\""),
        "f:5: key 'group[0].mode': found 'Hot', allowed: hot, warm, cold"},
       {"AModeAsABoolean", in_group("mode = true"),

@@ -191,7 +191,7 @@ TEST(Config, O2_AllMistakesOfAFileAreReportedInOrderOfTheirLines) {
       "allowed: an interface that no other path uses\n"
       "f:6: key 'group[0].mod': unknown, allowed: name, primary, standby, mode, bridging, "
       "move_mac, announce_count, announce_gap_ms, cold_retry_ms, delay_ms, enabled, heartbeat, "
-      "failback, warm, restore, trunk, capacity; did you mean 'mode'?\n"
+      "failback, warm, restore, trunk, capacity, delay_enabling; did you mean 'mode'?\n"
       "f:12: key 'group[1].heartbeat.target': found '224.0.0.1' (a multicast address), "
       "allowed: the IPv4 or IPv6 address of one host\n"
       "f:13: key 'group[1].heartbeat.multiplier': found the float 3.0, allowed: an integer, "

@@ -99,8 +99,7 @@ void render_group(std::string& out, const Json& group) {
   line(out, "{}: {}, active path {}", text_of(group, "name"), text_of(group, "state"),
        text_of(group, "active"));
   if (group.value("switching_to", Json()).is_string())
-    line(out, "  the kernel bridges to {}, where the identity is about to move",
-         text_of(group, "switching_to"));
+    line(out, "  the identity is about to move to {}", text_of(group, "switching_to"));
   if (const Json& failback = group.at("failback"); failback.at("in_s").is_number())
     line(out, "  returns to the primary in {:.1f} s", number_of(failback, "in_s"));
   else if (failback.at("held") == true)

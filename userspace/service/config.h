@@ -129,6 +129,8 @@ struct GroupConfig {
   /// 0 .. 60000: for this long after a switchover the new path is not judged by its heartbeats, so
   /// that the other end of a pair can finish (spec F7).
   std::chrono::milliseconds delay{0};
+  /// Cold and warm: the standby is not enabled before the delay either.
+  bool delay_enabling = false;
   FailbackConfig failback;
   WarmConfig warm;
   TrunkConfig trunk;

@@ -16,11 +16,11 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 17> kGroupKeys{
+constexpr std::array<std::string_view, 18> kGroupKeys{
     "name",     "primary",        "standby",         "mode",          "bridging",
     "move_mac", "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
     "enabled",  "heartbeat",      "failback",        "warm",          "restore",
-    "trunk",    "capacity"};
+    "trunk",    "capacity",       "delay_enabling"};
 constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", "threshold_percent"};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
@@ -151,6 +151,10 @@ void read_switchover(const TableReader& group, GroupConfig& config) {
   if (const auto delay = group.integer("delay_ms", kDelayMs)) {
     config.delay = std::chrono::milliseconds(*delay);
   }
+  if (const auto flag = group.boolean("delay_enabling")) config.delay_enabling = *flag;
+  if (config.delay_enabling && (config.delay.count() == 0 || !config.standby_is_down()))
+    group.report("delay_enabling", "true",
+                 "false, because it needs mode = \"cold\" or \"warm\" and a delay_ms above 0");
 }
 
 void read_failback(const TableReader& group, GroupConfig& config) {

@@ -315,8 +315,8 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
     if (!link.carrier && port.rtnetlink_carrier) around_.engine.hear_carrier_lost(port.port);
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.
-    if (waiting_move_ && &port == &port_of(waiting_move_->switchover, false) &&
-        (!port.present || !port.admin_up))
+    if (waiting_move_ && waiting_move_->record.steered_in_kernel &&
+        &port == &port_of(waiting_move_->switchover, false) && (!port.present || !port.admin_up))
       waiting_move_->begins = monotonic_now();
   }
   if (!known && !removed) stranger_changed(link);

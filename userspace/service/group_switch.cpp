@@ -85,8 +85,15 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
   Move move{.switchover = switchover,
             .record = begin_record(switchover, received),
             .begins = monotonic_now()};
-  // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
+  // Both ends of a pair have their verdicts before either enables its standby (spec F7).
+  if (policy::is_failure(switchover.cause) && config_.delay_enabling && !move.within_trunk()) {
+    move.begins += config_.delay;
+    waiting_move_ = std::move(move);
+    apply(policy::SwitchoverWaits{}, received);
+    return;
+  }
   const RunningPort& from = port_of(switchover, false);
+  // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
   const bool bridge_serves = move.record.steered_in_kernel && from.present && plan_ &&
                              plan_->expected.mac == keeper_.identity().mac;
   if (!policy::is_failure(switchover.cause) || !bridge_serves) {
