@@ -18,14 +18,18 @@ junit_counts() {
     END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
-# junit_names FILE run|fail|notrun: names with the first line that says why, one test per line.
-junit_names() {
-  awk -v wanted="$2" '
+# Undoes XML's escapes.
+readonly JUNIT_PLAIN='
     function plain(text) {
       gsub(/&quot;/, "\"", text); gsub(/&apos;/, "\x27", text)
       gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&amp;/, "\\&", text)
       return text
     }
+'
+
+# junit_names FILE run|fail|notrun: names with the first line that says why, one test per line.
+junit_names() {
+  awk -v wanted="$2" "$JUNIT_PLAIN"'
     function tell() { if (name != "") print plain(name) (reason == "" ? "" : ": " plain(reason)) }
     /<testcase / {
       tell()
@@ -36,4 +40,19 @@ junit_names() {
     }
     name != "" && reason == "" && match($0, /skipped: /) { reason = substr($0, RSTART + RLENGTH) }
     END { tell() }' "$1"
+}
+
+# junit_failures FILE: each failed test with the beginning of what it complained about, for somebody
+# who sees only the end of a log.
+junit_failures() {
+  awk -v most=15 "$JUNIT_PLAIN"'
+    /<testcase / {
+      failed = index($0, " status=\"fail\"") != 0
+      name = $0; sub(/.*<testcase name="/, "", name); sub(/".*/, "", name)
+      if (failed) print plain(name)
+      left = 0
+    }
+    failed && left == 0 && /: Failure|ERROR: |WARNING: ThreadSanitizer|<failure / { left = most }
+    /<\/system-out>/ { left = 0; failed = 0 }
+    left > 0 { print "  " plain($0); if (--left == 0) failed = 0 }' "$1"
 }

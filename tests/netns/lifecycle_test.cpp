@@ -139,5 +139,19 @@ TEST_F(Lifecycle, O2_AStandbyWithAnAddressIsRefusedByName) {
   EXPECT_EQ(attached_to("p0"), "");
 }
 
+// Before the peer has ever answered, nothing would be missed.
+TEST_F(Lifecycle, O3_WhileTheActivePathIsNotProvedTheGroupIsNotCalledProtected) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().fault("blackhole", "primary"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  const auto state = [&] {
+    const json status = host().ask({"status"});
+    return status.is_null() ? json() : status.at("groups").at(0).at("state");
+  };
+  EXPECT_TRUE(await("it says so", [&] { return state() == "active path not proved"; }));
+  ASSERT_DONE(lab().heal());
+  EXPECT_TRUE(await("the peer was found", [&] { return state() == "protected"; }));
+}
+
 }  // namespace
 }  // namespace hanet::test

@@ -7,11 +7,13 @@
 // the kernel had. As much weight lies on when the snapshot must not be used: an interface that
 // somebody has emptied stays empty.
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 
 #include <cstddef>
 #include <fstream>
 #include <random>
 
+#include "net/encode.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
 #include "service/snapshot_store.h"
@@ -65,6 +67,23 @@ class KeptIdentity : public LabTest {
     ASSERT_TRUE(added) << added.error().message;
     ASSERT_DONE(lab().ip("mid", "link set host-" + name + " master br0"));
     ASSERT_DONE(lab().ip("mid", "link set host-" + name + " up"));
+  }
+  /// What the kernel does when an advertisement announces a prefix (RFC 4862 section 5.5.3).
+  void give_router_address(const std::string& port, std::uint8_t last_byte) {
+    inside(host_netns(), [&] {
+      net::NetlinkSocket socket = net::NetlinkSocket::open().value();
+      net::Address address;
+      address.family = AF_INET6;
+      address.prefix_length = 64;
+      address.local = {0x20, 0x01, 0x0d, 0xb8, 0, 0x99, 0, 0, 0, 0, 0, 0, 0, 0, 0, last_byte};
+      address.preferred_seconds = 1800;
+      address.valid_seconds = 3600;
+      address.protocol = IFAPROT_KERNEL_RA;
+      address.peer = address.local;
+      const Status added =
+          socket.request(net::add_address(address, net::index_of_name(port)), "play a router");
+      ASSERT_TRUE(added) << added.error().message;
+    });
   }
   void expect_on_the_standby() {
     ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }))
@@ -231,6 +250,23 @@ TEST_P(KilledDaemon, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOn
 
 INSTANTIATE_TEST_SUITE_P(InMode, KilledDaemon, testing::Values("hot", "cold"),
                          [](const auto& cell) { return std::string(cell.param); });
+
+// A router's advertisement reaches an idle port while nobody keeps it from making an address.
+TEST_F(KeptIdentity, F3_AnAddressThatARouterGaveTheOldPrimaryMeanwhileMakesItNoBearer) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  const net::Identity before = identity_on(host_netns(), "p1");
+  ASSERT_EQ(host().stop(), 0);
+  give_router_address("p0", 5);
+  ASSERT_EQ(identity_on(host_netns(), "p0").addresses.size(), 1) << "the router gave none";
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().active(), "p1");
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
 
 TEST_F(KeptIdentity, F3_AnInterfaceThatSomebodyHasEmptiedStaysEmpty) {
   ASSERT_NO_FATAL_FAILURE(prepare());

@@ -226,4 +226,11 @@ std::vector<Step> mac_with_restart(const net::InterfaceName& interface,
   return steps;
 }
 
+Plan no_way_back(const Plan& plan) {
+  Plan none;
+  none.from = none.to = plan.to;
+  none.expected = plan.expected;
+  return none;
+}
+
 }  // namespace hanet::failover

@@ -85,6 +85,9 @@ struct Plan {
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
 
+/// The way back of a plan whose identity is on no interface: it changes nothing.
+[[nodiscard]] Plan no_way_back(const Plan& plan);
+
 /// Takes an interface down, sets its MAC address and brings it up again: the way for drivers that
 /// refuse a change on a running interface. What going down removes is added by second_attempt().
 [[nodiscard]] std::vector<Step> mac_with_restart(const net::InterfaceName& interface,

@@ -21,8 +21,6 @@
 namespace hanet::service {
 namespace {
 
-// A manager removes address by address: put all of them back behind the last one.
-constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
 // Two programs that disagree must not fill a disk: so many repairs, then silence for a while.
 constexpr int kRepairs = 5;
 constexpr Nanoseconds kTruce = std::chrono::seconds(60);

@@ -140,12 +140,7 @@ Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& l
   failover::Plan plan = failover::make_plan(
       keeper_.identity(), link.interface, link.mac,
       {.cold = true, .move_mac = config_.move_mac, .from_gone = true, .metaname = config_.name});
-  const auto nowhere = [&] {
-    failover::Plan none;
-    none.from = none.to = plan.to;
-    none.expected = plan.expected;
-    return none;
-  };
+  const auto nowhere = [&] { return failover::no_way_back(plan); };
   port.present = true;  // announcements go out of it
   failover::Execution done = failover::execute(
       around_.requests, plan, nowhere, [&](const failover::Plan& moved) { announce(moved); });

@@ -189,6 +189,9 @@ class GroupRunner {
   [[nodiscard]] Status find_ports(std::vector<net::Identity>& found);
   [[nodiscard]] Result<RunningPort> find_port(const config::PortConfig& config, std::size_t path,
                                               std::size_t slot);
+  [[nodiscard]] std::optional<std::size_t> find_bearer(
+      const std::vector<net::Identity>& found) const;
+  [[nodiscard]] bool bears_kept_identity(const net::Identity& found) const;
   void choose_macs(std::size_t holder);
   [[nodiscard]] Status make_trunk(std::size_t path);
   [[nodiscard]] config::StandbyMode waiting_mode(const RunningPort& port) const;

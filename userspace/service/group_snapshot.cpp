@@ -26,9 +26,6 @@ namespace hanet::service {
 namespace {
 
 constexpr Nanoseconds kRestartTime = std::chrono::minutes(1);
-// Changes come in bursts, and the file takes no more than a tenth of the main thread's time.
-constexpr Nanoseconds kSaveGap = std::chrono::milliseconds(20);
-constexpr int kRest = 9;
 // A full routing table belongs to its routing daemon, which will set it up again.
 constexpr std::size_t kMaxRoutes = 10'000;
 
@@ -91,6 +88,11 @@ std::optional<std::size_t> GroupRunner::place_of_lost_identity(
                                : std::optional(static_cast<std::size_t>(place - ports_.begin()));
 }
 
+bool GroupRunner::bears_kept_identity(const net::Identity& found) const {
+  return kept_ && has_own_address(kept_->snapshot.identity) &&
+         is_whole_on(found, kept_->snapshot.identity, config_.move_mac);
+}
+
 // An interface that was set down while hanetd did not run has lost its IPv6 addresses and routes to
 // the kernel, not to a person. IPv4 addresses outlive that: one that is not there was removed.
 net::Identity GroupRunner::before_it_went_down(const net::Identity& found) const {
@@ -128,12 +130,7 @@ Status GroupRunner::recover_identity() {
                            .from_gone = from_gone,
                            .spare_mac = from_gone ? net::MacAddress{} : from->spare_mac,
                            .dummy = dummy_ ? std::optional(dummy_->address) : std::nullopt});
-  const auto nowhere = [&] {
-    failover::Plan none;
-    none.from = none.to = plan.to;
-    none.expected = plan.expected;
-    return none;
-  };
+  const auto nowhere = [&] { return failover::no_way_back(plan); };
   failover::Execution done =
       failover::execute(around_.requests, plan, nowhere, [](const failover::Plan&) {});
   if (done.outcome == failover::Outcome::RolledBack)
@@ -173,7 +170,7 @@ void GroupRunner::save_snapshot(MonotonicTime now) {
                            ? failure("it has too many routes")
                            : store_.save(identity, ports, settings, now);
   save_at_ = monotonic_now();
-  save_at_ += std::max(kSaveGap, kRest * (save_at_ - now));
+  save_at_ += std::max(kBurst, kRest * (save_at_ - now));
   if (!saved && !std::exchange(save_trouble_told_, true))
     log::warning("{}: no snapshot of the identity survives hanetd: {}", config_.name,
                  saved.error().message);

@@ -95,23 +95,30 @@ Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
   return {};
 }
 
+// After a restart the identity may be on the alternate path, or on another port of a trunk: it
+// stays where it is. An address that an idle port was given meanwhile makes it no bearer.
+std::optional<std::size_t> GroupRunner::find_bearer(const std::vector<net::Identity>& found) const {
+  const auto kept = std::ranges::find_if(
+      found, [&](const net::Identity& identity) { return bears_kept_identity(identity); });
+  const auto bearer =
+      kept != found.end() ? kept : std::ranges::find_if(found, [&](const net::Identity& identity) {
+        return has_own_address(without_dummy(identity));
+      });
+  if (bearer == found.end()) return std::nullopt;
+  return static_cast<std::size_t>(bearer - found.begin());
+}
+
 Status GroupRunner::look() {
   std::vector<net::Identity> found;
   load_snapshot();
   if (Status done = find_ports(found); !done) return done;
-  // After a restart the identity may be on the alternate path, or on another port of a trunk: it
-  // stays where it is.
-  const auto bearer = std::ranges::find_if(found, [&](const net::Identity& identity) {
-    return has_own_address(without_dummy(identity));
-  });
+  const std::optional<std::size_t> bearer = find_bearer(found);
   const std::optional<std::size_t> lost_to = place_of_lost_identity(found);
   recovering_ = lost_to.has_value();
   // Without any address, the first port that is there.
   const auto first = std::ranges::find(ports_, true, &RunningPort::present);
-  const auto holder =
-      lost_to.value_or(bearer != found.end()   ? static_cast<std::size_t>(bearer - found.begin())
-                       : first != ports_.end() ? static_cast<std::size_t>(first - ports_.begin())
-                                               : 0);
+  const std::size_t holder = lost_to.value_or(bearer.value_or(
+      first != ports_.end() ? static_cast<std::size_t>(first - ports_.begin()) : 0));
   if (!recovering_ && without_dummy(found[holder]) != found[holder])
     return failure(fmt::format(
         "group {}: the dummy address {} is an address of {}; choose another dummy_address",
@@ -128,7 +135,7 @@ Status GroupRunner::look() {
   state_.paths[state_.active].lead = ports_[holder].slot;
   for (policy::PathState& path : state_.paths)
     path.threshold_percent = config_.live.threshold_percent;
-  if (bearer == found.end() && !recovering_)
+  if (!bearer && !recovering_)
     log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
                  config_.name, path_name(0), path_name(1), ports_[holder].interface.name);
   if (Status free = check_metaname(); !free) return free;

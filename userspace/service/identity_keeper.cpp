@@ -13,10 +13,6 @@
 namespace hanet::service {
 namespace {
 
-// Changes come in bursts (an `ip addr flush`, a daemon that configures): capture once behind them.
-constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
-// Between two readings there is this many times what the last one took.
-constexpr int kRest = 9;
 // Lifetimes run down without a notification.
 constexpr Nanoseconds kLifetimeCheck = std::chrono::seconds(1);
 // Some 3 us each in a switchover; more than a host talks to within a second.

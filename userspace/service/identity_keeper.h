@@ -20,6 +20,11 @@
 
 namespace hanet::service {
 
+/// Changes come in bursts (an `ip addr flush`, a daemon that configures): act once, behind them.
+inline constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
+/// Between two readings, or two writings, there is this many times what the last one took.
+inline constexpr int kRest = 9;
+
 class IdentityKeeper {
  public:
   explicit IdentityKeeper(net::NetlinkSocket& requests) : requests_(requests) {}

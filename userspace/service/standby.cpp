@@ -4,6 +4,7 @@
 #include "service/standby.h"
 
 #include <fmt/format.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
@@ -47,8 +48,37 @@ void move_setting(std::string_view setting, const std::string& from, const std::
   write_setting(setting, from, standby_value);
 }
 
-Status strip(net::NetlinkSocket& socket, const net::InterfaceName& port, config::StandbyMode mode,
-             const StandbyBefore& before) {
+bool made_by_kernel(const net::Address& address) {
+  return address.family == AF_INET6 &&
+         (address.scope == RT_SCOPE_LINK || address.protocol == IFAPROT_KERNEL_RA);
+}
+
+bool came_from_router(const net::KernelObject& route) {
+  const auto* header = reinterpret_cast<const rtmsg*>(route.header.data());
+  return header->rtm_protocol == RTPROT_RA;
+}
+
+// The addresses, and the routes that came with them: turning accept_ra off leaves those.
+Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identity& found) {
+  for (const net::KernelObject& route : found.routes) {
+    if (!came_from_router(route)) continue;
+    if (Status done =
+            socket.request(net::remove_route(route),
+                           fmt::format("remove a route of a router from {}", found.on.name));
+        !done && done.error().code != ESRCH)
+      return done;
+  }
+  for (const net::Address& address : found.addresses)
+    if (Status done =
+            socket.request(net::remove_address(address, found.on.index),
+                           fmt::format("remove {} from {}", net::describe(address), found.on.name));
+        !done)
+      return done;
+  return {};
+}
+
+Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::StandbyMode mode) {
+  const net::InterfaceName& port = found.on;
   write_setting(kAcceptRa, port.name, kNoRouterAdvertisements);
   write_setting(kArpIgnore, port.name, kOnlyOwnAddresses);
   // Kernels without IPv6 refuse this, and need it not.
@@ -56,12 +86,7 @@ Status strip(net::NetlinkSocket& socket, const net::InterfaceName& port, config:
                                    fmt::format("keep {} from making addresses", port.name));
       !done)
     log::debug("{}", done.error().message);
-  for (const net::Address& address : before.link_local)
-    if (Status done =
-            socket.request(net::remove_address(address, port.index),
-                           fmt::format("remove {} from {}", net::describe(address), port.name));
-        !done)
-      return done;
+  if (Status done = remove_what_the_kernel_made(socket, found); !done) return done;
   const bool up = mode == config::StandbyMode::Hot;
   return socket.request(net::set_admin_state(port.index, up),
                         fmt::format("set {} {}", port.name, up ? "up" : "down"));
@@ -95,13 +120,13 @@ Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
                        .accept_ra = read_setting(kAcceptRa, port.name),
                        .arp_ignore = read_setting(kArpIgnore, port.name),
                        .admin_up = link->admin_up,
-                       .link_local = {},
+                       .made_by_kernel = {},
                        .mac = link->permanent_mac.value_or(link->mac)};
 }
 
 Status check_standby(const net::Identity& found) {
   for (const net::Address& address : found.addresses)
-    if (address.family != AF_INET6 || address.scope != RT_SCOPE_LINK)
+    if (!made_by_kernel(address))
       return failure(fmt::format(
           "standby {} carries the address {}: a standby has no identity of its own; remove the "
           "address, or make the port the primary",
@@ -120,8 +145,8 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& por
       return address.local == dummy->address.local;
     });
   if (Status fit = check_standby(*found); !fit) return fit;
-  before.link_local = found->addresses;
-  Status done = strip(socket, port, mode, before);
+  before.made_by_kernel = found->addresses;
+  Status done = strip(socket, *found, mode);
   if (done && dummy) {
     done = dress_up(socket, port, *dummy);
   }
@@ -146,7 +171,7 @@ void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
   }
   batch.push_back(net::set_admin_state(port.index, before.admin_up));
   if (before.admin_up)
-    for (const net::Address& address : before.link_local)
+    for (const net::Address& address : before.made_by_kernel)
       batch.push_back(net::add_address(address, port.index));
   send_quietly(socket, port, std::move(batch));
 }

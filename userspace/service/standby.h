@@ -26,7 +26,8 @@ struct StandbyBefore {
   std::string accept_ra;   ///< net.ipv6.conf.PORT.accept_ra
   std::string arp_ignore;  ///< net.ipv4.conf.PORT.arp_ignore
   bool admin_up = false;
-  std::vector<net::Address> link_local;
+  /// Link-local ones, and those for the prefixes of a router.
+  std::vector<net::Address> made_by_kernel;
   net::MacAddress mac{};  ///< the port's own
 };
 
@@ -34,8 +35,8 @@ struct StandbyBefore {
 [[nodiscard]] Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
                                                       const net::InterfaceName& port);
 
-/// Refuses a port that carries addresses of its own: they would be lost. Link-local ones are not
-/// in the way.
+/// Refuses a port that carries addresses of its own: they would be lost. Those that the kernel
+/// makes by itself, link-local ones and a router's, are not in the way.
 [[nodiscard]] Status check_standby(const net::Identity& found);
 
 /// What a warm standby is called while it waits.
@@ -53,7 +54,7 @@ struct Dummy {
 /// Puts the settings of any port back. Best effort; called when hanetd stops.
 void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
                       const StandbyBefore& before);
-/// The same, and the state and link-local addresses of a port that still waits.
+/// The same, and the state of a port that still waits and the addresses that the kernel made.
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 

@@ -116,6 +116,9 @@ std::string group_state_text(const policy::GroupState& state) {
   if (!state.enabled) return "disabled";
   if (state.no_path_alarm) return "no working path";
   if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
+  // Nothing was heard on it yet, so nothing would be missed either.
+  if (policy::health_of(state.paths[state.active]) == policy::Health::Unknown)
+    return "active path not proved";
   for (std::size_t at = 0; at < state.paths.size(); ++at)
     if (at != state.active && state.paths[at].watched &&
         policy::health_of(state.paths[at]) == policy::Health::Unknown)
