@@ -252,8 +252,7 @@ static __always_inline int carrier_at_source(struct net_device *device, bool up)
 	__u32 index;
 	struct hanet_port *port = port_of(device->ifindex, &index);
 
-	/* Interface numbers repeat between network namespaces; device addresses do not. */
-	if (!port || port->net_device != (__u64)device)
+	if (!port || device->nd_net.net->ns.inum != own_netns)
 		return 0;
 	return carrier_seen(index, port, up, bpf_ktime_get_ns());
 }

@@ -3,10 +3,10 @@
  * Link state: who tells that a cable is gone, and how it is counted once.
  *
  * rtnetlink alone can not: the kernel limits non-urgent link events to one a second and merges what
- * lies between (net/core/link_watch.c, LW_URGENT). So the kernel side looks for itself, with
- * fentry on netif_carrier_off and netif_carrier_on where the kernel allows tracing programs, and
- * with a timer that reads net_device->state everywhere else. Both end in carrier_seen(), which
- * compares with what is known, so that two sources report one edge.
+ * lies between (net/core/link_watch.c, LW_URGENT). So the kernel side looks for itself: with
+ * fentry on netif_carrier_off and netif_carrier_on where the kernel allows tracing programs, else
+ * with a timer that reads net_device->state. Never with both: fentry comes before the bit changes
+ * (net/sched/sch_generic.c), and a look at that moment would be an edge back and forth.
  */
 #ifndef HANET_PORT_BPF_H
 #define HANET_PORT_BPF_H
@@ -14,9 +14,22 @@
 #include "session.bpf.h"
 #include <bpf/bpf_core_read.h>
 
+struct ns_common {
+	unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct net {
+	struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
 struct net_device {
 	unsigned long state;
 	int ifindex;
+	possible_net_t nd_net;
 } __attribute__((preserve_access_index));
 
 struct sk_buff {
@@ -31,6 +44,8 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
 /* Decided by hanetd from what the kernel offers, before loading. */
 const volatile bool use_link_poll = false;
+/* The number of hanetd's network namespace: interface numbers repeat between namespaces. */
+const volatile __u32 own_netns = 0;
 
 static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up, __u64 now)
 {
@@ -81,11 +96,11 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 	__u32 index = *key;
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
 
-	if (!port || !port->in_use || !use_link_poll)
+	if (!port || !port->in_use)
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
 
-	if (port->net_device) {
+	if (use_link_poll && port->net_device) {
 		struct net_device *device = bpf_rdonly_cast(
 			(void *)port->net_device, bpf_core_type_id_kernel(struct net_device));
 		__u32 bit = bpf_core_enum_value(enum netdev_state_t, __LINK_STATE_NOCARRIER);

@@ -187,8 +187,12 @@ static __always_inline int reply_ipv6(struct cursor *cursor, __u32 port_index,
 {
 	struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
 
-	/* An advertisement may end before its option only where its length says so. */
-	if (!ip || cursor->at + bpf_ntohs(ip->payload_len) > cursor->end)
+	/*
+	 * An advertisement may end before its option only where its length says so. Compared as
+	 * numbers, because the verifier of 6.12 knows no bound of a swapped value and lets none be
+	 * added to a packet pointer.
+	 */
+	if (!ip || bpf_ntohs(ip->payload_len) > cursor->end - cursor->at)
 		return HANET_REJECT_TRUNCATED;
 	int protocol = ipv6_upper_layer(cursor, ip->nexthdr);
 	if (protocol == -1)

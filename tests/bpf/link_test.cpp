@@ -4,6 +4,7 @@
 //
 // The device is the loopback interface, whose carrier never changes; edges of a carrier are in
 // tests/netns.
+#include "engine/probe.h"
 #include "scene.h"
 
 namespace hanet::bpf_test {
@@ -14,13 +15,11 @@ using engine::load;
 class LinkPoll : public Scene {
  protected:
   void SetUp() override {
+    if (!engine::kernel_has_link_poll())
+      GTEST_SKIP() << "skipped: no link poll (kfuncs of Linux 6.2)";
     Scene::SetUp();
-    if (IsSkipped()) return;
-    Result<std::unique_ptr<Programs>> loaded = Programs::load(true);
-    if (!loaded)
-      GTEST_SKIP() << "skipped: no link poll (kfuncs of Linux 6.2): " << loaded.error().message;
-    p = std::move(*loaded);
   }
+  [[nodiscard]] Stage stage() const override { return {.link_poll = true}; }
   bool polls_again() {
     const std::uint64_t before = load(port().link_polls);
     return await([&] { return load(port().link_polls) > before + 1; });

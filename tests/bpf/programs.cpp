@@ -92,11 +92,28 @@ Status Programs::map_memory() {
 }
 
 // No timer must find a session in use while the maps go away under a test that failed.
-Programs::~Programs() {
+Programs::~Programs() { end_sessions(); }
+
+void Programs::end_sessions() {
   for (std::size_t at = 0; sessions.valid() && at < HANET_MAX_SESSIONS; ++at)
     engine::store(sessions[at].in_use, 0);
   for (std::size_t at = 0; ports.valid() && at < HANET_MAX_PORTS; ++at)
     engine::store(ports[at].in_use, 0);
+}
+
+void Programs::clear() {
+  end_sessions();
+  loopback_is_no_port();
+  const auto empty = [](auto& array, std::size_t entries) {
+    for (std::size_t at = 0; at < entries; ++at) array[at] = {};
+  };
+  empty(params, HANET_MAX_GROUPS);
+  empty(sessions, HANET_MAX_SESSIONS);
+  empty(ports, HANET_MAX_PORTS);
+  empty(steer, HANET_MAX_PORTS);
+  empty(trunks, HANET_MAX_TRUNKS);
+  empty(accounts, 1);
+  [[maybe_unused]] const std::vector<hanet_event> forgotten = events();
 }
 
 Outcome Programs::xdp(const net::Frame& frame, int repeat) {

@@ -82,6 +82,9 @@ class Programs {
   /// Makes a CPU look as if it should have shown at `due_ns` that it runs; 0: it owes nothing.
   void receiver_owes(std::uint32_t cpu, std::uint64_t due_ns);
 
+  /// As they were when they were loaded, but for timers that are still armed.
+  void clear();
+
   /// The waiting records of the ring.
   [[nodiscard]] std::vector<hanet_event> events();
 
@@ -99,6 +102,7 @@ class Programs {
   [[nodiscard]] Outcome tc(const bpf_program* program, const net::Frame& frame, std::uint32_t mark,
                            int repeat);
   [[nodiscard]] Status map_memory();
+  void end_sessions();
 
   struct Destroy {
     void operator()(hanet_bpf* skeleton) const;

@@ -20,6 +20,7 @@ void PrintTo(Hook hook, std::ostream* out) { *out << (hook == Hook::Xdp ? "XDP" 
 
 class Reply : public Scene, public testing::WithParamInterface<std::tuple<Hook, ReplyCase>> {
  protected:
+  [[nodiscard]] Stage stage() const override { return {.shared = true}; }
   /// 5 requests sent, 1 lost, 2 answered; returns the reply to number 4 (or to the newest).
   net::Frame prepare(Beat beat) {
     watch(beat);

@@ -82,9 +82,23 @@ void PrintTo(const Progress& progress, std::ostream* out) {
 }
 
 void Scene::SetUp() {
-  Result<std::unique_ptr<Programs>> loaded = Programs::load();
-  if (!loaded) GTEST_SKIP() << "skipped: BPF is refused here: " << loaded.error().message;
+  const Stage wanted = stage();
+  static std::shared_ptr<Programs> kept;
+  static bool kept_silence = false;
+  if (wanted.shared && kept && kept_silence == wanted.silence) {
+    p = kept;
+    p->clear();
+    return;
+  }
+  kept.reset();
+  Result<std::unique_ptr<Programs>> loaded = Programs::load(wanted.link_poll, wanted.silence);
+  if (!loaded && (loaded.error().code == EPERM || loaded.error().code == EACCES))
+    GTEST_SKIP() << "skipped: BPF is refused here: " << loaded.error().message;
+  ASSERT_TRUE(loaded) << loaded.error().message;
   p = std::move(*loaded);
+  if (!wanted.shared) return;
+  kept = p;
+  kept_silence = wanted.silence;
 }
 
 void Scene::set_params(std::uint32_t group, std::uint32_t interval_us, std::uint32_t multiplier,

@@ -27,11 +27,7 @@ net::Frame frame_of(const net::MacAddress& to, const net::MacAddress& from, unsi
 
 class Silence : public Scene {
  protected:
-  void SetUp() override {
-    Result<std::unique_ptr<Programs>> loaded = Programs::load(false, true);
-    if (!loaded) GTEST_SKIP() << "skipped: BPF is refused here: " << loaded.error().message;
-    p = std::move(*loaded);
-  }
+  [[nodiscard]] Stage stage() const override { return {.silence = true}; }
   /// A silent session; its peer is the target's MAC address.
   void listen(std::uint32_t index = 0, bool at_xdp = true) {
     watch(Beat::Arp, index);
@@ -101,6 +97,7 @@ std::vector<Sign> signs() {
 
 class SignOfLife : public Silence, public testing::WithParamInterface<Sign> {
  protected:
+  [[nodiscard]] Stage stage() const override { return {.silence = true, .shared = true}; }
   /// Did the frame count? The peer's own, which follows, is the witness that another could have.
   bool counts(const std::function<void(const net::Frame&)>& receive) {
     receive(GetParam().frame);

@@ -5,12 +5,12 @@
 #include "engine/engine.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 
 #include "core/log.h"
 #include "engine/port_table.h"
+#include "engine/probe.h"
 #include "hanet.skel.h"
 
 namespace hanet::engine {
@@ -38,23 +39,24 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
   return 0;
 }
 
-// kfuncs that the link poll needs (Linux 6.2).
-bool kernel_has_link_poll() {
-  std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
-  return kernel && btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
-         btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
-}
-
 // CPUs beyond the map's size are not watched: their stalls are like any other delay.
 std::uint32_t watched_cpus() {
   return static_cast<std::uint32_t>(
       std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
 }
 
-hanet_bpf* open_skeleton(bool tracing, bool watch_silence) {
+// The kernel's number of our network namespace (fs/nsfs.c); 0: /proc does not show it.
+std::uint32_t own_netns() {
+  struct stat status{};
+  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
+}
+
+hanet_bpf* open_skeleton(LinkSource source, bool watch_silence) {
   hanet_bpf* skeleton = hanet_bpf__open();
   if (skeleton == nullptr) return nullptr;
-  skeleton->rodata->use_link_poll = kernel_has_link_poll();
+  const bool tracing = source == LinkSource::Fentry;
+  skeleton->rodata->use_link_poll = source == LinkSource::Poll;
+  skeleton->rodata->own_netns = own_netns();
   skeleton->rodata->cpu_count = watched_cpus();
   skeleton->rodata->watch_silence = watch_silence;
   bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
@@ -106,39 +108,36 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   return engine;
 }
 
+int Engine::try_to_load(LinkSource source, const Options& options) {
+  skeleton_.reset(open_skeleton(source, options.watch_silence));
+  if (!skeleton_) return -errno;
+  if (const int failed = hanet_bpf__load(skeleton_.get()); failed != 0) return failed;
+  link_source_ = source;
+  if (source != LinkSource::Fentry) return 0;
+  for (const bpf_program* program : {skeleton_->progs.carrier_off, skeleton_->progs.carrier_on}) {
+    Fd link(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_FENTRY, nullptr));
+    if (!link.valid()) {
+      const int refused = -errno;
+      tracing_links_.clear();
+      return refused;
+    }
+    tracing_links_.push_back(std::move(link));
+  }
+  return 0;
+}
+
 Status Engine::open_and_load(const Options& options) {
-  // The fentry programs know a device by what the link poll's kfuncs told (port.bpf.h).
+  const int refused = try_to_load(LinkSource::Fentry, options);
+  capabilities_.link_source = "fentry";
+  if (refused == 0) return {};
   const bool poll = kernel_has_link_poll();
-  for (const bool tracing : {true, false}) {
-    if (tracing && !poll) {
-      capabilities_.link_source = "no fentry (it needs Linux 6.2)";
-      continue;
-    }
-    skeleton_.reset(open_skeleton(tracing, options.watch_silence));
-    if (!skeleton_) return errno_error(errno, "open the BPF object");
-    const int failed = hanet_bpf__load(skeleton_.get());
-    if (failed != 0 && tracing) {
-      capabilities_.link_source = fmt::format("no fentry ({})", std::strerror(-failed));
-      continue;
-    }
-    if (failed != 0)
-      return errno_error(failed,
-                         "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
-                         "are needed; log_level = \"debug\" shows the verifier's words)");
-    break;
-  }
-  const std::string refused = capabilities_.link_source;
-  capabilities_.link_source = poll ? "bpf_timer poll" : "rtnetlink only";
-  if (refused.empty()) {
-    tracing_links_.clear();
-    for (const bpf_program* program : {skeleton_->progs.carrier_off, skeleton_->progs.carrier_on}) {
-      Fd link(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_FENTRY, nullptr));
-      if (link.valid()) tracing_links_.push_back(std::move(link));
-    }
-    if (tracing_links_.size() == 2) capabilities_.link_source = "fentry";
-  } else {
-    capabilities_.link_source += ", " + refused;
-  }
+  capabilities_.link_source = fmt::format(
+      "{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only", std::strerror(-refused));
+  if (const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
+      failed != 0)
+    return errno_error(failed,
+                       "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
+                       "are needed; log_level = \"debug\" shows the verifier's words)");
   return {};
 }
 

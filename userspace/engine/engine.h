@@ -69,6 +69,9 @@ struct TrunkSpec {
   std::vector<Port> ports;  ///< 2 .. HANET_TRUNK_PORTS
 };
 
+/// Who tells that a carrier came or went, the best one first; one at a time (bpf/port.bpf.h).
+enum class LinkSource : std::uint8_t { Fentry, Poll, Rtnetlink };
+
 /// What this kernel offers and what was chosen; shown in the status.
 struct Capabilities {
   std::string link_source;  ///< e.g. "bpf_timer poll", with the reason when it is not the best one
@@ -97,6 +100,9 @@ class Engine {
   [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
+  /// What rtnetlink says of the carrier. fentry sees edges only, so it has to be told where it
+  /// begins; what the kernel side has seen by itself is not overwritten.
+  void learn_carrier(PortIndex port, bool up);
   /// rtnetlink says so. Where the kernel side sees it by itself, it knew before.
   void hear_carrier_lost(PortIndex port);
   /// What the port's frames are called while another port speaks as the identity.
@@ -150,6 +156,8 @@ class Engine {
   void choose_listener(PortIndex index);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
+  /// Loads the object for one source of link events. Returns 0 or -errno.
+  [[nodiscard]] int try_to_load(LinkSource source, const Options& options);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
@@ -176,6 +184,7 @@ class Engine {
   MappedArray<hanet_engine> accounts_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
+  LinkSource link_source_ = LinkSource::Rtnetlink;
   std::vector<Fd> tracing_links_;
   Capabilities capabilities_;
   EventHandler handler_;

@@ -82,8 +82,17 @@ void Engine::set_weight(PortIndex port, std::uint32_t weight) {
   store(slot->weight, weight);
 }
 
+void Engine::learn_carrier(PortIndex port, bool up) {
+  if (link_source_ != LinkSource::Fentry) return;
+  std::uint32_t unknown = HANET_CARRIER_UNKNOWN;
+  if (std::atomic_ref(ports_[port].carrier)
+          .compare_exchange_strong(unknown, up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN))
+    review(port);
+}
+
 void Engine::hear_carrier_lost(PortIndex port) {
-  if (ports_[port].trunk == 0 || engine::load(ports_[port].net_device) != 0) return;
+  if (ports_[port].trunk == 0 || engine::load(ports_[port].carrier) != HANET_CARRIER_UNKNOWN)
+    return;
   store(trunks_[ports_[port].trunk - 1].carrier_lost_ns,
         static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
 }

@@ -93,6 +93,7 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_LINKINFO) read_kinds(link, value);
                        if (type == IFLA_LINK) link.lower = number_in(value);
                        if (type == IFLA_LINK_NETNSID) elsewhere = true;
+                       if (type == IFLA_CARRIER && !value.empty()) link.carrier_on = value[0] != 0;
                        if (type == IFLA_MASTER) link.master = number_in(value);
                      });
   if (elsewhere) link.lower = 0;

@@ -172,6 +172,7 @@ Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interfa
   around_.replace_socket(port.session, std::move(*heartbeats));
   port.announcer = std::move(*announcer);
   port.interface = interface;
+  learn_carrier(port);
   return {};
 }
 

@@ -115,9 +115,8 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   if (state.session == policy::SessionState::Down && now < rehash_ends(port))
     state.session = policy::SessionState::Unknown;
   const std::uint32_t carrier = engine::load(seen.carrier);
-  const bool has_link_poll = engine::load(seen.net_device) != 0;
-  const bool up = has_link_poll && carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP
-                                                                    : port.rtnetlink_carrier;
+  const bool up =
+      carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP : port.rtnetlink_carrier;
   if (up && !port.carrier_seen) {
     port.carrier_seen = true;
     // Requests that left while the link negotiated prove nothing: count from here.
@@ -312,6 +311,7 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
     if (!port.admin_up && link.admin_up && carries(port)) expect_identity_back();
     port.admin_up = link.admin_up;
     if (link.carrier) weigh_anew(port);  // it may have negotiated another speed
+    if (!removed) around_.engine.learn_carrier(port.port, link.carrier_on);
     if (!link.carrier && port.rtnetlink_carrier) around_.engine.hear_carrier_lost(port.port);
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.

@@ -257,6 +257,7 @@ class GroupRunner {
   void prepare_plan();
   void announce(const failover::Plan& plan);
   void announce_again(MonotonicTime now);
+  void learn_carrier(const RunningPort& port);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
   void tell_what_is_unheard(MonotonicTime now);

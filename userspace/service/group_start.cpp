@@ -273,6 +273,12 @@ Status GroupRunner::listen_as_trunk(const RunningPort& port, net::PacketSocket& 
   return socket.listen_to(port.wire_mac);
 }
 
+// After attaching: an edge in between is newer than what is read here.
+void GroupRunner::learn_carrier(const RunningPort& port) {
+  if (const Result<net::LinkInfo> link = net::read_link(around_.requests, port.interface.index))
+    around_.engine.learn_carrier(port.port, link->carrier_on);
+}
+
 Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   RunningPort& port = ports_[at];
   const SessionPlan plan =
@@ -290,6 +296,7 @@ Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {
   Result<engine::PortIndex> added = around_.engine.add_port(spec);
   if (!added) return pass_on(added);
   port.port = *added;
+  if (port.present) learn_carrier(port);
   expect_negotiation(port);
   Result<engine::SessionIndex> session = around_.engine.add_session({.port = *added,
                                                                      .group = index_,

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# Running a gtest program in a test machine, with a last line that programs can read.
+
+# Everything takes several times as long as on the host, and a verdict that comes from a slow machine
+# proves nothing.
+emulated() { export HANET_TEST_INTERVAL_US=${HANET_TEST_INTERVAL_US:-20000}; }
+
+# run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says.
+run_tests() {
+  local program=$1 status=0 output=/tmp/output
+  shift
+  local filter=()
+  [[ -z $HANET_FILTER ]] || filter=("--gtest_filter=$HANET_FILTER")
+  "$program" --gtest_brief=0 "$@" "${filter[@]}" >"$output" 2>&1 || status=$?
+  if ((status)); then cat "$output"; fi
+  summarize "$output"
+  return "$status"
+}
+
+# The names and reasons of what was skipped, and "hanet-vm: N passed, N failed, N skipped".
+summarize() {
+  awk -v kernel="$(uname -r)" -v suite="$HANET_SUITE" '
+    /^\[       OK \]/ { passed++ }
+    /^\[ RUN      \]/ { name = $4 }
+    match($0, /skipped: /) { reason[name] = substr($0, RSTART) }
+    /^\[  SKIPPED \]/ && /\([0-9]+ ms\)/ { skipped++; print "  " name ": " reason[name] }
+    /^\[  FAILED  \]/ && /\([0-9]+ ms\)/ { failed++ }
+    END { printf "hanet-vm: %s, %s: %d passed, %d failed, %d skipped\n", suite, kernel, passed, failed, skipped }' "$1"
+}
