@@ -40,9 +40,24 @@ cables() {
   for port in "$@"; do [[ $port != "$host"-* ]] || printf '%s ' "$port"; done
 }
 
+# pull_cards up|down PORTS...: those that are cards, by their real cables. Prints the others.
+pull_cards() {
+  local state=$1 port card
+  shift
+  for port in "$@"; do
+    card=$(ip -n "$(ns_of mid)" -o link show "$port" | sed -n 's/.*alias .* on \(.*\)$/\1/p')
+    if [[ -n $card ]]; then "$HANET_CABLE" "$state" "$card" >&2; else printf '%s ' "$port"; fi
+  done
+}
+
 set_carrier() {  # set_carrier up|down PORTS...
   local state=$1 port
   shift
+  if [[ -n ${HANET_CABLE:-} ]]; then
+    port=$(pull_cards "$state" "$@")
+    # shellcheck disable=SC2086 # names without spaces
+    set -- $port
+  fi
   for port in "$@"; do printf 'link set %s %s\n' "$port" "$state"; done |
     ip -n "$(ns_of mid)" -batch -
   if is_aggregate; then aggregate_choose; fi

@@ -19,9 +19,47 @@ mac() {
   printf '02:%02x:%02x:00:00:%02x' $((hash >> 8)) $((hash & 255)) "$1"
 }
 
-# cable NUMBER NODE PORT BRIDGE: batch lines for one veth pair, its near end a port of a bridge.
+# cards_of PORT: "NEAR FAR" from --cards; nothing for a port that has a veth pair.
+cards_of() {
+  local entry
+  for entry in ${CARDS//,/ }; do
+    [[ $entry != "$1"=*:* ]] || { entry=${entry#*=}; echo "${entry%:*} ${entry#*:}"; }
+  done
+}
+
+# take_card CARD NEAR NODE NAME MAC: a card of the caller's namespace becomes a node's port. Its alias
+# remembers what it was called, and the near end of its cable.
+take_card() {
+  ip link show "$1" >/dev/null 2>&1 || fail "there is no card '$1'"
+  ip link set "$1" down
+  ip link set "$1" alias "$1 on $2"
+  ip link set "$1" netns "$(ns_of "$3")" name "$4"
+  ip -n "$(ns_of "$3")" link set "$4" address "$5"
+}
+
+# Whatever has an alias came from the caller's namespace, which on a test machine is the first one.
+give_cards_back() {
+  local card name
+  ip -n "$1" -o link show 2>/dev/null |
+    sed -n 's/^[0-9]*: \([^:@]*\).*alias \([a-z0-9]*\) on [a-z0-9]*$/\1 \2/p' |
+    while read -r card name; do
+      ip -n "$1" link set "$card" down
+      ip -n "$1" link set "$card" netns 1 name "$name"
+      "$HANET_CABLE" up "$name"
+    done
+}
+
+# cable NUMBER NODE PORT BRIDGE: batch lines for one cable, its near end a port of a bridge.
 cable() {
-  local near=$2-$3
+  local near=$2-$3 cards
+  read -ra cards <<<"$(cards_of "$3")"
+  if ((${#cards[@]})); then
+    take_card "${cards[0]}" "${cards[0]}" "$2" "$3" "$(mac "$1")" >&2
+    take_card "${cards[1]}" "${cards[0]}" mid "$near" "$(mac $((16 + $1)))" >&2
+    printf 'link set %s addrgenmode none\nlink set %s master %s\nlink set %s up\n' \
+      "$near" "$near" "$4" "$near"
+    return
+  fi
   printf 'link add %s address %s type veth peer name %s address %s netns %s\n' \
     "$near" "$(mac $((16 + $1)))" "$3" "$(mac "$1")" "$(ns_of "$2")"
   printf 'link set %s addrgenmode none\nlink set %s master %s\nlink set %s up\n' \

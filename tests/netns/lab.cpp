@@ -75,10 +75,11 @@ Result<std::unique_ptr<Lab>> Lab::up(Topology topology) {
   if (::mkdtemp(directory.data()) == nullptr) return errno_error(errno, "make a directory in /tmp");
   lab->directory_ = directory;
   const std::filesystem::path log = lab->directory_ / "lab.log";
-  Result<bench::Child> holder = bench::Child::start(
-      lab->command({"up", std::string(word_of(topology)), "--hold", "--trunk-mode",
-                    topology == Topology::StaticTrunk ? "static" : "independent"}),
-      log);
+  Arguments arguments{"up", std::string(word_of(topology)), "--hold", "--trunk-mode",
+                      topology == Topology::StaticTrunk ? "static" : "independent"};
+  if (const char* cards = std::getenv("HANET_TEST_CARDS"); cards && topology == Topology::Switch)
+    arguments.insert(arguments.end(), {"--cards", cards});
+  Result<bench::Child> holder = bench::Child::start(lab->command(arguments), log);
   if (!holder) return pass_on(holder);
   lab->holder_ = std::make_unique<bench::Child>(std::move(*holder));
   const bool settled = static_cast<bool>(await(

@@ -47,6 +47,7 @@ vm_unpack_image() {
   offset=$(od -An -tu4 -j $((0x248)) -N 4 "$1")
   length=$(od -An -tu4 -j $((0x24c)) -N 4 "$1")
   offset=$(((sectors + 1) * 512 + offset))
+  # shellcheck disable=SC2054 # commas inside an option
   local payload=(dd "if=$1" bs=1M iflag=skip_bytes,count_bytes "skip=$offset" "count=$((length - 4))"
     status=none)
   case $(od -An -tx1 -j "$offset" -N 4 "$1") in
@@ -86,7 +87,7 @@ vm_fetch() {
   (cd "$dir" && apt-get download -q "$1" >&2) || return 1
   dpkg -x "$dir"/*.deb "$dir" || return 1
   vm_unpack_image "$dir/boot/vmlinuz-$version" >"$dir/vmlinux" || return 1
-  rm -rf -- "$dir"/*.deb "$dir/boot" "$dir/usr"
+  rm -rf -- "$dir"/*.deb "${dir:?}"/{boot,usr}
   depmod -b "$dir" "$version" || return 1
   vm_make_initramfs "$dir" "$version" "$2"
 }

@@ -4,14 +4,19 @@
 # What runs in the virtual machines: the suites of the build machine, and what needs real drivers.
 
 # shellcheck disable=SC2034 # used by those who source this
-readonly VM_SUITES=(bpf netns)
+readonly VM_SUITES=(bpf netns drivers-e1000e drivers-virtio drivers-vmxnet3)
 
+# shellcheck disable=SC2016 # expanded in the guest
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
 suite_job() {
   case $1 in
     bpf) echo 'run_tests tests/bpf/bpf_tests' ;;
     netns) echo 'emulated; run_tests tests/netns/netns_tests' ;;
+    drivers-*)
+      echo "emulated; cards ${1#drivers-}"
+      echo 'HANET_FILTER=${HANET_FILTER:-"Cards.*:Everywhere/AfterAFault.*Switch*"}'
+      echo 'run_tests tests/netns/netns_tests' ;;
     *) return 1 ;;
   esac
 }
@@ -20,8 +25,33 @@ suite_job() {
 suite_seconds() {
   case $1 in
     netns) echo 3000 ;;
-    *) echo 600 ;;
+    *) echo 900 ;;
   esac
 }
 
-suite_devices() { :; }
+# Two cables. The near cards are the host's and of the driver that is tested, the far ones are the
+# switch's and of another, so that the near driver can be unloaded alone. Each card has a slot of its
+# own, where it can be unplugged.
+suite_devices() {
+  local near far n
+  case $1 in
+    drivers-e1000e) near=e1000e far=virtio-net-pci ;;
+    drivers-virtio) near=virtio-net-pci far=e1000e ;;
+    drivers-vmxnet3 | --*) near=vmxnet3 far=virtio-net-pci ;;
+    *) return 0 ;;
+  esac
+  for n in 0 1; do
+    card "n$n" "$near" "$n"
+    card "f$n" "$far" "$n"
+  done
+}
+
+# card NAME MODEL CABLE
+card() {
+  local number=$(($3 * 2 + 1))
+  [[ $1 == n* ]] || number=$((number + 1))
+  printf -- '-device pcie-root-port,id=slot-%s,chassis=%d,slot=%d ' "$1" "$number" "$number"
+  printf -- '-netdev hubport,id=cable-%s,hubid=%d ' "$1" "$3"
+  printf -- '-device %s,id=%s,netdev=cable-%s,bus=slot-%s,mac=52:54:00:00:00:%02x\n' "$2" "$1" "$1" "$1" \
+    "$number"
+}

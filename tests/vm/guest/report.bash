@@ -7,6 +7,25 @@
 # proves nothing.
 emulated() { export HANET_TEST_INTERVAL_US=${HANET_TEST_INTERVAL_US:-20000}; }
 
+# cards DRIVER: loads the drivers of the cards that tests/vm/suites.bash puts in, names the cards by
+# their places, and tells the tests of them.
+cards() {
+  local name number address path
+  # Under emulation e1000e tells of a lost link only with legacy interrupts.
+  modprobe e1000e IntMode=0,0,0,0 || return 1
+  modprobe -a virtio_net vmxnet3 || return 1
+  sleep 1
+  for path in /sys/class/net/*; do
+    address=$(cat "$path/address")
+    [[ $address == 52:54:00:00:00:0[1-4] ]] || continue
+    number=$((${address##*:} - 1))
+    name=$( ((number % 2)) && echo f || echo n)$((number / 2))
+    ip link set "${path##*/}" down
+    ip link set "${path##*/}" name "$name"
+  done
+  export HANET_TEST_CARDS=p0=n0:f0,p1=n1:f1 HANET_TEST_CARD_MODEL=$1
+}
+
 # run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says.
 run_tests() {
   local program=$1 status=0 output=/tmp/output
