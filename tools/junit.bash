@@ -56,3 +56,10 @@ junit_failures() {
     /<\/system-out>/ { left = 0; failed = 0 }
     left > 0 { print "  " plain($0); if (--left == 0) failed = 0 }' "$1"
 }
+
+# junit_machines FILE: what the suites in virtual machines reported (tests/vm/guest/report.bash).
+junit_machines() {
+  awk "$JUNIT_PLAIN"'
+    /<system-out>/ { sub(/.*<system-out>/, "") }
+    /^hanet-vm: .* passed, / || /^  [A-Za-z\/]+[.].*: skipped: / { print plain($0) }' "$1"
+}

@@ -19,6 +19,9 @@ readonly HANET_PACKAGES=(
   iproute2 nftables util-linux procps jq
 )
 # shellcheck disable=SC2034
+# Tests in virtual machines, on top.
+readonly HANET_VM_PACKAGES=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd)
+# shellcheck disable=SC2034
 # Checks of the source, on top.
 readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 git shellcheck)
 

@@ -95,7 +95,10 @@ vm_fetch() {
 # vm_kernel KERNEL INIT: prints the directory of a kernel that can be booted, fetching it if there is
 # a newer one. 1: there is none.
 vm_kernel() {
-  local newest kept
+  local newest kept lock
+  mkdir -p "$VM_CACHE"
+  exec {lock}>"$VM_CACHE/lock"
+  flock "$lock"  # two machines may want the same one
   kept=$(vm_kept "$1")
   newest=$(apt-cache pkgnames linux-image-6 | vm_newest "$1")
   if [[ -z $newest && -z $kept ]]; then
