@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace hanet::test {
 
@@ -58,6 +59,15 @@ void LabTest::bring_up(Topology topology, const Settings& settings) {
 Echo& LabTest::echo() {
   if (!echo_) echo_ = std::make_unique<Echo>(*lab_);
   return *echo_;
+}
+
+hanet_port LabTest::port_of(const std::string& interface) {
+  const unsigned index = link_of(host_netns(), interface).interface.index;
+  for (std::uint32_t at = 0; at < HANET_MAX_PORTS; ++at) {
+    const auto port = host().pinned<hanet_port>("ports", at);
+    if (port.in_use != 0 && port.ifindex == index) return port;
+  }
+  throw std::runtime_error("no such port in the map: " + interface);
 }
 
 testing::AssertionResult LabTest::all_ready() {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "hanet/abi.h"
 #include "netns/await.h"
 #include "netns/echo.h"
 #include "netns/hanet.h"
@@ -45,6 +46,8 @@ class LabTest : public testing::Test {
   [[nodiscard]] std::vector<std::unique_ptr<Hanet>>& daemons() { return daemons_; }
   [[nodiscard]] std::string host_netns() const { return lab_->netns(lab_->hanet_nodes().front()); }
   [[nodiscard]] Echo& echo();
+  /// What the kernel side says of an interface of the host.
+  [[nodiscard]] hanet_port port_of(const std::string& interface);
 
   [[nodiscard]] testing::AssertionResult all_ready();
   /// Every daemon's active path is `port`.

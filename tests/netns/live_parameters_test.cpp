@@ -5,7 +5,6 @@
 // Tuning a monitor must not interrupt the monitoring: no reload, no lost count, no verdict. What a
 // person gets wrong is refused with the range; what a program writes past hanetctl straight into
 // the pinned map is clamped in the kernel and reported (D4).
-#include "hanet/abi.h"
 #include "netns/lab_test.h"
 
 namespace hanet::test {
@@ -28,14 +27,6 @@ class LiveParameters : public LabTest {
     EXPECT_EQ(output.error, "hanetctl: " + why + "\n");
     for (const char* each : {"interval_us", "multiplier", "up_count", "link_poll_us", "enabled"})
       EXPECT_EQ(host().group().at(each), before.at(each)) << "a refusal changed " << each;
-  }
-  hanet_port port_of(const std::string& name) {
-    const unsigned index = link_of(host_netns(), name).interface.index;
-    for (std::uint32_t at = 0; at < HANET_MAX_PORTS; ++at) {
-      const auto port = host().pinned<hanet_port>("ports", at);
-      if (port.in_use != 0 && port.ifindex == index) return port;
-    }
-    throw std::runtime_error("no such port in the map: " + name);
   }
 };
 

@@ -28,8 +28,9 @@ suite_filter() {
         'Everywhere/AfterAFault.*/OneWayInWarm*' 'Lifecycle.*' 'KeptIdentity.F3_When*' \
         'Independent/OneLostPort.*Number0' 'Trunk.T5_*' 'CheckInterfaces.*' 'Uppers.*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' '*Alarm.M6*' 'Coexistence.*' ;;
-    cards) echo 'Cards.*:Carrier.*:Everywhere/AfterAFault.*/CarrierHotSwitchIPv4' ;;
-    drivers-*) echo 'Cards.*:Carrier.*:Everywhere/AfterAFault.*Switch*' ;;
+    cards) echo 'Carrier.M4*:Cards.*:Everywhere/AfterAFault.*/CarrierHotSwitchIPv4' ;;
+    drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
+      echo 'Carrier.*:Cards.*:Cards/*:InMode/Announcements.*:Everywhere/AfterAFault.*SwitchIPv*' ;;
   esac
 }
 
@@ -37,6 +38,7 @@ suite_filter() {
 suite_seconds() {
   case $1 in
     netns) echo 3000 ;;
+    drivers-*) echo 1500 ;;  # six to eight minutes on an idle host
     *) echo 900 ;;
   esac
 }

@@ -33,8 +33,9 @@ void GroupRunner::stranger_changed(const net::LinkInfo& link) {
   for (RunningPort& port : ports_) {
     if (port.present || port.taken_out) continue;
     const bool by_name = link.interface.name == port.interface.name;
+    const bool by_mac = link.permanent_mac.value_or(link.mac) == port.first_mac;
     // A VLAN or a bridge borrows the MAC address of the card it is on.
-    if (!by_name && (link.mac != port.first_mac || !config::is_card(link.interface.name))) continue;
+    if (!by_name && (!by_mac || !config::is_card(link.interface.name))) continue;
     port.expected_name = link.interface.name;
     port.come_back_at = monotonic_now();
   }

@@ -83,7 +83,7 @@ struct RunningPort {
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
   bool waited_at_start = false;  ///< it was a standby when hanetd came
-  net::MacAddress first_mac{};   ///< when hanetd came: a card is known by it under another name
+  net::MacAddress first_mac{};   ///< its own, if it tells: a card is known by it under another name
   bool taken_out = false;        ///< a person removed it from the group
   std::string expected_name;     ///< of a port that is not there
   MonotonicTime come_back_at{};  ///< when to look for it again

@@ -10,10 +10,12 @@ emulated() { export HANET_TEST_INTERVAL_US=${HANET_TEST_INTERVAL_US:-20000}; }
 # cards DRIVER: loads the drivers of the cards that tests/vm/suites.bash puts in, names the cards by
 # their places, and tells the tests of them.
 cards() {
-  local name number address path
-  # Under emulation e1000e tells of a lost link only with legacy interrupts.
-  modprobe e1000e IntMode=0,0,0,0 || return 1
-  modprobe -a virtio_net vmxnet3 || return 1
+  local name number address path model=$1
+  [[ $model != virtio ]] || model=virtio-net-pci  # what the emulator calls it
+  # Under emulation e1000e tells of a lost link only with legacy interrupts. It is said here because
+  # a test loads the driver again.
+  echo 'options e1000e IntMode=0,0,0,0' >/etc/modprobe.d/hanet-cards.conf
+  modprobe -a e1000e virtio_net vmxnet3 || return 1
   sleep 1
   for path in /sys/class/net/*; do
     address=$(cat "$path/address")
@@ -23,7 +25,7 @@ cards() {
     ip link set "${path##*/}" down
     ip link set "${path##*/}" name "$name"
   done
-  export HANET_TEST_CARDS=p0=n0:f0,p1=n1:f1 HANET_TEST_CARD_MODEL=$1
+  export HANET_TEST_CARDS=p0=n0:f0,p1=n1:f1 HANET_TEST_CARD_MODEL=$model
 }
 
 # run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says.
@@ -38,12 +40,14 @@ run_tests() {
   return "$status"
 }
 
-# The names and reasons of what was skipped, and "hanet-vm: N passed, N failed, N skipped".
+# What was measured, the names and reasons of what was skipped, and "hanet-vm: N passed, N failed, N
+# skipped".
 summarize() {
   awk -v kernel="$(uname -r)" -v suite="$HANET_SUITE" '
     /^\[       OK \]/ { passed++ }
     /^\[ RUN      \]/ { name = $4 }
     match($0, /skipped: /) { reason[name] = substr($0, RSTART) }
+    /^measured: / { print "  " name ": " $0 }
     /^\[  SKIPPED \]/ && /\([0-9]+ ms\)/ { skipped++; print "  " name ": " reason[name] }
     /^\[  FAILED  \]/ && /\([0-9]+ ms\)/ { failed++ }
     END { printf "hanet-vm: %s, %s: %d passed, %d failed, %d skipped\n", suite, kernel, passed, failed, skipped }' "$1"

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Real cards: what a veth end does not do.
+//
+// A card has a driver that resets it, a link that negotiates, a far side that can die behind a
+// carrier that stays, and a slot that it can be taken out of. Virtual machines have such cards,
+// with a hand that pulls their cables (tests/vm/guest/cable): the near cards n0 and n1 are the
+// host's p0 and p1, the far ones, f0 and f1, are the switch's. Elsewhere these tests are skipped
+// by name.
+//
+// A line that begins with "measured:" is for the report; time is never asserted.
+#include <fmt/format.h>
+#include <linux/ethtool.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "core/clock.h"
+#include "netns/lab_test.h"
+#include "netns/recorder.h"
+
+namespace hanet::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kHandLimit = 30s;  // a card that is unplugged is waited for
+
+bool has_cards() { return std::getenv("HANET_TEST_CARDS") != nullptr; }
+
+/// By name from the environment; throws where it is not set, which tests/vm does.
+std::string given(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) throw std::runtime_error(fmt::format("{} is not set", name));
+  return value;
+}
+
+Status run(const Arguments& command) {
+  Result<std::string> done = bench::run_checked(command, kHandLimit);
+  if (!done) return pass_on(done);
+  return {};
+}
+
+/// What a person does to a card: see tests/vm/guest/cable.
+Status by_hand(const Arguments& what) {
+  Arguments command{given("HANET_CABLE")};
+  command.insert(command.end(), what.begin(), what.end());
+  return run(command);
+}
+
+double milliseconds(Nanoseconds time) {
+  return std::chrono::duration<double, std::milli>(time).count();
+}
+
+class WithHands : public LabTest {
+ protected:
+  /// Empty while no hanetd answers, or none has such a path.
+  std::string health_of(const std::string& port) {
+    const json status = host().ask({"status"});
+    if (!status.is_object()) return {};
+    for (const json& path : status.at("groups").at(0).at("paths"))
+      if (path.at("name") == port) return path.at("health");
+    return {};
+  }
+};
+
+// --- every edge ----------------------------------------------------------------------------------
+
+constexpr unsigned kFlaps = 100;
+constexpr unsigned kSeed = 20;
+constexpr int kLongestPauseUs = 20000;
+
+class Carrier : public WithHands {
+ protected:
+  /// Pulls the cable of p0 or p1, or puts it back.
+  Status set_carrier(const std::string& port, bool up) {
+    const std::string state = up ? "up" : "down";
+    if (has_cards()) return by_hand({state, port == "p0" ? "n0" : "n1"});
+    return lab().ip("mid", fmt::format("link set host-{} {}", port, state));
+  }
+  /// What ethtool says of a link; empty where the driver does not tell.
+  std::optional<bool> ethtool_link(const std::string& port) {
+    std::optional<bool> up;
+    inside(host_netns(), [&] {
+      const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      ethtool_value value{.cmd = ETHTOOL_GLINK, .data = 0};
+      ifreq request{};
+      port.copy(request.ifr_name, IFNAMSIZ - 1);
+      request.ifr_data = reinterpret_cast<char*>(&value);
+      if (::ioctl(socket.get(), SIOCETHTOOL, &request) == 0) up = value.data != 0;
+    });
+    return up;
+  }
+  /// One edge: the kernel side counts it, stamps it after its cause, and ethtool agrees.
+  void make_edge(bool up) {
+    const hanet_port before = port_of("p1");
+    const MonotonicTime began = monotonic_now();
+    ASSERT_DONE(set_carrier("p1", up));
+    ASSERT_TRUE(await(up ? "a carrier that came" : "a carrier that went", [&] {
+      const hanet_port now = port_of("p1");
+      return up ? now.carrier_up_events > before.carrier_up_events
+                : now.carrier_down_events > before.carrier_down_events;
+    }));
+    EXPECT_GE(from_kernel_ns(port_of("p1").carrier_changed_ns), began);
+    EXPECT_TRUE(await("ethtool says so, too", [&] { return ethtool_link("p1") == up; }));
+  }
+};
+
+/// How often the carrier of an interface changes from message to message, the first time from up.
+unsigned edges_heard(Recorder& recorder, unsigned index) {
+  unsigned edges = 0;
+  bool up = true;
+  const std::vector<std::string> complaints = recorder.lines([&](const nlmsghdr& message) {
+    if (message.nlmsg_type != RTM_NEWLINK) return std::string();
+    const net::LinkInfo link = net::link_of(message);
+    if (link.interface.index == index && link.carrier_on != up) {
+      up = !up;
+      ++edges;
+    }
+    return std::string();
+  });
+  EXPECT_TRUE(complaints.empty()) << complaints.front();
+  return edges;
+}
+
+TEST_F(Carrier, M4_EveryEdgeOfAHundredIrregularFlapsIsCountedOneForOne) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const hanet_port before = port_of("p1");
+  Recorder recorder(host_netns());
+  std::mt19937 random(kSeed);
+  std::uniform_int_distribution<int> pause_us(0, kLongestPauseUs);
+  for (unsigned flap = 0; flap < kFlaps; ++flap)
+    for (const bool up : {false, true}) {
+      SCOPED_TRACE(fmt::format("flap {} {}", flap, up ? "up" : "down"));
+      ASSERT_NO_FATAL_FAILURE(make_edge(up));
+      // Nothing is waited for: a cable is not pulled at the pace of whoever looks at it.
+      std::this_thread::sleep_for(std::chrono::microseconds(pause_us(random)));
+    }
+  ASSERT_TRUE(all_ready());
+  const hanet_port after = port_of("p1");
+  EXPECT_EQ(after.carrier_down_events - before.carrier_down_events, kFlaps);
+  EXPECT_EQ(after.carrier_up_events - before.carrier_up_events, kFlaps);
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_TRUE(host().log().contains("path p1 is down: carrier lost")) << "the policy saw them";
+  fmt::print("measured: {} edges, {} of them told by rtnetlink; link events from {}; seed {}\n",
+             2 * kFlaps, edges_heard(recorder, before.ifindex),
+             host().path("p1").at("port").at("link_source").get<std::string>(), kSeed);
+}
+
+// Some drivers reset their card when a program is attached, and the link negotiates anew.
+TEST_F(Carrier, O1_ALinkThatComesUpOnlyAfterAttachingCausesNoFailover) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  EXPECT_EQ(host().stop(), 0);
+  ASSERT_DONE(set_carrier("p0", false));
+  host().start();
+  ASSERT_TRUE(await("p1 is proved", [&] { return health_of("p1") == "up"; }));
+  EXPECT_NE(health_of("p0"), "up") << "the witness: it was attached without a link";
+  ASSERT_DONE(set_carrier("p0", true));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_TRUE(carries("p0", before));
+  ASSERT_DONE(set_carrier("p0", false));
+  EXPECT_TRUE(all_on("p1")) << "the witness: it could have failed over";
+}
+
+// --- cards ---------------------------------------------------------------------------------------
+
+class Cards : public WithHands {
+ protected:
+  void SetUp() override {
+    LabTest::SetUp();
+    if (IsSkipped()) return;
+    if (!has_cards()) GTEST_SKIP() << "skipped: no real cards: tests/vm has them";
+  }
+  /// The MAC address that a card of the host was made with.
+  std::string address_of(const std::string& port) {
+    const std::optional<net::MacAddress> mac = link_of(host_netns(), port).permanent_mac;
+    if (!mac) throw std::runtime_error(port + " does not tell its own MAC address");
+    return net::to_text(*mac);
+  }
+  /// The interface of this process's namespace with this MAC address; empty: there is none.
+  static std::string interface_with(const std::string& mac) {
+    for (const auto& entry : std::filesystem::directory_iterator("/sys/class/net")) {
+      std::ifstream file(entry.path() / "address");
+      std::string found;
+      std::getline(file, found);
+      if (found == mac) return entry.path().filename();
+    }
+    return {};
+  }
+  /// A card that has just appeared becomes an interface of the host, as take_card of
+  /// tools/lab_topology.bash does it, so that the lab gives it back.
+  void hand_over(const std::string& card, const std::string& mac, const std::string& name) {
+    ASSERT_TRUE(await(card + " is there", [&] { return !interface_with(mac).empty(); }));
+    const std::string found = interface_with(mac);
+    ASSERT_DONE(run({"ip", "link", "set", found, "alias", fmt::format("{0} on {0}", card)}));
+    ASSERT_DONE(run({"ip", "link", "set", found, "netns", host_netns(), "name", name}));
+  }
+  void plug_in(const std::string& card, const std::string& mac, const std::string& name) {
+    ASSERT_DONE(by_hand({"plug", card, given("HANET_TEST_CARD_MODEL"), mac}));
+    ASSERT_NO_FATAL_FAILURE(hand_over(card, mac, name));
+  }
+  /// A fault of `path`, which carries the identity, brings it to `port`, whole.
+  void expect_failover(const std::string& path, const std::string& port,
+                       const net::Identity& before) {
+    ASSERT_DONE(lab().fault("blackhole", path));
+    ASSERT_TRUE(all_on(port));
+    EXPECT_TRUE(carries(port, before));
+    EXPECT_TRUE(echo().reaches_every_address());
+  }
+};
+
+TEST_F(Cards, M1_AFarSideThatIsCutIsSeenAlthoughTheCarrierStays) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const hanet_port port = port_of("p0");
+  ASSERT_DONE(by_hand({"down", "f0"}));
+  ASSERT_TRUE(all_on("p1"));
+  const json path = host().path("p0");
+  EXPECT_EQ(path.at("reason"), "heartbeat lost");
+  EXPECT_EQ(path.at("port").at("carrier"), "up");
+  EXPECT_EQ(path.at("port").at("carrier_down_events"), port.carrier_down_events)
+      << "a link monitor would have seen it";
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
+  fmt::print("measured: xdp {}, tc {}\n", path.at("port").at("xdp").get<std::string>(),
+             path.at("port").at("tc").get<std::string>());
+}
+
+TEST_F(Cards, F1_AColdStandbyNegotiatesItsLinkAndTakesOver) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "cold", .group_keys = {}}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_FALSE(link_of(host_netns(), "p1").admin_up);
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("p1 is proved", [&] { return health_of("p1") == "up"; }));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  ASSERT_EQ(host().switchovers().size(), 1U) << "a link that negotiates was taken for a lost one";
+  const json record = host().switchovers().at(0);
+  EXPECT_EQ(record.at("outcome"), "complete");
+
+  const MonotonicTime verdict = from_kernel_ns(record.at("verdict_ns").get<std::uint64_t>());
+  const hanet_port port = port_of("p1");
+  const auto session = host().pinned<hanet_session>("sessions", port.session);
+  const MonotonicTime link_up = from_kernel_ns(port.carrier_changed_ns);
+  fmt::print("measured: after the verdict: moved {:.1f} ms, link {}, path up {:.1f} ms\n",
+             record.at("verified_us").get<double>() / 1000,
+             link_up > verdict ? fmt::format("up {:.1f} ms", milliseconds(link_up - verdict))
+                               : "never off, says the driver",
+             milliseconds(from_kernel_ns(session.state_since_ns) - verdict));
+}
+
+TEST_F(Cards, O1_AttachingToARealCardCausesNoFailover) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  std::uint64_t edges = 0;
+  const auto expect_calm = [&] {
+    for (const std::string port : {"p0", "p1"}) {
+      const std::uint64_t heard = host().session(port).at("received");
+      EXPECT_TRUE(await("heartbeats on " + port, [&] {
+        return host().session(port).at("received").get<std::uint64_t>() > heard + 20;
+      }));
+      EXPECT_EQ(host().session(port).at("down_verdicts"), 0) << port;
+      edges += port_of(port).carrier_down_events;
+    }
+    EXPECT_TRUE(host().switchovers().empty());
+    EXPECT_EQ(host().active(), "p0");
+    EXPECT_TRUE(carries("p0", before));
+  };
+  ASSERT_NO_FATAL_FAILURE(expect_calm());
+  for (int again = 0; again < 3; ++again) {
+    SCOPED_TRACE(again);
+    EXPECT_EQ(host().stop(), 0);
+    host().start();
+    ASSERT_TRUE(all_ready());
+    ASSERT_NO_FATAL_FAILURE(expect_calm());
+  }
+  fmt::print("measured: the link went {} times while hanetd attached\n", edges);
+  // The witness: all the time it could have failed over.
+  ASSERT_NO_FATAL_FAILURE(expect_failover("primary", "p1", before));
+}
+
+TEST_F(Cards, F10_F11_ADriverThatIsUnloadedTakesBothCardsAndALoadedOneBringsTheIdentityBack) {
+  // The first namespace shows a card's driver, and there the cards are before the lab is built.
+  const std::string driver =
+      std::filesystem::canonical("/sys/class/net/n0/device/driver/module").filename();
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const std::string mac0 = address_of("p0");
+  const std::string mac1 = address_of("p1");
+  ASSERT_DONE(run({"modprobe", "-r", driver}));
+  ASSERT_TRUE(await("nothing is left",
+                    [&] { return host().log().find("NO WORKING PATH") != std::string::npos; }));
+  ASSERT_DONE(run({"modprobe", driver}));
+  ASSERT_NO_FATAL_FAILURE(hand_over("n0", mac0, "p0"));
+  ASSERT_NO_FATAL_FAILURE(hand_over("n1", mac1, "p1"));
+  ASSERT_TRUE(await("both are watched again", [&] {
+    return health_of("p0") == "up" && health_of("p1") == "up";
+  })) << host().log();
+  const std::string active = host().active();
+  EXPECT_TRUE(carries(active, before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  const bool on_primary = active == "p0";
+  ASSERT_NO_FATAL_FAILURE(
+      expect_failover(on_primary ? "primary" : "standby", on_primary ? "p1" : "p0", before));
+}
+
+// --- a card in its slot --------------------------------------------------------------------------
+
+struct Slot {
+  const char* role;
+  std::string card;
+  std::string port;
+  std::string new_name;
+};
+
+// NOLINTNEXTLINE(readability-identifier-naming): gtest looks for this name
+void PrintTo(const Slot& slot, std::ostream* out) { *out << slot.role; }
+
+std::string name_of(const testing::TestParamInfo<Slot>& info) { return info.param.role; }
+
+class UnpluggedCard : public Cards, public testing::WithParamInterface<Slot> {};
+
+TEST_P(UnpluggedCard, F10_ACardThatIsUnpluggedWhileItsGroupRunsIsMissedAndPickedUpAgain) {
+  const Slot& slot = GetParam();
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const std::string mac = address_of(slot.port);
+  ASSERT_DONE(by_hand({"unplug", slot.card}));
+  ASSERT_TRUE(await("it is missed", [&] { return health_of(slot.port) == "down"; }));
+  EXPECT_EQ(host().path(slot.port).at("reason"), "interface gone");
+  const bool was_primary = slot.port == "p0";
+  const std::string meanwhile = was_primary ? "p1" : "p0";
+  ASSERT_TRUE(all_on(meanwhile));
+  EXPECT_TRUE(carries(meanwhile, before));
+  EXPECT_TRUE(echo().reaches_every_address());
+
+  ASSERT_NO_FATAL_FAILURE(plug_in(slot.card, mac, slot.new_name));
+  ASSERT_TRUE(await("it is watched again", [&] { return health_of(slot.new_name) == "up"; }))
+      << host().log();
+  EXPECT_TRUE(is_bare(slot.new_name, before)) << "the identity is elsewhere";
+  ASSERT_NO_FATAL_FAILURE(
+      expect_failover(was_primary ? "standby" : "primary", slot.new_name, before));
+  EXPECT_TRUE(is_bare(meanwhile, before));
+}
+
+INSTANTIATE_TEST_SUITE_P(Cards, UnpluggedCard,
+                         testing::Values(Slot{"Standby", "n1", "p1", "p1"},
+                                         Slot{"StandbyUnderAnotherName", "n1", "p1", "new1"},
+                                         Slot{"Primary", "n0", "p0", "p0"},
+                                         Slot{"PrimaryUnderAnotherName", "n0", "p0", "new0"}),
+                         name_of);
+
+}  // namespace
+}  // namespace hanet::test
