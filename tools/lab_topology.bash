@@ -22,6 +22,7 @@ mac() {
 # cards_of PORT: "NEAR FAR" from --cards; nothing for a port that has a veth pair.
 cards_of() {
   local entry
+  # shellcheck disable=SC2153 # an option of tools/lab
   for entry in ${CARDS//,/ }; do
     [[ $entry != "$1"=*:* ]] || { entry=${entry#*=}; echo "${entry%:*} ${entry#*:}"; }
   done
