@@ -4,13 +4,14 @@
 # What runs in the virtual machines: the suites of the build machine, and what needs real drivers.
 
 # shellcheck disable=SC2034 # used by those who source this
-readonly VM_SUITES=(bpf main netns cards drivers-e1000e drivers-virtio drivers-vmxnet3)
+readonly VM_SUITES=(bpf refusal main netns cards drivers-e1000e drivers-virtio drivers-vmxnet3)
 
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
 suite_job() {
   case $1 in
     bpf) echo 'run_tests tests/bpf/bpf_tests' ;;
+    refusal) echo 'expect_refusal "this kernel refuses bpf_timer"' ;;
     main | netns) echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio; run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-}; run_tests tests/netns/netns_tests" ;;

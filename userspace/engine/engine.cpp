@@ -133,8 +133,15 @@ Status Engine::open_and_load(const Options& options) {
   const bool poll = kernel_has_link_poll();
   capabilities_.link_source = fmt::format(
       "{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only", std::strerror(-refused));
-  if (const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
-      failed != 0)
+  const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
+  // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
+  if (failed == -EOPNOTSUPP)
+    return errno_error(
+        failed,
+        "this kernel refuses bpf_timer, as those with PREEMPT_RT do, and hanet keeps "
+        "its deadlines with it; boot a kernel without PREEMPT_RT (Debian: one "
+        "without -rt)");
+  if (failed != 0)
     return errno_error(failed,
                        "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
                        "are needed; log_level = \"debug\" shows the verifier's words)");
