@@ -42,19 +42,25 @@ junit_names() {
     END { tell() }' "$1"
 }
 
-# junit_failures FILE: each failed test with the beginning of what it complained about, for somebody
-# who sees only the end of a log.
+# junit_failures FILE: each failed test with what it complained about first, or else the end of its
+# output, for somebody who sees only the end of a log.
 junit_failures() {
   awk -v most=15 "$JUNIT_PLAIN"'
+    function tell(  at) {
+      if (!first) first = count > most ? count - most + 1 : 1
+      for (at = first; at <= count && at < first + most; at++) print "  " plain(line[at])
+    }
     /<testcase / {
       failed = index($0, " status=\"fail\"") != 0
       name = $0; sub(/.*<testcase name="/, "", name); sub(/".*/, "", name)
       if (failed) print plain(name)
-      left = 0
     }
-    failed && left == 0 && /: Failure|ERROR: |WARNING: ThreadSanitizer|<failure / { left = most }
-    /<\/system-out>/ { left = 0; failed = 0 }
-    left > 0 { print "  " plain($0); if (--left == 0) failed = 0 }' "$1"
+    failed && /<system-out>/ { inside = 1; count = 0; first = 0; sub(/.*<system-out>/, "") }
+    inside && /<\/system-out>/ { tell(); inside = failed = 0 }
+    inside {
+      line[++count] = $0
+      if (!first && /: Failure|ERROR: |runtime error: |WARNING: ThreadSanitizer/) first = count
+    }' "$1"
 }
 
 # junit_machines FILE: what the suites in virtual machines reported (tests/vm/guest/report.bash).

@@ -7,19 +7,18 @@
 if(HANET_PRECOMPILED)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "")
-  add_library(hanet_precompiled OBJECT ${source})
-  target_link_libraries(hanet_precompiled PRIVATE hanet_options fmt::fmt nlohmann_json::nlohmann_json)
-  target_precompile_headers(hanet_precompiled PRIVATE
+  set(headers
     <algorithm> <array> <chrono> <expected> <filesystem> <fstream> <functional> <map> <memory>
     <optional> <set> <span> <string> <string_view> <thread> <vector>
     <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp>)
+  set(libraries hanet_options fmt::fmt nlohmann_json::nlohmann_json)
+  add_library(hanet_precompiled OBJECT ${source})
+  target_link_libraries(hanet_precompiled PRIVATE ${libraries})
+  target_precompile_headers(hanet_precompiled PRIVATE ${headers})
   add_library(hanet_precompiled_tests OBJECT ${source})
-  target_link_libraries(hanet_precompiled_tests
-    PRIVATE hanet_options fmt::fmt nlohmann_json::nlohmann_json GTest::gtest GTest::gmock)
-  target_precompile_headers(hanet_precompiled_tests PRIVATE
-    <algorithm> <array> <chrono> <expected> <filesystem> <fstream> <functional> <map> <memory>
-    <optional> <set> <span> <string> <string_view> <thread> <vector>
-    <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp> <gtest/gtest.h> <gmock/gmock.h>)
+  target_link_libraries(hanet_precompiled_tests PRIVATE ${libraries} GTest::gtest GTest::gmock)
+  target_precompile_headers(hanet_precompiled_tests
+    PRIVATE ${headers} <gtest/gtest.h> <gmock/gmock.h>)
 endif()
 
 # hanet_precompile(<target> [FROM <owner>]): with HANET_PRECOMPILED, use the owner's headers.

@@ -174,6 +174,22 @@ TEST_F(Carrier, O1_ALinkThatComesUpOnlyAfterAttachingCausesNoFailover) {
   EXPECT_TRUE(all_on("p1")) << "the witness: it could have failed over";
 }
 
+// A BPF program does not run inside itself, so two edges on one CPU can be one too many.
+TEST_F(Carrier, M4_AnEdgeThatTheKernelSideMissedIsPutRight) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  hanet_port port = port_of("p1");
+  ASSERT_EQ(port.carrier, std::uint32_t{HANET_CARRIER_UP});
+  port.carrier = HANET_CARRIER_DOWN;
+  const std::uint32_t index = host().pinned<hanet_session>("sessions", port.session).port;
+  ASSERT_TRUE(host().write_pinned("ports", index, port));
+  // Any notification about the interface makes hanetd look.
+  ASSERT_DONE(lab().ip("host", "link set p1 txqueuelen 999"));
+  EXPECT_TRUE(
+      await("the carrier is up again", [&] { return port_of("p1").carrier == HANET_CARRIER_UP; }));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(host().switchovers().empty());
+}
+
 // --- cards ---------------------------------------------------------------------------------------
 
 class Cards : public WithHands {

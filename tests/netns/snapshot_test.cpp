@@ -259,6 +259,7 @@ TEST_F(KeptIdentity, F3_AnAddressThatARouterGaveTheOldPrimaryMeanwhileMakesItNoB
   const net::Identity before = identity_on(host_netns(), "p1");
   ASSERT_EQ(host().stop(), 0);
   give_router_address("p0", 5);
+  ASSERT_DONE(lab().ip("host", "-6 route add 2001:db8:98::/48 dev p0 proto ra"));
   ASSERT_EQ(identity_on(host_netns(), "p0").addresses.size(), 1) << "the router gave none";
   host().start();
   ASSERT_TRUE(all_ready());

@@ -109,6 +109,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
 }
 
 int Engine::try_to_load(LinkSource source, const Options& options) {
+  if (source == LinkSource::Fentry && own_netns() == 0) return -ENOENT;  // it would see nothing
   skeleton_.reset(open_skeleton(source, options.watch_silence));
   if (!skeleton_) return -errno;
   if (const int failed = hanet_bpf__load(skeleton_.get()); failed != 0) return failed;
@@ -128,8 +129,10 @@ int Engine::try_to_load(LinkSource source, const Options& options) {
 
 Status Engine::open_and_load(const Options& options) {
   const int refused = try_to_load(LinkSource::Fentry, options);
-  capabilities_.link_source = "fentry";
-  if (refused == 0) return {};
+  if (refused == 0) {
+    capabilities_.link_source = "fentry";
+    return {};
+  }
   const bool poll = kernel_has_link_poll();
   capabilities_.link_source = fmt::format(
       "{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only", std::strerror(-refused));

@@ -100,9 +100,13 @@ class Engine {
   [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
-  /// What rtnetlink says of the carrier. fentry sees edges only, so it has to be told where it
-  /// begins; what the kernel side has seen by itself is not overwritten.
-  void learn_carrier(PortIndex port, bool up);
+  /// fentry sees edges only: does what rtnetlink says differ from what they add up to? It may be
+  /// old news, or the first of a port, or an edge was missed (a BPF program does not run inside
+  /// itself). A fresh look tells.
+  [[nodiscard]] bool doubts_carrier(PortIndex port, bool up) const;
+  /// What the fresh look said. `last_edge`: the port's carrier_changed_ns from before it; with an
+  /// edge since then the look is old.
+  void learn_carrier(PortIndex port, bool up, std::uint64_t last_edge);
   /// rtnetlink says so. Where the kernel side sees it by itself, it knew before.
   void hear_carrier_lost(PortIndex port);
   /// What the port's frames are called while another port speaks as the identity.

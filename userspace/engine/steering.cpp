@@ -82,12 +82,16 @@ void Engine::set_weight(PortIndex port, std::uint32_t weight) {
   store(slot->weight, weight);
 }
 
-void Engine::learn_carrier(PortIndex port, bool up) {
-  if (link_source_ != LinkSource::Fentry) return;
-  std::uint32_t unknown = HANET_CARRIER_UNKNOWN;
-  if (std::atomic_ref(ports_[port].carrier)
-          .compare_exchange_strong(unknown, up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN))
-    review(port);
+bool Engine::doubts_carrier(PortIndex port, bool up) const {
+  return link_source_ == LinkSource::Fentry &&
+         engine::load(ports_[port].carrier) != (up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN);
+}
+
+void Engine::learn_carrier(PortIndex port, bool up, std::uint64_t last_edge) {
+  if (!doubts_carrier(port, up) || engine::load(ports_[port].carrier_changed_ns) != last_edge)
+    return;
+  store(ports_[port].carrier, up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN);
+  review(port);
 }
 
 void Engine::hear_carrier_lost(PortIndex port) {

@@ -311,7 +311,7 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
     if (!port.admin_up && link.admin_up && carries(port)) expect_identity_back();
     port.admin_up = link.admin_up;
     if (link.carrier) weigh_anew(port);  // it may have negotiated another speed
-    if (!removed) around_.engine.learn_carrier(port.port, link.carrier_on);
+    port.carrier_doubted = !removed && around_.engine.doubts_carrier(port.port, link.carrier_on);
     if (!link.carrier && port.rtnetlink_carrier) around_.engine.hear_carrier_lost(port.port);
     port.rtnetlink_carrier = link.carrier;
     // The bridge ends with the interface it hangs on.
@@ -335,6 +335,8 @@ void GroupRunner::tick(MonotonicTime now) {
   if (now >= afterwards_at_) finish_afterwards();
   if (keeper_.due(now) && !restore_at_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
+  for (RunningPort& port : ports_)
+    if (port.carrier_doubted && port.present) learn_carrier(port);
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);

@@ -80,6 +80,7 @@ struct RunningPort {
   bool admin_up = true;
   bool rtnetlink_carrier = true;
   bool carrier_seen = false;     ///< since the port was last brought up
+  bool carrier_doubted = false;  ///< see Engine::doubts_carrier
   MonotonicTime settle_until{};  ///< a link that negotiates is not a lost link
   std::optional<StandbyBefore> before;
   bool waited_at_start = false;  ///< it was a standby when hanetd came
@@ -257,7 +258,7 @@ class GroupRunner {
   void prepare_plan();
   void announce(const failover::Plan& plan);
   void announce_again(MonotonicTime now);
-  void learn_carrier(const RunningPort& port);
+  void learn_carrier(RunningPort& port);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
   void tell_what_is_unheard(MonotonicTime now);

@@ -273,10 +273,12 @@ Status GroupRunner::listen_as_trunk(const RunningPort& port, net::PacketSocket& 
   return socket.listen_to(port.wire_mac);
 }
 
-// After attaching: an edge in between is newer than what is read here.
-void GroupRunner::learn_carrier(const RunningPort& port) {
+// A fresh look, behind everything that is urgent.
+void GroupRunner::learn_carrier(RunningPort& port) {
+  port.carrier_doubted = false;
+  const std::uint64_t last_edge = engine::load(around_.engine.port(port.port).carrier_changed_ns);
   if (const Result<net::LinkInfo> link = net::read_link(around_.requests, port.interface.index))
-    around_.engine.learn_carrier(port.port, link->carrier_on);
+    around_.engine.learn_carrier(port.port, link->carrier_on, last_edge);
 }
 
 Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {

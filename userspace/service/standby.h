@@ -46,7 +46,8 @@ struct Dummy {
 };
 
 /// Makes the port fit to wait, after checking it once more. Adds to `before` what it
-/// removes; when it fails half-way, what it changed is put back.
+/// removes; when it fails half-way, what it changed is put back (a router's routes come back with
+/// its next advertisement).
 [[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                                      config::StandbyMode mode, StandbyBefore& before,
                                      const std::optional<Dummy>& dummy = {});

@@ -16,7 +16,11 @@ cards() {
   # a test loads the driver again.
   echo 'options e1000e IntMode=0,0,0,0' >/etc/modprobe.d/hanet-cards.conf
   modprobe -a e1000e virtio_net vmxnet3 || return 1
-  sleep 1
+  # A driver probes its cards after modprobe has returned.
+  for ((number = 0; number < 100; number++)); do
+    (($(grep -l '^52:54:00:00:00:0[1-4]' /sys/class/net/*/address | wc -l) < 4)) || break
+    sleep 0.1
+  done
   for path in /sys/class/net/*; do
     address=$(cat "$path/address")
     [[ $address == 52:54:00:00:00:0[1-4] ]] || continue
@@ -35,6 +39,10 @@ run_tests() {
   local filter=()
   [[ -z $HANET_FILTER ]] || filter=("--gtest_filter=$HANET_FILTER")
   "$program" --gtest_brief=0 "$@" "${filter[@]}" >"$output" 2>&1 || status=$?
+  if grep -q '^\[==========\] 0 tests ' "$output"; then
+    echo "ERROR: no test is called ${HANET_FILTER:-so}"
+    status=1
+  fi
   if ((status)); then cat "$output"; fi
   summarize "$output"
   return "$status"
