@@ -341,6 +341,7 @@ struct Slot {
   std::string card;
   std::string port;
   std::string new_name;
+  const char* new_mac = nullptr;  ///< another card in the same place
 };
 
 // NOLINTNEXTLINE(readability-identifier-naming): gtest looks for this name
@@ -364,7 +365,7 @@ TEST_P(UnpluggedCard, F10_ACardThatIsUnpluggedWhileItsGroupRunsIsMissedAndPicked
   EXPECT_TRUE(carries(meanwhile, before));
   EXPECT_TRUE(echo().reaches_every_address());
 
-  ASSERT_NO_FATAL_FAILURE(plug_in(slot.card, mac, slot.new_name));
+  ASSERT_NO_FATAL_FAILURE(plug_in(slot.card, slot.new_mac ? slot.new_mac : mac, slot.new_name));
   ASSERT_TRUE(await("it is watched again", [&] { return health_of(slot.new_name) == "up"; }))
       << host().log();
   EXPECT_TRUE(is_bare(slot.new_name, before)) << "the identity is elsewhere";
@@ -377,7 +378,11 @@ INSTANTIATE_TEST_SUITE_P(Cards, UnpluggedCard,
                          testing::Values(Slot{"Standby", "n1", "p1", "p1"},
                                          Slot{"StandbyUnderAnotherName", "n1", "p1", "new1"},
                                          Slot{"Primary", "n0", "p0", "p0"},
-                                         Slot{"PrimaryUnderAnotherName", "n0", "p0", "new0"}),
+                                         Slot{"PrimaryUnderAnotherName", "n0", "p0", "new0"},
+                                         Slot{"AnotherCardInThePlaceOfTheStandby", "n1", "p1",
+                                              "new1", "52:54:00:00:00:13"},
+                                         Slot{"AnotherCardInThePlaceOfThePrimary", "n0", "p0",
+                                              "new0", "52:54:00:00:00:10"}),
                          name_of);
 
 }  // namespace

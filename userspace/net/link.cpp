@@ -80,6 +80,7 @@ LinkInfo link_of(const nlmsghdr& message) {
   link.interface.index = static_cast<unsigned>(header->ifi_index);
   link.admin_up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
+  std::string bus, device, port;
   bool elsewhere = false;  // `lower` is a number of another network namespace
   for_each_attribute(attributes_of(message, sizeof(ifinfomsg)),
                      [&](std::uint16_t type, std::span<const std::uint8_t> value) {
@@ -89,6 +90,9 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_PERM_ADDRESS && value.size() == link.mac.size())
                          std::copy(value.begin(), value.end(),
                                    link.permanent_mac.emplace().begin());
+                       if (type == IFLA_PARENT_DEV_BUS_NAME) bus = text_in(value);
+                       if (type == IFLA_PARENT_DEV_NAME) device = text_in(value);
+                       if (type == IFLA_PHYS_PORT_NAME) port = "/" + text_in(value);
                        if (type == IFLA_AF_SPEC) read_af_spec(link, value);
                        if (type == IFLA_LINKINFO) read_kinds(link, value);
                        if (type == IFLA_LINK) link.lower = number_in(value);
@@ -97,6 +101,7 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_MASTER) link.master = number_in(value);
                      });
   if (elsewhere) link.lower = 0;
+  if (!device.empty()) link.bus_path = bus + "/" + device + port;
   return link;
 }
 

@@ -2,9 +2,9 @@
 //
 // Cards that come and go while their group runs (spec F10); see group_runner.h.
 //
-// A card that vanished is expected back: under its name, or with its MAC address under another one.
-// It comes back as a standby whatever it was, because the identity is elsewhere by then. A card
-// that a person took out is left alone until the person adds it again.
+// A card that vanished is expected back: under its name, or under another one with its MAC address
+// or in its place. It comes back as a standby whatever it was, because the identity is elsewhere by
+// then. A card that a person took out is left alone until the person adds it again.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,8 +34,9 @@ void GroupRunner::stranger_changed(const net::LinkInfo& link) {
     if (port.present || port.taken_out) continue;
     const bool by_name = link.interface.name == port.interface.name;
     const bool by_mac = link.permanent_mac.value_or(link.mac) == port.first_mac;
+    const bool by_place = !link.bus_path.empty() && link.bus_path == port.bus_path;
     // A VLAN or a bridge borrows the MAC address of the card it is on.
-    if (!by_name && (!by_mac || !config::is_card(link.interface.name))) continue;
+    if (!by_name && !by_place && (!by_mac || !config::is_card(link.interface.name))) continue;
     port.expected_name = link.interface.name;
     port.come_back_at = monotonic_now();
   }
@@ -91,6 +92,7 @@ Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
   port.taken_out = false;
   port.rtnetlink_carrier = link->carrier;
   port.first_mac = link->permanent_mac.value_or(link->mac);
+  port.bus_path = link->bus_path;
   expect_negotiation(port);
   weigh_anew(port);
   if (state_.paths[port.path].watched) begin_session(port);

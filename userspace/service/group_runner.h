@@ -85,6 +85,7 @@ struct RunningPort {
   std::optional<StandbyBefore> before;
   bool waited_at_start = false;  ///< it was a standby when hanetd came
   net::MacAddress first_mac{};   ///< its own, if it tells: a card is known by it under another name
+  std::string bus_path{};        ///< where it was: another card there takes its role
   bool taken_out = false;        ///< a person removed it from the group
   std::string expected_name;     ///< of a port that is not there
   MonotonicTime come_back_at{};  ///< when to look for it again

@@ -73,6 +73,7 @@ Result<RunningPort> GroupRunner::find_port(const config::PortConfig& config, std
   port.interface = link->interface;
   port.spare_mac = link->mac;
   port.first_mac = link->permanent_mac.value_or(link->mac);
+  port.bus_path = link->bus_path;
   port.admin_up = link->admin_up;
   port.rtnetlink_carrier = link->carrier;
   port.probe_mac = net::random_local_mac();
