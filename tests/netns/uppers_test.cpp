@@ -63,6 +63,21 @@ TEST_F(Uppers, F5_APortThatBecomesAMemberOfABridgeIsAnAlarmUntilItIsTakenOut) {
   EXPECT_EQ(left_behind(), json::array());
 }
 
+// Its name cannot be asked for when the last news of its member is read.
+TEST_F(Uppers, F5_ABridgeThatWentWhileNobodyLookedIsCalledByItsName) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!lab().ip("host", "link add br7 type bridge"))
+    GTEST_SKIP() << "skipped: kernel has no bridge driver";
+  ASSERT_DONE(lab().ip("host", "link set p1 master br7"));
+  ASSERT_TRUE(told("p1 is a member of the bridge 'br7' now"));
+  host().freeze();
+  ASSERT_TRUE(await("hanetd stands still", [&] { return host().frozen(); }));
+  ASSERT_DONE(lab().ip("host", "link set p1 txqueuelen 999"));
+  ASSERT_DONE(lab().ip("host", "link del br7"));
+  host().thaw();
+  EXPECT_TRUE(told("p1 is not a member of the bridge 'br7' any more"));
+}
+
 // The witness is a macvlan that comes after it and is told.
 TEST_F(Uppers, F5_AMemberOfAVrfIsNoAlarm) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));

@@ -22,15 +22,16 @@
 namespace hanet::service {
 namespace {
 
+/// Empty if it went meanwhile: a message is older than this look.
 std::string name_of(unsigned ifindex) {
   std::array<char, IF_NAMESIZE> name{};
-  if (::if_indextoname(ifindex, name.data()) == nullptr)
-    return fmt::format("interface {}", ifindex);
-  return name.data();
+  return ::if_indextoname(ifindex, name.data()) == nullptr ? std::string() : name.data();
 }
 
 std::string described(const Upper& upper) {
-  return fmt::format("{} '{}'", upper.kind.empty() ? "device" : upper.kind, upper.name);
+  const std::string name =
+      upper.name.empty() ? fmt::format("interface {}", upper.index) : upper.name;
+  return fmt::format("{} '{}'", upper.kind.empty() ? "device" : upper.kind, name);
 }
 
 /// What a message about `link` says of devices on top of `port`; empty if nothing.
@@ -67,7 +68,7 @@ void GroupRunner::follow_uppers(const net::LinkInfo& link, bool removed) {
     const auto known = std::ranges::find_if(
         uppers_, [&](const Upper& upper) { return is_about(upper, link, port.interface.index); });
     if (known != uppers_.end() && found && found->index == known->index) {
-      known->name = found->name;  // it may have been renamed
+      if (!found->name.empty()) known->name = found->name;  // it may have been renamed
       continue;
     }
     if (known != uppers_.end()) {
