@@ -347,7 +347,7 @@ struct Slot {
 // NOLINTNEXTLINE(readability-identifier-naming): gtest looks for this name
 void PrintTo(const Slot& slot, std::ostream* out) { *out << slot.role; }
 
-std::string name_of(const testing::TestParamInfo<Slot>& info) { return info.param.role; }
+std::string role_of(const testing::TestParamInfo<Slot>& info) { return info.param.role; }
 
 class UnpluggedCard : public Cards, public testing::WithParamInterface<Slot> {};
 
@@ -383,7 +383,7 @@ INSTANTIATE_TEST_SUITE_P(Cards, UnpluggedCard,
                                               "new1", "52:54:00:00:00:13"},
                                          Slot{"AnotherCardInThePlaceOfThePrimary", "n0", "p0",
                                               "new0", "52:54:00:00:00:10"}),
-                         name_of);
+                         role_of);
 
 }  // namespace
 }  // namespace hanet::test
