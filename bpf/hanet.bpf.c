@@ -225,6 +225,11 @@ static __always_inline int start_receiver(__u32 cpu)
 	return bpf_timer_set_callback(&receiver->timer, receiver_fired) ? 1 : 0;
 }
 
+static __always_inline int carrier_told(__u32 index, bool up)
+{
+	return carrier_seen(index, bpf_map_lookup_elem(&ports, &index), up, bpf_ktime_get_ns());
+}
+
 SEC("tc")
 int tc_control(struct __sk_buff *skb)
 {
@@ -244,6 +249,8 @@ int tc_control(struct __sk_buff *skb)
 		return start_receiver(control->index);
 	if (control->op == HANET_CONTROL_REVIEW_PORT)
 		return review_port(control->index);
+	if (control->op == HANET_CONTROL_CARRIER_UP || control->op == HANET_CONTROL_CARRIER_DOWN)
+		return carrier_told(control->index, control->op == HANET_CONTROL_CARRIER_UP);
 	return 1;
 }
 

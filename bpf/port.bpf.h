@@ -107,10 +107,11 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 
 		if (device->ifindex == (int)port->ifindex)
 			carrier_seen(index, port, !(device->state >> bit & 1), now);
-		trunk_review(port);
-		port->link_polls++;
-		port->last_link_poll_ns = now;
 	}
+	/* Whoever tells of links: what hangs on time alone is due here (bpf/trunk.bpf.h). */
+	trunk_review(port);
+	port->link_polls++;
+	port->last_link_poll_ns = now;
 	bpf_timer_start(&poll->timer, (__u64)params_apply_port(port) * 1000, 0);
 	return 0;
 }

@@ -45,7 +45,7 @@ pull_cards() {
   local state=$1 port card
   shift
   for port in "$@"; do
-    card=$(ip -n "$(ns_of mid)" -o link show "$port" | sed -n 's/.*alias .* on \(.*\)$/\1/p')
+    card=$(ip -n "$(ns_of mid)" -o link show "$port" | sed -n 's/.* alias [a-z0-9]* on \([a-z0-9]*\).*/\1/p')
     if [[ -n $card ]]; then "$HANET_CABLE" "$state" "$card" >&2; else printf '%s ' "$port"; fi
   done
 }

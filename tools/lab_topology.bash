@@ -38,15 +38,16 @@ take_card() {
   ip -n "$(ns_of "$3")" link set "$4" address "$5"
 }
 
+cards_in() { ip -n "$1" -o link show | grep ' alias .* on ' || true; }
+
 # Whatever has an alias came from the caller's namespace, which on a test machine is the first one.
 give_cards_back() {
   local card name
-  ip -n "$1" -o link show 2>/dev/null |
-    sed -n 's/^[0-9]*: \([^:@]*\).*alias \([a-z0-9]*\) on [a-z0-9]*$/\1 \2/p' |
+  cards_in "$1" | sed -n 's/^[0-9]*: \([^:@]*\).* alias \([a-z0-9]*\) on [a-z0-9]*.*/\1 \2/p' |
     while read -r card name; do
       ip -n "$1" link set "$card" down
       ip -n "$1" link set "$card" netns 1 name "$name"
-      "$HANET_CABLE" up "$name"
+      [[ -z ${HANET_CABLE:-} ]] || "$HANET_CABLE" up "$name"
     done
 }
 

@@ -358,6 +358,8 @@ enum hanet_control_op {
 	HANET_CONTROL_START_PORT = 2,	  /* link poll of ports[index] */
 	HANET_CONTROL_START_RECEIVER = 3, /* watch of the CPU index */
 	HANET_CONTROL_REVIEW_PORT = 4,	  /* tell the trunk of ports[index] what became of it */
+	HANET_CONTROL_CARRIER_UP = 5,	  /* user space knows it of ports[index] ... */
+	HANET_CONTROL_CARRIER_DOWN = 6,	  /* ... where an edge was missed, or none came yet */
 };
 
 struct hanet_control {

@@ -155,6 +155,20 @@ TEST_F(SessionReply, M1_OldRepliesDoNotCountAfterARestart) {
 
 class Control : public Scene {};
 
+TEST_F(Control, M4_ACarrierThatUserSpaceTellsIsAnEdgeLikeAnyOther) {
+  watch(Beat::Arp);
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_UP, 0), 0U);
+  EXPECT_EQ(port().carrier, std::uint32_t{HANET_CARRIER_UP});
+  EXPECT_EQ(p->events().size(), 0U) << "where it begins is no edge";
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_DOWN, 0), 0U);
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_DOWN, 0), 0U);
+  EXPECT_EQ(port().carrier_down_events, 1U);
+  const std::vector<hanet_event> events = p->events();
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].type, std::uint32_t{HANET_EVENT_CARRIER_DOWN});
+  EXPECT_EQ(events[0].at_ns, port().carrier_changed_ns);
+}
+
 TEST_F(Control, D6_RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(p->control(HANET_CONTROL_START_SESSION, HANET_MAX_SESSIONS), 1U);
   EXPECT_EQ(p->control(HANET_CONTROL_START_PORT, HANET_NONE), 1U);

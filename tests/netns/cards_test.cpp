@@ -142,7 +142,8 @@ TEST_F(Carrier, M4_EveryEdgeOfAHundredIrregularFlapsIsCountedOneForOne) {
     for (const bool up : {false, true}) {
       SCOPED_TRACE(fmt::format("flap {} {}", flap, up ? "up" : "down"));
       ASSERT_NO_FATAL_FAILURE(make_edge(up));
-      // Nothing is waited for: a cable is not pulled at the pace of whoever looks at it.
+      // A link that has not come up yet can not be lost, so each edge is waited for; how soon the
+      // next one follows is left to chance.
       std::this_thread::sleep_for(std::chrono::microseconds(pause_us(random)));
     }
   ASSERT_TRUE(all_ready());
@@ -353,6 +354,8 @@ class UnpluggedCard : public Cards, public testing::WithParamInterface<Slot> {};
 
 TEST_P(UnpluggedCard, F10_ACardThatIsUnpluggedWhileItsGroupRunsIsMissedAndPickedUpAgain) {
   const Slot& slot = GetParam();
+  if (slot.new_mac && given("HANET_TEST_CARD_MODEL").starts_with("virtio"))
+    GTEST_SKIP() << "skipped: virtio does not tell where its card is";
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   const net::Identity before = identity_on(host_netns(), "p0");
   const std::string mac = address_of(slot.port);

@@ -269,6 +269,21 @@ TEST_F(KeptIdentity, F3_AnAddressThatARouterGaveTheOldPrimaryMeanwhileMakesItNoB
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+TEST_F(KeptIdentity, F3_NorIfTheIdentityWasChangedMeanwhile) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_EQ(host().stop(), 0);
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+  give_router_address("p0", 5);
+  const net::Identity before = identity_on(host_netns(), "p1");
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().active(), "p1");
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+}
+
 TEST_F(KeptIdentity, F3_AnInterfaceThatSomebodyHasEmptiedStaysEmpty) {
   ASSERT_NO_FATAL_FAILURE(prepare());
   host().kill();

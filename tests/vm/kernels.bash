@@ -31,6 +31,8 @@ vm_pattern() {
 # vm_newest KERNEL: the newest of the names on stdin.
 vm_newest() { { grep -E "$(vm_pattern "$1")" || true; } | sort -V | tail -n 1; }
 
+vm_offered() { apt-cache pkgnames linux-image-6 | vm_newest "$1"; }
+
 vm_kept() {
   local path
   for path in "$VM_CACHE"/linux-image-*/initramfs; do
@@ -100,12 +102,13 @@ vm_kernel() {
   exec {lock}>"$VM_CACHE/lock"
   flock "$lock"  # two machines may want the same one
   kept=$(vm_kept "$1")
-  newest=$(apt-cache pkgnames linux-image-6 | vm_newest "$1")
-  if [[ -z $newest && -z $kept ]]; then
-    apt-get update -q >&2 || true
-    newest=$(apt-cache pkgnames linux-image-6 | vm_newest "$1")
-  fi
+  newest=$(vm_offered "$1")
   if [[ -n $newest && $newest != "$kept" ]] && vm_fetch "$newest" "$2"; then kept=$newest; fi
+  if [[ -z $kept ]]; then  # the list of packages may be missing, or older than the packages
+    apt-get update -q >&2 || true
+    newest=$(vm_offered "$1")
+    if [[ -n $newest ]] && vm_fetch "$newest" "$2"; then kept=$newest; fi
+  fi
   [[ -n $kept ]] || return 1
   # The init script is part of this repository, so the one of today counts.
   [[ $VM_CACHE/$kept/initramfs -nt $2 ]] ||

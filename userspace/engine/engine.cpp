@@ -109,7 +109,6 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
 }
 
 int Engine::try_to_load(LinkSource source, const Options& options) {
-  if (source == LinkSource::Fentry && own_netns() == 0) return -ENOENT;  // it would see nothing
   skeleton_.reset(open_skeleton(source, options.watch_silence));
   if (!skeleton_) return -errno;
   if (const int failed = hanet_bpf__load(skeleton_.get()); failed != 0) return failed;
@@ -128,14 +127,16 @@ int Engine::try_to_load(LinkSource source, const Options& options) {
 }
 
 Status Engine::open_and_load(const Options& options) {
-  const int refused = try_to_load(LinkSource::Fentry, options);
+  const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
+  const int refused = knows_netns ? try_to_load(LinkSource::Fentry, options) : -ENOENT;
   if (refused == 0) {
     capabilities_.link_source = "fentry";
     return {};
   }
   const bool poll = kernel_has_link_poll();
-  capabilities_.link_source = fmt::format(
-      "{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only", std::strerror(-refused));
+  capabilities_.link_source =
+      fmt::format("{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only",
+                  knows_netns ? std::strerror(-refused) : "/proc/self/ns/net can not be read");
   const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
   // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
   if (failed == -EOPNOTSUPP)
@@ -306,6 +307,8 @@ Status Engine::rebind_port(PortIndex port, unsigned ifindex, const std::string& 
   std::fill(std::begin(ports_[port].name), std::end(ports_[port].name), '\0');
   name.copy(ports_[port].name, sizeof(ports_[port].name) - 1);
   store(ports_[port].ifindex, ifindex);
+  // A look at the old interface that was on its way may have come after unbind_port().
+  store(ports_[port].carrier, HANET_CARRIER_UNKNOWN);
   if (Status attached = attach_port(port, ifindex, name); !attached) return attached;
   if (hanet_trunk_port* slot = slot_of(port)) store(slot->ifindex, ifindex);
   review(port);

@@ -90,8 +90,9 @@ bool Engine::doubts_carrier(PortIndex port, bool up) const {
 void Engine::learn_carrier(PortIndex port, bool up, std::uint64_t last_edge) {
   if (!doubts_carrier(port, up) || engine::load(ports_[port].carrier_changed_ns) != last_edge)
     return;
-  store(ports_[port].carrier, up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN);
-  review(port);
+  // Counted, stamped and acted on like any other edge; where it fails, the next news asks again.
+  [[maybe_unused]] const Status told =
+      control(up ? HANET_CONTROL_CARRIER_UP : HANET_CONTROL_CARRIER_DOWN, port);
 }
 
 void Engine::hear_carrier_lost(PortIndex port) {

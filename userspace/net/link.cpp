@@ -101,7 +101,8 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_MASTER) link.master = number_in(value);
                      });
   if (elsewhere) link.lower = 0;
-  if (!device.empty()) link.bus_path = bus + "/" + device + port;
+  // A virtio device's name is a number that the next one to come may get.
+  if (!device.empty() && bus != "virtio") link.bus_path = bus + "/" + device + port;
   return link;
 }
 

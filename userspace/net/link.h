@@ -23,7 +23,7 @@ struct LinkInfo {
   bool carrier = false;     ///< of an interface that is up
   bool carrier_on = false;  ///< as netif_carrier_ok() sees it, whether it is up or not
   /// Where the card is, "pci/0000:01:00.0" with the driver's word for one of several ports on it;
-  /// empty for what is no card, or where the kernel does not tell (before Linux 5.14).
+  /// empty for what is no card, for virtio, and where the kernel does not tell (before Linux 5.14).
   std::string bus_path{};
   std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
   std::string kind{};                   ///< "macvlan", "veth"; empty for hardware

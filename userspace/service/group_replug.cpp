@@ -28,18 +28,30 @@ void GroupRunner::expect_back(RunningPort& port) {
   port.come_back_at = monotonic_now() + kRetry;
 }
 
-// A new interface, or a change of one that is no port.
+// Another card in the place of one that is gone. The interface of a card that was there all the
+// time has a lower number: several can be in one place.
+bool GroupRunner::is_in_place_of(const net::LinkInfo& link, const RunningPort& port) {
+  return !link.bus_path.empty() && link.bus_path == port.bus_path &&
+         link.interface.index > port.interface.index;
+}
+
+// A new interface, or a change of one that is no port. What is known by name or MAC address is the
+// card itself, and no other port's replacement.
 void GroupRunner::stranger_changed(const net::LinkInfo& link) {
-  for (RunningPort& port : ports_) {
-    if (port.present || port.taken_out) continue;
-    const bool by_name = link.interface.name == port.interface.name;
+  // A VLAN or a bridge borrows the MAC address of the card it is on.
+  const bool card = config::is_card(link.interface.name);
+  const auto waits = [](const RunningPort& port) { return !port.present && !port.taken_out; };
+  const auto is_itself = [&](const RunningPort& port) {
     const bool by_mac = link.permanent_mac.value_or(link.mac) == port.first_mac;
-    const bool by_place = !link.bus_path.empty() && link.bus_path == port.bus_path;
-    // A VLAN or a bridge borrows the MAC address of the card it is on.
-    if (!by_name && !by_place && (!by_mac || !config::is_card(link.interface.name))) continue;
-    port.expected_name = link.interface.name;
-    port.come_back_at = monotonic_now();
-  }
+    return waits(port) && (link.interface.name == port.interface.name || (card && by_mac));
+  };
+  auto found = std::ranges::find_if(ports_, is_itself);
+  if (found == ports_.end() && card)
+    found = std::ranges::find_if(
+        ports_, [&](const RunningPort& port) { return waits(port) && is_in_place_of(link, port); });
+  if (found == ports_.end()) return;
+  found->expected_name = link.interface.name;
+  found->come_back_at = monotonic_now();
 }
 
 void GroupRunner::look_for_missing_ports(MonotonicTime now) {

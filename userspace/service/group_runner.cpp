@@ -335,14 +335,15 @@ void GroupRunner::tick(MonotonicTime now) {
   if (now >= afterwards_at_) finish_afterwards();
   if (keeper_.due(now) && !restore_at_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
-  for (RunningPort& port : ports_)
-    if (port.carrier_doubted && port.present) learn_carrier(port);
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
   review_uppers();
   save_snapshot(now);
   apply(policy::TimePassed{}, now);
+  // Behind the decisions, because looking takes its time; what it finds is an event like any other.
+  for (RunningPort& port : ports_)
+    if (port.carrier_doubted && port.present) learn_carrier(port);
   flush_notices();
 }
 

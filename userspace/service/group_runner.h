@@ -241,6 +241,7 @@ class GroupRunner {
   void restore_identity();
   void expect_identity_back();
   static void expect_back(RunningPort& port);
+  [[nodiscard]] static bool is_in_place_of(const net::LinkInfo& link, const RunningPort& port);
   void stranger_changed(const net::LinkInfo& link);
   void look_for_missing_ports(MonotonicTime now);
   [[nodiscard]] Status check_card(const RunningPort& port, const net::LinkInfo& link) const;

@@ -66,7 +66,7 @@ std::optional<std::size_t> GroupRunner::place_of_lost_identity(
   for (std::size_t at = 0; at < found.size(); ++at) {
     if (!ports_[at].present) continue;
     vanished &= found[at].on.index != lost.on.index;
-    all_bare &= !has_own_address(without_dummy(found[at]));
+    all_bare &= check_standby(without_dummy(found[at])).has_value();
     whole |= is_whole_on(found[at], lost, config_.move_mac);
   }
   const bool in_the_middle = kept_->moving_to.has_value();

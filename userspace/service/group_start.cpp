@@ -101,10 +101,15 @@ Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
 std::optional<std::size_t> GroupRunner::find_bearer(const std::vector<net::Identity>& found) const {
   const auto kept = std::ranges::find_if(
       found, [&](const net::Identity& identity) { return bears_kept_identity(identity); });
-  const auto bearer =
+  // Else one with more than the kernel makes, or a host that lives by a router's addresses alone.
+  auto bearer =
       kept != found.end() ? kept : std::ranges::find_if(found, [&](const net::Identity& identity) {
-        return has_own_address(without_dummy(identity));
+        return !check_standby(without_dummy(identity));
       });
+  if (bearer == found.end())
+    bearer = std::ranges::find_if(found, [&](const net::Identity& identity) {
+      return has_own_address(without_dummy(identity));
+    });
   if (bearer == found.end()) return std::nullopt;
   return static_cast<std::size_t>(bearer - found.begin());
 }
@@ -274,12 +279,12 @@ Status GroupRunner::listen_as_trunk(const RunningPort& port, net::PacketSocket& 
   return socket.listen_to(port.wire_mac);
 }
 
-// A fresh look, behind everything that is urgent.
+// A fresh look. What can not be read now is doubted further.
 void GroupRunner::learn_carrier(RunningPort& port) {
-  port.carrier_doubted = false;
   const std::uint64_t last_edge = engine::load(around_.engine.port(port.port).carrier_changed_ns);
-  if (const Result<net::LinkInfo> link = net::read_link(around_.requests, port.interface.index))
-    around_.engine.learn_carrier(port.port, link->carrier_on, last_edge);
+  const Result<net::LinkInfo> link = net::read_link(around_.requests, port.interface.index);
+  port.carrier_doubted = !link;
+  if (link) around_.engine.learn_carrier(port.port, link->carrier_on, last_edge);
 }
 
 Result<engine::RequestFrames> GroupRunner::attach(std::size_t at) {

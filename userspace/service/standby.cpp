@@ -8,7 +8,9 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 
 #include "core/log.h"
 #include "net/capture.h"
@@ -58,7 +60,8 @@ bool came_from_router(const net::KernelObject& route) {
   return header->rtm_protocol == RTPROT_RA;
 }
 
-// The addresses, and the routes that came with them: turning accept_ra off leaves those.
+// The addresses, and the routes that came with them: turning accept_ra off leaves those. Nothing
+// else is on a port that check_standby() has passed. What ran out meanwhile is gone already.
 Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identity& found) {
   for (const net::KernelObject& route : found.routes) {
     if (!came_from_router(route)) continue;
@@ -72,7 +75,7 @@ Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identi
     if (Status done =
             socket.request(net::remove_address(address, found.on.index),
                            fmt::format("remove {} from {}", net::describe(address), found.on.name));
-        !done)
+        !done && done.error().code != EADDRNOTAVAIL)
       return done;
   return {};
 }
@@ -120,7 +123,7 @@ Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
                        .accept_ra = read_setting(kAcceptRa, port.name),
                        .arp_ignore = read_setting(kArpIgnore, port.name),
                        .admin_up = link->admin_up,
-                       .made_by_kernel = {},
+                       .link_local = {},
                        .mac = link->permanent_mac.value_or(link->mac)};
 }
 
@@ -145,7 +148,9 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& por
       return address.local == dummy->address.local;
     });
   if (Status fit = check_standby(*found); !fit) return fit;
-  before.made_by_kernel = found->addresses;
+  // A router's come back with its next advertisement, with lifetimes of that time.
+  std::ranges::copy_if(found->addresses, std::back_inserter(before.link_local),
+                       [](const net::Address& address) { return address.scope == RT_SCOPE_LINK; });
   Status done = strip(socket, *found, mode);
   if (done && dummy) {
     done = dress_up(socket, port, *dummy);
@@ -171,7 +176,7 @@ void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
   }
   batch.push_back(net::set_admin_state(port.index, before.admin_up));
   if (before.admin_up)
-    for (const net::Address& address : before.made_by_kernel)
+    for (const net::Address& address : before.link_local)
       batch.push_back(net::add_address(address, port.index));
   send_quietly(socket, port, std::move(batch));
 }

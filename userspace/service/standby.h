@@ -26,8 +26,7 @@ struct StandbyBefore {
   std::string accept_ra;   ///< net.ipv6.conf.PORT.accept_ra
   std::string arp_ignore;  ///< net.ipv4.conf.PORT.arp_ignore
   bool admin_up = false;
-  /// Link-local ones, and those for the prefixes of a router.
-  std::vector<net::Address> made_by_kernel;
+  std::vector<net::Address> link_local;
   net::MacAddress mac{};  ///< the port's own
 };
 
@@ -46,8 +45,8 @@ struct Dummy {
 };
 
 /// Makes the port fit to wait, after checking it once more. Adds to `before` what it
-/// removes; when it fails half-way, what it changed is put back (a router's routes come back with
-/// its next advertisement).
+/// removes; when it fails half-way, what it changed is put back (what came from a router comes back
+/// with its next advertisement).
 [[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                                      config::StandbyMode mode, StandbyBefore& before,
                                      const std::optional<Dummy>& dummy = {});
@@ -55,7 +54,7 @@ struct Dummy {
 /// Puts the settings of any port back. Best effort; called when hanetd stops.
 void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
                       const StandbyBefore& before);
-/// The same, and the state of a port that still waits and the addresses that the kernel made.
+/// The same, and the state and link-local addresses of a port that still waits.
 void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
