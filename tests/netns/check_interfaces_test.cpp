@@ -116,6 +116,75 @@ TEST_F(CheckInterfaces, F5_RefusesAnInterfaceUnderAnother) {
   });
 }
 
+// one, two and three are ports; VLAN 5 of one and of two move to each other.
+class CheckVlans : public CheckInterfaces {
+ protected:
+  /// False: the kernel has no VLANs.
+  static bool make_ports() {
+    return ip("link add one type veth peer name two") &&
+           ip("link add three type veth peer name four") &&
+           ip("link add link one name one.5 type vlan id 5") &&
+           ip("link add link two name two.5 type vlan id 5");
+  }
+};
+
+TEST_F(CheckVlans, F5_AcceptsVlansThatBothPortsHave) {
+  in_new_namespace([] {
+    if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+    EXPECT_EQ(verdict(with_ports("one", "two")), "accepted");
+  });
+}
+
+TEST_F(CheckVlans, F5_RefusesAVlanThatTheOtherPortHasNot) {
+  in_new_namespace([] {
+    if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+    EXPECT_EQ(verdict(with_ports("one", "three")),
+              "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', and 'three' "
+              "has none with its tag, so hanet would leave it behind at a switchover; allowed: "
+              "VLANs that both have (ip link add link three name three.5 type vlan id 5)");
+    ASSERT_TRUE(ip("link add link three name x type vlan protocol 802.1ad id 5"));
+    EXPECT_NE(verdict(with_ports("one", "three")), "accepted") << "a tag of another protocol";
+  });
+}
+
+TEST_F(CheckVlans, F5_RefusesVlansThatCanNotMove) {
+  in_new_namespace([] {
+    if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+    const std::string begin =
+        "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', which hanet would "
+        "leave behind at a switchover ";
+    const auto reason = [&] {
+      const std::string said = verdict(with_ports("one", "two"));
+      return said.starts_with(begin) ? said.substr(begin.size(), said.find(';') - begin.size())
+                                     : said;
+    };
+    ASSERT_TRUE(ip("link add link one.5 name nested type vlan id 6"));
+    EXPECT_EQ(reason(), "(it carries the vlan 'nested')");
+    ASSERT_TRUE(ip("link del nested"));
+    ASSERT_TRUE(ip("link set one.5 address 02:00:00:00:00:77"));
+    EXPECT_EQ(reason(), "(it has a MAC address of its own)");
+    ASSERT_TRUE(ip("link del one.5"));
+    ASSERT_TRUE(ip("link add link one name one.5 type vlan id 5"));
+    if (!ip("link add br7 type bridge")) return;
+    ASSERT_TRUE(ip("link set one.5 master br7"));
+    EXPECT_EQ(reason(), "(it is a member of the bridge 'br7')");
+  });
+}
+
+TEST_F(CheckVlans, F5_RefusesThoseOfATrunk) {
+  in_new_namespace([] {
+    if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+    Config config = with_ports("one", "two");
+    config.groups.front().paths[1].ports.push_back(
+        {.interface = "three", .target = {}, .source = {}});
+    EXPECT_TRUE(verdict(config).starts_with(
+        "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', which hanet would "
+        "leave behind at a switchover (a trunk's VLANs do not move); allowed: one of four, "
+        "one.5, three, two.5\nf: key 'group[0].standby[0]': found 'two'"))
+        << verdict(config);
+  });
+}
+
 TEST_F(CheckInterfaces, A1_RefusesAMetanameThatIsAnInterface) {
   in_new_namespace([] {
     ASSERT_TRUE(ip("link add one type veth peer name two"));

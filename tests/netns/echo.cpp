@@ -32,9 +32,11 @@ const sockaddr* generic(const sockaddr_storage& address) {
 
 }  // namespace
 
-Echo::Echo(const Lab& lab) {
+Echo::Echo(const Lab& lab) : Echo(lab, lab.conversations()) {}
+
+Echo::Echo(const Lab& lab, const std::vector<Conversation>& conversations) {
   std::uint16_t port = kFirstPort;
-  for (const Conversation& between : lab.conversations()) {
+  for (const Conversation& between : conversations) {
     Sockets with{
         .address = between.address,
         .server = open_or_throw(

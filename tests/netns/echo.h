@@ -22,8 +22,9 @@ namespace hanet::test {
 
 class Echo {
  public:
-  /// Opens sockets for every conversation of the lab. Throws when it can not.
+  /// Opens sockets for every conversation of the lab, or for others. Throws when it can not.
   explicit Echo(const Lab& lab);
+  Echo(const Lab& lab, const std::vector<Conversation>& conversations);
   Echo(const Echo&) = delete;
   Echo& operator=(const Echo&) = delete;
   ~Echo();

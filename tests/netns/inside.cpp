@@ -76,8 +76,11 @@ std::string sysctl(const std::string& netns, const std::string& name) {
 }
 
 std::vector<std::string> differences(const net::Identity& before, const net::Identity& after) {
-  const net::Identity expected = net::retarget(before, after.on);
+  const net::Place place = net::place_of(after);
+  const net::Identity expected = net::retarget(before, place);
   std::vector<std::string> lines;
+  for (const net::Vlan& vlan : before.vlans)
+    if (place.at(vlan.tag) == nullptr) lines.push_back("no twin of " + vlan.on.name);
   for (const std::string& line : net::missing_from(after, expected, false))
     lines.push_back("lost: " + line);
   // Lifetimes only run down, so the other way round they are taken from the newer one.

@@ -125,4 +125,38 @@ inline Identity identity() {
   return all;
 }
 
+inline constexpr std::uint32_t kFive = 0x81000005;   ///< VLAN 5
+inline constexpr std::uint32_t kSeven = 0x88a80007;  ///< provider VLAN 7 (IEEE 802.1ad)
+
+inline Address on_vlan(Address address, std::uint32_t tag) {
+  address.vlan = tag;
+  return address;
+}
+
+/// The same with VLANs on top: eth0.5 (number 12) and eth0.7 (number 17).
+inline Identity identity_with_vlans() {
+  Identity all = identity();
+  all.vlans = {{.tag = kFive, .on = {.name = "eth0.5", .index = 12}, .mac = all.mac},
+               {.tag = kSeven, .on = {.name = "eth0.7", .index = 17}, .mac = all.mac}};
+  all.addresses.push_back(on_vlan(ipv4(50, "eth0.5:web"), kFive));
+  all.addresses.push_back(on_vlan(ipv6(50), kFive));
+  all.addresses.push_back(on_vlan(ipv4(70, "eth0.7"), kSeven));
+  all.routes.push_back(route(12, {10, 5, 0, 0}));
+  all.routes.push_back(route(17, {10, 7, 0, 0}));
+  all.routes.push_back(multipath_route({2, 12, 9}));
+  all.rules.push_back(rule(FRA_IIFNAME, "eth0.7"));
+  all.neighbours.push_back(neighbour(12));
+  return all;
+}
+
+/// Another port with VLAN 5 (number 33) and, for some, VLAN 7 (number 31).
+inline Place other_port(bool with_seven = true) {
+  Place place(InterfaceName{.name = "eth1", .index = 3},
+              {{.tag = kFive, .on = {.name = "eth1.5", .index = 33}, .mac = {2, 0, 0, 0, 0, 2}}});
+  if (with_seven)
+    place.vlans.push_back(
+        {.tag = kSeven, .on = {.name = "eth1.7", .index = 31}, .mac = {2, 0, 0, 0, 0, 2}});
+  return place;
+}
+
 }  // namespace hanet::net::samples

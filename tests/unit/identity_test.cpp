@@ -45,7 +45,7 @@ TEST(Retarget, F2_LabelsFollowTheInterface) {
 TEST(Retarget, F2_ALabelThatWouldBeTooLongStaysAsItIs) {
   Identity identity = samples::identity();
   identity.addresses = {samples::ipv4(1, "eth0:frontend")};
-  const Identity moved = retarget(identity, {.name = "enp101s0f1", .index = 3});
+  const Identity moved = retarget(identity, InterfaceName{.name = "enp101s0f1", .index = 3});
   EXPECT_EQ(moved.addresses[0].label, "eth0:frontend") << "IFNAMSIZ is 16";
 }
 
@@ -92,6 +92,58 @@ TEST(Retarget, F9_ThereAndBackIsWhereItWas) {
   const Identity back = retarget(retarget(identity, kStandby), identity.on);
   EXPECT_TRUE(missing_from(back, identity, false).empty());
   EXPECT_TRUE(missing_from(identity, back, false).empty());
+}
+
+TEST(Retarget, F5_WhatIsOnAVlanMovesToTheVlanWithTheSameTag) {
+  const Identity moved = retarget(samples::identity_with_vlans(), samples::other_port());
+  EXPECT_EQ(moved.addresses[3].label, "eth1.5:web");
+  EXPECT_EQ(bearer_of(moved, moved.addresses[0]).name, "eth1");
+  EXPECT_EQ(bearer_of(moved, moved.addresses[3]).index, 33U);
+  EXPECT_EQ(bearer_of(moved, moved.addresses[5]).name, "eth1.7");
+  EXPECT_EQ(moved.routes[3].attributes.at(RTA_OIF), bytes_of(std::uint32_t{33}));
+  EXPECT_EQ(moved.routes[4].attributes.at(RTA_OIF), bytes_of(std::uint32_t{31}));
+  EXPECT_EQ(hop_at(moved.routes[5], 0).rtnh_ifindex, 3);
+  EXPECT_EQ(hop_at(moved.routes[5], 1).rtnh_ifindex, 33);
+  EXPECT_EQ(hop_at(moved.routes[5], 2).rtnh_ifindex, 9) << "another interface's share";
+  EXPECT_EQ(moved.rules[2].attributes.at(FRA_IIFNAME), text_of("eth1.7"));
+  EXPECT_EQ(interface_of(moved.neighbours[0]), 3U);
+  EXPECT_EQ(interface_of(moved.neighbours[1]), 33U);
+  EXPECT_EQ(moved.vlans[0].mac, moved.mac) << "it follows its port";
+}
+
+TEST(Retarget, F5_WhatIsOnAVlanThatTheOtherPortHasNotIsLeftOut) {
+  const Identity identity = samples::identity_with_vlans();
+  const Identity moved = retarget(identity, samples::other_port(false));
+  EXPECT_EQ(moved.vlans.size(), 1U);
+  EXPECT_EQ(moved.addresses.size(), identity.addresses.size() - 1);
+  EXPECT_EQ(moved.routes.size(), identity.routes.size() - 1);
+  EXPECT_EQ(moved.rules.size(), identity.rules.size() - 1);
+  const Identity bare = retarget(identity, kStandby);
+  EXPECT_TRUE(missing_from(bare, retarget(samples::identity(), kStandby), false).empty());
+  EXPECT_EQ(bare.addresses.size(), samples::identity().addresses.size());
+  EXPECT_EQ(bare.neighbours.size(), samples::identity().neighbours.size());
+}
+
+TEST(Retarget, F2_AVlanWithAMacAddressOfItsOwnKeepsThatOfItsTwin) {
+  Identity identity = samples::identity_with_vlans();
+  identity.vlans[0].mac = {2, 0, 0, 0, 0, 55};
+  const Identity moved = retarget(identity, samples::other_port());
+  EXPECT_EQ(moved.vlans[0].mac, (MacAddress{2, 0, 0, 0, 0, 2}));
+  EXPECT_EQ(moved.vlans[1].mac, identity.mac);
+}
+
+TEST(MissingFrom, F5_AVlanAndItsMacAddressAreMissed) {
+  const Identity expected = samples::identity_with_vlans();
+  Identity found = expected;
+  found.vlans[1].mac[5] = 9;
+  EXPECT_EQ(only_missing(found, expected),
+            "MAC address 02:00:00:00:00:01 of eth0.7 (it is 02:00:00:00:00:09)");
+  found = expected;
+  found.vlans.pop_back();
+  EXPECT_EQ(only_missing(found, expected), "the VLAN eth0.7");
+  found = expected;
+  found.addresses[3].vlan = samples::kSeven;
+  EXPECT_EQ(only_missing(found, expected), "address 192.0.2.50/24") << "on another VLAN";
 }
 
 TEST(MissingFrom, F12_NothingIsMissingFromTheSame) {

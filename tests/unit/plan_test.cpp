@@ -220,6 +220,31 @@ TEST(Plan, F5_EveryMovedAddressIsAnnouncedFromTheMacItWillHave) {
   EXPECT_EQ(stays.announcements[0], net::gratuitous_arp(kToMac, {192, 0, 2, 1}));
 }
 
+TEST(Plan, F5_AnAddressOnAVlanIsAnnouncedWithItsTag) {
+  const net::Identity identity = net::samples::identity_with_vlans();
+  const Plan plan = make_plan(identity, net::samples::other_port(), kToMac, settings());
+  ASSERT_EQ(plan.announcements.size(), identity.addresses.size());
+  const net::Frame plain = net::gratuitous_arp(identity.mac, {192, 0, 2, 50});
+  EXPECT_EQ(plan.announcements[3], net::tagged(plain, net::samples::kFive));
+  ASSERT_EQ(plan.announcements[3].size(), plain.size() + 4);
+  const std::vector<std::uint8_t> tag(plan.announcements[3].begin() + 12,
+                                      plan.announcements[3].begin() + 18);
+  EXPECT_EQ(tag, (std::vector<std::uint8_t>{0x81, 0x00, 0x00, 0x05, 0x08, 0x06}));
+  EXPECT_EQ(plan.announcements[5][12], 0x88) << "a provider's tag";
+}
+
+TEST(Plan, F5_WhatIsOnAVlanWithoutATwinIsNotTouched) {
+  const net::Identity identity = net::samples::identity_with_vlans();
+  const auto messages = [&](const net::Place& to) {
+    std::size_t sum = 0;
+    for (const Step& step : make_plan(identity, to, kToMac, settings()).steps)
+      sum += step.messages.size();
+    return sum;
+  };
+  // An address and a rule are taken off and put on; the kernel takes the route off.
+  EXPECT_EQ(messages(net::samples::other_port()), messages(net::samples::other_port(false)) + 5);
+}
+
 TEST(Plan, F12_OnlyWhatTheIdentityNeedsIsEssential) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings(true));
   for (const Step& step : plan.steps) {

@@ -30,11 +30,11 @@ class SnapshotFile : public testing::Test {
 
   SnapshotStore save() {
     SnapshotStore store(directory_, "mether0");
-    StandbyBefore settings;
-    settings.address_generation = 3;
-    settings.accept_ra = "1";
-    settings.arp_ignore = "2";
-    const Status saved = store.save(net::samples::identity(), {"eth0", "eth1"}, settings, kNow);
+    PlaceSettings settings;
+    settings[0] = {.address_generation = 3, .accept_ra = "1", .arp_ignore = "2"};
+    settings[net::samples::kFive] = {.address_generation = 1, .accept_ra = "0", .arp_ignore = "8"};
+    const Status saved =
+        store.save(net::samples::identity_with_vlans(), {"eth0", "eth1"}, settings, kNow);
     EXPECT_TRUE(saved) << saved.error().message;
     return store;
   }
@@ -73,13 +73,16 @@ TEST_F(SnapshotFile, F3_IsReadBackFieldByField) {
   const Result<std::optional<KeptSnapshot>> kept = SnapshotStore(directory_, "mether0").load();
   ASSERT_TRUE(kept && *kept) << refusal();
   const Snapshot& read = (*kept)->snapshot;
-  EXPECT_EQ(read.identity, net::samples::identity());
+  EXPECT_EQ(read.identity, net::samples::identity_with_vlans());
   EXPECT_EQ(read.group, "mether0");
   EXPECT_EQ(read.ports, (std::vector<std::string>{"eth0", "eth1"}));
   EXPECT_EQ(read.taken_at, kNow);
-  EXPECT_EQ(read.settings.address_generation, 3);
-  EXPECT_EQ(read.settings.accept_ra, "1");
-  EXPECT_EQ(read.settings.arp_ignore, "2");
+  ASSERT_EQ(read.settings.size(), 2U);
+  EXPECT_EQ(read.settings.at(0).address_generation, 3);
+  EXPECT_EQ(read.settings.at(0).accept_ra, "1");
+  EXPECT_EQ(read.settings.at(0).arp_ignore, "2");
+  EXPECT_EQ(read.settings.at(net::samples::kFive).address_generation, 1);
+  EXPECT_EQ(read.settings.at(net::samples::kFive).arp_ignore, "8");
   EXPECT_EQ((*kept)->moving_to, std::nullopt);
   EXPECT_EQ((*kept)->ended, std::nullopt);
 }

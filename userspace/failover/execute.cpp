@@ -110,19 +110,52 @@ std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bo
   return net::missing_from(*found, plan.expected, false);
 }
 
-bool misses_mac(const std::vector<std::string>& missing) {
-  return std::ranges::any_of(
-      missing, [](const std::string& line) { return line.starts_with("MAC address"); });
+std::vector<net::Vlan> with_other_mac(const std::vector<net::Vlan>& vlans,
+                                      const std::vector<net::Vlan>& expected) {
+  std::vector<net::Vlan> others;
+  for (const net::Vlan& vlan : vlans)
+    if (const auto same = std::ranges::find(expected, vlan.tag, &net::Vlan::tag);
+        same != expected.end() && same->mac != vlan.mac)
+      others.push_back(vlan);
+  return others;
+}
+
+// The port's, or that of VLANs that do not follow it.
+void set_macs_again(Run& run, net::NetlinkSocket& socket, Execution& execution, const Plan& plan) {
+  Result<net::Identity> found = net::capture(socket, plan.to);
+  if (!found) return;
+  if (found->mac != plan.expected.mac) {
+    std::vector<Step> steps = mac_with_restart(plan.to, plan.expected.mac);
+    run.send(steps);
+    execution.restarted_link = true;
+    found = net::capture(socket, plan.to);
+    if (!found) return;
+  }
+  const std::vector<net::Vlan> others = with_other_mac(found->vlans, plan.expected.vlans);
+  if (others.empty()) return;
+  std::vector<Step> steps{set_macs(others, plan.expected.mac)};
+  run.send(steps);
 }
 
 // A driver that refuses a new MAC address on a running interface must not leave the identity's on
 // the old one: two interfaces that are up would share it.
 void free_old_mac(Run& run, net::NetlinkSocket& socket, const Plan& plan) {
   if (!plan.moves_mac || plan.from_gone) return;
-  const Result<net::LinkInfo> from = net::read_link(socket, plan.from.index);
-  if (!from || from->mac != plan.expected.mac) return;
-  std::vector<Step> steps = mac_with_restart(plan.from, plan.spare_mac);
-  if (plan.cold) steps.pop_back();  // it stays down
+  const Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
+  if (!links) return;
+  std::vector<Step> steps;
+  std::vector<net::Vlan> still;
+  for (const net::LinkInfo& link : *links) {
+    if (link.mac != plan.expected.mac) continue;
+    if (link.interface.index == plan.from.index) {
+      steps = mac_with_restart(plan.from, plan.spare_mac);
+      if (plan.cold) steps.pop_back();  // it stays down
+    }
+    if (std::optional<net::Vlan> vlan = net::vlan_on(link, plan.from.index);
+        vlan && std::ranges::count(plan.from_vlans, vlan->tag, &net::Vlan::tag) != 0)
+      still.push_back(std::move(*vlan));
+  }
+  if (!still.empty()) steps.push_back(set_macs(still, plan.spare_mac));
   run.send(steps);
 }
 
@@ -153,11 +186,7 @@ Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Pl
   bool any_address = false;
   std::vector<std::string> missing = verify(socket, plan, any_address);
   if (!missing.empty()) {
-    if (plan.moves_mac && misses_mac(missing)) {
-      std::vector<Step> steps = mac_with_restart(plan.to, plan.expected.mac);
-      run.send(steps);
-      execution.restarted_link = true;
-    }
+    if (plan.moves_mac) set_macs_again(run, socket, execution, plan);
     std::vector<Step> steps = second_attempt(plan);
     run.send(steps);
     announce(plan);

@@ -19,8 +19,15 @@ namespace {
 const std::vector<int> kGoneAlready{ESRCH, ENOENT, EADDRNOTAVAIL, ENODEV};
 const std::vector<int> kThereAlready{EEXIST};
 
+// "eth0", or "eth0, eth0.5".
+std::string names_of(const net::Identity& identity) {
+  std::string names = identity.on.name;
+  for (const net::Vlan& vlan : identity.vlans) names += ", " + vlan.on.name;
+  return names;
+}
+
 Step take_off_routes(const net::Identity& identity) {
-  Step step{.name = "remove rules, routes and neighbours from " + identity.on.name,
+  Step step{.name = "remove rules, routes and neighbours from " + names_of(identity),
             .messages = {},
             .tolerated = kGoneAlready};
   const bool has_ipv4 = std::ranges::any_of(
@@ -37,26 +44,27 @@ Step take_off_routes(const net::Identity& identity) {
 // Backwards, because removing a primary IPv4 address takes its secondaries along
 // (net/ipv4/devinet.c, __inet_del_ifa).
 Step take_off_addresses(const net::Identity& identity) {
-  Step step{.name = "remove addresses from " + identity.on.name,
+  Step step{.name = "remove addresses from " + names_of(identity),
             .messages = {},
             .tolerated = kGoneAlready};
   for (const net::Address& address : identity.addresses | std::views::reverse)
-    step.messages.push_back(net::remove_address(address, identity.on.index));
+    step.messages.push_back(net::remove_address(address, net::bearer_of(identity, address).index));
   return step;
 }
 
 Step put_on_addresses(const Plan& plan) {
-  Step step{.name = "add addresses to " + plan.to.name,
+  Step step{.name = "add addresses to " + names_of(plan.expected),
             .messages = {},
             .tolerated = kThereAlready,
             .essential = true};
   for (const net::Address& address : plan.expected.addresses)
-    step.messages.push_back(net::add_address(address, plan.to.index));
+    step.messages.push_back(
+        net::add_address(address, net::bearer_of(plan.expected, address).index));
   return step;
 }
 
 Step put_on_routes(const Plan& plan) {
-  Step step{.name = "add routes, rules and neighbours to " + plan.to.name,
+  Step step{.name = "add routes, rules and neighbours to " + names_of(plan.expected),
             .messages = {},
             .tolerated = kThereAlready,
             .essential = true};
@@ -69,12 +77,15 @@ Step put_on_routes(const Plan& plan) {
   return step;
 }
 
-Step carry_neighbours(const net::InterfaceName& to,
+Step carry_neighbours(const net::Identity& from, const Plan& plan,
                       std::span<const net::KernelObject> known_neighbours) {
-  Step step{
-      .name = "carry known neighbours to " + to.name, .messages = {}, .tolerated = kThereAlready};
-  for (const net::KernelObject& neighbour : known_neighbours)
-    step.messages.push_back(net::add_neighbour(net::retarget_neighbour(neighbour, to)));
+  Step step{.name = "carry known neighbours to " + names_of(plan.expected),
+            .messages = {},
+            .tolerated = kThereAlready};
+  for (const net::KernelObject& neighbour :
+       net::retarget_neighbours({known_neighbours.begin(), known_neighbours.end()},
+                                net::place_of(from), net::place_of(plan.expected)))
+    step.messages.push_back(net::add_neighbour(neighbour));
   return step;
 }
 
@@ -85,12 +96,13 @@ bool delivered_by_worker(const net::Address& address) {
 // The kernel inserts the local route of a new IPv6 address from a worker (see make_plan); these
 // routes deliver in the meantime, also between removing an address there and adding it here.
 Step deliver_at_once(const Plan& plan) {
-  Step step{.name = "deliver IPv6 addresses on " + plan.to.name,
+  Step step{.name = "deliver IPv6 addresses on " + names_of(plan.expected),
             .messages = {},
             .tolerated = kThereAlready};
   for (const net::Address& address : plan.expected.addresses)
     if (delivered_by_worker(address))
-      step.messages.push_back(net::add_local_delivery(address, plan.to.index));
+      step.messages.push_back(
+          net::add_local_delivery(address, net::bearer_of(plan.expected, address).index));
   return step;
 }
 
@@ -100,7 +112,8 @@ Step deliver_no_more(const Plan& plan) {
             .tolerated = kGoneAlready};
   for (const net::Address& address : plan.expected.addresses)
     if (delivered_by_worker(address))
-      step.messages.push_back(net::remove_local_delivery(address, plan.to.index));
+      step.messages.push_back(
+          net::remove_local_delivery(address, net::bearer_of(plan.expected, address).index));
   return step;
 }
 
@@ -117,6 +130,14 @@ Step set_members(const std::vector<net::InterfaceName>& members, bool up) {
             .tolerated = kGoneAlready};
   for (const net::InterfaceName& member : members)
     step.messages.push_back(net::set_admin_state(member.index, up));
+  return step;
+}
+
+// They go up with their port, unless they are told not to (ip-link(8), loose_binding).
+Step set_vlans_up(const Plan& plan) {
+  Step step{.name = "set the VLANs of " + plan.to.name + " up", .messages = {}, .tolerated = {}};
+  for (const net::Vlan& vlan : plan.expected.vlans)
+    step.messages.push_back(net::set_admin_state(vlan.on.index, true));
   return step;
 }
 
@@ -160,25 +181,30 @@ void append(std::vector<Step>& steps, Step step) {
 }  // namespace
 
 net::Frame announcement(const net::Address& address, const net::MacAddress& mac, bool router) {
+  net::Frame frame;
   if (address.family == AF_INET) {
     net::Ipv4Bytes bytes{};
     std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
-    return net::gratuitous_arp(mac, bytes);
+    frame = net::gratuitous_arp(mac, bytes);
+  } else {
+    net::Ipv6Bytes bytes{};
+    std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
+    frame = net::unsolicited_advertisement(mac, bytes, router);
   }
-  net::Ipv6Bytes bytes{};
-  std::copy_n(address.local.begin(), bytes.size(), bytes.begin());
-  return net::unsolicited_advertisement(mac, bytes, router);
+  return address.vlan == 0 ? frame : net::tagged(std::move(frame), address.vlan);
 }
 
-Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
-               const net::MacAddress& to_mac, const PlanSettings& settings,
-               std::span<const net::KernelObject> known_neighbours) {
+Plan make_plan(const net::Identity& all, const net::Place& place, const net::MacAddress& to_mac,
+               const PlanSettings& settings, std::span<const net::KernelObject> known_neighbours) {
   Plan plan;
+  const net::Identity identity = net::part_for(all, place);
+  const net::InterfaceName& to = place.port;
   plan.from = identity.on;
+  plan.from_vlans = identity.vlans;
   plan.to = to;
-  plan.expected = net::retarget(identity, to);
+  plan.expected = net::retarget(identity, place);
   plan.moves_mac = settings.move_mac && identity.mac != to_mac;
-  if (!plan.moves_mac) plan.expected.mac = to_mac;
+  if (!plan.moves_mac) net::call(plan.expected, to_mac);
   plan.cold = settings.cold;
   plan.from_gone = settings.from_gone;
   plan.spare_mac = settings.spare_mac;
@@ -199,7 +225,7 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
     append(plan.steps, set_members(settings.to_members, true));
     append(plan.steps, deliver_at_once(plan));
   }
-  append(plan.steps, carry_neighbours(to, known_neighbours));
+  append(plan.steps, carry_neighbours(identity, plan, known_neighbours));
   append(plan.steps, put_on_addresses(plan));
   append(plan.steps, put_on_routes(plan));
   append(plan.steps, move_metaname(plan, settings));
@@ -212,9 +238,16 @@ Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
 std::vector<Step> second_attempt(const Plan& plan) {
   std::vector<Step> steps;
   if (plan.cold) append(steps, set_state(plan.to, true));
+  append(steps, set_vlans_up(plan));
   append(steps, put_on_addresses(plan));
   append(steps, put_on_routes(plan));
   return steps;
+}
+
+Step set_macs(const std::vector<net::Vlan>& vlans, const net::MacAddress& mac) {
+  Step step{.name = "set MAC addresses of VLANs", .messages = {}, .tolerated = kGoneAlready};
+  for (const net::Vlan& vlan : vlans) step.messages.push_back(net::set_mac(vlan.on.index, mac));
+  return step;
 }
 
 std::vector<Step> mac_with_restart(const net::InterfaceName& interface,

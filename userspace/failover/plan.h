@@ -56,7 +56,8 @@ struct Step {
 struct Plan {
   net::InterfaceName from;
   net::InterfaceName to;
-  net::Identity expected;  ///< how the identity must look on `to` afterwards
+  net::Identity expected;             ///< how the identity must look on `to` afterwards
+  std::vector<net::Vlan> from_vlans;  ///< those that move
   bool moves_mac = false;
   bool cold = false;
   bool from_gone = false;
@@ -74,16 +75,23 @@ struct Plan {
 /// a worker (net/ipv6/addrconf.c, addrconf_dad_work), up to a millisecond after its connected
 /// route, and an advertisement that arrives between is lost; the next solicitation comes a second
 /// later (measured: 1,005 ms without this step).
-[[nodiscard]] Plan make_plan(const net::Identity& identity, const net::InterfaceName& to,
+///
+/// What is on VLANs that `to` has not stays where it is.
+[[nodiscard]] Plan make_plan(const net::Identity& identity, const net::Place& to,
                              const net::MacAddress& to_mac, const PlanSettings& settings,
                              std::span<const net::KernelObject> known_neighbours = {});
 
-/// Tells the network where an address is: gratuitous ARP, or an unsolicited advertisement.
+/// Tells the network where an address is: gratuitous ARP, or an unsolicited advertisement; with the
+/// tag of its VLAN.
 [[nodiscard]] net::Frame announcement(const net::Address& address, const net::MacAddress& mac,
                                       bool router);
 
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
+
+/// Gives VLANs the identity's MAC address that they did not take over from their port: somebody has
+/// set theirs once, so the kernel leaves it alone (net/8021q/vlan.c, vlan_sync_address).
+[[nodiscard]] Step set_macs(const std::vector<net::Vlan>& vlans, const net::MacAddress& mac);
 
 /// The way back of a plan whose identity is on no interface: it changes nothing.
 [[nodiscard]] Plan no_way_back(const Plan& plan);

@@ -100,35 +100,30 @@ Address address_of(const nlmsghdr& message) {
   return address;
 }
 
+// The tag of the interface that a message names; empty: it is none of this identity's.
+std::optional<std::uint32_t> tag_at(const Identity& identity, unsigned ifindex) {
+  if (identity.on.index == ifindex) return 0;
+  for (const Vlan& vlan : identity.vlans)
+    if (vlan.on.index == ifindex) return vlan.tag;
+  return std::nullopt;
+}
+
 Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
   for (const std::uint8_t family : kFamilies) {
     ifaddrmsg filter{};
     filter.ifa_family = family;
-    filter.ifa_index = identity.on.index;
     Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
       const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-      if (header->ifa_index != identity.on.index || header->ifa_family != family) return;
+      const std::optional<std::uint32_t> tag = tag_at(identity, header->ifa_index);
+      if (!tag || header->ifa_family != family) return;
       identity.addresses.push_back(address_of(message));
+      identity.addresses.back().vlan = *tag;
     });
     if (!done) return done;
   }
+  // The kernel tells them by the numbers of the interfaces, which are others on another port.
+  std::ranges::stable_sort(identity.addresses, {}, &Address::vlan);
   return {};
-}
-
-bool leaves_by(const KernelObject& route, unsigned ifindex) {
-  if (const auto oif = route.attributes.find(RTA_OIF);
-      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == ifindex)
-    return true;
-  const auto hops = route.attributes.find(RTA_MULTIPATH);
-  if (hops == route.attributes.end()) return false;
-  const std::span<const std::uint8_t> bytes(hops->second);
-  for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
-    const auto hop = read_as<rtnexthop>(bytes.subspan(at));
-    if (hop.rtnh_ifindex == static_cast<int>(ifindex)) return true;
-    if (hop.rtnh_len < sizeof(hop)) return false;
-    at += (hop.rtnh_len + 3U) & ~3U;
-  }
-  return false;
 }
 
 bool prefers_source_of(const KernelObject& route, const Identity& identity) {
@@ -139,7 +134,10 @@ bool prefers_source_of(const KernelObject& route, const Identity& identity) {
 }
 
 bool belongs_to(const KernelObject& route, const Identity& identity) {
-  return leaves_by(route, identity.on.index) || prefers_source_of(route, identity);
+  return leaves_by(route, identity.on.index) ||
+         std::ranges::any_of(identity.vlans,
+                             [&](const Vlan& vlan) { return leaves_by(route, vlan.on.index); }) ||
+         prefers_source_of(route, identity);
 }
 
 // Not one of the kernel's own, nor one of hanet's temporary ones.
@@ -164,14 +162,10 @@ bool may_replace(const KernelObject& route, const KernelObject& other) {
   return same(RTA_DST) && same(RTA_TABLE) && same(RTA_PRIORITY);
 }
 
-bool names(const KernelObject& rule, const InterfaceName& interface) {
-  for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
-    const auto name = rule.attributes.find(attribute);
-    if (name != rule.attributes.end() &&
-        interface.name == reinterpret_cast<const char*>(name->second.data()))
-      return true;
-  }
-  return false;
+bool names(const KernelObject& rule, const Identity& identity) {
+  return rule_names(rule, identity.on.name) ||
+         std::ranges::any_of(identity.vlans,
+                             [&](const Vlan& vlan) { return rule_names(rule, vlan.on.name); });
 }
 
 // State that the kernel computes is taken out, so that what stays is what somebody configured.
@@ -232,7 +226,7 @@ Status capture_rules(NetlinkSocket& socket, Identity& identity) {
     filter.family = family;
     Status done = socket.dump(dump_request(RTM_GETRULE, filter), [&](const nlmsghdr& message) {
       KernelObject rule = object_of<fib_rule_hdr>(message);
-      if (names(rule, identity.on)) identity.rules.push_back(std::move(rule));
+      if (names(rule, identity)) identity.rules.push_back(std::move(rule));
     });
     if (!done) return done;
   }
@@ -247,7 +241,7 @@ Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
       const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
       const bool kept =
           (header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0;
-      if (!kept || header->ndm_ifindex != static_cast<int>(identity.on.index)) return;
+      if (!kept || !place_of(identity).has(static_cast<unsigned>(header->ndm_ifindex))) return;
       if (header->ndm_family != AF_INET && header->ndm_family != AF_INET6) return;
       KernelObject neighbour = object_of<ndmsg>(message);
       neighbour.attributes.erase(NDA_CACHEINFO);
@@ -267,11 +261,12 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
   switch (message.nlmsg_type) {
     case RTM_NEWADDR:
     case RTM_DELADDR:
-      return static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index ==
-             identity.on.index;
+      return tag_at(identity,
+                    static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index)
+          .has_value();
     case RTM_NEWRULE:
     case RTM_DELRULE:
-      return names(object_of<fib_rule_hdr>(message), identity.on);
+      return names(object_of<fib_rule_hdr>(message), identity);
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       if (!somebody_configured(message)) return false;
@@ -288,12 +283,13 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
 const Address* address_in(const nlmsghdr& message, const Identity& identity) {
   if (message.nlmsg_type != RTM_NEWADDR && message.nlmsg_type != RTM_DELADDR) return nullptr;
   const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-  if (header->ifa_index != identity.on.index) return nullptr;
+  const std::optional<std::uint32_t> tag = tag_at(identity, header->ifa_index);
+  if (!tag) return nullptr;
   const Address found = address_of(message);
   const auto own =
       std::find_if(identity.addresses.begin(), identity.addresses.end(), [&](const Address& one) {
-        return one.family == found.family && one.prefix_length == found.prefix_length &&
-               one.local == found.local;
+        return one.vlan == *tag && one.family == found.family &&
+               one.prefix_length == found.prefix_length && one.local == found.local;
       });
   return own == identity.addresses.end() ? nullptr : &*own;
 }
@@ -326,11 +322,11 @@ std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {
 }
 
 Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,
-                                                           const InterfaceName& interface) {
+                                                           const Place& place) {
   std::vector<KernelObject> known;
   Status done = socket.dump(dump_request(RTM_GETNEIGH, ndmsg{}), [&](const nlmsghdr& message) {
     const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
-    if (header->ndm_ifindex != static_cast<int>(interface.index)) return;
+    if (!place.has(static_cast<unsigned>(header->ndm_ifindex))) return;
     if (std::optional<KernelObject> neighbour = neighbour_of(message))
       known.push_back(std::move(*neighbour));
   });
@@ -343,9 +339,13 @@ namespace {
 Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;
   identity.on = interface;
-  Result<LinkInfo> link = read_link(socket, interface.index);
-  if (!link) return pass_on(link);
-  identity.mac = link->mac;
+  Result<std::vector<LinkInfo>> links = read_links(socket);
+  if (!links) return pass_on(links);
+  const auto port = std::ranges::find(*links, interface.index,
+                                      [](const LinkInfo& link) { return link.interface.index; });
+  if (port == links->end()) return no_such_interface(interface.index);
+  identity.mac = port->mac;
+  identity.vlans = vlans_among(*links, interface.index);
   if (Status done = capture_addresses(socket, identity); !done) return pass_on(done);
   if (Status done = capture_routes(socket, identity); !done) return pass_on(done);
   if (Status done = capture_rules(socket, identity); !done) return pass_on(done);

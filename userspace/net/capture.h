@@ -18,7 +18,8 @@
 
 namespace hanet::net {
 
-/// Captures everything. Takes some hundred microseconds; not for the path from verdict to switch.
+/// Captures everything, with what is on the VLANs of the interface. Takes some hundred
+/// microseconds; not for the path from verdict to switch.
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
 
 /// The numbers of all interfaces that have an address (`local` of net::Address).
@@ -37,8 +38,8 @@ namespace hanet::net {
 [[nodiscard]] std::string held_of(const nlmsghdr& message, const Identity& identity);
 
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
-[[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(
-    NetlinkSocket& socket, const InterfaceName& interface);
+[[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,
+                                                                         const Place& place);
 
 /// Reads RTM_NEWNEIGH as an entry to carry over to another interface: in state "stale", so that it
 /// is used at once and verified in the background (RFC 4861 section 7.3.3). Empty when the message

@@ -198,6 +198,15 @@ Frame echo_request(const MacAddress& to, const MacAddress& from, const Ipv6Bytes
   return frame;
 }
 
+Frame tagged(Frame frame, std::uint32_t tag) {
+  constexpr std::ptrdiff_t kBehindAddresses = 12;
+  const std::array<std::uint8_t, 4> bytes{
+      static_cast<std::uint8_t>(tag >> 24), static_cast<std::uint8_t>(tag >> 16),
+      static_cast<std::uint8_t>(tag >> 8), static_cast<std::uint8_t>(tag)};
+  frame.insert(frame.begin() + kBehindAddresses, bytes.begin(), bytes.end());
+  return frame;
+}
+
 void set_destination(Frame& frame, const MacAddress& to) {
   std::copy(to.begin(), to.end(), frame.begin());
 }

@@ -50,6 +50,9 @@ inline constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
                                  const Ipv6Bytes& source, const Ipv6Bytes& target, std::uint16_t id,
                                  std::span<const std::uint8_t> payload);
 
+/// The frame with a VLAN tag (IEEE 802.1Q clause 9: behind the addresses).
+[[nodiscard]] Frame tagged(Frame frame, std::uint32_t tag);
+
 /// Rewrites the Ethernet destination of a prepared frame.
 void set_destination(Frame& frame, const MacAddress& to);
 

@@ -52,6 +52,32 @@ void retarget_nexthops(std::vector<std::uint8_t>& bytes, int from, int to) {
   }
 }
 
+/// What the interfaces of one place are called in another one.
+struct Renaming {
+  std::uint32_t tag = 0;
+  InterfaceName from;
+  InterfaceName to;
+};
+
+std::vector<Renaming> renamings(const Place& from, const Place& to) {
+  std::vector<Renaming> all{{.tag = 0, .from = from.port, .to = to.port}};
+  for (const Vlan& vlan : from.vlans)
+    if (const InterfaceName* twin = to.at(vlan.tag))
+      all.push_back({.tag = vlan.tag, .from = vlan.on, .to = *twin});
+  return all;
+}
+
+// One MAC address for a port and its VLANs is the rule; one of its own stays where it is.
+std::vector<Vlan> vlans_at(const Identity& identity, const Place& to) {
+  std::vector<Vlan> vlans;
+  for (const Vlan& vlan : identity.vlans)
+    if (const auto twin = std::ranges::find(to.vlans, vlan.tag, &Vlan::tag); twin != to.vlans.end())
+      vlans.push_back({.tag = vlan.tag,
+                       .on = twin->on,
+                       .mac = vlan.mac == identity.mac ? identity.mac : twin->mac});
+  return vlans;
+}
+
 void retarget_route(KernelObject& route, unsigned from, unsigned to) {
   if (auto oif = route.attributes.find(RTA_OIF);
       oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == from)
@@ -111,33 +137,132 @@ void list_missing(const std::vector<KernelObject>& found, const std::vector<Kern
   }
 }
 
+void list_missing_macs(const Identity& found, const Identity& expected,
+                       std::vector<std::string>& missing) {
+  if (found.mac != expected.mac)
+    missing.push_back(
+        fmt::format("MAC address {} (it is {})", to_text(expected.mac), to_text(found.mac)));
+  for (const Vlan& vlan : expected.vlans) {
+    const auto there = std::ranges::find(found.vlans, vlan.tag, &Vlan::tag);
+    if (there == found.vlans.end())
+      missing.push_back(fmt::format("the VLAN {}", vlan.on.name));
+    else if (there->mac != vlan.mac)
+      missing.push_back(fmt::format("MAC address {} of {} (it is {})", to_text(vlan.mac),
+                                    vlan.on.name, to_text(there->mac)));
+  }
+}
+
 }  // namespace
 
-Identity retarget(const Identity& identity, const InterfaceName& to) {
-  Identity moved = identity;
-  moved.on = to;
-  for (Address& address : moved.addresses)
-    address.label = retarget_label(address.label, identity.on.name, to.name);
-  for (KernelObject& route : moved.routes) retarget_route(route, identity.on.index, to.index);
-  for (KernelObject& rule : moved.rules) retarget_rule(rule, identity.on.name, to.name);
-  for (KernelObject& neighbour : moved.neighbours)
-    neighbour = retarget_neighbour(std::move(neighbour), to);
+const InterfaceName* Place::at(std::uint32_t tag) const {
+  if (tag == 0) return &port;
+  const auto found = std::ranges::find(vlans, tag, &Vlan::tag);
+  return found == vlans.end() ? nullptr : &found->on;
+}
+
+bool Place::has(unsigned ifindex) const {
+  return port.index == ifindex ||
+         std::ranges::any_of(vlans, [&](const Vlan& vlan) { return vlan.on.index == ifindex; });
+}
+
+Place place_of(const Identity& identity) { return {identity.on, identity.vlans}; }
+
+const InterfaceName& bearer_of(const Identity& identity, const Address& address) {
+  const auto vlan = std::ranges::find(identity.vlans, address.vlan, &Vlan::tag);
+  return vlan == identity.vlans.end() ? identity.on : vlan->on;
+}
+
+void call(Identity& identity, const MacAddress& mac) {
+  for (Vlan& vlan : identity.vlans)
+    if (vlan.mac == identity.mac) vlan.mac = mac;
+  identity.mac = mac;
+}
+
+Identity part_for(const Identity& identity, const Place& to) {
+  Identity part = identity;
+  std::erase_if(part.vlans, [&](const Vlan& vlan) { return to.at(vlan.tag) == nullptr; });
+  std::erase_if(part.addresses,
+                [&](const Address& address) { return to.at(address.vlan) == nullptr; });
+  for (const Vlan& vlan : identity.vlans) {
+    if (to.at(vlan.tag) != nullptr) continue;
+    std::erase_if(part.routes,
+                  [&](const KernelObject& route) { return leaves_by(route, vlan.on.index); });
+    std::erase_if(part.rules,
+                  [&](const KernelObject& rule) { return rule_names(rule, vlan.on.name); });
+    std::erase_if(part.neighbours, [&](const KernelObject& neighbour) {
+      return interface_of(neighbour) == vlan.on.index;
+    });
+  }
+  return part;
+}
+
+Identity retarget(const Identity& identity, const Place& to) {
+  Identity moved = part_for(identity, to);
+  const std::vector<Renaming> names = renamings(place_of(identity), to);
+  moved.on = to.port;
+  moved.vlans = vlans_at(identity, to);
+  for (const auto& [tag, from, into] : names) {
+    for (Address& address : moved.addresses)
+      if (address.vlan == tag) address.label = retarget_label(address.label, from.name, into.name);
+    for (KernelObject& route : moved.routes) retarget_route(route, from.index, into.index);
+    for (KernelObject& rule : moved.rules) retarget_rule(rule, from.name, into.name);
+  }
+  moved.neighbours = retarget_neighbours(std::move(moved.neighbours), place_of(identity), to);
   return moved;
 }
 
-KernelObject retarget_neighbour(KernelObject neighbour, const InterfaceName& to) {
-  auto header = read_as<ndmsg>(neighbour.header);
-  header.ndm_ifindex = static_cast<int>(to.index);
-  neighbour.header = bytes_of(header);
-  return neighbour;
+std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbours,
+                                              const Place& from, const Place& to) {
+  std::vector<KernelObject> moved;
+  const std::vector<Renaming> names = renamings(from, to);
+  for (KernelObject& neighbour : neighbours) {
+    auto header = read_as<ndmsg>(neighbour.header);
+    const auto name = std::ranges::find_if(names, [&](const Renaming& one) {
+      return one.from.index == static_cast<unsigned>(header.ndm_ifindex);
+    });
+    if (name == names.end()) continue;
+    header.ndm_ifindex = static_cast<int>(name->to.index);
+    neighbour.header = bytes_of(header);
+    moved.push_back(std::move(neighbour));
+  }
+  return moved;
+}
+
+unsigned interface_of(const KernelObject& neighbour) {
+  return static_cast<unsigned>(read_as<ndmsg>(neighbour.header).ndm_ifindex);
+}
+
+bool leaves_by(const KernelObject& route, unsigned ifindex) {
+  if (const auto oif = route.attributes.find(RTA_OIF);
+      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == ifindex)
+    return true;
+  const auto hops = route.attributes.find(RTA_MULTIPATH);
+  if (hops == route.attributes.end()) return false;
+  const std::vector<std::uint8_t>& bytes = hops->second;
+  for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
+    rtnexthop hop{};
+    std::memcpy(&hop, bytes.data() + at, sizeof(hop));
+    if (hop.rtnh_ifindex == static_cast<int>(ifindex)) return true;
+    if (hop.rtnh_len < sizeof(hop)) return false;
+    at += (hop.rtnh_len + 3U) & ~3U;
+  }
+  return false;
+}
+
+bool rule_names(const KernelObject& rule, const std::string& interface) {
+  for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
+    const auto name = rule.attributes.find(attribute);
+    if (name != rule.attributes.end() &&
+        interface == reinterpret_cast<const char*>(name->second.data()))
+      return true;
+  }
+  return false;
 }
 
 std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
                                       bool ignore_mac) {
   std::vector<std::string> missing;
-  if (!ignore_mac && found.mac != expected.mac)
-    missing.push_back(
-        fmt::format("MAC address {} (it is {})", to_text(expected.mac), to_text(found.mac)));
+  if (!ignore_mac) list_missing_macs(found, expected, missing);
   for (const Address& address : expected.addresses)
     if (std::none_of(found.addresses.begin(), found.addresses.end(),
                      [&](const Address& candidate) { return same_address(candidate, address); }))

@@ -6,12 +6,16 @@
 // and neighbours are kept as the kernel gave them, header and attributes, so that nothing is lost
 // that this version of hanet does not know; only what names the interface is rewritten. Two
 // identities compare field by field, which is how a switchover is verified.
+//
+// What is on the VLANs of a port is a part of the port's identity: it moves to the VLANs with the
+// same tags on another port.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/types.h"
@@ -23,6 +27,26 @@ struct InterfaceName {
   std::string name;
   unsigned index = 0;
   bool operator==(const InterfaceName&) const = default;
+};
+
+/// A VLAN sub-interface of a port.
+struct Vlan {
+  std::uint32_t tag = 0;  ///< as in a frame: the protocol's EtherType, then 16 bits with the id
+  InterfaceName on;
+  MacAddress mac{};
+  bool operator==(const Vlan&) const = default;
+};
+
+/// Where an identity is or can be.
+struct Place {
+  // NOLINTNEXTLINE(google-explicit-constructor): a port without VLANs is a place
+  Place(InterfaceName port_, std::vector<Vlan> vlans_ = {})
+      : port(std::move(port_)), vlans(std::move(vlans_)) {}
+  InterfaceName port;
+  std::vector<Vlan> vlans;  ///< in the order of their tags
+  /// The VLAN with this tag, the port itself for 0; null: there is none.
+  [[nodiscard]] const InterfaceName* at(std::uint32_t tag) const;
+  [[nodiscard]] bool has(unsigned ifindex) const;
 };
 
 /// One IPv4 or IPv6 address (struct ifaddrmsg and its IFA_* attributes).
@@ -39,6 +63,7 @@ struct Address {
   std::uint32_t valid_seconds = 0;        ///< 0xffffffff: for ever
   std::optional<std::uint32_t> priority;  ///< metric of the connected route
   std::uint8_t protocol = 0;              ///< IFA_PROTO, Linux 5.18
+  std::uint32_t vlan = 0;                 ///< tag of the VLAN that it is on; 0: the port itself
   bool operator==(const Address&) const = default;
 };
 
@@ -51,8 +76,10 @@ struct KernelObject {
 
 struct Identity {
   InterfaceName on;
+  std::vector<Vlan> vlans{};  ///< in the order of their tags
   MacAddress mac{};
-  std::vector<Address> addresses;        ///< in the kernel's order: primaries before secondaries
+  /// Those of the port, then VLAN by VLAN; in the kernel's order: primaries before secondaries.
+  std::vector<Address> addresses;
   std::vector<KernelObject> routes;      ///< directly reachable ones first, as they must be added
   std::vector<KernelObject> rules;       ///< policy rules that name the interface
   std::vector<KernelObject> neighbours;  ///< permanent entries and proxies
@@ -60,16 +87,34 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-/// The same identity as it has to look on another interface: labels, interface numbers and names.
-[[nodiscard]] Identity retarget(const Identity& identity, const InterfaceName& to);
+[[nodiscard]] Place place_of(const Identity& identity);
+/// The interface that an address of the identity is on.
+[[nodiscard]] const InterfaceName& bearer_of(const Identity& identity, const Address& address);
+/// Gives the port another MAC address, and the VLANs that share it.
+void call(Identity& identity, const MacAddress& mac);
 
-/// A neighbour as it has to look on another interface.
-[[nodiscard]] KernelObject retarget_neighbour(KernelObject neighbour, const InterfaceName& to);
+/// The same identity as it has to look in another place: labels, interface numbers and names. What
+/// is on a VLAN that `to` has not is left out: it can not be there.
+[[nodiscard]] Identity retarget(const Identity& identity, const Place& to);
+
+/// What retarget() would not leave out, where it is.
+[[nodiscard]] Identity part_for(const Identity& identity, const Place& to);
+
+/// Neighbours as they have to look in another place; those on VLANs that `to` has not are left out.
+[[nodiscard]] std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbours,
+                                                            const Place& from, const Place& to);
 
 /// What `found` lacks of `expected`, one line for each, for people; empty when it is all there.
 /// Remaining lifetimes may have run down; the MAC address is compared unless `ignore_mac`.
 [[nodiscard]] std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
                                                     bool ignore_mac);
+
+/// The number of the interface that a neighbour is on.
+[[nodiscard]] unsigned interface_of(const KernelObject& neighbour);
+/// Does a route leave by the interface, by any of its ways?
+[[nodiscard]] bool leaves_by(const KernelObject& route, unsigned ifindex);
+/// Does a policy rule name the interface?
+[[nodiscard]] bool rule_names(const KernelObject& rule, const std::string& interface);
 
 [[nodiscard]] std::string describe(const Address& address);
 [[nodiscard]] std::string describe_route(const KernelObject& route);

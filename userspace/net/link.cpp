@@ -3,8 +3,10 @@
 // See link.h.
 #include "net/link.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/ethtool.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -43,10 +45,23 @@ unsigned number_in(std::span<const std::uint8_t> value) {
   return number;
 }
 
+/// IFLA_INFO_DATA of a VLAN: the protocol in network order, the id in the host's.
+std::uint32_t tag_in(std::span<const std::uint8_t> data) {
+  std::uint16_t protocol = 0, id = 0;
+  for_each_attribute(data, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+    if (type == IFLA_VLAN_PROTOCOL && value.size() == sizeof(protocol))
+      std::memcpy(&protocol, value.data(), sizeof(protocol));
+    if (type == IFLA_VLAN_ID && value.size() == sizeof(id))
+      std::memcpy(&id, value.data(), sizeof(id));
+  });
+  return std::uint32_t{ntohs(protocol)} << 16 | id;
+}
+
 void read_kinds(LinkInfo& link, std::span<const std::uint8_t> info) {
   for_each_attribute(info, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
     if (type == IFLA_INFO_KIND) link.kind = text_in(value);
     if (type == IFLA_INFO_SLAVE_KIND) link.master_kind = text_in(value);
+    if (type == IFLA_INFO_DATA && link.kind == "vlan") link.vlan_tag = tag_in(value);
   });
 }
 
@@ -78,6 +93,7 @@ LinkInfo link_of(const nlmsghdr& message) {
   const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
   LinkInfo link;
   link.interface.index = static_cast<unsigned>(header->ifi_index);
+  link.type = header->ifi_type;
   link.admin_up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
   std::string bus, device, port;
@@ -106,18 +122,52 @@ LinkInfo link_of(const nlmsghdr& message) {
   return link;
 }
 
-Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
-  std::optional<LinkInfo> found;
-  ifinfomsg filter{};
-  Status done =
-      socket.dump(MessageBuilder(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).header(filter).take(),
-                  [&](const nlmsghdr& message) {
-                    LinkInfo link = link_of(message);
-                    if (link.interface.index == ifindex) found = std::move(link);
-                  });
+Result<std::vector<LinkInfo>> read_links(NetlinkSocket& socket) {
+  std::vector<LinkInfo> links;
+  Status done = socket.dump(
+      MessageBuilder(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).header(ifinfomsg{}).take(),
+      [&](const nlmsghdr& message) { links.push_back(link_of(message)); });
   if (!done) return pass_on(done);
-  if (!found) return errno_error(ENODEV, fmt::format("interface {}", ifindex));
-  return *found;
+  return links;
+}
+
+Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
+  Result<std::vector<LinkInfo>> links = read_links(socket);
+  if (!links) return pass_on(links);
+  for (LinkInfo& link : *links)
+    if (link.interface.index == ifindex) return std::move(link);
+  return no_such_interface(ifindex);
+}
+
+std::unexpected<Error> no_such_interface(unsigned ifindex) {
+  return errno_error(ENODEV, fmt::format("interface {}", ifindex));
+}
+
+std::optional<Vlan> vlan_on(const LinkInfo& link, unsigned port) {
+  if (link.vlan_tag == 0 || link.lower != port) return std::nullopt;
+  return Vlan{.tag = link.vlan_tag, .on = link.interface, .mac = link.mac};
+}
+
+Result<Place> place_on(NetlinkSocket& socket, const InterfaceName& port) {
+  Result<std::vector<LinkInfo>> links = read_links(socket);
+  if (!links) return pass_on(links);
+  return Place(port, vlans_among(*links, port.index));
+}
+
+std::string command_for_twin(std::uint32_t tag, const std::string& port) {
+  constexpr std::uint32_t kIdMask = 0xffff;
+  const std::uint32_t id = tag & kIdMask;
+  const bool ordinary = tag >> 16 == ETH_P_8021Q;
+  return fmt::format("ip link add link {0} name {0}.{1} type vlan {2}id {1}", port, id,
+                     ordinary ? "" : "protocol 802.1ad ");
+}
+
+std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port) {
+  std::vector<Vlan> vlans;
+  for (const LinkInfo& link : links)
+    if (std::optional<Vlan> vlan = vlan_on(link, port)) vlans.push_back(std::move(*vlan));
+  std::ranges::sort(vlans, {}, &Vlan::tag);
+  return vlans;
 }
 
 std::optional<std::uint32_t> link_speed(const std::string& interface) {

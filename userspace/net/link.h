@@ -27,14 +27,29 @@ struct LinkInfo {
   std::string bus_path{};
   std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
   std::string kind{};                   ///< "macvlan", "veth"; empty for hardware
-  unsigned lower = 0;         ///< in this namespace, what it is on top of (a veth: its peer); or 0
-  unsigned master = 0;        ///< the bridge, bond or VRF it is a member of; or 0
-  std::string master_kind{};  ///< "bridge", "vrf"
+  unsigned lower = 0;          ///< in this namespace, what it is on top of (a veth: its peer); or 0
+  unsigned master = 0;         ///< the bridge, bond or VRF it is a member of; or 0
+  std::string master_kind{};   ///< "bridge", "vrf"
+  std::uint32_t vlan_tag = 0;  ///< of a VLAN, see Vlan; else 0
+  std::uint16_t type = 0;      ///< ARPHRD_*
 };
+
+/// Every interface of this namespace.
+[[nodiscard]] Result<std::vector<LinkInfo>> read_links(NetlinkSocket& socket);
+[[nodiscard]] std::unexpected<Error> no_such_interface(unsigned ifindex);
+/// The link as a VLAN of a port; empty if it is none.
+[[nodiscard]] std::optional<Vlan> vlan_on(const LinkInfo& link, unsigned port);
+
+/// What a person types to make a VLAN with this tag on a port.
+[[nodiscard]] std::string command_for_twin(std::uint32_t tag, const std::string& port);
+/// Those of them that are VLANs of a port, in the order of their tags.
+[[nodiscard]] std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port);
 
 /// Finds one interface. The error says that it is not there.
 [[nodiscard]] Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex);
 [[nodiscard]] Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name);
+/// A port with the VLANs that are on it now.
+[[nodiscard]] Result<Place> place_on(NetlinkSocket& socket, const InterfaceName& port);
 /// Reads RTM_NEWLINK or RTM_DELLINK.
 [[nodiscard]] LinkInfo link_of(const nlmsghdr& message);
 

@@ -176,16 +176,22 @@ struct Config {
 
 /// Checks that every interface named exists in the caller's network namespace, is an Ethernet
 /// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep
-/// their own traffic). The error names group, key and interface, and lists what could be used:
-/// "FILE: key 'group[0].primary': found 'eth7', which is not here; allowed: one of eth0, eth1", one
-/// line per mistake. `name` stands for the file name. One port of a group may be missing if it is
-/// among `pulled`: it was there since the host was booted.
+/// their own traffic), and that a VLAN of one path is on the other one too. The error names group,
+/// key and interface, and lists what could be used: "FILE: key 'group[0].primary': found 'eth7',
+/// which is not here; allowed: one of eth0, eth1", one line per mistake. `name` stands for the file
+/// name. One port of a group may be missing if it is among `pulled`: it was there since the host
+/// was booted.
 [[nodiscard]] Status check_interfaces(const Config& config, std::string_view name,
                                       std::span<const std::string> pulled = {});
 
+/// Whether the VLANs on a group's ports are a part of its identity.
+enum class VlanPolicy : std::uint8_t { Move, Refused };
+/// A trunk's are not: every port of it would need them.
+[[nodiscard]] VlanPolicy vlans_of(const GroupConfig& group);
+
 /// Why an interface that is here now cannot be a port ("is a member of the bridge 'br0'"); empty if
 /// it can.
-[[nodiscard]] Result<std::string> why_not_a_port(const std::string& interface);
+[[nodiscard]] Result<std::string> why_not_a_port(const std::string& interface, VlanPolicy vlans);
 /// A card, or a veth that plays one: not a device on top of others, which borrows their MAC
 /// address.
 [[nodiscard]] bool is_card(const std::string& interface);

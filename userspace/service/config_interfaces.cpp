@@ -8,139 +8,96 @@
 // with the name and the kind of its master. A port that belongs to a bridge or bond receives its
 // packets for the master; an identity on it would not work. VRF members are the exception: they
 // keep their addresses.
+//
+// A VLAN on a port moves to the VLAN with the same tag on the other port, so both have to be there.
 #include <fmt/format.h>
-#include <libmnl/libmnl.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 
 #include <algorithm>
-#include <map>
-#include <memory>
 
+#include "net/link.h"
 #include "service/config.h"
 #include "service/config_text.h"
 
 namespace hanet::config {
 namespace {
 
-/// What the dump says about one interface.
-struct Link {
-  std::string name;
-  std::string kind;        ///< IFLA_INFO_KIND: "bridge", "veth"; empty for hardware
-  std::uint16_t type = 0;  ///< ARPHRD_*
-  int master = 0;          ///< interface index, 0 for none
-  bool elsewhere = false;  ///< `lower` is a number of another network namespace
-  int lower = 0;           ///< the interface that this one is on top of (a VLAN's), 0 for none
-};
-
-using Links = std::map<int, Link>;
+using net::LinkInfo;
+using Links = std::vector<LinkInfo>;
 
 constexpr int kDumpAttempts = 5;
 constexpr std::string_view kNotHere = "is not here";
 
-/// libmnl's callback for each attribute inside IFLA_LINKINFO.
-int remember_kind(const nlattr* attribute, void* data) {
-  if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND &&
-      mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
-    static_cast<Link*>(data)->kind = mnl_attr_get_str(attribute);
-  }
-  return MNL_CB_OK;
-}
-
-/// libmnl's callback for each attribute of one interface.
-int remember_attribute(const nlattr* attribute, void* data) {
-  Link& link = *static_cast<Link*>(data);
-  const int type = mnl_attr_get_type(attribute);
-  if (type == IFLA_IFNAME && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0) {
-    link.name = mnl_attr_get_str(attribute);
-  } else if (type == IFLA_MASTER && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0) {
-    link.master = static_cast<int>(mnl_attr_get_u32(attribute));
-  } else if (type == IFLA_LINK && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0) {
-    link.lower = static_cast<int>(mnl_attr_get_u32(attribute));
-  } else if (type == IFLA_LINK_NETNSID) {
-    link.elsewhere = true;
-  } else if (type == IFLA_LINKINFO) {
-    return mnl_attr_parse_nested(attribute, remember_kind, &link);
-  }
-  return MNL_CB_OK;
-}
-
-/// libmnl's callback for each message of the dump.
-int remember_link(const nlmsghdr* message, void* data) {
-  if (message->nlmsg_type != RTM_NEWLINK) return MNL_CB_OK;
-  const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
-  Link link;
-  link.type = header->ifi_type;
-  if (mnl_attr_parse(message, sizeof(ifinfomsg), remember_attribute, &link) < 0)
-    return MNL_CB_ERROR;
-  static_cast<Links*>(data)->insert_or_assign(header->ifi_index, std::move(link));
-  return MNL_CB_OK;
-}
-
-using Socket = std::unique_ptr<mnl_socket, decltype([](mnl_socket* s) { mnl_socket_close(s); })>;
-
-/// One dump; EINTR means that the links changed meanwhile and the picture is not consistent.
-Result<Links> dump_links_once() {
-  const Socket socket(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC));
-  if (!socket || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
-    return errno_error(errno, "open a netlink socket");
-  }
-  std::vector<char> buffer(32768);  // what the kernel fills per read of a dump at most
-  nlmsghdr* request = mnl_nlmsg_put_header(buffer.data());
-  request->nlmsg_type = RTM_GETLINK;
-  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  request->nlmsg_seq = 1;
-  auto* header = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifinfomsg)));
-  header->ifi_family = AF_UNSPEC;
-  if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) {
-    return errno_error(errno, "ask the kernel for its interfaces");
-  }
-  Links links;
-  const unsigned int port = mnl_socket_get_portid(socket.get());
-  int more = MNL_CB_OK;
-  while (more > MNL_CB_STOP) {
-    const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
-    if (size < 0) return errno_error(errno, "list the interfaces");
-    more =
-        mnl_cb_run(buffer.data(), static_cast<std::size_t>(size), 1, port, remember_link, &links);
-    if (more < 0) return errno_error(errno, "list the interfaces");
-  }
+/// EINTR means that the links changed meanwhile and the picture is not consistent.
+Result<Links> read_all_links() {
+  Result<net::NetlinkSocket> socket = net::NetlinkSocket::open();
+  if (!socket) return pass_on(socket);
+  Result<Links> links = net::read_links(*socket);
+  for (int i = 1; i < kDumpAttempts && !links && links.error().code == EINTR; ++i)
+    links = net::read_links(*socket);
   return links;
 }
 
-Result<Links> dump_links() {
-  Result<Links> links = dump_links_once();
-  for (int i = 1; i < kDumpAttempts && !links && links.error().code == EINTR; ++i) {
-    links = dump_links_once();
-  }
-  return links;
+const LinkInfo* link_called(const std::string& name, const Links& links) {
+  const auto found =
+      std::ranges::find(links, name, [](const LinkInfo& link) { return link.interface.name; });
+  return found == links.end() ? nullptr : &*found;
 }
 
 /// The master that keeps this link from being a port of its own, or nullptr.
-const Link* obstacle(const Link& link, const Links& links) {
-  const auto master = links.find(link.master);
-  if (master == links.end() || master->second.kind == "vrf") return nullptr;
-  return &master->second;
+const LinkInfo* obstacle(const LinkInfo& link, const Links& links) {
+  if (link.master == 0 || link.master_kind == "vrf") return nullptr;
+  const auto master = std::ranges::find(links, link.master,
+                                        [](const LinkInfo& one) { return one.interface.index; });
+  return master == links.end() ? nullptr : &*master;
 }
 
-/// An interface on top of this one, which would not move with the identity, or nullptr. A veth
-/// names its peer in the same place.
-const Link* burden(int index, const Links& links) {
-  const auto found = std::ranges::find_if(links, [&](const auto& entry) {
-    const Link& link = entry.second;
-    return link.lower == index && !link.elsewhere && link.kind != "veth" && entry.first != index;
-  });
-  return found == links.end() ? nullptr : &found->second;
+/// What is on top of an interface, but for VLANs that can move. A veth names its peer in the same
+/// place.
+const LinkInfo* burden(const LinkInfo& port, const Links& links, VlanPolicy vlans);
+
+/// A VLAN moves if all it is can be found again on another port.
+bool can_move(const LinkInfo& vlan, const LinkInfo& port, const Links& links) {
+  return vlan.vlan_tag != 0 && vlan.mac == port.mac && obstacle(vlan, links) == nullptr &&
+         burden(vlan, links, VlanPolicy::Refused) == nullptr;
+}
+
+const LinkInfo* burden(const LinkInfo& port, const Links& links, VlanPolicy vlans) {
+  for (const LinkInfo& link : links) {
+    if (link.lower != port.interface.index || link.kind == "veth" ||
+        link.interface.index == port.interface.index)
+      continue;
+    if (vlans == VlanPolicy::Refused || !can_move(link, port, links)) return &link;
+  }
+  return nullptr;
+}
+
+std::string named(const LinkInfo& link) {
+  return fmt::format("{} {}", link.kind.empty() ? "device" : link.kind,
+                     in_quotes(link.interface.name));
+}
+
+/// Why a VLAN can not move, behind its name.
+std::string why_it_stays(const LinkInfo& upper, const LinkInfo& port, const Links& links,
+                         VlanPolicy vlans) {
+  if (upper.vlan_tag == 0) return {};
+  if (vlans == VlanPolicy::Refused) return " (a trunk's VLANs do not move)";
+  if (const LinkInfo* master = obstacle(upper, links))
+    return fmt::format(" (it is a member of the {})", named(*master));
+  if (const LinkInfo* top = burden(upper, links, VlanPolicy::Refused))
+    return fmt::format(" (it carries the {})", named(*top));
+  if (upper.mac != port.mac) return " (it has a MAC address of its own)";
+  return {};
 }
 
 /// "one of eth0, eth1".
-std::string usable(const Links& links) {
+std::string usable(const Links& links, VlanPolicy vlans) {
   std::vector<std::string> names;
-  for (const auto& [index, link] : links) {
+  for (const LinkInfo& link : links) {
     if (link.type == ARPHRD_ETHER && obstacle(link, links) == nullptr &&
-        burden(index, links) == nullptr)
-      names.push_back(link.name);
+        burden(link, links, vlans) == nullptr)
+      names.push_back(link.interface.name);
   }
   std::ranges::sort(names);
   if (names.empty()) return "an Ethernet interface, but there is none here";
@@ -148,23 +105,31 @@ std::string usable(const Links& links) {
 }
 
 /// Why the interface cannot be a port; empty if it can.
-std::string why_not_a_port(const std::string& interface, const Links& links) {
-  const auto found =
-      std::ranges::find(links, interface, [](const auto& entry) { return entry.second.name; });
-  if (found == links.end()) return std::string(kNotHere);
-  const Link& link = found->second;
-  if (link.type != ARPHRD_ETHER) {
-    return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link.type);
-  }
-  if (const Link* master = obstacle(link, links)) {
-    return fmt::format("is a member of the {} {}", master->kind.empty() ? "device" : master->kind,
-                       in_quotes(master->name));
-  }
-  if (const Link* upper = burden(found->first, links)) {
-    return fmt::format("carries the {} {}, which hanet would leave behind at a switchover",
-                       upper->kind.empty() ? "device" : upper->kind, in_quotes(upper->name));
-  }
+std::string why_not_a_port(const std::string& interface, const Links& links, VlanPolicy vlans) {
+  const LinkInfo* link = link_called(interface, links);
+  if (link == nullptr) return std::string(kNotHere);
+  if (link->type != ARPHRD_ETHER)
+    return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link->type);
+  if (const LinkInfo* master = obstacle(*link, links))
+    return fmt::format("is a member of the {}", named(*master));
+  if (const LinkInfo* upper = burden(*link, links, vlans))
+    return fmt::format("carries the {}, which hanet would leave behind at a switchover{}",
+                       named(*upper), why_it_stays(*upper, *link, links, vlans));
   return {};
+}
+
+/// A VLAN of `interface` that `other` has not, as far as both are here; or nullptr.
+const LinkInfo* without_twin(const std::string& interface, const std::string& other,
+                             const Links& links) {
+  const LinkInfo* port = link_called(interface, links);
+  const LinkInfo* there = link_called(other, links);
+  if (port == nullptr || there == nullptr) return nullptr;
+  for (const LinkInfo& link : links) {
+    if (!net::vlan_on(link, port->interface.index)) continue;
+    const std::vector<net::Vlan> twins = net::vlans_among(links, there->interface.index);
+    if (std::ranges::count(twins, link.vlan_tag, &net::Vlan::tag) == 0) return &link;
+  }
+  return nullptr;
 }
 
 /// May this port be missing, because it was pulled and the group has another one?
@@ -173,7 +138,7 @@ bool was_pulled(const GroupConfig& group, const std::string& interface, const Li
   return std::ranges::count(pulled, interface) != 0 &&
          std::ranges::any_of(group.paths, [&](const PathConfig& path) {
            return std::ranges::any_of(path.ports, [&](const PortConfig& port) {
-             return why_not_a_port(port.interface, links) != kNotHere;
+             return link_called(port.interface, links) != nullptr;
            });
          });
 }
@@ -183,47 +148,66 @@ std::string port_key(const PathConfig& path, std::size_t index, std::size_t plac
   return path.ports.size() == 1 ? key : fmt::format("{}[{}]", key, place);
 }
 
+/// What is wrong with one port: "found 'eth7', which is not here; allowed: ..."; or empty.
+std::string mistake(const GroupConfig& group, std::size_t path, std::size_t at, const Links& links,
+                    std::span<const std::string> pulled) {
+  const std::string& interface = group.paths[path].ports[at].interface;
+  const VlanPolicy vlans = vlans_of(group);
+  const std::string why_not = why_not_a_port(interface, links, vlans);
+  if (why_not == kNotHere && was_pulled(group, interface, links, pulled)) return {};
+  if (!why_not.empty())
+    return fmt::format("found {}, which {}; allowed: {}", in_quotes(interface), why_not,
+                       usable(links, vlans));
+  if (vlans == VlanPolicy::Refused) return {};
+  for (std::size_t p = 0; p < group.paths.size(); ++p) {
+    const std::string& other = group.paths[p].ports.front().interface;
+    const LinkInfo* lonely = p == path ? nullptr : without_twin(interface, other, links);
+    if (lonely != nullptr)
+      return fmt::format(
+          "found {}, which carries the {}, and {} has none with its tag, so hanet would leave it "
+          "behind at a switchover; allowed: VLANs that both have ({})",
+          in_quotes(interface), named(*lonely), in_quotes(other),
+          net::command_for_twin(lonely->vlan_tag, other));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::string> why_not_a_port(const std::string& interface) {
-  const Result<Links> links = dump_links();
+VlanPolicy vlans_of(const GroupConfig& group) {
+  return group.has_trunk() ? VlanPolicy::Refused : VlanPolicy::Move;
+}
+
+Result<std::string> why_not_a_port(const std::string& interface, VlanPolicy vlans) {
+  const Result<Links> links = read_all_links();
   if (!links) return std::unexpected(links.error());
-  return why_not_a_port(interface, *links);
+  return why_not_a_port(interface, *links, vlans);
 }
 
 bool is_card(const std::string& interface) {
-  const Result<Links> links = dump_links();
+  const Result<Links> links = read_all_links();
   if (!links) return false;
-  return std::ranges::any_of(*links, [&](const auto& entry) {
-    const Link& link = entry.second;
-    return link.name == interface && (link.kind.empty() || link.kind == "veth");
-  });
+  const LinkInfo* link = link_called(interface, *links);
+  return link != nullptr && (link->kind.empty() || link->kind == "veth");
 }
 
 Status check_interfaces(const Config& config, std::string_view name,
                         std::span<const std::string> pulled) {
-  const Result<Links> links = dump_links();
+  const Result<Links> links = read_all_links();
   if (!links) return std::unexpected(links.error());
   std::vector<std::string> messages;
   for (std::size_t g = 0; g < config.groups.size(); ++g) {
     const GroupConfig& group = config.groups[g];
-    if (std::ranges::any_of(*links,
-                            [&](const auto& entry) { return entry.second.name == group.name; }))
+    if (link_called(group.name, *links) != nullptr)
       messages.push_back(
           fmt::format("{}: key 'group[{}].name': found {}, which is an interface here; allowed: a "
                       "name that no interface has",
                       name, g, in_quotes(group.name)));
     for (std::size_t p = 0; p < group.paths.size(); ++p)
-      for (std::size_t at = 0; at < group.paths[p].ports.size(); ++at) {
-        const std::string& interface = group.paths[p].ports[at].interface;
-        const std::string why_not = why_not_a_port(interface, *links);
-        if (why_not.empty() ||
-            (why_not == kNotHere && was_pulled(group, interface, *links, pulled)))
-          continue;
-        messages.push_back(fmt::format("{}: key 'group[{}].{}': found {}, which {}; allowed: {}",
-                                       name, g, port_key(group.paths[p], p, at),
-                                       in_quotes(interface), why_not, usable(*links)));
-      }
+      for (std::size_t at = 0; at < group.paths[p].ports.size(); ++at)
+        if (const std::string wrong = mistake(group, p, at, *links, pulled); !wrong.empty())
+          messages.push_back(fmt::format("{}: key 'group[{}].{}': {}", name, g,
+                                         port_key(group.paths[p], p, at), wrong));
   }
   if (messages.empty()) return {};
   return failure(fmt::format("{}", fmt::join(messages, "\n")));

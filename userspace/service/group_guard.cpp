@@ -104,15 +104,16 @@ bool GroupRunner::returned_to_standby(const nlmsghdr& message) {
     if (carries(port) || !port.present) continue;
     net::Identity there = keeper_.identity();
     there.on = port.interface;
+    there.vlans = port.vlans;
     const net::Address* own = net::address_in(message, there);
     if (own == nullptr || !may_repair()) continue;
     const std::string address = net::describe(*own);
     publish("restored", port.path,
             fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", address,
-                        port.interface.name, who(message.nlmsg_pid),
+                        net::bearer_of(there, *own).name, who(message.nlmsg_pid),
                         lead(state_.active).interface.name));
-    if (Status gone = around_.requests.request(net::remove_address(*own, there.on.index),
-                                               "remove " + address);
+    if (Status gone = around_.requests.request(
+            net::remove_address(*own, net::bearer_of(there, *own).index), "remove " + address);
         !gone)
       log::warning("{}: {}", config_.name, gone.error().message);
     return true;
@@ -176,7 +177,7 @@ void GroupRunner::restore_identity() {
   if (there && !keeps_order(*there, plan.expected))
     for (const net::Address& address : there->addresses)
       if (address.family == AF_INET)
-        in_the_way.push_back(net::remove_address(address, plan.to.index));
+        in_the_way.push_back(net::remove_address(address, net::bearer_of(*there, address).index));
   if (Status sent = around_.requests.send(in_the_way); !sent)
     log::warning("{}: {}", config_.name, sent.error().message);
   for (failover::Step& step : failover::second_attempt(plan))

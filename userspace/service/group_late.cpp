@@ -24,8 +24,8 @@ namespace {
 
 // What the kernel takes for one address; labels and lifetimes may differ.
 bool is_same(const net::Address& one, const net::Address& other) {
-  return one.family == other.family && one.local == other.local && one.peer == other.peer &&
-         one.prefix_length == other.prefix_length;
+  return one.vlan == other.vlan && one.family == other.family && one.local == other.local &&
+         one.peer == other.peer && one.prefix_length == other.prefix_length;
 }
 
 bool has(const std::vector<net::Address>& addresses, const net::Address& wanted) {
@@ -51,11 +51,13 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
   const Result<net::LinkInfo> link = net::read_link(around_.requests, plan.from.index);
   Result<net::Identity> found = net::capture(around_.requests, plan.from);
   if (!link || !found) return;  // it vanished, and with it what was there
-  const net::Identity left = without_dummy(std::move(*found));
+  const net::Identity left =
+      net::part_for(without_dummy(std::move(*found)), net::place_of(plan.expected));
   std::vector<net::Address>& expected = plan.expected.addresses;
   const auto follow_removal = [&](const net::Address& address) {
-    [[maybe_unused]] const Status ignored =
-        around_.requests.request(net::remove_address(address, plan.to.index), "follow a removal");
+    [[maybe_unused]] const Status ignored = around_.requests.request(
+        net::remove_address(address, net::bearer_of(plan.expected, address).index),
+        "follow a removal");
     std::erase_if(expected, [&](const net::Address& one) { return is_same(one, address); });
     log::notice("{}: {} was removed by another program during the switchover", config_.name,
                 net::describe(address));
@@ -65,18 +67,20 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
       if (!has(left.addresses, address)) follow_removal(address);
   net::Identity late;
   late.on = plan.from;
+  late.vlans = plan.from_vlans;
   // Backwards: a primary address takes its secondaries along.
   for (const net::Address& address : left.addresses | std::views::reverse) {
     if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) continue;
-    const Status taken = around_.requests.request(net::remove_address(address, plan.from.index),
-                                                  "take a late address");
+    const Status taken = around_.requests.request(
+        net::remove_address(address, net::bearer_of(late, address).index), "take a late address");
     const bool known = has(expected, address);
     if (taken && !known) late.addresses.insert(late.addresses.begin(), address);
     if (!taken && known) follow_removal(address);  // put back and taken away again meanwhile
   }
-  for (const net::Address& address : net::retarget(late, plan.to).addresses) {
-    if (Status added = around_.requests.request(net::add_address(address, plan.to.index),
-                                                "follow an addition");
+  for (const net::Address& address : net::retarget(late, net::place_of(plan.expected)).addresses) {
+    if (Status added = around_.requests.request(
+            net::add_address(address, net::bearer_of(plan.expected, address).index),
+            "follow an addition");
         !added) {
       log::warning("{}: {}: {}", config_.name, net::describe(address), added.error().message);
       continue;

@@ -73,7 +73,7 @@ Status GroupRunner::check_card(const RunningPort& port, const net::LinkInfo& lin
   const std::string& name = link.interface.name;
   if (around_.is_port(link.interface.index))
     return failure(fmt::format("{} is a port of a group already", name));
-  Result<std::string> why_not = config::why_not_a_port(name);
+  Result<std::string> why_not = config::why_not_a_port(name, config::vlans_of(config_));
   if (!why_not) return pass_on(why_not);
   if (!why_not->empty()) return failure(fmt::format("{} {}", name, *why_not));
   if (carries(port)) return {};
@@ -118,7 +118,9 @@ Status GroupRunner::take_back(RunningPort& port, const std::string& name) {
 }
 
 Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
-  Result<StandbyBefore> before = remember_settings(around_.requests, link.interface);
+  Result<net::Place> place = net::place_on(around_.requests, link.interface);
+  if (!place) return pass_on(place);
+  Result<StandbyBefore> before = remember_settings(around_.requests, *place);
   if (!before) return pass_on(before);
   // A card comes with its own MAC address, and that may be the identity's.
   const bool borrowed = config_.move_mac && link.mac == keeper_.identity().mac;
@@ -131,16 +133,17 @@ Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
                                      fmt::format("set the MAC address of {}", link.interface.name));
         !renamed)
       return renamed;
-  if (Status ready = prepare_standby(around_.requests, link.interface, waiting_mode(port), *before,
-                                     dummy_of(port));
+  if (Status ready =
+          prepare_standby(around_.requests, *place, waiting_mode(port), *before, dummy_of(port));
       !ready)
     return ready;
-  if (Status bound = bind_to(port, link.interface); !bound) {
-    restore_standby(around_.requests, link.interface, *before, dummy_of(port));
+  if (Status bound = bind_to(port, *place); !bound) {
+    restore_standby(around_.requests, *place, *before, dummy_of(port));
     return bound;
   }
   // Taking it out has set it down.
-  if (port.taken_out && port.before) before->admin_up = port.before->admin_up;
+  if (port.taken_out && port.before)
+    before->settings[0].admin_up = port.before->settings[0].admin_up;
   port.before = std::move(*before);
   port.waited_at_start = true;
   port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
@@ -150,10 +153,12 @@ Status GroupRunner::make_standby(RunningPort& port, const net::LinkInfo& link) {
 // The path that carried the identity vanished, nothing could take over, and it is back (spec F11).
 Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& link) {
   if (state_.running) return failure("a switchover is running");
-  if (Status bound = bind_to(port, link.interface); !bound) return bound;
+  Result<net::Place> place = net::place_on(around_.requests, link.interface);
+  if (!place) return pass_on(place);
+  if (Status bound = bind_to(port, *place); !bound) return bound;
   // As onto a cold standby: it has to be brought up, and there is nothing to take it from.
   failover::Plan plan = failover::make_plan(
-      keeper_.identity(), link.interface, link.mac,
+      keeper_.identity(), port.place(), link.mac,
       {.cold = true, .move_mac = config_.move_mac, .from_gone = true, .metaname = config_.name});
   const auto nowhere = [&] { return failover::no_way_back(plan); };
   port.present = true;  // announcements go out of it
@@ -172,7 +177,8 @@ Status GroupRunner::give_identity_back(RunningPort& port, const net::LinkInfo& l
   return {};
 }
 
-Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interface) {
+Status GroupRunner::bind_to(RunningPort& port, const net::Place& place) {
+  const net::InterfaceName& interface = place.port;
   const SessionPlan plan =
       plan_session(config_, config_.paths[port.path].ports[port.slot], port.probe_mac);
   Result<net::PacketSocket> heartbeats = open_request_socket(plan, interface.index, port.probe_mac);
@@ -187,6 +193,7 @@ Status GroupRunner::bind_to(RunningPort& port, const net::InterfaceName& interfa
   around_.replace_socket(port.session, std::move(*heartbeats));
   port.announcer = std::move(*announcer);
   port.interface = interface;
+  port.vlans = place.vlans;
   learn_carrier(port);
   return {};
 }
@@ -222,8 +229,8 @@ Status GroupRunner::take_out(const std::string& interface) {
   if (port.before && port.present) {
     // It leaves the host, and until then it must not answer for the host's addresses.
     StandbyBefore alone = left_alone(port);
-    alone.admin_up = false;
-    restore_standby(around_.requests, port.interface, alone, dummy_of(port));
+    alone.settings[0].admin_up = false;
+    restore_standby(around_.requests, port.place(), alone, dummy_of(port));
   }
   port.taken_out = true;
   port.present = false;

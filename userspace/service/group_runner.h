@@ -68,6 +68,7 @@ struct RunningPort {
   std::size_t path = 0;
   std::size_t slot = 0;  ///< which of the path's ports
   net::InterfaceName interface;
+  std::vector<net::Vlan> vlans{};  ///< on it, in the order of their tags
   engine::PortIndex port = 0;
   engine::SessionIndex session = 0;
   net::MacAddress probe_mac{};
@@ -94,15 +95,17 @@ struct RunningPort {
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
   MonotonicTime down_since{};                ///< when hanetd had the news that the port is down
   bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
+  [[nodiscard]] net::Place place() const { return {interface, vlans}; }
 };
 
-/// A device on top of a port, which a switchover would leave behind.
+/// A device on top of a port or of its VLANs, which a switchover would leave behind.
 struct Upper {
   unsigned index = 0;
-  unsigned port = 0;  ///< the port's interface
+  net::InterfaceName below;  ///< the port, or the VLAN
   std::string name;
   std::string kind;
-  bool is_master = false;  ///< a bridge or bond that the port is a member of
+  bool is_master = false;      ///< a bridge or bond that `below` is a member of
+  std::uint32_t vlan_tag = 0;  ///< of a VLAN that the other port has not
 };
 
 /// Is there more than what the kernel makes by itself?
@@ -249,7 +252,7 @@ class GroupRunner {
   [[nodiscard]] Status take_back(RunningPort& port, const std::string& name);
   [[nodiscard]] Status make_standby(RunningPort& port, const net::LinkInfo& link);
   [[nodiscard]] Status give_identity_back(RunningPort& port, const net::LinkInfo& link);
-  [[nodiscard]] Status bind_to(RunningPort& port, const net::InterfaceName& interface);
+  [[nodiscard]] Status bind_to(RunningPort& port, const net::Place& place);
   void begin_session(const RunningPort& port);
   void hold_judgement(RunningPort& port);
   void judge_again(MonotonicTime now);
@@ -267,6 +270,11 @@ class GroupRunner {
   void follow_uppers(const net::LinkInfo& link, bool removed);
   void review_uppers();
   void forget_uppers_of_absent_ports();
+  /// Keeps the list of a port's VLANs; true: it changed.
+  [[nodiscard]] bool follow_vlan(RunningPort& port, const net::LinkInfo& link, bool removed);
+  void welcome_vlan(RunningPort& port, const net::Vlan& vlan);
+  void review_vlans();
+  [[nodiscard]] std::vector<Upper> lonely_vlans(const RunningPort& port) const;
   void tell_upper(const Upper& upper, const RunningPort& port);
   void tell_upper_gone(const Upper& upper, const RunningPort& port);
   [[nodiscard]] Nanoseconds proof_interval(std::size_t at) const;
@@ -288,11 +296,11 @@ class GroupRunner {
   std::optional<net::Identity> saved_;  // by this one
   MonotonicTime save_at_{};
   bool save_trouble_told_ = false;
-  bool named_ = false;                   // the metaname on the host is ours
-  std::optional<Dummy> dummy_;           // warm standby
-  std::uint64_t speaker_changes_ = 0;    // of the active trunk, when it was last announced
-  std::uint8_t address_generation_ = 0;  // of the interface that carried the identity first
-  std::optional<failover::Plan> plan_;   // to the other path
+  bool named_ = false;                  // the metaname on the host is ours
+  std::optional<Dummy> dummy_;          // warm standby
+  std::uint64_t speaker_changes_ = 0;   // of the active trunk, when it was last announced
+  PlaceSettings first_settings_;        // of the interfaces that carried the identity first
+  std::optional<failover::Plan> plan_;  // to the other path
   failover::Plan preview_;
   std::optional<Move> waiting_move_;
   std::optional<MonotonicTime> restore_at_;

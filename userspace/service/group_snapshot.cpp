@@ -30,7 +30,7 @@ constexpr Nanoseconds kRestartTime = std::chrono::minutes(1);
 constexpr std::size_t kMaxRoutes = 10'000;
 
 bool is_whole_on(const net::Identity& found, const net::Identity& lost, bool with_mac) {
-  return net::missing_from(found, net::retarget(lost, found.on), !with_mac).empty();
+  return net::missing_from(found, net::retarget(lost, net::place_of(found)), !with_mac).empty();
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ Status GroupRunner::recover_identity() {
   Result<net::LinkInfo> link = net::read_link(around_.requests, to.interface.index);
   if (!link) return pass_on(link);
   failover::Plan plan =
-      failover::make_plan(lost, to.interface, link->mac,
+      failover::make_plan(lost, to.place(), link->mac,
                           {.cold = rules_.cold || !link->admin_up,
                            .move_mac = config_.move_mac,
                            .from_gone = from_gone,
@@ -137,7 +137,7 @@ Status GroupRunner::recover_identity() {
     return failure(fmt::format("group {}: the identity of {} is lost and {} does not take it: {}",
                                config_.name, lost.on.name, to.interface.name,
                                fmt::join(done.problems, "; ")));
-  restore_settings(around_.requests, to.interface, kept_->snapshot.settings);
+  restore_settings(around_.requests, to.place(), kept_->snapshot.settings);
   keeper_.hold(plan.expected);
   keeper_.mark_stale();
   to.admin_up = true;
@@ -163,9 +163,9 @@ void GroupRunner::save_snapshot(MonotonicTime now) {
   std::vector<std::string> ports;
   for (const config::PathConfig& path : config_.paths)
     for (const config::PortConfig& port : path.ports) ports.push_back(port.interface);
-  StandbyBefore settings;
-  if (const Result<StandbyBefore> now_set = remember_settings(around_.requests, active.interface))
-    settings = *now_set;
+  PlaceSettings settings;
+  if (Result<StandbyBefore> now_set = remember_settings(around_.requests, active.interface))
+    settings = std::move(now_set->settings);
   const Status saved = identity.routes.size() > kMaxRoutes
                            ? failure("it has too many routes")
                            : store_.save(identity, ports, settings, now);

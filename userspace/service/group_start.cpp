@@ -91,6 +91,7 @@ Status GroupRunner::find_ports(std::vector<net::Identity>& found) {
       if (!ports_.back().present) continue;
       Result<net::Identity> identity = net::capture(around_.requests, ports_.back().interface);
       if (!identity) return pass_on(identity);
+      ports_.back().vlans = identity->vlans;
       found.back() = std::move(*identity);
     }
   return {};
@@ -242,17 +243,17 @@ void GroupRunner::take_metaname() {
 Status GroupRunner::prepare_idle_ports() {
   for (RunningPort& port : ports_) {
     if (!port.present) continue;
-    Result<StandbyBefore> before = remember_settings(around_.requests, port.interface);
+    Result<StandbyBefore> before = remember_settings(around_.requests, port.place());
     if (!before) return pass_on(before);
     if (!carries(port)) {
-      if (Status done = prepare_standby(around_.requests, port.interface, waiting_mode(port),
-                                        *before, dummy_of(port));
+      if (Status done = prepare_standby(around_.requests, port.place(), waiting_mode(port), *before,
+                                        dummy_of(port));
           !done)
         return failure(fmt::format("group {}: {}", config_.name, done.error().message));
       port.admin_up = waiting_mode(port) == config::StandbyMode::Hot;
       port.waited_at_start = true;
     } else {
-      address_generation_ = before->address_generation;
+      first_settings_ = before->settings;
     }
     port.before = std::move(*before);
   }
@@ -388,9 +389,9 @@ void GroupRunner::stop() {
   for (const RunningPort& port : ports_) {
     if (!port.before || !port.present) continue;
     if (carries(port))
-      restore_settings(around_.requests, port.interface, *port.before);
+      restore_settings(around_.requests, port.place(), port.before->settings);
     else if (port.waited_at_start)
-      restore_standby(around_.requests, port.interface, left_alone(port), dummy_of(port));
+      restore_standby(around_.requests, port.place(), left_alone(port), dummy_of(port));
     // A former primary goes on as a standby: with an address from a router advertisement it would
     // look like the bearer of the identity to the next hanetd.
   }

@@ -178,13 +178,12 @@ void GroupRunner::perform(Move move) {
 
 void GroupRunner::after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                              failover::Outcome outcome) {
-  RunningPort& from = port_of(switchover, false);
-  RunningPort& to = port_of(switchover, true);
   const bool moved = outcome != failover::Outcome::RolledBack;
   const bool within_trunk = switchover.from == switchover.to;
   if (moved) {
     keeper_.hold(plan.expected);
-    move_settings(around_.requests, from.interface, to.interface, address_generation_);
+    move_settings(around_.requests, {plan.from, plan.from_vlans}, net::place_of(plan.expected),
+                  first_settings_);
     announcements_ = plan.announcements;
     announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
     announce_at_ = monotonic_now() + config_.announce_gap;
@@ -246,7 +245,7 @@ failover::Plan GroupRunner::plan_of(const net::Identity& identity, const Running
     (port.path == from.path ? settings.from_members : settings.to_members)
         .push_back(port.interface);
   }
-  return failover::make_plan(identity, to.interface, to.spare_mac, settings,
+  return failover::make_plan(identity, to.place(), to.spare_mac, settings,
                              keeper_.known_neighbours());
 }
 

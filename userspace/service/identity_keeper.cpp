@@ -27,6 +27,9 @@ bool has_finite_lifetimes(const net::Identity& identity) {
 }  // namespace
 
 void IdentityKeeper::hold(net::Identity identity) {
+  if (identity.on != identity_.on)
+    known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
+                                                 net::place_of(identity_), net::place_of(identity));
   identity_ = std::move(identity);
   captured_at_ = monotonic_now();
 }
@@ -45,7 +48,7 @@ bool IdentityKeeper::hear(const nlmsghdr& message) {
 
 bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
   const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
-  if (header->ndm_ifindex != static_cast<int>(identity_.on.index)) return false;
+  if (!net::place_of(identity_).has(static_cast<unsigned>(header->ndm_ifindex))) return false;
   const bool removed = message.nlmsg_type == RTM_DELNEIGH;
   if ((header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0 ||
       (removed && !identity_.neighbours.empty()))
@@ -54,7 +57,8 @@ bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
   std::optional<net::KernelObject> neighbour = removed ? std::nullopt : net::neighbour_of(message);
   if (!neighbour) return false;
   const auto same = std::ranges::find_if(known_neighbours_, [&](const net::KernelObject& known) {
-    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST);
+    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST) &&
+           net::interface_of(known) == net::interface_of(*neighbour);
   });
   if (same == known_neighbours_.end()) {
     if (known_neighbours_.size() >= kMaxKnownNeighbours) return false;
@@ -94,7 +98,7 @@ Result<bool> IdentityKeeper::read(const net::InterfaceName& active) {
 
 void IdentityKeeper::read_known_neighbours() {
   Result<std::vector<net::KernelObject>> known =
-      net::capture_known_neighbours(requests_, identity_.on);
+      net::capture_known_neighbours(requests_, net::place_of(identity_));
   if (!known) return;
   if (known->size() > kMaxKnownNeighbours) known->resize(kMaxKnownNeighbours);
   known_neighbours_ = std::move(*known);

@@ -53,7 +53,8 @@ Json json_of(const net::Address& address) {
           {"preferred_seconds", address.preferred_seconds},
           {"valid_seconds", address.valid_seconds},
           {"priority", address.priority ? Json(*address.priority) : Json()},
-          {"protocol", address.protocol}};
+          {"protocol", address.protocol},
+          {"vlan", address.vlan}};
 }
 
 net::Address address_of(const Json& json) {
@@ -70,6 +71,7 @@ net::Address address_of(const Json& json) {
   json.at("valid_seconds").get_to(address.valid_seconds);
   if (!json.at("priority").is_null()) address.priority = json.at("priority").get<std::uint32_t>();
   json.at("protocol").get_to(address.protocol);
+  json.at("vlan").get_to(address.vlan);
   if (address.local.size() != (address.family == AF_INET ? 4U : 16U))
     throw std::invalid_argument("no address");
   return address;
@@ -92,6 +94,43 @@ net::KernelObject object_of(const Json& json) {
     object.attributes[type] = bytes_of(value);
   }
   return object;
+}
+
+Json json_of(const net::Vlan& vlan) {
+  return {{"tag", vlan.tag},
+          {"interface", vlan.on.name},
+          {"ifindex", vlan.on.index},
+          {"mac", hex(vlan.mac)}};
+}
+
+net::Vlan vlan_of(const Json& json) {
+  net::Vlan vlan;
+  json.at("tag").get_to(vlan.tag);
+  json.at("interface").get_to(vlan.on.name);
+  json.at("ifindex").get_to(vlan.on.index);
+  vlan.mac = mac_of(json.at("mac"));
+  return vlan;
+}
+
+Json json_of(const PlaceSettings& settings) {
+  Json list = Json::array();
+  for (const auto& [tag, of] : settings)
+    list.push_back({{"vlan", tag},
+                    {"address_generation", of.address_generation},
+                    {"accept_ra", of.accept_ra},
+                    {"arp_ignore", of.arp_ignore}});
+  return list;
+}
+
+PlaceSettings settings_of(const Json& list) {
+  PlaceSettings settings;
+  for (const Json& json : list) {
+    InterfaceSettings& of = settings[json.at("vlan").get<std::uint32_t>()];
+    json.at("address_generation").get_to(of.address_generation);
+    json.at("accept_ra").get_to(of.accept_ra);
+    json.at("arp_ignore").get_to(of.arp_ignore);
+  }
+  return settings;
 }
 
 template <typename T>
@@ -119,13 +158,12 @@ Snapshot snapshot_of(const Json& json) {
   json.at("interface").get_to(identity.on.name);
   json.at("ifindex").get_to(identity.on.index);
   identity.mac = mac_of(json.at("mac"));
+  identity.vlans = values_of<net::Vlan>(json.at("vlans"), vlan_of);
   identity.addresses = values_of<net::Address>(json.at("addresses"), address_of);
   identity.routes = values_of<net::KernelObject>(json.at("routes"), object_of);
   identity.rules = values_of<net::KernelObject>(json.at("rules"), object_of);
   identity.neighbours = values_of<net::KernelObject>(json.at("neighbours"), object_of);
-  json.at("address_generation").get_to(snapshot.settings.address_generation);
-  json.at("accept_ra").get_to(snapshot.settings.accept_ra);
-  json.at("arp_ignore").get_to(snapshot.settings.arp_ignore);
+  snapshot.settings = settings_of(json.at("settings"));
   return snapshot;
 }
 
@@ -141,13 +179,12 @@ std::string to_text(const Snapshot& snapshot) {
                {"interface", identity.on.name},
                {"ifindex", identity.on.index},
                {"mac", hex(identity.mac)},
+               {"vlans", list_of(identity.vlans)},
                {"addresses", list_of(identity.addresses)},
                {"routes", list_of(identity.routes)},
                {"rules", list_of(identity.rules)},
                {"neighbours", list_of(identity.neighbours)},
-               {"address_generation", snapshot.settings.address_generation},
-               {"accept_ra", snapshot.settings.accept_ra},
-               {"arp_ignore", snapshot.settings.arp_ignore}})
+               {"settings", json_of(snapshot.settings)}})
       .dump();
 }
 

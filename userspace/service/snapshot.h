@@ -23,7 +23,7 @@ struct Snapshot {
   std::vector<std::string> ports;  ///< the interfaces of the group, in the order of its paths
   MonotonicTime taken_at{};
   net::Identity identity;
-  StandbyBefore settings;  ///< of the interface that carried it
+  PlaceSettings settings;  ///< of the interfaces that carried it
 };
 
 [[nodiscard]] std::string to_text(const Snapshot& snapshot);

@@ -113,7 +113,7 @@ Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
 }
 
 Status SnapshotStore::save(net::Identity identity, const std::vector<std::string>& ports,
-                           const StandbyBefore& settings, MonotonicTime now) {
+                           const PlaceSettings& settings, MonotonicTime now) {
   const std::string text = to_text({.group = group_,
                                     .boot = boot_id(),
                                     .netns = own_netns(),

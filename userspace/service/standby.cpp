@@ -73,26 +73,41 @@ Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identi
   }
   for (const net::Address& address : found.addresses)
     if (Status done =
-            socket.request(net::remove_address(address, found.on.index),
-                           fmt::format("remove {} from {}", net::describe(address), found.on.name));
+            socket.request(net::remove_address(address, net::bearer_of(found, address).index),
+                           fmt::format("remove {} from {}", net::describe(address),
+                                       net::bearer_of(found, address).name));
         !done && done.error().code != EADDRNOTAVAIL)
       return done;
   return {};
 }
 
-Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::StandbyMode mode) {
-  const net::InterfaceName& port = found.on;
-  write_setting(kAcceptRa, port.name, kNoRouterAdvertisements);
-  write_setting(kArpIgnore, port.name, kOnlyOwnAddresses);
+// What the kernel would do by itself on an interface that waits.
+void quieten(net::NetlinkSocket& socket, const net::InterfaceName& interface) {
+  write_setting(kAcceptRa, interface.name, kNoRouterAdvertisements);
+  write_setting(kArpIgnore, interface.name, kOnlyOwnAddresses);
   // Kernels without IPv6 refuse this, and need it not.
-  if (Status done = socket.request(net::set_address_generation(port.index, IN6_ADDR_GEN_MODE_NONE),
-                                   fmt::format("keep {} from making addresses", port.name));
+  if (Status done =
+          socket.request(net::set_address_generation(interface.index, IN6_ADDR_GEN_MODE_NONE),
+                         fmt::format("keep {} from making addresses", interface.name));
       !done)
     log::debug("{}", done.error().message);
+}
+
+Status set_state(net::NetlinkSocket& socket, const net::InterfaceName& interface, bool up) {
+  return socket.request(net::set_admin_state(interface.index, up),
+                        fmt::format("set {} {}", interface.name, up ? "up" : "down"));
+}
+
+// The VLANs of a port that goes down go down with it.
+Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::StandbyMode mode) {
+  quieten(socket, found.on);
+  for (const net::Vlan& vlan : found.vlans) quieten(socket, vlan.on);
   if (Status done = remove_what_the_kernel_made(socket, found); !done) return done;
   const bool up = mode == config::StandbyMode::Hot;
-  return socket.request(net::set_admin_state(port.index, up),
-                        fmt::format("set {} {}", port.name, up ? "up" : "down"));
+  if (Status done = set_state(socket, found.on, up); !done || !up) return done;
+  for (const net::Vlan& vlan : found.vlans)
+    if (Status done = set_state(socket, vlan.on, true); !done) return done;
+  return {};
 }
 
 // The port is down.
@@ -115,16 +130,22 @@ void send_quietly(net::NetlinkSocket& socket, const net::InterfaceName& port,
 
 }  // namespace
 
-Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
-                                        const net::InterfaceName& port) {
-  Result<net::LinkInfo> link = net::read_link(socket, port.index);
-  if (!link) return pass_on(link);
-  return StandbyBefore{.address_generation = link->address_generation,
-                       .accept_ra = read_setting(kAcceptRa, port.name),
-                       .arp_ignore = read_setting(kArpIgnore, port.name),
-                       .admin_up = link->admin_up,
-                       .link_local = {},
-                       .mac = link->permanent_mac.value_or(link->mac)};
+Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket, const net::Place& place) {
+  Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
+  if (!links) return pass_on(links);
+  StandbyBefore before;
+  for (const net::LinkInfo& link : *links) {
+    const bool is_port = link.interface.index == place.port.index;
+    if (!is_port && !net::vlan_on(link, place.port.index)) continue;
+    before.settings[is_port ? 0 : link.vlan_tag] = {
+        .address_generation = link.address_generation,
+        .accept_ra = read_setting(kAcceptRa, link.interface.name),
+        .arp_ignore = read_setting(kArpIgnore, link.interface.name),
+        .admin_up = link.admin_up};
+    if (is_port) before.mac = link.permanent_mac.value_or(link.mac);
+  }
+  if (!before.settings.contains(0)) return net::no_such_interface(place.port.index);
+  return before;
 }
 
 Status check_standby(const net::Identity& found) {
@@ -133,14 +154,14 @@ Status check_standby(const net::Identity& found) {
       return failure(fmt::format(
           "standby {} carries the address {}: a standby has no identity of its own; remove the "
           "address, or make the port the primary",
-          found.on.name, net::describe(address)));
+          net::bearer_of(found, address).name, net::describe(address)));
   return {};
 }
 
-Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
                        config::StandbyMode mode, StandbyBefore& before,
                        const std::optional<Dummy>& dummy) {
-  Result<net::Identity> found = net::capture(socket, port);
+  Result<net::Identity> found = net::capture(socket, place.port);
   if (!found) return pass_on(found);
   // After a kill it is dressed up already.
   if (dummy)
@@ -153,42 +174,76 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& por
                        [](const net::Address& address) { return address.scope == RT_SCOPE_LINK; });
   Status done = strip(socket, *found, mode);
   if (done && dummy) {
-    done = dress_up(socket, port, *dummy);
+    done = dress_up(socket, place.port, *dummy);
   }
-  if (!done) restore_standby(socket, port, before, dummy);
+  if (!done) restore_standby(socket, place, before, dummy);
   return done;
 }
 
-void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                      const StandbyBefore& before) {
-  write_setting(kAcceptRa, port.name, before.accept_ra);
-  write_setting(kArpIgnore, port.name, before.arp_ignore);
-  send_quietly(socket, port, {net::set_address_generation(port.index, before.address_generation)});
+Status prepare_vlan(net::NetlinkSocket& socket, const net::Vlan& vlan, config::StandbyMode mode,
+                    StandbyBefore& before) {
+  Result<StandbyBefore> now = remember_settings(socket, vlan.on);
+  Result<net::Identity> found = net::capture(socket, vlan.on);
+  if (!now) return pass_on(now);
+  if (!found) return pass_on(found);
+  if (Status fit = check_standby(*found); !fit) return fit;
+  before.settings[vlan.tag] = now->settings.begin()->second;
+  for (net::Address address : found->addresses) {
+    if (address.scope != RT_SCOPE_LINK) continue;
+    address.vlan = vlan.tag;
+    before.link_local.push_back(std::move(address));
+  }
+  // One below a port that is down can not be set up, and goes up with it.
+  return strip(socket, *found, mode);
 }
 
-void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+void restore_settings(net::NetlinkSocket& socket, const net::Place& place,
+                      const PlaceSettings& before) {
+  std::vector<net::NetlinkMessage> batch;
+  for (const auto& [tag, settings] : before) {
+    const net::InterfaceName* on = place.at(tag);
+    if (on == nullptr) continue;
+    write_setting(kAcceptRa, on->name, settings.accept_ra);
+    write_setting(kArpIgnore, on->name, settings.arp_ignore);
+    batch.push_back(net::set_address_generation(on->index, settings.address_generation));
+  }
+  send_quietly(socket, place.port, std::move(batch));
+}
+
+void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy) {
-  restore_settings(socket, port, before);
+  restore_settings(socket, place, before.settings);
+  const net::InterfaceName& port = place.port;
   std::vector<net::NetlinkMessage> batch;
   if (dummy) {
     batch.push_back(net::remove_address(dummy->address, port.index));
     batch.push_back(net::set_mac(port.index, before.mac));
   }
-  batch.push_back(net::set_admin_state(port.index, before.admin_up));
-  if (before.admin_up)
-    for (const net::Address& address : before.link_local)
-      batch.push_back(net::add_address(address, port.index));
+  for (const auto& [tag, settings] : before.settings)  // the port first
+    if (const net::InterfaceName* on = place.at(tag))
+      batch.push_back(net::set_admin_state(on->index, settings.admin_up));
+  for (const net::Address& address : before.link_local) {
+    const net::InterfaceName* on = place.at(address.vlan);
+    const auto settings = before.settings.find(address.vlan);
+    if (on != nullptr && settings != before.settings.end() && settings->second.admin_up)
+      batch.push_back(net::add_address(address, on->index));
+  }
   send_quietly(socket, port, std::move(batch));
 }
 
-void move_settings(net::NetlinkSocket& socket, const net::InterfaceName& from,
-                   const net::InterfaceName& to, std::uint8_t address_generation) {
-  move_setting(kAcceptRa, from.name, to.name, kNoRouterAdvertisements);
-  move_setting(kArpIgnore, from.name, to.name, kOnlyOwnAddresses);
-  // A former primary that comes up again must make no address. The old interface may be gone.
+void move_settings(net::NetlinkSocket& socket, const net::Place& from, const net::Place& to,
+                   const PlaceSettings& first) {
   std::vector<net::NetlinkMessage> batch;
-  batch.push_back(net::set_address_generation(from.index, IN6_ADDR_GEN_MODE_NONE));
-  batch.push_back(net::set_address_generation(to.index, address_generation));
+  for (const auto& [tag, settings] : first) {
+    const net::InterfaceName* left = from.at(tag);
+    const net::InterfaceName* entered = to.at(tag);
+    if (left == nullptr || entered == nullptr) continue;
+    move_setting(kAcceptRa, left->name, entered->name, kNoRouterAdvertisements);
+    move_setting(kArpIgnore, left->name, entered->name, kOnlyOwnAddresses);
+    // A former primary that comes up again must make no address. The old interface may be gone.
+    batch.push_back(net::set_address_generation(left->index, IN6_ADDR_GEN_MODE_NONE));
+    batch.push_back(net::set_address_generation(entered->index, settings.address_generation));
+  }
   if (Status sent = socket.send(batch); !sent) return;
   [[maybe_unused]] const auto answers = socket.collect();
 }

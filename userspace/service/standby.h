@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,19 +21,26 @@
 
 namespace hanet::service {
 
-/// What the port was like before.
-struct StandbyBefore {
-  std::uint8_t address_generation = 0;
-  std::string accept_ra;   ///< net.ipv6.conf.PORT.accept_ra
-  std::string arp_ignore;  ///< net.ipv4.conf.PORT.arp_ignore
+/// What hanet changes of an interface that waits.
+struct InterfaceSettings {
+  std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
+  std::string accept_ra;                ///< net.ipv6.conf.PORT.accept_ra
+  std::string arp_ignore;               ///< net.ipv4.conf.PORT.arp_ignore
   bool admin_up = false;
+};
+/// By the tags of VLANs; 0 is the port's own.
+using PlaceSettings = std::map<std::uint32_t, InterfaceSettings>;
+
+/// What the port was like before, and the VLANs on it.
+struct StandbyBefore {
+  PlaceSettings settings;
   std::vector<net::Address> link_local;
   net::MacAddress mac{};  ///< the port's own
 };
 
-/// Remembers what a port is like, whatever its role.
+/// Remembers what a port and its VLANs are like, whatever its role.
 [[nodiscard]] Result<StandbyBefore> remember_settings(net::NetlinkSocket& socket,
-                                                      const net::InterfaceName& port);
+                                                      const net::Place& place);
 
 /// Refuses a port that carries addresses of its own: they would be lost. Those that the kernel
 /// makes by itself, link-local ones and a router's, are not in the way.
@@ -47,20 +55,24 @@ struct Dummy {
 /// Makes the port fit to wait, after checking it once more. Adds to `before` what it
 /// removes; when it fails half-way, what it changed is put back (what came from a router comes back
 /// with its next advertisement).
-[[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+[[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
                                      config::StandbyMode mode, StandbyBefore& before,
                                      const std::optional<Dummy>& dummy = {});
 
+/// The same for a VLAN that comes onto a port that waits already.
+[[nodiscard]] Status prepare_vlan(net::NetlinkSocket& socket, const net::Vlan& vlan,
+                                  config::StandbyMode mode, StandbyBefore& before);
+
 /// Puts the settings of any port back. Best effort; called when hanetd stops.
-void restore_settings(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                      const StandbyBefore& before);
+void restore_settings(net::NetlinkSocket& socket, const net::Place& place,
+                      const PlaceSettings& before);
 /// The same, and the state and link-local addresses of a port that still waits.
-void restore_standby(net::NetlinkSocket& socket, const net::InterfaceName& port,
+void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
-/// Lets these settings follow the identity. `address_generation`: of the interface that carries it.
-/// Best effort, after a switchover.
-void move_settings(net::NetlinkSocket& socket, const net::InterfaceName& from,
-                   const net::InterfaceName& to, std::uint8_t address_generation);
+/// Lets these settings follow the identity. `first`: of the interfaces that carried it first, of
+/// which the address generation counts. Best effort, after a switchover.
+void move_settings(net::NetlinkSocket& socket, const net::Place& from, const net::Place& to,
+                   const PlaceSettings& first);
 
 }  // namespace hanet::service

@@ -93,10 +93,10 @@ Json left_behind_json(const GroupRunner& group) {
   Json left_behind = Json::array();
   for (const Upper& upper : group.uppers()) {
     const auto port = std::ranges::find_if(group.ports(), [&](const RunningPort& each) {
-      return each.present && each.interface.index == upper.port;
+      return each.present && each.place().has(upper.below.index);
     });
     if (port == group.ports().end()) continue;
-    left_behind.push_back({{"port", port->interface.name},
+    left_behind.push_back({{"port", upper.below.name},
                            {"name", upper.name},
                            {"kind", upper.kind},
                            {"is_master", upper.is_master}});

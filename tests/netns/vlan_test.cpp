@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// VLANs move with their port, and the network learns it on every one of them (F5, F2).
+//
+// Routers and database hosts have one cable and many networks on it. Whatever is on a VLAN of the
+// failed port has to be on the VLAN with the same tag of the standby afterwards, field by field,
+// and reachable from the far end through the same VLAN. A VLAN that has no twin can not move: that
+// is told while nothing has failed, and what is on it stays where it is instead of getting lost.
+#include <fmt/format.h>
+
+#include "netns/lab_test.h"
+#include "netns/sniffer.h"
+
+namespace hanet::test {
+namespace {
+
+const std::vector<Conversation> kThroughVlans{
+    {"host", "10.5.0.1", "client", "10.5.0.10"},
+    {"host", "10.5.0.101", "client", "10.5.0.10"},
+    {"host", "2001:db8:5::1", "client", "2001:db8:5::10"},
+    {"host", "10.7.0.1", "client", "10.7.0.10"},
+    {"host", "192.0.2.1", "client", "192.0.2.10"},
+};
+
+// What belongs to VLANs 5 and 7, and a VLAN without an address.
+const std::vector<std::string> kWealth{
+    "addr add 10.5.0.1/24 brd + dev p0.5",
+    "addr add 10.5.0.101/24 brd + dev p0.5 label p0.5:v",
+    "-6 addr add 2001:db8:5::1/64 dev p0.5 nodad",
+    "addr add 10.7.0.1/24 dev p0.7",
+    "route add 10.55.0.0/16 via 10.5.0.10 dev p0.5",
+    "route add 10.56.0.0/16 nexthop via 10.5.0.10 dev p0.5 nexthop via 10.7.0.10 dev p0.7",
+    "route add 10.57.0.0/16 via 192.0.2.10 dev p0 src 10.5.0.101",
+    "-6 route add 2001:db8:55::/48 via 2001:db8:5::10 dev p0.5",
+    "route add default via 10.7.0.10 dev p0.7 table 100",
+    "rule add iif p0.7 table 100 priority 1000",
+    "neigh add 10.5.0.77 lladdr 02:77:00:00:00:01 dev p0.5 nud permanent",
+};
+
+class Vlans : public LabTest {
+ protected:
+  /// A VLAN on a port of a node, up. False: this kernel has none.
+  bool add_vlan(const std::string& node, const std::string& port, int id) {
+    return lab()
+               .ip(node, fmt::format("link add link {0} name {0}.{1} type vlan id {1}", port, id))
+               .has_value() &&
+           lab().ip(node, fmt::format("link set {}.{} up", port, id)).has_value();
+  }
+  void build_with_vlans() {
+    ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+    if (!add_vlan("host", "p0", 5)) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+    for (const auto& [port, id] : {std::pair{"p0", 7}, {"p0", 9}, {"p1", 7}, {"p1", 9}, {"p1", 5}})
+      ASSERT_TRUE(add_vlan("host", port, id));
+    for (const int id : {5, 7}) ASSERT_TRUE(add_vlan("client", "c0", id));
+    for (const std::string& command : kWealth) ASSERT_DONE(lab().ip("host", command));
+    for (const char* address : {"10.5.0.10/24 dev c0.5", "10.7.0.10/24 dev c0.7"})
+      ASSERT_DONE(lab().ip("client", std::string("addr add ") + address));
+    ASSERT_DONE(lab().ip("client", "-6 addr add 2001:db8:5::10/64 dev c0.5 nodad"));
+  }
+  void bring_up_with_vlans(const Settings& settings = {}) {
+    ASSERT_NO_FATAL_FAILURE(build_with_vlans());
+    if (IsSkipped()) return;
+    ASSERT_NO_FATAL_FAILURE(start(settings));
+    ASSERT_TRUE(all_ready());
+    through_ = std::make_unique<Echo>(lab(), kThroughVlans);
+    ASSERT_TRUE(through_->reaches_every_address());
+  }
+  testing::AssertionResult told(const std::string& text) {
+    return await("the log says '" + text + "'", [&] { return host().log().contains(text); });
+  }
+  void TearDown() override {
+    through_.reset();
+    LabTest::TearDown();
+  }
+
+  std::unique_ptr<Echo> through_;
+};
+
+struct Way {
+  const char* name;
+  const char* fault;
+  const char* mode;
+};
+
+class VlansMove : public Vlans, public testing::WithParamInterface<Way> {};
+
+TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
+  const Way way = GetParam();
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans(
+      {.mode = way.mode, .group_keys = way.mode == std::string("warm") ? kWarmDummy : ""}));
+  if (IsSkipped()) return;
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_EQ(before.vlans.size(), 3U);
+  ASSERT_DONE(lab().fault(way.fault));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(through_->reaches_every_address());
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
+  if (way.mode == std::string("warm")) {
+    EXPECT_TRUE(wears_dummy("p0"));
+  } else {
+    EXPECT_TRUE(is_bare("p0", before));
+  }
+
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+  EXPECT_TRUE(through_->reaches_every_address());
+  EXPECT_TRUE(carries("p0", before));
+}
+
+INSTANTIATE_TEST_SUITE_P(By, VlansMove,
+                         testing::Values(Way{"BlackholeHot", "blackhole", "hot"},
+                                         Way{"CarrierHot", "carrier", "hot"},
+                                         Way{"CarrierCold", "carrier", "cold"},
+                                         Way{"BlackholeWarm", "blackhole", "warm"}),
+                         [](const auto& cell) { return std::string(cell.param.name); });
+
+TEST_F(Vlans, F5_EveryAddressIsAnnouncedOnItsOwnVlanExactlyAsOftenAsConfigured) {
+  constexpr std::size_t kCount = 4;
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up_with_vlans({.group_keys = "announce_count = 4\nannounce_gap_ms = 30\n"}));
+  if (IsSkipped()) return;
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const Sniffer five(lab().netns("client"), "c0.5");
+  const Sniffer seven(lab().netns("client"), "c0.7");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  const auto counted = [&](const Sniffer& wire, const std::string& address) {
+    return wire.count([&](const SeenFrame& frame) {
+      return frame.is_announcement() && frame.announced() == address &&
+             frame.announced_mac() == before.mac;
+    });
+  };
+  const auto all = [](const Sniffer& wire) {
+    return wire.count([](const SeenFrame& frame) { return frame.is_announcement(); });
+  };
+  // VLAN 5 has three addresses and the link-local one that the kernel made, VLAN 7 one and that.
+  EXPECT_TRUE(await("all announcements", [&] { return all(five) >= 4 * kCount; }));
+  EXPECT_TRUE(await("all announcements", [&] { return all(seven) >= 2 * kCount; }));
+  ASSERT_TRUE(await("further heartbeats",
+                    [&, seen = host().session("p1").at("received").get<std::uint64_t>()] {
+                      return host().session("p1").at("received").get<std::uint64_t>() >= seen + 10;
+                    }));
+  for (const char* address : {"10.5.0.1", "10.5.0.101", "2001:db8:5::1"})
+    EXPECT_EQ(counted(five, address), kCount) << address;
+  EXPECT_EQ(counted(seven, "10.7.0.1"), kCount);
+  EXPECT_EQ(all(five), 4 * kCount) << "something else was announced";
+  EXPECT_EQ(all(seven), 2 * kCount) << "something else was announced";
+}
+
+TEST_F(Vlans, F5_O3_OneThatTheOtherPortHasNotIsAnAlarmUntilItHas) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!add_vlan("host", "p0", 5)) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
+  EXPECT_TRUE(
+      told("p0 carries the vlan 'p0.5' and p1 has none with its tag, so hanet would leave "
+           "it behind at a switchover; make one: ip link add link p1 name p1.5 type vlan "
+           "id 5"));
+  EXPECT_EQ(
+      host().group().at("left_behind"),
+      json::array({{{"port", "p0"}, {"name", "p0.5"}, {"kind", "vlan"}, {"is_master", false}}}));
+  ASSERT_TRUE(add_vlan("host", "p1", 5));
+  EXPECT_TRUE(told("the vlan 'p0.5' moves with the identity now"));
+  EXPECT_EQ(host().group().at("left_behind"), json::array());
+  EXPECT_EQ(sysctl(host_netns(), "ipv4/conf/p1.5/arp_ignore"), "1") << "it does not wait";
+
+  ASSERT_DONE(lab().ip("host", "addr add 10.5.0.1/24 dev p0.5"));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+}
+
+TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  ASSERT_DONE(lab().ip("host", "link del p1.7"));
+  EXPECT_TRUE(told("p0 carries the vlan 'p0.7' and p1 has none with its tag"));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  const net::Identity left = identity_on(host_netns(), "p0");
+  const net::Identity moved = identity_on(host_netns(), "p1");
+  const auto count = [](const net::Identity& identity, int id) {
+    return std::ranges::count(identity.addresses, 0x81000000U | static_cast<unsigned>(id),
+                              &net::Address::vlan);
+  };
+  EXPECT_EQ(count(left, 7), count(before, 7));
+  EXPECT_EQ(count(moved, 5), count(before, 5));
+  EXPECT_EQ(count(left, 5), 0);
+  EXPECT_TRUE(through_->reaches("10.5.0.1"));
+}
+
+// The kernel leaves a VLAN's address alone once somebody has set it, even to the same.
+TEST_F(Vlans, F2_OneWhoseMacAddressSomebodyHasSetGetsTheIdentitysAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(build_with_vlans());
+  if (IsSkipped()) return;
+  for (const char* port : {"p0", "p1"})
+    ASSERT_DONE(lab().ip("host", fmt::format("link set {}.5 address {}", port,
+                                             net::to_text(link_of(host_netns(), port).mac))));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(link_of(host_netns(), "p1.5").mac, before.mac);
+  EXPECT_NE(link_of(host_netns(), "p0.5").mac, before.mac);
+  EXPECT_TRUE(carries("p1", before));
+}
+
+TEST_F(Vlans, F3_WhatWasOnTheVlansOfACardThatIsGoneMovesAsItWasLastSeen) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().ip("host", "link del p0"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(through_->reaches_every_address());
+}
+
+TEST_F(Vlans, F3_ARestartAfterAFailoverChangesNothing) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_DONE(lab().heal());
+  host().kill();
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(through_->reaches_every_address());
+}
+
+TEST_F(Vlans, O1_AnOrderlyEndPutsTheSettingsOfAWaitingVlanBack) {
+  ASSERT_NO_FATAL_FAILURE(build_with_vlans());
+  if (IsSkipped()) return;
+  const std::string before = sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra");
+  const std::size_t link_local = identity_on(host_netns(), "p1").addresses.size();
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra"), "0");
+  EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+  host().stop();
+  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra"), before);
+  EXPECT_EQ(identity_on(host_netns(), "p1").addresses.size(), link_local);
+}
+
+}  // namespace
+}  // namespace hanet::test
