@@ -6,6 +6,8 @@
 // the answer must not depend on the daemon: it has an exit code of its own, and the pinned maps
 // still tell. Whatever is asked with --json is answered in JSON, refusals included (O3, D7).
 #include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/utsname.h>
 
 #include <fstream>
 #include <iterator>
@@ -56,6 +58,28 @@ TEST_F(Control, O3_WithoutADaemonItSaysSoAndExitsWithFour) {
     EXPECT_EQ(json_output.exit_code, 4);
     EXPECT_EQ(parsed(json_output.out).at("ok"), false);
   }
+}
+
+TEST_F(Control, O3_M4_TheStatusSaysWhatTheKernelOffersAndWhatOfItIsUsed) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const json status = parsed(json_ctl({"status"}).out);
+  const json& kernel = status.at("daemon").at("kernel");
+  utsname name{};
+  ASSERT_EQ(::uname(&name), 0);
+  EXPECT_EQ(kernel.at("release"), name.release);
+  EXPECT_EQ(kernel.at("timers"), json::array({"bpf_timer"}));
+  const auto best = [&](const char* of) { return kernel.at(of).at(0).get<std::string>(); };
+  // The best one that is offered is the one that is used.
+  for (const char* port : {"p0", "p1"}) {
+    const json used = host().path(port).at("port");
+    EXPECT_EQ(used.at("tc"), best("tc"));
+    EXPECT_TRUE(used.at("link_source").get<std::string>().starts_with(best("link_sources")));
+    EXPECT_THAT(used.at("xdp").get<std::string>(), testing::AnyOf("native", "generic"));
+  }
+  const std::string text = host().ctl({"status"}).out;
+  EXPECT_TRUE(text.contains(
+      fmt::format("kernel {}: link events by {}", name.release, best("link_sources"))))
+      << text;
 }
 
 TEST_F(Control, D7_WhatAKilledDaemonLeftIsStillShown) {

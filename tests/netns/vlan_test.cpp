@@ -7,8 +7,12 @@
 // and reachable from the far end through the same VLAN. A VLAN that has no twin can not move: that
 // is told while nothing has failed, and what is on it stays where it is instead of getting lost.
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
 
 #include "netns/lab_test.h"
+#include "netns/recorder.h"
 #include "netns/sniffer.h"
 
 namespace hanet::test {
@@ -91,6 +95,12 @@ TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
   if (IsSkipped()) return;
   const net::Identity before = identity_on(host_netns(), "p0");
   ASSERT_EQ(before.vlans.size(), 3U);
+  const json shown = host().group().at("identity").at("vlans");
+  ASSERT_EQ(shown.size(), 3U);
+  EXPECT_EQ(shown.at(0).at("interface"), "p0.5");
+  EXPECT_EQ(shown.at(0).at("id"), 5);
+  EXPECT_EQ(shown.at(0).at("protocol"), "8100");
+  EXPECT_EQ(shown.at(0).at("addresses").at(0), "10.5.0.1/24");
   ASSERT_DONE(lab().fault(way.fault));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(through_->reaches_every_address());
@@ -188,6 +198,8 @@ TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
   EXPECT_EQ(count(left, 7), count(before, 7));
   EXPECT_EQ(count(moved, 5), count(before, 5));
   EXPECT_EQ(count(left, 5), 0);
+  for (const net::Address& address : moved.addresses)
+    EXPECT_NE(net::describe(address), "10.7.0.1/24") << "it has no place there";
   EXPECT_TRUE(through_->reaches("10.5.0.1"));
 }
 
@@ -234,17 +246,39 @@ TEST_F(Vlans, F3_ARestartAfterAFailoverChangesNothing) {
   EXPECT_TRUE(through_->reaches_every_address());
 }
 
+// The VLANs of the two ports were made in another order, and nothing may depend on it.
+TEST_F(Vlans, F3_F12_WhatAnotherProgramDoesToAVlanIsPutRightAndNothingElseIsTouched) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(carries("p1", before));
+  Recorder recorder(host_netns());
+  ASSERT_DONE(lab().ip("host", "addr del 10.7.0.1/24 dev p1.7"));
+  EXPECT_TRUE(told("10.7.0.1/24 was removed from p1.7 by "));
+  EXPECT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
+  ASSERT_DONE(lab().ip("host", "addr add 10.5.0.1/24 dev p0.5"));
+  EXPECT_TRUE(told("10.5.0.1/24 was given to p0.5 by "));
+  EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; }));
+  EXPECT_TRUE(carries("p1", before));
+  const std::vector<std::string> removals = recorder.lines([](const nlmsghdr& message) {
+    return message.nlmsg_type == RTM_DELADDR ? std::string("an address") : std::string();
+  });
+  EXPECT_EQ(removals.size(), 2U) << "of p1.7, and of p0.5";
+}
+
 TEST_F(Vlans, O1_AnOrderlyEndPutsTheSettingsOfAWaitingVlanBack) {
   ASSERT_NO_FATAL_FAILURE(build_with_vlans());
   if (IsSkipped()) return;
-  const std::string before = sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra");
+  const std::string before = sysctl(host_netns(), "ipv4/conf/p1.5/arp_ignore");
   const std::size_t link_local = identity_on(host_netns(), "p1").addresses.size();
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(all_ready());
-  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra"), "0");
+  EXPECT_NE(sysctl(host_netns(), "ipv4/conf/p1.5/arp_ignore"), before);
   EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
   host().stop();
-  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/p1.5/accept_ra"), before);
+  EXPECT_EQ(sysctl(host_netns(), "ipv4/conf/p1.5/arp_ignore"), before);
   EXPECT_EQ(identity_on(host_netns(), "p1").addresses.size(), link_local);
 }
 

@@ -95,6 +95,27 @@ void render_trunk(std::string& out, const Json& path) {
   }
 }
 
+std::string listed(const Json& addresses) {
+  std::string text;
+  for (const Json& address : addresses)
+    text += (text.empty() ? "" : ", ") + address.get<std::string>();
+  return text.empty() ? "no address" : text;
+}
+
+void render_identity(std::string& out, const Json& identity) {
+  line(out, "  identity  {} {}; {} routes, {} rules, {} neighbours", text_of(identity, "mac"),
+       listed(identity.at("addresses")), count_of(identity, "routes"), count_of(identity, "rules"),
+       count_of(identity, "neighbours"));
+  for (const Json& vlan : identity.at("vlans"))
+    line(out, "    VLAN {} on {}: {}", count_of(vlan, "id"), text_of(vlan, "interface"),
+         listed(vlan.at("addresses")));
+}
+
+void render_kernel(std::string& out, const Json& kernel) {
+  line(out, "kernel {}: link events by {}; TC by {}; deadlines by {}", text_of(kernel, "release"),
+       listed(kernel.at("link_sources")), listed(kernel.at("tc")), listed(kernel.at("timers")));
+}
+
 void render_group(std::string& out, const Json& group) {
   line(out, "{}: {}, active path {}", text_of(group, "name"), text_of(group, "state"),
        text_of(group, "active"));
@@ -108,13 +129,7 @@ void render_group(std::string& out, const Json& group) {
     line(out, "  LEFT BEHIND at a switchover: the {} {}, {} {}", text_of(upper, "kind"),
          text_of(upper, "name"), upper.value("is_master", false) ? "the master of" : "on top of",
          text_of(upper, "port"));
-  const Json& identity = group.at("identity");
-  std::string addresses;
-  for (const Json& address : identity.at("addresses"))
-    addresses += (addresses.empty() ? "" : ", ") + address.get<std::string>();
-  line(out, "  identity  {} {}; {} routes, {} rules, {} neighbours", text_of(identity, "mac"),
-       addresses.empty() ? "no address" : addresses, count_of(identity, "routes"),
-       count_of(identity, "rules"), count_of(identity, "neighbours"));
+  render_identity(out, group.at("identity"));
   for (const Json& path : group.at("paths")) {
     const std::string reason = text_of(path, "reason");
     line(out, "  {:<15} {:<8} {}{}{}", text_of(path, "name"), text_of(path, "role"),
@@ -170,6 +185,7 @@ std::string render_status(const Json& status) {
   const Json& daemon = status.at("daemon");
   line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
        number_of(daemon, "uptime_s"));
+  render_kernel(out, daemon.at("kernel"));
   for (const Json& group : status.at("groups")) render_group(out, group);
   return out;
 }

@@ -15,10 +15,6 @@
 namespace hanet::engine {
 namespace {
 
-// enum bpf_attach_type of Linux 6.6 and later; the build host's headers may be older.
-constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
-
 // Our own place among the clsact filters of a port ("ha").
 constexpr std::uint32_t kFilterPriority = 0x6861;
 constexpr std::uint32_t kFilterHandle = 1;

@@ -11,12 +11,18 @@
 // with the process; only a clsact filter stays, and the next start replaces it.
 #pragma once
 
+#include <linux/bpf.h>
+
 #include <string>
 
 #include "core/fd.h"
 #include "core/result.h"
 
 namespace hanet::engine {
+
+/// enum bpf_attach_type of Linux 6.6 and later; the build host's headers may be older.
+inline constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+inline constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 
 /// The file descriptors of the three programs that a port gets.
 struct Programs {

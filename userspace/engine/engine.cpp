@@ -126,14 +126,24 @@ int Engine::try_to_load(LinkSource source, const Options& options) {
   return 0;
 }
 
+void Engine::tell_capabilities(bool fentry, bool poll) {
+  if (fentry) capabilities_.link_sources.emplace_back("fentry");
+  if (poll) capabilities_.link_sources.emplace_back("bpf_timer poll");
+  capabilities_.link_sources.emplace_back("rtnetlink");
+  if (kernel_has_tcx(bpf_program__fd(skeleton_->progs.tc_ingress)))
+    capabilities_.tc_modes.emplace_back("tcx");
+  capabilities_.tc_modes.emplace_back("clsact");
+}
+
 Status Engine::open_and_load(const Options& options) {
   const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
   const int refused = knows_netns ? try_to_load(LinkSource::Fentry, options) : -ENOENT;
+  const bool poll = kernel_has_link_poll();
   if (refused == 0) {
     capabilities_.link_source = "fentry";
+    tell_capabilities(true, poll);
     return {};
   }
-  const bool poll = kernel_has_link_poll();
   capabilities_.link_source =
       fmt::format("{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only",
                   knows_netns ? std::strerror(-refused) : "/proc/self/ns/net can not be read");
@@ -149,6 +159,7 @@ Status Engine::open_and_load(const Options& options) {
     return errno_error(failed,
                        "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
                        "are needed; log_level = \"debug\" shows the verifier's words)");
+  tell_capabilities(false, poll);
   return {};
 }
 

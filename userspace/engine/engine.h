@@ -72,9 +72,12 @@ struct TrunkSpec {
 /// Who tells that a carrier came or went, the best one first; one at a time (bpf/port.bpf.h).
 enum class LinkSource : std::uint8_t { Fentry, Poll, Rtnetlink };
 
-/// What this kernel offers and what was chosen; shown in the status.
+/// What this kernel offers, probed, and what was chosen; shown in the status. How XDP is attached
+/// is the driver's choice, so that is known for each port (PortAttachment).
 struct Capabilities {
   std::string link_source;  ///< e.g. "bpf_timer poll", with the reason when it is not the best one
+  std::vector<std::string> link_sources;  ///< all that there are, the best one first
+  std::vector<std::string> tc_modes;      ///< "tcx", "clsact"
 };
 
 class Engine {
@@ -162,6 +165,7 @@ class Engine {
   [[nodiscard]] Status open_and_load(const Options& options);
   /// Loads the object for one source of link events. Returns 0 or -errno.
   [[nodiscard]] int try_to_load(LinkSource source, const Options& options);
+  void tell_capabilities(bool fentry, bool poll);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
   void remove_own_pins();
   [[nodiscard]] Status map_memory();

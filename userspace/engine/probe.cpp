@@ -3,9 +3,15 @@
 // See probe.h.
 #include "engine/probe.h"
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 
+#include <cerrno>
+#include <climits>
 #include <memory>
+
+#include "core/fd.h"
+#include "engine/attach.h"
 
 namespace hanet::engine {
 
@@ -13,6 +19,13 @@ bool kernel_has_link_poll() {
   std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
   return kernel && btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
          btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
+}
+
+// A kernel that knows the attach type looks for the interface, and there is none.
+bool kernel_has_tcx(int tc_program) {
+  constexpr int kNoInterface = INT_MAX;
+  const Fd link(bpf_link_create(tc_program, kNoInterface, kTcxIngress, nullptr));
+  return errno == ENODEV;
 }
 
 }  // namespace hanet::engine

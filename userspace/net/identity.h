@@ -37,6 +37,9 @@ struct Vlan {
   bool operator==(const Vlan&) const = default;
 };
 
+/// 1 .. 4094
+[[nodiscard]] inline unsigned id_of(const Vlan& vlan) { return vlan.tag & 0xfffU; }
+
 /// Where an identity is or can be.
 struct Place {
   // NOLINTNEXTLINE(google-explicit-constructor): a port without VLANs is a place

@@ -269,6 +269,7 @@ Json Daemon::answer(const Json& request) {
               {"version", HANET_VERSION},
               {"uptime_s", std::chrono::duration<double>(now - started_).count()},
               {"link_source", engine_->capabilities().link_source},
+              {"kernel", kernel_json(engine_->capabilities())},
               {"events_dropped", engine_->accounts().events_dropped}}},
             {"groups", std::move(groups)}};
   }

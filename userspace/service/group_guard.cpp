@@ -86,14 +86,16 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
       !somebody_did_it(message, keeper_.identity()))
     return false;
   if (restore_at_) return true;  // one of many that go together
-  const RunningPort& active = lead(state_.active);
-  const Result<net::LinkInfo> link = net::read_link(around_.requests, active.interface.index);
+  const net::Address* own = net::address_in(message, keeper_.identity());
+  const net::InterfaceName& on =
+      own == nullptr ? keeper_.identity().on : net::bearer_of(keeper_.identity(), *own);
+  const Result<net::LinkInfo> link = net::read_link(around_.requests, on.index);
   if (!link || !link->admin_up) return false;  // going down takes addresses along: no intrusion
   if (!may_repair()) return false;
   publish(
       "restored", state_.active,
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
-                  lost, active.interface.name, who(message.nlmsg_pid)));
+                  lost, on.name, who(message.nlmsg_pid)));
   restore_at_ = monotonic_now() + kBurst;
   return true;
 }

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
@@ -87,6 +88,25 @@ std::string carrier_text(std::uint32_t carrier) {
       break;
   }
   return "unknown";
+}
+
+Json addresses_json(const net::Identity& identity, std::uint32_t tag) {
+  Json addresses = Json::array();
+  for (const net::Address& address : identity.addresses)
+    if (address.vlan == tag) addresses.push_back(net::describe(address));
+  return addresses;
+}
+
+Json identity_json(const net::Identity& identity) {
+  Json vlans = Json::array();
+  for (const net::Vlan& vlan : identity.vlans)
+    vlans.push_back({{"interface", vlan.on.name},
+                     {"protocol", fmt::format("{:04x}", vlan.tag >> 16)},
+                     {"id", net::id_of(vlan)},
+                     {"addresses", addresses_json(identity, vlan.tag)}});
+  return {{"mac", net::to_text(identity.mac)}, {"addresses", addresses_json(identity, 0)},
+          {"vlans", std::move(vlans)},         {"routes", identity.routes.size()},
+          {"rules", identity.rules.size()},    {"neighbours", identity.neighbours.size()}};
 }
 
 Json left_behind_json(const GroupRunner& group) {
@@ -258,6 +278,15 @@ Json port_json(const hanet_port& port) {
           {"rejected", std::move(rejected)}};
 }
 
+Json kernel_json(const engine::Capabilities& kernel) {
+  utsname name{};
+  ::uname(&name);
+  return {{"release", name.release},
+          {"link_sources", kernel.link_sources},
+          {"tc", kernel.tc_modes},
+          {"timers", Json::array({"bpf_timer"})}};
+}
+
 Json group_json(const GroupRunner& group, const engine::Engine& engine,
                 const engine::Sender* sender, MonotonicTime now) {
   const policy::GroupState& state = group.state();
@@ -265,9 +294,6 @@ Json group_json(const GroupRunner& group, const engine::Engine& engine,
   Json paths = Json::array();
   for (std::size_t at = 0; at < state.paths.size(); ++at)
     paths.push_back(path_json(group, at, engine, sender, now));
-  Json addresses = Json::array();
-  for (const net::Address& address : group.identity().addresses)
-    addresses.push_back(net::describe(address));
   return {{"name", group.config().name},
           {"active", group.lead(state.active).interface.name},
           {"state", group_state_text(state)},
@@ -284,12 +310,7 @@ Json group_json(const GroupRunner& group, const engine::Engine& engine,
           {"link_poll_us", params.link_poll_us},
           {"threshold_percent", params.threshold_percent},
           {"clamped", params.clamped},
-          {"identity",
-           {{"mac", net::to_text(group.identity().mac)},
-            {"addresses", std::move(addresses)},
-            {"routes", group.identity().routes.size()},
-            {"rules", group.identity().rules.size()},
-            {"neighbours", group.identity().neighbours.size()}}},
+          {"identity", identity_json(group.identity())},
           {"paths", std::move(paths)}};
 }
 

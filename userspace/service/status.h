@@ -19,6 +19,8 @@ using Json = nlohmann::ordered_json;
 [[nodiscard]] Json session_json(const hanet_session& session, MonotonicTime now);
 [[nodiscard]] Json port_json(const hanet_port& port);
 
+/// What the kernel offers (spec M4 needs its link events, M3 its timers).
+[[nodiscard]] Json kernel_json(const engine::Capabilities& kernel);
 /// `sender` may be null while hanetd starts.
 [[nodiscard]] Json group_json(const GroupRunner& group, const engine::Engine& engine,
                               const engine::Sender* sender, MonotonicTime now);
