@@ -26,12 +26,14 @@ suite_filter() {
       printf '%s:' 'Everywhere/AfterAFault.*/CarrierHotSwitchIPv4' \
         'Everywhere/AfterAFault.*/BlackholeColdSwitchIPv6' \
         'Everywhere/AfterAFault.*/BlackholeHotCrossoverIPv4' \
-        'Everywhere/AfterAFault.*/OneWayInWarm*' 'Lifecycle.*' 'KeptIdentity.F3_When*' \
-        'Independent/OneLostPort.*Number0' 'Trunk.T5_*' 'CheckInterfaces.*' 'Uppers.*' \
-        'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' '*Alarm.M6*' 'Coexistence.*' ;;
+        'Everywhere/AfterAFault.*/OneWayInWarm*IPv4' 'Lifecycle.O1_WhenAsked*' \
+        'Lifecycle.D7_AfterAKill*' 'KeptIdentity.F3_WhenTheI*' 'Independent/OneLostPort.T2*Number0' \
+        'Trunk.T5_*' 'Check*' 'Uppers.*Vrf*' 'Vlans.*' 'By/VlansMove.*' 'Control.O3_M4*' \
+        'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' '*Alarm.M6*/carrier' ;;
     cards) echo 'Carrier.M4*:Cards.*:Everywhere/AfterAFault.*/CarrierHotSwitchIPv4' ;;
     drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
-      echo 'Carrier.*:Cards.*:Cards/*:InMode/Announcements.*:Everywhere/AfterAFault.*SwitchIPv*' ;;
+      printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'InMode/Announcements.*' 'Vlans.F5_Every*' \
+        'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' ;;
   esac
 }
 
