@@ -43,8 +43,8 @@ struct Vlan {
 /// Where an identity is or can be.
 struct Place {
   // NOLINTNEXTLINE(google-explicit-constructor): a port without VLANs is a place
-  Place(InterfaceName port_, std::vector<Vlan> vlans_ = {})
-      : port(std::move(port_)), vlans(std::move(vlans_)) {}
+  Place(InterfaceName on, std::vector<Vlan> with = {})
+      : port(std::move(on)), vlans(std::move(with)) {}
   InterfaceName port;
   std::vector<Vlan> vlans;  ///< in the order of their tags
   /// The VLAN with this tag, the port itself for 0; null: there is none.
