@@ -5,15 +5,15 @@
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
  *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards
- *   tc_control     starts timers; run by hanetd with BPF_PROG_TEST_RUN, never attached
+ *   tc_control     starts timers, or comes by in their place; run by hanetd with
+ *                  BPF_PROG_TEST_RUN, never attached
  *   carrier_off/on link events at their source, where the kernel allows fentry
  *
  * Fail open (spec D6): whatever is not ours, malformed or unexpected passes untouched.
  */
+#include "control.bpf.h"
 #include "maps.bpf.h"
 #include "neighbour.bpf.h"
-#include "port.bpf.h"
-#include "silence.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";
@@ -159,77 +159,6 @@ int tc_egress(struct __sk_buff *skb)
 	return way ? steer_egress(skb, way, port, ethernet) : TC_ACT_UNSPEC;
 }
 
-/*
- * bpf_timer_init() allocates without waiting and may find nothing at the moment (seen on 6.18);
- * hanetd asks again. EBUSY: it runs since an earlier start, which is as good.
- */
-static __always_inline bool timer_is_there(long init_result)
-{
-	return !init_result || init_result == EBUSY_RESULT;
-}
-
-static __always_inline int review_port(__u32 index)
-{
-	return trunk_review(bpf_map_lookup_elem(&ports, &index));
-}
-
-static __always_inline long set_deadline_callback(struct hanet_session *session,
-						  struct hanet_timer *deadline)
-{
-	if (watch_silence && session->kind == HANET_HEARTBEAT_SILENCE)
-		return bpf_timer_set_callback(&deadline->timer, silence_deadline);
-	return bpf_timer_set_callback(&deadline->timer, session_deadline);
-}
-
-static __always_inline int start_session(__u32 index)
-{
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
-	struct hanet_timer *deadline = bpf_map_lookup_elem(&deadline_timers, &index);
-
-	if (!session || !deadline)
-		return 1;
-	if (!timer_is_there(bpf_timer_init(&deadline->timer, &deadline_timers, CLOCK_MONOTONIC_ID)))
-		return 1;
-	if (set_deadline_callback(session, deadline))
-		return 1;
-	session->answered = session->sent;
-	session->counted_ns = 0;
-	session->replies_in_row = 0;
-	session->state_since_ns = bpf_ktime_get_ns();
-	session->state = HANET_SESSION_UNKNOWN;
-	params_apply_session(session);
-	return review_port(session->port);
-}
-
-static __always_inline int start_port(__u32 index)
-{
-	struct hanet_timer *poll = bpf_map_lookup_elem(&link_timers, &index);
-
-	if (!poll)
-		return 1;
-	if (!timer_is_there(bpf_timer_init(&poll->timer, &link_timers, CLOCK_MONOTONIC_ID)))
-		return 1;
-	if (bpf_timer_set_callback(&poll->timer, link_poll))
-		return 1;
-	return bpf_timer_start(&poll->timer, 0, 0) ? 1 : 0;
-}
-
-static __always_inline int start_receiver(__u32 cpu)
-{
-	struct hanet_receiver *receiver = bpf_map_lookup_elem(&receivers, &cpu);
-
-	if (!receiver)
-		return 1;
-	if (!timer_is_there(bpf_timer_init(&receiver->timer, &receivers, CLOCK_MONOTONIC_ID)))
-		return 1;
-	return bpf_timer_set_callback(&receiver->timer, receiver_fired) ? 1 : 0;
-}
-
-static __always_inline int carrier_told(__u32 index, bool up)
-{
-	return carrier_seen(index, bpf_map_lookup_elem(&ports, &index), up, bpf_ktime_get_ns());
-}
-
 SEC("tc")
 int tc_control(struct __sk_buff *skb)
 {
@@ -249,6 +178,8 @@ int tc_control(struct __sk_buff *skb)
 		return start_receiver(control->index);
 	if (control->op == HANET_CONTROL_REVIEW_PORT)
 		return review_port(control->index);
+	if (control->op == HANET_CONTROL_TICK)
+		return tick_all();
 	if (control->op == HANET_CONTROL_CARRIER_UP || control->op == HANET_CONTROL_CARRIER_DOWN)
 		return carrier_told(control->index, control->op == HANET_CONTROL_CARRIER_UP);
 	return 1;

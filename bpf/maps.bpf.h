@@ -96,8 +96,10 @@ struct {
 	__type(value, struct hanet_engine);
 } engine SEC(".maps");
 
+/* See timer.bpf.h. */
 struct hanet_timer {
 	struct bpf_timer timer;
+	__u64 due_ns; /* without bpf_timer only; 0: not armed */
 };
 
 /* One deadline per session; armed by tc_egress and by replies. */

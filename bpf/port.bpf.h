@@ -112,7 +112,7 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 	trunk_review(port);
 	port->link_polls++;
 	port->last_link_poll_ns = now;
-	bpf_timer_start(&poll->timer, (__u64)params_apply_port(port) * 1000, 0);
+	timer_start(poll, (__u64)params_apply_port(port) * 1000);
 	return 0;
 }
 

@@ -11,14 +11,14 @@
  *
  * A CPU that receives nothing keeps no timer. Replies are frames: a CPU that takes them in is woken
  * once in a quarter of the shortest detection time, at most every 50 us and at least every 5 ms.
+ * Without bpf_timer nobody is watched, and the same period is that of hanetd's thread.
  */
 #ifndef HANET_RECEIVER_BPF_H
 #define HANET_RECEIVER_BPF_H
 
-#include "maps.bpf.h"
+#include "timer.bpf.h"
 
 enum {
-	CLOCK_MONOTONIC_ID = 1,
 	/* linux/bpf.h since 6.7; refused by older kernels */
 	TIMER_CPU_PIN = 1 << 1,
 	/* Periods without a frame after which a CPU is no longer a receiver: a stall may begin
@@ -29,7 +29,6 @@ enum {
 	RECEIVER_PERIOD_MIN_NS = 50 * 1000,
 	RECEIVER_PERIOD_MAX_NS = 5 * 1000 * 1000,
 	EINVAL_RESULT = -22,
-	EBUSY_RESULT = -16,
 };
 
 /* Decided by hanetd before loading: CPUs that the kernel may use. */
@@ -89,7 +88,7 @@ static __noinline int receiver_begin(struct hanet_receiver *me)
 static __always_inline void receiver_runs(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct hanet_receiver *me = bpf_map_lookup_elem(&receivers, &cpu);
+	struct hanet_receiver *me = use_bpf_timer ? bpf_map_lookup_elem(&receivers, &cpu) : NULL;
 
 	if (!me)
 		return;

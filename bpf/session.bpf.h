@@ -43,7 +43,7 @@ static __always_inline void arm_deadline(__u32 index, __u64 after_ns)
 	struct hanet_timer *deadline = bpf_map_lookup_elem(&deadline_timers, &index);
 
 	if (deadline)
-		bpf_timer_start(&deadline->timer, after_ns, 0);
+		timer_start(deadline, after_ns);
 }
 
 static __noinline int session_changed(__u32 index, struct hanet_session *session, __u32 type,
@@ -138,18 +138,18 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 	__u64 waited = now > first_lost ? now - first_lost : 0;
 
 	if (waited < detection) {
-		bpf_timer_start(&deadline->timer, detection - waited, 0);
+		timer_start(deadline, detection - waited);
 		return 0;
 	}
 	if (sent - answered < session->multiplier) {
 		/* The sender was held up: wait for the requests that are still owed. */
-		bpf_timer_start(&deadline->timer, (__u64)session->interval_us * 500, 0);
+		timer_start(deadline, (__u64)session->interval_us * 500);
 		return 0;
 	}
 	__u64 wait =
 		before == HANET_SESSION_UP ? deferral(session, first_lost + detection, now) : 0;
 	if (wait) {
-		bpf_timer_start(&deadline->timer, wait, 0);
+		timer_start(deadline, wait);
 		return 0;
 	}
 	session_down(index, session, before, first_lost, first_lost + detection, now);

@@ -40,12 +40,12 @@ static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 	__u64 silent = now > heard ? now - heard : 0;
 
 	if (silent < detection) {
-		bpf_timer_start(&deadline->timer, detection - silent, 0);
+		timer_start(deadline, detection - silent);
 		return 0;
 	}
 	__u64 wait = before == HANET_SESSION_UP ? deferral(session, heard + detection, now) : 0;
 	if (wait) {
-		bpf_timer_start(&deadline->timer, wait, 0);
+		timer_start(deadline, wait);
 		return 0;
 	}
 	/* A path proves itself by a sign after the one that reached both. */

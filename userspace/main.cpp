@@ -91,6 +91,8 @@ int main(int argc, char** argv) {
   app.add_option("--run-dir", options.daemon.run_directory, "directory of the control socket");
   app.add_option("--pin-dir", options.daemon.pin_directory, "directory of the pinned BPF maps");
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
+  app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
+               "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
   try {
     app.parse(argc, argv);

@@ -360,6 +360,7 @@ enum hanet_control_op {
 	HANET_CONTROL_REVIEW_PORT = 4,	  /* tell the trunk of ports[index] what became of it */
 	HANET_CONTROL_CARRIER_UP = 5,	  /* user space knows it of ports[index] ... */
 	HANET_CONTROL_CARRIER_DOWN = 6,	  /* ... where an edge was missed, or none came yet */
+	HANET_CONTROL_TICK = 7, /* without bpf_timer: run what is due; returns ns until the next */
 };
 
 struct hanet_control {

@@ -10,9 +10,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "core/clock.h"
+#include "engine/control_program.h"
 #include "engine/port_table.h"
 #include "hanet.skel.h"
 
@@ -52,20 +54,32 @@ void Programs::Destroy::operator()(ring_buffer* ring) const { ring_buffer__free(
 Result<std::unique_ptr<Programs>> Programs::load(bool link_poll, bool silence) {
   libbpf_set_print(stay_silent);
   std::unique_ptr<Programs> programs(new Programs);
-  programs->skeleton_.reset(hanet_bpf__open());
-  if (!programs->skeleton_) return errno_error(errno, "open the BPF object");
-  hanet_bpf* skeleton = programs->skeleton_.get();
-  skeleton->rodata->use_link_poll = link_poll;
-  skeleton->rodata->watch_silence = silence;
-  skeleton->rodata->cpu_count = kWatchedCpus;
-  bpf_program__set_autoload(skeleton->progs.carrier_off, false);
-  bpf_program__set_autoload(skeleton->progs.carrier_on, false);
-  if (const int failed = hanet_bpf__load(skeleton); failed != 0)
-    return errno_error(failed, "load the BPF programs");
+  bool bpf_timer = std::getenv("HANET_TEST_NO_BPF_TIMER") == nullptr;
+  int failed = programs->load_object(bpf_timer, link_poll, silence);
+  if (failed == -EOPNOTSUPP && bpf_timer) {
+    bpf_timer = false;
+    failed = programs->load_object(bpf_timer, link_poll, silence);
+  }
+  if (failed != 0) return errno_error(failed, "load the BPF programs");
   if (Status mapped = programs->map_memory(); !mapped) return pass_on(mapped);
   for (std::uint32_t cpu = 0; cpu < static_cast<std::uint32_t>(libbpf_num_possible_cpus()); ++cpu)
     EXPECT_TRUE(await([&] { return programs->control(HANET_CONTROL_START_RECEIVER, cpu) == 0; }));
+  if (!bpf_timer)
+    programs->ticker_ =
+        std::make_unique<engine::Ticker>(bpf_program__fd(programs->skeleton_->progs.tc_control));
   return programs;
+}
+
+int Programs::load_object(bool bpf_timer, bool link_poll, bool silence) {
+  skeleton_.reset(hanet_bpf__open());
+  if (!skeleton_) return -errno;
+  skeleton_->rodata->use_bpf_timer = bpf_timer;
+  skeleton_->rodata->use_link_poll = link_poll;
+  skeleton_->rodata->watch_silence = silence;
+  skeleton_->rodata->cpu_count = kWatchedCpus;
+  bpf_program__set_autoload(skeleton_->progs.carrier_off, false);
+  bpf_program__set_autoload(skeleton_->progs.carrier_on, false);
+  return hanet_bpf__load(skeleton_.get());
 }
 
 Status Programs::map_memory() {
@@ -160,11 +174,10 @@ std::uint32_t Programs::control_with(const net::Frame& bytes) {
 }
 
 std::uint32_t Programs::control(std::uint32_t operation, std::uint32_t index) {
-  constexpr std::size_t kEthernet = 14;
-  net::Frame bytes(kEthernet + sizeof(hanet_control));
-  const hanet_control command{.op = operation, .index = index};
-  std::memcpy(bytes.data() + kEthernet, &command, sizeof(command));
-  return control_with(bytes);
+  const engine::ControlAnswer answer =
+      engine::run_control(bpf_program__fd(skeleton_->progs.tc_control), operation, index);
+  EXPECT_EQ(answer.error, 0) << "BPF_PROG_TEST_RUN of tc_control";
+  return answer.value;
 }
 
 Receiver Programs::receiver(std::uint32_t cpu) {

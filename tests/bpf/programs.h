@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "engine/maps.h"
+#include "engine/ticker.h"
 #include "hanet/abi.h"
 #include "net/frames.h"
 
@@ -58,7 +59,8 @@ struct Receiver {
 
 class Programs {
  public:
-  /// The error says why this kernel refuses.
+  /// The error says why this kernel refuses. Where it refuses only bpf_timer, or
+  /// HANET_TEST_NO_BPF_TIMER is set, a ticker comes by, as in hanetd.
   [[nodiscard]] static Result<std::unique_ptr<Programs>> load(bool link_poll = false,
                                                               bool silence = false);
   ~Programs();
@@ -88,6 +90,7 @@ class Programs {
   /// The waiting records of the ring.
   [[nodiscard]] std::vector<hanet_event> events();
 
+  [[nodiscard]] bool has_bpf_timer() const { return !ticker_; }
   [[nodiscard]] hanet_bpf* skeleton() { return skeleton_.get(); }
 
   engine::MappedArray<hanet_params> params;
@@ -101,6 +104,8 @@ class Programs {
   Programs() = default;
   [[nodiscard]] Outcome tc(const bpf_program* program, const net::Frame& frame, std::uint32_t mark,
                            int repeat);
+  /// Returns 0 or -errno.
+  [[nodiscard]] int load_object(bool bpf_timer, bool link_poll, bool silence);
   [[nodiscard]] Status map_memory();
   void end_sessions();
 
@@ -111,6 +116,7 @@ class Programs {
   std::unique_ptr<hanet_bpf, Destroy> skeleton_;
   std::unique_ptr<ring_buffer, Destroy> ring_;
   std::vector<hanet_event> received_;
+  std::unique_ptr<engine::Ticker> ticker_;
 };
 
 /// Waits until `condition` holds; false when it did not within ten seconds.

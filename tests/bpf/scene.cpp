@@ -94,8 +94,6 @@ void Scene::SetUp() {
   Result<std::unique_ptr<Programs>> loaded = Programs::load(wanted.link_poll, wanted.silence);
   if (!loaded && (loaded.error().code == EPERM || loaded.error().code == EACCES))
     GTEST_SKIP() << "skipped: BPF is refused here: " << loaded.error().message;
-  if (!loaded && loaded.error().code == EOPNOTSUPP)
-    GTEST_SKIP() << "skipped: the kernel refuses bpf_timer (PREEMPT_RT)";
   ASSERT_TRUE(loaded) << loaded.error().message;
   p = std::move(*loaded);
   if (!wanted.shared) return;

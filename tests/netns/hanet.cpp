@@ -20,9 +20,10 @@ constexpr auto kAnswerLimit = 20s;
 
 }  // namespace
 
-Hanet::Hanet(const Lab& lab, std::string node, const std::string& config)
+Hanet::Hanet(const Lab& lab, std::string node, const std::string& config, Arguments options)
     : lab_(lab),
       node_(std::move(node)),
+      options_(std::move(options)),
       directory_(lab.directory() / node_),
       pins_(lab.pin_directory(node_)) {
   std::filesystem::create_directories(directory_);
@@ -34,10 +35,11 @@ Hanet::~Hanet() {
 }
 
 void Hanet::start() {
-  Result<bench::Child> child = bench::Child::start(
-      lab_.in(node_, {HANET_HANETD, "--config", (directory_ / "hanet.toml").string(), "--run-dir",
-                      directory_.string(), "--pin-dir", pins_.string()}),
-      directory_ / "log");
+  Arguments command{HANET_HANETD,  "--config",          (directory_ / "hanet.toml").string(),
+                    "--run-dir",   directory_.string(), "--pin-dir",
+                    pins_.string()};
+  command.insert(command.end(), options_.begin(), options_.end());
+  Result<bench::Child> child = bench::Child::start(lab_.in(node_, command), directory_ / "log");
   if (!child) throw std::runtime_error(child.error().message);
   child_ = std::make_unique<bench::Child>(std::move(*child));
 }

@@ -26,8 +26,8 @@ using nlohmann::json;
 
 class Hanet {
  public:
-  /// Writes the configuration; starts nothing.
-  Hanet(const Lab& lab, std::string node, const std::string& config);
+  /// Writes the configuration; starts nothing. `options`: what hanetd is called with besides.
+  Hanet(const Lab& lab, std::string node, const std::string& config, Arguments options = {});
   Hanet(const Hanet&) = delete;
   Hanet& operator=(const Hanet&) = delete;
   ~Hanet();
@@ -83,6 +83,7 @@ class Hanet {
  private:
   const Lab& lab_;
   std::string node_;
+  Arguments options_;
   std::filesystem::path directory_;
   std::filesystem::path pins_;
   std::unique_ptr<bench::Child> child_;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace hanet::test {
@@ -29,6 +30,11 @@ void LabTest::TearDown() {
   lab_.reset();
 }
 
+Arguments LabTest::hanetd_options() const {
+  if (std::getenv("HANET_TEST_NO_BPF_TIMER") == nullptr) return {};
+  return {"--no-bpf-timer"};
+}
+
 void LabTest::build(Topology topology) {
   Result<std::unique_ptr<Lab>> lab = Lab::up(topology);
   ASSERT_TRUE(lab) << lab.error().message;
@@ -39,14 +45,15 @@ void LabTest::start(const Settings& settings) {
   for (const std::string& node : lab_->hanet_nodes()) {
     const Result<std::string> config = lab_->config(node, settings);
     ASSERT_TRUE(config) << config.error().message;
-    daemons_.push_back(std::make_unique<Hanet>(*lab_, node, *config));
+    daemons_.push_back(std::make_unique<Hanet>(*lab_, node, *config, hanetd_options()));
   }
   // Together: one that finds no peer for seconds would fail over before the test begins.
   for (const auto& daemon : daemons_) daemon->start();
 }
 
 void LabTest::start_with(const std::string& config) {
-  daemons_.push_back(std::make_unique<Hanet>(*lab_, lab_->hanet_nodes().front(), config));
+  daemons_.push_back(
+      std::make_unique<Hanet>(*lab_, lab_->hanet_nodes().front(), config, hanetd_options()));
   daemons_.back()->start();
 }
 

@@ -31,6 +31,9 @@ class LabTest : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
+  /// What every hanetd of the test is called with besides its files.
+  [[nodiscard]] virtual Arguments hanetd_options() const;
+
   /// Builds the network only.
   void build(Topology topology);
   /// Writes configurations and starts the daemons, without waiting.

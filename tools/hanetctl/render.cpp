@@ -111,9 +111,10 @@ void render_identity(std::string& out, const Json& identity) {
          listed(vlan.at("addresses")));
 }
 
-void render_kernel(std::string& out, const Json& kernel) {
+void render_kernel(std::string& out, const Json& daemon) {
+  const Json& kernel = daemon.at("kernel");
   line(out, "kernel {}: link events by {}; TC by {}; deadlines by {}", text_of(kernel, "release"),
-       listed(kernel.at("link_sources")), listed(kernel.at("tc")), listed(kernel.at("timers")));
+       listed(kernel.at("link_sources")), listed(kernel.at("tc")), text_of(daemon, "deadlines"));
 }
 
 void render_group(std::string& out, const Json& group) {
@@ -185,7 +186,7 @@ std::string render_status(const Json& status) {
   const Json& daemon = status.at("daemon");
   line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
        number_of(daemon, "uptime_s"));
-  render_kernel(out, daemon.at("kernel"));
+  render_kernel(out, daemon);
   for (const Json& group : status.at("groups")) render_group(out, group);
   return out;
 }

@@ -25,6 +25,14 @@ using MonotonicTime = std::chrono::time_point<std::chrono::steady_clock, Nanosec
   return MonotonicTime(std::chrono::seconds(ts.tv_sec) + Nanoseconds(ts.tv_nsec));
 }
 
+/// Sleeps until `when`, as exactly as the thread's timer slack allows; a signal wakes it early.
+inline void sleep_until(MonotonicTime when) {
+  const auto since_boot = when.time_since_epoch();
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(since_boot);
+  const timespec at{.tv_sec = whole.count(), .tv_nsec = (since_boot - whole).count()};
+  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
+}
+
 /// A kernel stamp (bpf_ktime_get_ns) as a time point.
 [[nodiscard]] inline MonotonicTime from_kernel_ns(std::uint64_t ns) {
   return MonotonicTime(Nanoseconds(static_cast<std::int64_t>(ns)));

@@ -12,11 +12,17 @@ namespace hanet {
 
 /// The sender's priority: requests go out on time even while a switchover is computed.
 inline constexpr int kSenderPriority = 50;
-/// The main thread's.
+/// The main thread's, and that of deadlines that hanetd keeps: below the interrupt threads of a
+/// kernel with PREEMPT_RT (50, kernel/irq/manage.c), so that a reply that arrived in time is looked
+/// at before its deadline is.
 inline constexpr int kMainPriority = 49;
+inline constexpr int kTickerPriority = 49;
 
 /// Puts the calling thread under SCHED_FIFO; false without CAP_SYS_NICE.
 [[nodiscard]] bool become_real_time(int priority);
+/// Names the calling thread (at most 15 characters), makes its sleeps exact and puts it under
+/// SCHED_FIFO; false if it is not, without CAP_SYS_NICE.
+[[nodiscard]] bool become_punctual(const char* name, int priority);
 /// Puts the calling thread back under SCHED_OTHER.
 void become_ordinary();
 

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "core/log.h"
+#include "engine/control_program.h"
 #include "engine/port_table.h"
 #include "engine/probe.h"
 #include "hanet.skel.h"
@@ -26,7 +27,6 @@
 namespace hanet::engine {
 namespace {
 
-constexpr std::size_t kEthernetHeader = 14;
 constexpr int kControlAttempts = 20;
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
@@ -51,11 +51,12 @@ std::uint32_t own_netns() {
   return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
-hanet_bpf* open_skeleton(LinkSource source, bool watch_silence) {
+hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer, bool watch_silence) {
   hanet_bpf* skeleton = hanet_bpf__open();
   if (skeleton == nullptr) return nullptr;
   const bool tracing = source == LinkSource::Fentry;
   skeleton->rodata->use_link_poll = source == LinkSource::Poll;
+  skeleton->rodata->use_bpf_timer = use_bpf_timer;
   skeleton->rodata->own_netns = own_netns();
   skeleton->rodata->cpu_count = watched_cpus();
   skeleton->rodata->watch_silence = watch_silence;
@@ -105,13 +106,26 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   for (std::uint32_t cpu = 0; cpu < watched_cpus(); ++cpu)
     if (Status done = engine->control(HANET_CONTROL_START_RECEIVER, cpu); !done)
       return pass_on(done);
+  if (!engine->use_bpf_timer_)
+    engine->ticker_ =
+        std::make_unique<Ticker>(bpf_program__fd(engine->skeleton_->progs.tc_control));
   return engine;
 }
 
+int Engine::load_object(LinkSource source, bool watch_silence) {
+  skeleton_.reset(open_skeleton(source, use_bpf_timer_, watch_silence));
+  return skeleton_ ? hanet_bpf__load(skeleton_.get()) : -errno;
+}
+
 int Engine::try_to_load(LinkSource source, const Options& options) {
-  skeleton_.reset(open_skeleton(source, options.watch_silence));
-  if (!skeleton_) return -errno;
-  if (const int failed = hanet_bpf__load(skeleton_.get()); failed != 0) return failed;
+  int failed = load_object(source, options.watch_silence);
+  // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
+  if (failed == -EOPNOTSUPP && use_bpf_timer_) {
+    use_bpf_timer_ = false;
+    capabilities_.deadlines = fmt::format("hanetd, no bpf_timer ({})", std::strerror(-failed));
+    failed = load_object(source, options.watch_silence);
+  }
+  if (failed != 0) return failed;
   link_source_ = source;
   if (source != LinkSource::Fentry) return 0;
   for (const bpf_program* program : {skeleton_->progs.carrier_off, skeleton_->progs.carrier_on}) {
@@ -126,16 +140,23 @@ int Engine::try_to_load(LinkSource source, const Options& options) {
   return 0;
 }
 
+std::string Engine::poll_name() const { return use_bpf_timer_ ? "bpf_timer poll" : "hanetd poll"; }
+
 void Engine::tell_capabilities(bool fentry, bool poll) {
   if (fentry) capabilities_.link_sources.emplace_back("fentry");
-  if (poll) capabilities_.link_sources.emplace_back("bpf_timer poll");
+  if (poll) capabilities_.link_sources.push_back(poll_name());
   capabilities_.link_sources.emplace_back("rtnetlink");
   if (kernel_has_tcx(bpf_program__fd(skeleton_->progs.tc_ingress)))
     capabilities_.tc_modes.emplace_back("tcx");
   capabilities_.tc_modes.emplace_back("clsact");
+  if (use_bpf_timer_) capabilities_.timers.emplace_back("bpf_timer");
 }
 
 Status Engine::open_and_load(const Options& options) {
+  if (!options.bpf_timer) {
+    use_bpf_timer_ = false;
+    capabilities_.deadlines = "hanetd, as asked for (--no-bpf-timer)";
+  }
   const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
   const int refused = knows_netns ? try_to_load(LinkSource::Fentry, options) : -ENOENT;
   const bool poll = kernel_has_link_poll();
@@ -144,21 +165,14 @@ Status Engine::open_and_load(const Options& options) {
     tell_capabilities(true, poll);
     return {};
   }
-  capabilities_.link_source =
-      fmt::format("{}, no fentry ({})", poll ? "bpf_timer poll" : "rtnetlink only",
-                  knows_netns ? std::strerror(-refused) : "/proc/self/ns/net can not be read");
   const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
-  // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
-  if (failed == -EOPNOTSUPP)
-    return errno_error(
-        failed,
-        "this kernel refuses bpf_timer, as those with PREEMPT_RT do, and hanet keeps "
-        "its deadlines with it; boot a kernel without PREEMPT_RT (Debian: one "
-        "without -rt)");
   if (failed != 0)
     return errno_error(failed,
                        "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
                        "are needed; log_level = \"debug\" shows the verifier's words)");
+  capabilities_.link_source =
+      fmt::format("{}, no fentry ({})", poll ? poll_name() : "rtnetlink only",
+                  knows_netns ? std::strerror(-refused) : "/proc/self/ns/net can not be read");
   tell_capabilities(false, poll);
   return {};
 }
@@ -223,6 +237,7 @@ Status Engine::map_memory() {
 }
 
 Engine::~Engine() {
+  ticker_.reset();
   if (skeleton_ && steer_.valid())
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
@@ -234,19 +249,12 @@ Engine::~Engine() {
 }
 
 Status Engine::control(hanet_control_op operation, std::uint32_t index) {
-  std::array<std::uint8_t, kEthernetHeader + sizeof(hanet_control)> data{};
-  const hanet_control command{.op = operation, .index = index};
-  std::memcpy(data.data() + kEthernetHeader, &command, sizeof(command));
-  bpf_test_run_opts run{};
-  run.sz = sizeof(run);
-  run.data_in = data.data();
-  run.data_size_in = data.size();
-  run.repeat = 1;
-  // The kernel side may be short of memory for a moment (timer_is_there in bpf/hanet.bpf.c).
+  // The kernel side may be short of memory for a moment (bpf/timer.bpf.h).
   for (int attempt = 0; attempt < kControlAttempts; ++attempt) {
-    const int failed = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.tc_control), &run);
-    if (failed != 0) return errno_error(failed, "run tc_control");
-    if (run.retval == 0) return {};
+    const ControlAnswer answer =
+        run_control(bpf_program__fd(skeleton_->progs.tc_control), operation, index);
+    if (answer.error != 0) return errno_error(answer.error, "run tc_control");
+    if (answer.value == 0) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return failure(

@@ -8,7 +8,7 @@
 // side saw and sets what the failover asks for.
 //
 // Threading: one thread owns an Engine. The Sender's thread reads sessions through the same memory
-// with atomic loads.
+// with atomic loads; the Ticker's thread only runs a program.
 #pragma once
 
 #include <chrono>
@@ -25,6 +25,7 @@
 #include "core/result.h"
 #include "engine/attach.h"
 #include "engine/maps.h"
+#include "engine/ticker.h"
 #include "hanet/abi.h"
 #include "net/types.h"
 
@@ -78,6 +79,8 @@ struct Capabilities {
   std::string link_source;  ///< e.g. "bpf_timer poll", with the reason when it is not the best one
   std::vector<std::string> link_sources;  ///< all that there are, the best one first
   std::vector<std::string> tc_modes;      ///< "tcx", "clsact"
+  std::string deadlines = "bpf_timer";    ///< who keeps them, with the reason when it is hanetd
+  std::vector<std::string> timers;        ///< "bpf_timer", where the kernel takes it
 };
 
 class Engine {
@@ -85,6 +88,7 @@ class Engine {
   struct Options {
     std::filesystem::path pin_directory;
     bool watch_silence = false;  ///< some session will be of kind HANET_HEARTBEAT_SILENCE
+    bool bpf_timer = true;       ///< false: hanetd keeps the deadlines, whatever the kernel takes
   };
   /// Called for each ring record, with the time at which user space had it.
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
@@ -163,8 +167,11 @@ class Engine {
   void choose_listener(PortIndex index);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
-  /// Loads the object for one source of link events. Returns 0 or -errno.
+  /// Loads the object for one source of link events, and attaches that source; without bpf_timer
+  /// from the first time on that the kernel refuses it. Returns 0 or -errno.
   [[nodiscard]] int try_to_load(LinkSource source, const Options& options);
+  [[nodiscard]] int load_object(LinkSource source, bool watch_silence);
+  [[nodiscard]] std::string poll_name() const;
   void tell_capabilities(bool fentry, bool poll);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
   void remove_own_pins();
@@ -193,6 +200,8 @@ class Engine {
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
   LinkSource link_source_ = LinkSource::Rtnetlink;
+  bool use_bpf_timer_ = true;
+  std::unique_ptr<Ticker> ticker_;  ///< without bpf_timer
   std::vector<Fd> tracing_links_;
   Capabilities capabilities_;
   EventHandler handler_;

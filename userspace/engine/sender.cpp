@@ -3,10 +3,6 @@
 // See sender.h. The loop allocates nothing, takes no lock and writes no log.
 #include "engine/sender.h"
 
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <time.h>
-
 #include <algorithm>
 
 #include "core/log.h"
@@ -22,22 +18,6 @@ using std::chrono::seconds;
 constexpr Nanoseconds kSearchGap = seconds(1);
 constexpr Nanoseconds kRefreshGap = seconds(1);
 constexpr Nanoseconds kIdle = milliseconds(10);
-
-void sleep_until(MonotonicTime when) {
-  const auto since_boot = when.time_since_epoch();
-  const auto whole = std::chrono::duration_cast<seconds>(since_boot);
-  const timespec at{.tv_sec = whole.count(), .tv_nsec = (since_boot - whole).count()};
-  ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
-}
-
-void prepare_thread() {
-  ::pthread_setname_np(::pthread_self(), "hanet-sender");
-  ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-  if (!become_real_time(kSenderPriority))
-    log::warning(
-        "the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
-        "intervals may be late");
-}
 
 void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
   if (value > highest.load(std::memory_order_relaxed))
@@ -81,7 +61,10 @@ void Sender::take_fresh_socket(RequestFrames& request) {
 }
 
 void Sender::run() {
-  prepare_thread();
+  if (!become_punctual("hanet-sender", kSenderPriority))
+    log::warning(
+        "the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
+        "intervals may be late");
   while (!stopping_.load(std::memory_order_relaxed)) {
     const MonotonicTime now = monotonic_now();
     MonotonicTime next = now + kIdle;

@@ -91,7 +91,8 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
 
   Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
       {.pin_directory = options.pin_directory,
-       .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence)});
+       .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence),
+       .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
   for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(), timer_.get(),
@@ -152,8 +153,8 @@ Status Daemon::run() {
   if (::sd_watchdog_enabled(0, &watchdog_us) > 0)
     watchdog_ = std::chrono::microseconds(watchdog_us / 2);
   ::sd_notifyf(0, "READY=1\nSTATUS=watching %zu group(s)", groups_.size());
-  log::notice("watching {} group(s); link events from {}", groups_.size(),
-              engine_->capabilities().link_source);
+  log::notice("watching {} group(s); link events from {}; deadlines kept by {}", groups_.size(),
+              engine_->capabilities().link_source, engine_->capabilities().deadlines);
   for (;;) {
     set_timer();
     std::array<epoll_event, 8> events;
@@ -269,6 +270,7 @@ Json Daemon::answer(const Json& request) {
               {"version", HANET_VERSION},
               {"uptime_s", std::chrono::duration<double>(now - started_).count()},
               {"link_source", engine_->capabilities().link_source},
+              {"deadlines", engine_->capabilities().deadlines},
               {"kernel", kernel_json(engine_->capabilities())},
               {"events_dropped", engine_->accounts().events_dropped}}},
             {"groups", std::move(groups)}};

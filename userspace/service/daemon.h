@@ -24,6 +24,7 @@ namespace hanet::service {
 struct DaemonOptions {
   std::filesystem::path run_directory;  ///< control socket
   std::filesystem::path pin_directory;  ///< pinned maps
+  bool bpf_timer = true;                ///< false: do without (engine::Engine::Options)
 };
 
 class Daemon {

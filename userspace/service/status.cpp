@@ -284,7 +284,7 @@ Json kernel_json(const engine::Capabilities& kernel) {
   return {{"release", name.release},
           {"link_sources", kernel.link_sources},
           {"tc", kernel.tc_modes},
-          {"timers", Json::array({"bpf_timer"})}};
+          {"timers", kernel.timers}};
 }
 
 Json group_json(const GroupRunner& group, const engine::Engine& engine,
