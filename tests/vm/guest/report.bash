@@ -60,15 +60,3 @@ summarize() {
     /^\[  FAILED  \]/ && /\([0-9]+ ms\)/ { failed++ }
     END { printf "hanet-vm: %s, %s: %d passed, %d failed, %d skipped\n", suite, kernel, passed, failed, skipped }' "$1"
 }
-
-# expect_refusal TEXT: hanetd does not start, says TEXT, and leaves nothing behind.
-expect_refusal() {
-  local said status=0 pins=/sys/fs/bpf/hanet
-  ip link add a0 type veth peer name b0
-  ip addr add 192.0.2.9/24 dev a0
-  printf '[[group]]\nname = "mether0"\nprimary = "a0"\nstandby = "b0"\n%s\n' \
-    'heartbeat = {target = "192.0.2.1"}' >/tmp/hanet.toml
-  said=$(timeout 60 ./hanetd --config /tmp/hanet.toml 2>&1) || status=$?
-  echo "hanet-vm: $(uname -r): exit code $status: $said"
-  [[ $status == 1 && $said == *"$1"* && ! -e $pins ]]
-}
