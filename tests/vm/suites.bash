@@ -4,14 +4,18 @@
 # What runs in the virtual machines: the suites of the build machine, and what needs real drivers.
 
 # shellcheck disable=SC2034 # used by those who source this
-readonly VM_SUITES=(bpf main vlans netns cards drivers-e1000e drivers-virtio drivers-vmxnet3)
+readonly VM_SUITES=(bpf main vlans cards drivers-e1000e drivers-virtio drivers-vmxnet3
+  netns-1 netns-2 netns-3 netns-4)
 
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
 suite_job() {
   case $1 in
     bpf) echo 'run_tests tests/bpf/bpf_tests' ;;
-    main | vlans | netns) echo 'emulated; run_tests tests/netns/netns_tests' ;;
+    main | vlans) echo 'emulated; run_tests tests/netns/netns_tests' ;;
+    netns-?)  # every fourth test
+      echo "export GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$((${1#netns-} - 1))"
+      echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio; HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-}; run_tests tests/netns/netns_tests" ;;
     *) return 1 ;;
@@ -40,7 +44,7 @@ suite_filter() {
 # suite_seconds SUITE: after that the machine is ended. Emulation is slow, and a shared host slower.
 suite_seconds() {
   case $1 in
-    netns) echo 3000 ;;
+    netns-?) echo 1800 ;;
     drivers-*) echo 1500 ;;  # six to eight minutes on an idle host
     *) echo 900 ;;
   esac
