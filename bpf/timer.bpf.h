@@ -6,7 +6,8 @@
  * it outlives hanetd. With PREEMPT_RT the verifier refuses them (kernel/bpf/verifier.c,
  * process_timer_func). There a timer is a time in a map, and a real-time thread of hanetd comes by
  * and runs what is due (HANET_CONTROL_TICK, userspace/engine/ticker.h). Whatever is armed and
- * decided is the same, here in the kernel.
+ * decided is the same, here in the kernel, but for one thing: nobody watches whether a CPU that
+ * receives stands still (receiver.bpf.h).
  */
 #ifndef HANET_TIMER_BPF_H
 #define HANET_TIMER_BPF_H

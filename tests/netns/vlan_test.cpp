@@ -37,6 +37,7 @@ const std::vector<std::string> kWealth{
     "route add 10.57.0.0/16 via 192.0.2.10 dev p0 src 10.5.0.101",
     "-6 route add 2001:db8:55::/48 via 2001:db8:5::10 dev p0.5",
     "route add default via 10.7.0.10 dev p0.7 table 100",
+    "route add 10.58.0.0/16 dev p0.9",
     "rule add iif p0.7 table 100 priority 1000",
     "neigh add 10.5.0.77 lladdr 02:77:00:00:00:01 dev p0.5 nud permanent",
 };
@@ -228,6 +229,29 @@ TEST_F(Vlans, F3_WhatWasOnTheVlansOfACardThatIsGoneMovesAsItWasLastSeen) {
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(through_->reaches_every_address());
+  // It took its VLANs along, which is nothing to tell of.
+  ASSERT_TRUE(told("path p0 is down"));
+  ASSERT_TRUE(
+      await("VLANs are reviewed", [&] { return host().group().at("left_behind").empty(); }));
+  for (const char* nonsense : {"has none with its tag", "moves with the identity now"})
+    EXPECT_FALSE(host().log().contains(nonsense)) << host().log();
+}
+
+TEST_F(Vlans, F6_D7_OneWhoseMacAddressSomebodyHasSetWaitsLikeItsPort) {
+  ASSERT_NO_FATAL_FAILURE(build_with_vlans());
+  if (IsSkipped()) return;
+  const std::string own = net::to_text(link_of(host_netns(), "p1").mac);
+  ASSERT_DONE(lab().ip("host", "link set p1.5 address " + own));
+  ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(net::to_text(link_of(host_netns(), "p1.5").mac), "02:dd:00:00:00:01");
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_EQ(net::to_text(link_of(host_netns(), "p1.5").mac), own);
+  host().start();
+  ASSERT_TRUE(all_ready());
+  host().kill();
+  host().start();
+  EXPECT_TRUE(all_ready()) << "not refused for the address that it gave";
 }
 
 TEST_F(Vlans, F3_ARestartAfterAFailoverChangesNothing) {
@@ -258,6 +282,9 @@ TEST_F(Vlans, F3_F12_WhatAnotherProgramDoesToAVlanIsPutRightAndNothingElseIsTouc
   ASSERT_DONE(lab().ip("host", "addr del 10.7.0.1/24 dev p1.7"));
   EXPECT_TRUE(told("10.7.0.1/24 was removed from p1.7 by "));
   EXPECT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+  EXPECT_TRUE(told("192.0.2.101/24 was removed from p1 by "));
+  EXPECT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
   ASSERT_DONE(lab().ip("host", "addr add 10.5.0.1/24 dev p0.5"));
   EXPECT_TRUE(told("10.5.0.1/24 was given to p0.5 by "));
   EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; }));
@@ -265,7 +292,7 @@ TEST_F(Vlans, F3_F12_WhatAnotherProgramDoesToAVlanIsPutRightAndNothingElseIsTouc
   const std::vector<std::string> removals = recorder.lines([](const nlmsghdr& message) {
     return message.nlmsg_type == RTM_DELADDR ? std::string("an address") : std::string();
   });
-  EXPECT_EQ(removals.size(), 2U) << "of p1.7, and of p0.5";
+  EXPECT_EQ(removals.size(), 3U) << "of p1.7, p1 and p0.5";
 }
 
 TEST_F(Vlans, O1_AnOrderlyEndPutsTheSettingsOfAWaitingVlanBack) {

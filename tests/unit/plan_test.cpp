@@ -233,6 +233,36 @@ TEST(Plan, F5_AnAddressOnAVlanIsAnnouncedWithItsTag) {
   EXPECT_EQ(plan.announcements[5][12], 0x88) << "a provider's tag";
 }
 
+TEST(Plan, F5_AnAdvertisementSaysRouterOnTheVlansThatAreRoutedOnly) {
+  const net::Identity identity = net::samples::identity_with_vlans();
+  PlanSettings routed = settings();
+  routed.routers = {net::samples::kFive};
+  const Plan plan = make_plan(identity, net::samples::other_port(), kToMac, routed);
+  const auto advertisement = [&](std::size_t at, bool router) {
+    net::Ipv6Bytes ipv6{};
+    std::copy_n(identity.addresses[at].local.begin(), ipv6.size(), ipv6.begin());
+    return net::unsolicited_advertisement(identity.mac, ipv6, router);
+  };
+  EXPECT_EQ(plan.announcements[2], advertisement(2, false));
+  EXPECT_EQ(plan.announcements[4], net::tagged(advertisement(4, true), net::samples::kFive));
+}
+
+// The kernel drops IPv4 routes with the last address of their interface, not of the identity.
+TEST(Plan, F4_TheRoutesOfAVlanWithoutIpv4AddressesAreTakenOff) {
+  net::Identity identity = net::samples::identity_with_vlans();
+  const auto removals = [&] {
+    const Plan plan = make_plan(identity, net::samples::other_port(), kToMac, settings());
+    return std::ranges::count_if(plan.steps[1].messages, [](const net::NetlinkMessage& message) {
+      return struct_at<nlmsghdr>(message, 0).nlmsg_type == RTM_DELROUTE;
+    });
+  };
+  const auto before = removals();
+  std::erase_if(identity.addresses, [](const net::Address& address) {
+    return address.vlan == net::samples::kSeven && address.family == AF_INET;
+  });
+  EXPECT_EQ(removals(), before + 1);
+}
+
 TEST(Plan, F5_WhatIsOnAVlanWithoutATwinIsNotTouched) {
   const net::Identity identity = net::samples::identity_with_vlans();
   const auto messages = [&](const net::Place& to) {

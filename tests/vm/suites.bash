@@ -34,7 +34,7 @@ suite_filter() {
         'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' ;;
     vlans) echo 'Vlans.*:By/VlansMove.*:CheckVlans.*' ;;
-    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*:Cards.F10*' ;;
+    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*' ;;
     drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
       printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'InMode/Announcements.*' 'Vlans.F5_Every*' \
         'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' ;;

@@ -12,11 +12,13 @@ namespace hanet {
 
 /// The sender's priority: requests go out on time even while a switchover is computed.
 inline constexpr int kSenderPriority = 50;
-/// The main thread's, and that of deadlines that hanetd keeps: below the interrupt threads of a
-/// kernel with PREEMPT_RT (50, kernel/irq/manage.c), so that a reply that arrived in time is looked
-/// at before its deadline is.
-inline constexpr int kMainPriority = 49;
+/// That of deadlines that hanetd keeps: below the interrupt threads of a kernel with PREEMPT_RT
+/// (50, kernel/irq/manage.c), so that on one CPU a reply that arrived in time is looked at before
+/// its deadline is; and above the main thread, so that no verdict waits for another group's
+/// switchover.
 inline constexpr int kTickerPriority = 49;
+/// The main thread's.
+inline constexpr int kMainPriority = 48;
 
 /// Puts the calling thread under SCHED_FIFO; false without CAP_SYS_NICE.
 [[nodiscard]] bool become_real_time(int priority);

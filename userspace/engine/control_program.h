@@ -14,7 +14,7 @@
 namespace hanet::engine {
 
 struct ControlAnswer {
-  int error = 0;            ///< errno, of either sign; 0: the program ran
+  int error = 0;            ///< errno; 0: the program ran
   std::uint32_t value = 0;  ///< what it returned
 };
 
@@ -31,7 +31,7 @@ struct ControlAnswer {
   run.data_size_in = data.size();
   run.repeat = 1;
   const int failed = bpf_prog_test_run_opts(program, &run);
-  return {.error = failed, .value = run.retval};
+  return {.error = -failed, .value = run.retval};
 }
 
 }  // namespace hanet::engine

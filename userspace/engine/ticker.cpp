@@ -5,7 +5,6 @@
 #include "engine/ticker.h"
 
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/clock.h"
@@ -39,7 +38,7 @@ void Ticker::run() {
     const ControlAnswer answer = run_control(control_program_, HANET_CONTROL_TICK, 0);
     if (answer.error != 0 && !told)
       log::error("run tc_control: {}: no deadline is kept until that ends",
-                 std::strerror(std::abs(answer.error)));
+                 std::strerror(answer.error));
     told = answer.error != 0;
     sleep_until(monotonic_now() + (told ? kAfterAFailure : Nanoseconds(answer.value)));
   }

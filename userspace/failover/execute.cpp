@@ -110,13 +110,14 @@ std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bo
   return net::missing_from(*found, plan.expected, false);
 }
 
+/// Those that have to be called otherwise, as they have to be called.
 std::vector<net::Vlan> with_other_mac(const std::vector<net::Vlan>& vlans,
                                       const std::vector<net::Vlan>& expected) {
   std::vector<net::Vlan> others;
   for (const net::Vlan& vlan : vlans)
     if (const auto same = std::ranges::find(expected, vlan.tag, &net::Vlan::tag);
         same != expected.end() && same->mac != vlan.mac)
-      others.push_back(vlan);
+      others.push_back(*same);
   return others;
 }
 
@@ -133,7 +134,7 @@ void set_macs_again(Run& run, net::NetlinkSocket& socket, Execution& execution, 
   }
   const std::vector<net::Vlan> others = with_other_mac(found->vlans, plan.expected.vlans);
   if (others.empty()) return;
-  std::vector<Step> steps{set_macs(others, plan.expected.mac)};
+  std::vector<Step> steps{set_macs(others)};
   run.send(steps);
 }
 
@@ -141,21 +142,26 @@ void set_macs_again(Run& run, net::NetlinkSocket& socket, Execution& execution, 
 // the old one: two interfaces that are up would share it.
 void free_old_mac(Run& run, net::NetlinkSocket& socket, const Plan& plan) {
   if (!plan.moves_mac || plan.from_gone) return;
+  const Result<net::LinkInfo> link = net::read_link(socket, plan.from.index);
+  if (link && link->mac == plan.expected.mac) {
+    std::vector<Step> steps = mac_with_restart(plan.from, plan.spare_mac);
+    if (plan.cold) steps.pop_back();  // it stays down
+    run.send(steps);
+  }
+  // Only now: a VLAN whose address is set by hand follows its port never again.
+  if (plan.from_vlans.empty()) return;
   const Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
   if (!links) return;
-  std::vector<Step> steps;
   std::vector<net::Vlan> still;
-  for (const net::LinkInfo& link : *links) {
-    if (link.mac != plan.expected.mac) continue;
-    if (link.interface.index == plan.from.index) {
-      steps = mac_with_restart(plan.from, plan.spare_mac);
-      if (plan.cold) steps.pop_back();  // it stays down
-    }
-    if (std::optional<net::Vlan> vlan = net::vlan_on(link, plan.from.index);
-        vlan && std::ranges::count(plan.from_vlans, vlan->tag, &net::Vlan::tag) != 0)
-      still.push_back(std::move(*vlan));
+  for (net::Vlan& vlan : net::vlans_among(*links, plan.from.index)) {
+    if (vlan.mac != plan.expected.mac ||
+        std::ranges::count(plan.from_vlans, vlan.tag, &net::Vlan::tag) == 0)
+      continue;
+    vlan.mac = plan.spare_mac;
+    still.push_back(std::move(vlan));
   }
-  if (!still.empty()) steps.push_back(set_macs(still, plan.spare_mac));
+  if (still.empty()) return;
+  std::vector<Step> steps{set_macs(still)};
   run.send(steps);
 }
 

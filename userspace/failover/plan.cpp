@@ -30,12 +30,18 @@ Step take_off_routes(const net::Identity& identity) {
   Step step{.name = "remove rules, routes and neighbours from " + names_of(identity),
             .messages = {},
             .tolerated = kGoneAlready};
-  const bool has_ipv4 = std::ranges::any_of(
-      identity.addresses, [](const net::Address& address) { return address.family == AF_INET; });
+  // On the interface of the route: its last address takes the routes along.
+  const auto has_ipv4 = [&](const net::KernelObject& route) {
+    return std::ranges::any_of(identity.addresses, [&](const net::Address& address) {
+      return address.family == AF_INET &&
+             net::leaves_by(route, net::bearer_of(identity, address).index);
+    });
+  };
   for (const net::KernelObject& rule : identity.rules)
     step.messages.push_back(net::remove_rule(rule));
   for (const net::KernelObject& route : identity.routes)
-    if (net::must_be_removed(route, has_ipv4)) step.messages.push_back(net::remove_route(route));
+    if (net::must_be_removed(route, has_ipv4(route)))
+      step.messages.push_back(net::remove_route(route));
   for (const net::KernelObject& neighbour : identity.neighbours)
     step.messages.push_back(net::remove_neighbour(neighbour));
   return step;
@@ -180,6 +186,8 @@ void append(std::vector<Step>& steps, Step step) {
 
 }  // namespace
 
+bool Plan::is_router(std::uint32_t vlan) const { return std::ranges::count(routers, vlan) != 0; }
+
 net::Frame announcement(const net::Address& address, const net::MacAddress& mac, bool router) {
   net::Frame frame;
   if (address.family == AF_INET) {
@@ -208,6 +216,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   plan.cold = settings.cold;
   plan.from_gone = settings.from_gone;
   plan.spare_mac = settings.spare_mac;
+  plan.routers = settings.routers;
 
   if (!settings.cold) append(plan.steps, deliver_at_once(plan));
   if (!settings.from_gone) {
@@ -231,7 +240,8 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   append(plan.steps, move_metaname(plan, settings));
   append(plan.afterwards, deliver_no_more(plan));
   for (const net::Address& address : plan.expected.addresses)
-    plan.announcements.push_back(announcement(address, plan.expected.mac, settings.router));
+    plan.announcements.push_back(
+        announcement(address, plan.expected.mac, plan.is_router(address.vlan)));
   return plan;
 }
 
@@ -244,9 +254,10 @@ std::vector<Step> second_attempt(const Plan& plan) {
   return steps;
 }
 
-Step set_macs(const std::vector<net::Vlan>& vlans, const net::MacAddress& mac) {
+Step set_macs(const std::vector<net::Vlan>& vlans) {
   Step step{.name = "set MAC addresses of VLANs", .messages = {}, .tolerated = kGoneAlready};
-  for (const net::Vlan& vlan : vlans) step.messages.push_back(net::set_mac(vlan.on.index, mac));
+  for (const net::Vlan& vlan : vlans)
+    step.messages.push_back(net::set_mac(vlan.on.index, vlan.mac));
   return step;
 }
 

@@ -26,9 +26,10 @@ struct PlanSettings {
   bool cold = false;  ///< standby mode: the old interface goes down, the new one comes up
   bool move_mac = true;
   bool from_gone = false;  ///< the old interface does not exist any more: only the second half
-  /// The host routes IPv6: its advertisements must say so, or its neighbours drop their default
-  /// route through it (RFC 4861 section 7.2.5).
-  bool router = false;
+  /// The tags of the VLANs, 0 for the port itself, between which the host routes IPv6: its
+  /// advertisements there must say so, or its neighbours drop their default route through it
+  /// (RFC 4861 section 7.2.5).
+  std::vector<std::uint32_t> routers = {};
   /// What the old interface is called on the wire afterwards; never the identity's MAC.
   net::MacAddress spare_mac{};
   /// The group's name, an alternative name of the interface that carries the identity (spec A1);
@@ -61,7 +62,9 @@ struct Plan {
   bool moves_mac = false;
   bool cold = false;
   bool from_gone = false;
-  net::MacAddress spare_mac{};  ///< of `from`, where the MAC address moves
+  net::MacAddress spare_mac{};         ///< of `from`, where the MAC address moves
+  std::vector<std::uint32_t> routers;  ///< PlanSettings::routers
+  [[nodiscard]] bool is_router(std::uint32_t vlan) const;
   std::vector<Step> steps;
   /// Of the steps, the one that takes the addresses off `from`, last one first.
   std::optional<std::size_t> address_removal;
@@ -76,7 +79,8 @@ struct Plan {
 /// route, and an advertisement that arrives between is lost; the next solicitation comes a second
 /// later (measured: 1,005 ms without this step).
 ///
-/// What is on VLANs that `to` has not stays where it is.
+/// What is on VLANs that `to` has not stays where it is, as far as the kernel leaves it there: a
+/// cold path's interface goes down, and takes routes and IPv6 addresses along.
 [[nodiscard]] Plan make_plan(const net::Identity& identity, const net::Place& to,
                              const net::MacAddress& to_mac, const PlanSettings& settings,
                              std::span<const net::KernelObject> known_neighbours = {});
@@ -89,9 +93,9 @@ struct Plan {
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
 
-/// Gives VLANs the identity's MAC address that they did not take over from their port: somebody has
-/// set theirs once, so the kernel leaves it alone (net/8021q/vlan.c, vlan_sync_address).
-[[nodiscard]] Step set_macs(const std::vector<net::Vlan>& vlans, const net::MacAddress& mac);
+/// Gives VLANs their MAC addresses that did not take them over from their port: somebody has set
+/// one once, so the kernel leaves it alone (net/8021q/vlan.c, vlan_sync_address).
+[[nodiscard]] Step set_macs(const std::vector<net::Vlan>& vlans);
 
 /// The way back of a plan whose identity is on no interface: it changes nothing.
 [[nodiscard]] Plan no_way_back(const Plan& plan);

@@ -155,11 +155,12 @@ Result<Place> place_on(NetlinkSocket& socket, const InterfaceName& port) {
 }
 
 std::string command_for_twin(std::uint32_t tag, const std::string& port) {
-  constexpr std::uint32_t kIdMask = 0xffff;
-  const std::uint32_t id = tag & kIdMask;
+  const unsigned id = id_of({.tag = tag, .on = {}});
   const bool ordinary = tag >> 16 == ETH_P_8021Q;
-  return fmt::format("ip link add link {0} name {0}.{1} type vlan {2}id {1}", port, id,
-                     ordinary ? "" : "protocol 802.1ad ");
+  std::string name = fmt::format("{}.{}", port, id);
+  if (name.size() >= IFNAMSIZ) name = fmt::format("vlan{}", id);
+  return fmt::format("ip link add link {} name {} type vlan {}id {}", port, name,
+                     ordinary ? "" : "protocol 802.1ad ", id);
 }
 
 std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port) {

@@ -57,9 +57,15 @@ const LinkInfo* obstacle(const LinkInfo& link, const Links& links) {
 /// place.
 const LinkInfo* burden(const LinkInfo& port, const Links& links, VlanPolicy vlans);
 
+/// Called like its port, or like the card: a port that waited for a killed hanetd has another MAC
+/// address for a while, and a VLAN whose own somebody has set once keeps it.
+bool shares_mac(const LinkInfo& vlan, const LinkInfo& port) {
+  return vlan.mac == port.mac || vlan.mac == port.permanent_mac;
+}
+
 /// A VLAN moves if all it is can be found again on another port.
 bool can_move(const LinkInfo& vlan, const LinkInfo& port, const Links& links) {
-  return vlan.vlan_tag != 0 && vlan.mac == port.mac && obstacle(vlan, links) == nullptr &&
+  return vlan.vlan_tag != 0 && shares_mac(vlan, port) && obstacle(vlan, links) == nullptr &&
          burden(vlan, links, VlanPolicy::Refused) == nullptr;
 }
 
@@ -87,7 +93,7 @@ std::string why_it_stays(const LinkInfo& upper, const LinkInfo& port, const Link
     return fmt::format(" (it is a member of the {})", named(*master));
   if (const LinkInfo* top = burden(upper, links, VlanPolicy::Refused))
     return fmt::format(" (it carries the {})", named(*top));
-  if (upper.mac != port.mac) return " (it has a MAC address of its own)";
+  if (!shares_mac(upper, port)) return " (it has a MAC address of its own)";
   return {};
 }
 

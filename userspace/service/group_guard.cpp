@@ -43,19 +43,23 @@ std::string who(std::uint32_t netlink_port) {
   return fmt::format("a program that has ended (pid {})", netlink_port);
 }
 
-// The kernel orders the IPv4 addresses of a subnet by their age, and the oldest is the source.
-bool keeps_order(const net::Identity& there, const net::Identity& expected) {
-  std::vector<std::vector<std::uint8_t>> after;
-  for (const net::Address& address : there.addresses)
-    if (address.family == AF_INET) after.push_back(address.local);
-  for (const net::Address& address : expected.addresses)
-    if (address.family == AF_INET && std::ranges::find(after, address.local) == after.end())
-      after.push_back(address.local);
-  std::size_t at = 0;
-  for (const net::Address& address : expected.addresses)
-    if (address.family == AF_INET && (at >= after.size() || after[at++] != address.local))
-      return false;
-  return true;
+using Locals = std::vector<std::vector<std::uint8_t>>;
+
+Locals ipv4_on(const net::Identity& identity, std::uint32_t vlan) {
+  Locals locals;
+  for (const net::Address& address : identity.addresses)
+    if (address.family == AF_INET && address.vlan == vlan) locals.push_back(address.local);
+  return locals;
+}
+
+// The kernel orders the IPv4 addresses of a subnet on an interface by their age, and the oldest is
+// the source.
+bool keeps_order(const net::Identity& there, const net::Identity& expected, std::uint32_t vlan) {
+  Locals after = ipv4_on(there, vlan);
+  const Locals wanted = ipv4_on(expected, vlan);
+  for (const auto& local : wanted)
+    if (std::ranges::find(after, local) == after.end()) after.push_back(local);
+  return after.size() >= wanted.size() && std::equal(wanted.begin(), wanted.end(), after.begin());
 }
 
 // What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
@@ -176,9 +180,9 @@ void GroupRunner::restore_identity() {
   plan.expected = keeper_.identity();
   plan.to = plan.expected.on;
   std::vector<net::NetlinkMessage> in_the_way;
-  if (there && !keeps_order(*there, plan.expected))
+  if (there)
     for (const net::Address& address : there->addresses)
-      if (address.family == AF_INET)
+      if (address.family == AF_INET && !keeps_order(*there, plan.expected, address.vlan))
         in_the_way.push_back(net::remove_address(address, net::bearer_of(*there, address).index));
   if (Status sent = around_.requests.send(in_the_way); !sent)
     log::warning("{}: {}", config_.name, sent.error().message);

@@ -86,7 +86,8 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
       continue;
     }
     expected.push_back(address);
-    plan.announcements.push_back(failover::announcement(address, plan.expected.mac, false));
+    plan.announcements.push_back(
+        failover::announcement(address, plan.expected.mac, plan.is_router(address.vlan)));
     log::notice("{}: {} was added by another program during the switchover", config_.name,
                 net::describe(address));
   }

@@ -338,7 +338,7 @@ void GroupRunner::tick(MonotonicTime now) {
   refresh(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
-  review_uppers();
+  review_uppers(now);
   save_snapshot(now);
   apply(policy::TimePassed{}, now);
   // Behind the decisions, because looking takes its time; what it finds is an event like any other.
@@ -361,6 +361,7 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   }
   if (const auto reading = keeper_.next_deadline()) consider(true, *reading);
   consider(!afterwards_.empty(), afterwards_at_);
+  consider(vlans_reviewed_from_ > now, vlans_reviewed_from_);
   for (std::size_t at = 0; at < ports_.size(); ++at)
     consider(awaits_proof(at), now + proof_interval(at));
   return next;

@@ -268,10 +268,10 @@ class GroupRunner {
   void hear_identity();
   void tell_what_is_unheard(MonotonicTime now);
   void follow_uppers(const net::LinkInfo& link, bool removed);
-  void review_uppers();
+  void review_uppers(MonotonicTime now);
   void forget_uppers_of_absent_ports();
-  /// Keeps the list of a port's VLANs; true: it changed.
-  [[nodiscard]] bool follow_vlan(RunningPort& port, const net::LinkInfo& link, bool removed);
+  /// Keeps the list of a port's VLANs.
+  void follow_vlan(RunningPort& port, const net::LinkInfo& link, bool removed);
   void welcome_vlan(RunningPort& port, const net::Vlan& vlan);
   void review_vlans();
   [[nodiscard]] std::vector<Upper> lonely_vlans(const RunningPort& port) const;
@@ -317,6 +317,7 @@ class GroupRunner {
   std::string refusal_;
   std::vector<Upper> uppers_;
   bool uppers_unread_ = true;
+  MonotonicTime vlans_reviewed_from_{};  // not before
   std::vector<Notice> notices_;
 };
 

@@ -29,7 +29,10 @@ constexpr Nanoseconds kRestartTime = std::chrono::minutes(1);
 // A full routing table belongs to its routing daemon, which will set it up again.
 constexpr std::size_t kMaxRoutes = 10'000;
 
+/// `found` is empty where the port is missing.
 bool is_whole_on(const net::Identity& found, const net::Identity& lost, bool with_mac) {
+  const net::Identity part = net::part_for(lost, net::place_of(found));
+  if (found.on.index == 0 || part.addresses.size() != lost.addresses.size()) return false;
   return net::missing_from(found, net::retarget(lost, net::place_of(found)), !with_mac).empty();
 }
 
@@ -101,13 +104,13 @@ net::Identity GroupRunner::before_it_went_down(const net::Identity& found) const
   if (!kept_ || port == ports_.end() || port->admin_up ||
       kept_->snapshot.identity.on.index != found.on.index)
     return found;
-  net::Identity whole = kept_->snapshot.identity;
+  // A VLAN may have been made anew.
+  net::Identity whole = net::retarget(kept_->snapshot.identity, net::place_of(found));
   std::erase_if(whole.addresses, [&](const net::Address& address) {
     return address.family == AF_INET &&
            std::ranges::count(found.addresses, address.local, &net::Address::local) == 0;
   });
-  whole.on = found.on;
-  whole.mac = found.mac;
+  net::call(whole, found.mac);
   return whole;
 }
 

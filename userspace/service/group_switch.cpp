@@ -33,6 +33,22 @@ bool is_router(const std::string& interface) {
   return file >> forwarding && forwarding != 0;
 }
 
+std::vector<std::uint32_t> routers_of(const net::Place& place) {
+  std::vector<std::uint32_t> routers;
+  if (is_router(place.port.name)) routers.push_back(0);
+  for (const net::Vlan& vlan : place.vlans)
+    if (is_router(vlan.on.name)) routers.push_back(vlan.tag);
+  return routers;
+}
+
+// The kernel stops the VLANs of a port without carrier, and nothing leaves by them for the bridge
+// to take (net/8021q/vlan.c, NETDEV_CHANGE).
+bool stands_still(const net::Identity& identity, policy::Cause cause) {
+  return cause == policy::Cause::CarrierLost &&
+         std::ranges::any_of(identity.addresses,
+                             [](const net::Address& address) { return address.vlan != 0; });
+}
+
 }  // namespace
 
 failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& switchover,
@@ -95,7 +111,8 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
   const RunningPort& from = port_of(switchover, false);
   // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
   const bool bridge_serves = move.record.steered_in_kernel && from.present && plan_ &&
-                             plan_->expected.mac == keeper_.identity().mac;
+                             plan_->expected.mac == keeper_.identity().mac &&
+                             !stands_still(plan_->expected, switchover.cause);
   if (!policy::is_failure(switchover.cause) || !bridge_serves) {
     perform(std::move(move));
     return;
@@ -134,7 +151,8 @@ void GroupRunner::perform(Move move) {
     return;
   }
   finish_afterwards();
-  const bool ready = plan_ && plan_->from == from.interface && plan_->to == to.interface;
+  const bool ready =
+      plan_ && !plan_outdated_ && plan_->from == from.interface && plan_->to == to.interface;
   failover::Plan plan = ready ? std::move(*plan_) : plan_of(keeper_.identity(), from, to);
   plan_.reset();
   if (rules_.cold && !move.within_trunk())
@@ -233,7 +251,7 @@ failover::Plan GroupRunner::plan_of(const net::Identity& identity, const Running
   failover::PlanSettings settings{.cold = rules_.cold && !within_trunk,
                                   .move_mac = config_.move_mac,
                                   .from_gone = !from.present,
-                                  .router = is_router(from.interface.name),
+                                  .routers = routers_of(from.place()),
                                   .spare_mac = from.spare_mac,
                                   .metaname = config_.name};
   if (dummy_ && !within_trunk) {
@@ -316,8 +334,8 @@ void GroupRunner::announce_anew() {
   announcements_.clear();
   const net::Identity& identity = keeper_.identity();
   for (const net::Address& address : identity.addresses)
-    announcements_.push_back(
-        failover::announcement(address, identity.mac, is_router(identity.on.name)));
+    announcements_.push_back(failover::announcement(
+        address, identity.mac, is_router(net::bearer_of(identity, address).name)));
   announcements_left_ = config_.announce_count;
   announce_at_ = monotonic_now();
 }

@@ -72,7 +72,7 @@ std::vector<net::InterfaceName> interfaces_of(const RunningPort& port) {
 void GroupRunner::follow_uppers(const net::LinkInfo& link, bool removed) {
   for (RunningPort& port : ports_) {
     if (!port.present) continue;
-    if (follow_vlan(port, link, removed)) review_vlans();
+    follow_vlan(port, link, removed);
     for (const net::InterfaceName& below : interfaces_of(port)) {
       const bool is_ours = std::ranges::any_of(port.vlans, [&](const net::Vlan& vlan) {
         return vlan.on.index == link.interface.index && below.index == port.interface.index;
@@ -97,25 +97,23 @@ void GroupRunner::follow_uppers(const net::LinkInfo& link, bool removed) {
 }
 
 // A trunk's VLANs are devices like any other: every port of it would need them.
-bool GroupRunner::follow_vlan(RunningPort& port, const net::LinkInfo& link, bool removed) {
-  if (config_.has_trunk()) return false;
+void GroupRunner::follow_vlan(RunningPort& port, const net::LinkInfo& link, bool removed) {
+  if (config_.has_trunk()) return;
   const std::optional<net::Vlan> vlan =
       removed ? std::nullopt : net::vlan_on(link, port.interface.index);
   const auto known = std::ranges::find_if(
       port.vlans, [&](const net::Vlan& one) { return one.on.index == link.interface.index; });
-  if (known == port.vlans.end() && !vlan) return false;
+  if (known == port.vlans.end() && !vlan) return;
   const bool is_new = known == port.vlans.end();
-  if (!is_new && vlan && vlan->on == known->on) {
-    known->mac = vlan->mac;
-    return false;
-  }
+  if (!is_new && vlan && *vlan == *known) return;
+  const bool is_same = !is_new && vlan && vlan->on == known->on;
   if (!is_new) port.vlans.erase(known);
   if (vlan) port.vlans.push_back(*vlan);
   std::ranges::sort(port.vlans, {}, &net::Vlan::tag);
   if (vlan && is_new) welcome_vlan(port, *vlan);
   if (carries(port)) keeper_.mark_stale();
   plan_outdated_ = true;
-  return true;
+  if (!is_same) vlans_reviewed_from_ = monotonic_now() + kBurst;
 }
 
 // It waits as its port does.
@@ -158,6 +156,9 @@ void GroupRunner::review_vlans() {
     std::erase_if(uppers_, [&](const Upper& upper) {
       if (upper.vlan_tag == 0 || upper.below.index != port.interface.index || is_in(lonely, upper))
         return false;
+      const bool other_has_gone = std::ranges::none_of(
+          ports_, [&](const RunningPort& other) { return &other != &port && other.present; });
+      if (port.place().has(upper.index) && other_has_gone) return true;  // there is nothing to tell
       if (port.place().has(upper.index))
         publish("alarm-cleared", port.path,
                 fmt::format("the vlan '{}' moves with the identity now", upper.name));
@@ -217,9 +218,10 @@ void GroupRunner::forget_uppers_of_absent_ports() {
 }
 
 // Not while a switchover runs: it can wait.
-void GroupRunner::review_uppers() {
+void GroupRunner::review_uppers(MonotonicTime now) {
   forget_uppers_of_absent_ports();
-  review_vlans();
+  // A card that goes takes its VLANs along, one by one and before itself.
+  if (now >= vlans_reviewed_from_) review_vlans();
   if (!uppers_unread_ || state_.running) return;
   const Result<std::vector<net::LinkInfo>> links = net::read_links(around_.requests);
   if (!links) return;  // EINTR: the next tick asks again

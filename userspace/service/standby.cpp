@@ -110,22 +110,35 @@ Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::Sta
   return {};
 }
 
-// The port is down.
-Status dress_up(net::NetlinkSocket& socket, const net::InterfaceName& port, const Dummy& dummy) {
-  if (Status done = socket.request(net::set_mac(port.index, dummy.mac),
-                                   fmt::format("give {} its dummy MAC address", port.name));
-      !done)
-    return done;
-  const Status added = socket.request(net::add_address(dummy.address, port.index),
-                                      fmt::format("give {} its dummy address", port.name));
-  return added || added.error().code == EEXIST ? Status() : added;
-}
-
 void send_quietly(net::NetlinkSocket& socket, const net::InterfaceName& port,
                   std::vector<net::NetlinkMessage> batch) {
   if (Status sent = socket.send(batch); !sent) return;
   const auto answers = socket.collect();
   if (!answers) log::warning("{}: {}", port.name, answers.error().message);
+}
+
+// A VLAN whose MAC address somebody has set once does not follow its port; it stays like it here.
+void call_vlans(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                const net::MacAddress& was, const net::MacAddress& is) {
+  const Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
+  if (!links) return;
+  std::vector<net::NetlinkMessage> batch;
+  for (const net::Vlan& vlan : net::vlans_among(*links, port.index))
+    if (vlan.mac == was) batch.push_back(net::set_mac(vlan.on.index, is));
+  if (!batch.empty()) send_quietly(socket, port, std::move(batch));
+}
+
+// The port is down.
+Status dress_up(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                const net::MacAddress& was, const Dummy& dummy) {
+  if (Status done = socket.request(net::set_mac(port.index, dummy.mac),
+                                   fmt::format("give {} its dummy MAC address", port.name));
+      !done)
+    return done;
+  call_vlans(socket, port, was, dummy.mac);
+  const Status added = socket.request(net::add_address(dummy.address, port.index),
+                                      fmt::format("give {} its dummy address", port.name));
+  return added || added.error().code == EEXIST ? Status() : added;
 }
 
 }  // namespace
@@ -174,7 +187,7 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
                        [](const net::Address& address) { return address.scope == RT_SCOPE_LINK; });
   Status done = strip(socket, *found, mode);
   if (done && dummy) {
-    done = dress_up(socket, place.port, *dummy);
+    done = dress_up(socket, place.port, found->mac, *dummy);
   }
   if (!done) restore_standby(socket, place, before, dummy);
   return done;
@@ -229,6 +242,7 @@ void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
       batch.push_back(net::add_address(address, on->index));
   }
   send_quietly(socket, port, std::move(batch));
+  if (dummy) call_vlans(socket, port, dummy->mac, before.mac);
 }
 
 void move_settings(net::NetlinkSocket& socket, const net::Place& from, const net::Place& to,
