@@ -123,6 +123,8 @@ INSTANTIATE_TEST_SUITE_P(Crossover, BothEndsAfterACut, testing::ValuesIn(all_cut
 // The kernel of b goes on, so b bridges although nobody there decides anything.
 TEST_F(BothEnds, F8_ANodeThatIsFrozenWhenItsPeerMovesFollowsWhenItWakes) {
   ASSERT_NO_FATAL_FAILURE(begin({.group_keys = "delay_ms = 300\n"}));
+  if (!kernel_sees_carriers())
+    GTEST_SKIP() << "skipped: hanetd polls the carriers here (no bpf_timer, no fentry)";
   ASSERT_NO_FATAL_FAILURE(freeze_b());
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_TRUE(await("a has moved", [&] { return a().active() == "p1"; }));

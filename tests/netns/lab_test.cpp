@@ -68,6 +68,15 @@ Echo& LabTest::echo() {
   return *echo_;
 }
 
+bool LabTest::kernel_keeps_deadlines() {
+  return host().ask({"status"}).at("daemon").at("deadlines") == "bpf_timer";
+}
+
+bool LabTest::kernel_sees_carriers() {
+  return kernel_keeps_deadlines() ||
+         host().ask({"status"}).at("daemon").at("link_source") == "fentry";
+}
+
 hanet_port LabTest::port_of(const std::string& interface) {
   const unsigned index = link_of(host_netns(), interface).interface.index;
   for (std::uint32_t at = 0; at < HANET_MAX_PORTS; ++at) {

@@ -49,6 +49,9 @@ class LabTest : public testing::Test {
   [[nodiscard]] std::vector<std::unique_ptr<Hanet>>& daemons() { return daemons_; }
   [[nodiscard]] std::string host_netns() const { return lab_->netns(lab_->hanet_nodes().front()); }
   [[nodiscard]] Echo& echo();
+  /// Whether detection goes on while hanetd stands still: of silent faults, or of a lost carrier.
+  [[nodiscard]] bool kernel_keeps_deadlines();
+  [[nodiscard]] bool kernel_sees_carriers();
   /// What the kernel side says of an interface of the host.
   [[nodiscard]] hanet_port port_of(const std::string& interface);
 
