@@ -16,12 +16,6 @@ using testing::StartsWith;
 class WithoutBpfTimer : public LabTest {
  protected:
   [[nodiscard]] Arguments hanetd_options() const override { return {"--no-bpf-timer"}; }
-  void expect_moved(const net::Identity& before) {
-    ASSERT_TRUE(all_on("p1"));
-    EXPECT_TRUE(carries("p1", before));
-    EXPECT_TRUE(is_bare("p0", before));
-    EXPECT_TRUE(echo().reaches_every_address());
-  }
 };
 
 TEST_F(WithoutBpfTimer, O3_M3_TheStatusSaysWhoKeepsTheDeadlines) {

@@ -143,4 +143,11 @@ testing::AssertionResult LabTest::is_bare(const std::string& port,
          << port << " still has " << fmt::format("{}", fmt::join(lines, ", "));
 }
 
+void LabTest::expect_moved(const net::Identity& before) {
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 }  // namespace hanet::test

@@ -66,6 +66,9 @@ class LabTest : public testing::Test {
   /// No address, route, rule or neighbour, and not the identity's MAC address.
   [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
                                                  const net::Identity& identity) const;
+  /// All of `before` is on p1, p0 is bare, and the client gets its answers. Use with
+  /// ASSERT_NO_FATAL_FAILURE.
+  void expect_moved(const net::Identity& before);
 
  private:
   std::unique_ptr<Lab> lab_;

@@ -88,10 +88,7 @@ TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
   host().start();
   ASSERT_TRUE(all_ready());
   ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_TRUE(all_on("p1"));
-  EXPECT_TRUE(carries("p1", before));
-  EXPECT_TRUE(is_bare("p0", before));
-  EXPECT_TRUE(echo().reaches_every_address());
+  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
 }
 
 TEST_F(Lifecycle, D7_AKillWithTheIdentityOnTheAlternatePathIsNoReasonToMoveItBack) {
