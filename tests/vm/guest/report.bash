@@ -32,13 +32,16 @@ cards() {
   export HANET_TEST_CARDS=p0=n0:f0,p1=n1:f1 HANET_TEST_CARD_MODEL=$model
 }
 
-# run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says.
+# run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says. The console says at
+# once which test begins and how it ends: a machine that hangs shows where.
 run_tests() {
   local program=$1 status=0 output=/tmp/output
   shift
   local filter=()
   [[ -z $HANET_FILTER ]] || filter=("--gtest_filter=$HANET_FILTER")
-  "$program" --gtest_brief=0 "$@" "${filter[@]}" >"$output" 2>&1 || status=$?
+  "$program" --gtest_brief=0 "$@" "${filter[@]}" 2>&1 | tee "$output" |
+    grep --line-buffered -E '^\[ +(RUN|OK|FAILED|SKIPPED) +\]'
+  status=${PIPESTATUS[0]}
   if grep -q '^\[==========\] 0 tests ' "$output"; then
     echo "ERROR: no test is called ${HANET_FILTER:-so}"
     status=1
