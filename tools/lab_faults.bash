@@ -40,27 +40,27 @@ cables() {
   for port in "$@"; do [[ $port != "$host"-* ]] || printf '%s ' "$port"; done
 }
 
-# pull_cards up|down PORTS...: those that are cards, by their real cables. Prints the others.
-pull_cards() {
-  local state=$1 port card
-  shift
-  for port in "$@"; do
-    card=$(ip -n "$(ns_of mid)" -o link show "$port" | sed -n 's/.* alias [a-z0-9]* on \([a-z0-9]*\).*/\1/p')
-    if [[ -n $card ]]; then "$HANET_CABLE" "$state" "$card" >&2; else printf '%s ' "$port"; fi
-  done
+# Which of the cables are those of real cards, and the name that $HANET_CABLE knows each by.
+declare -A CARD_OF=()
+find_cards() {
+  local port card
+  while read -r port card; do CARD_OF[$port]=$card; done < <(
+    cards_in "$(ns_of mid)" | sed -n 's/^[0-9]*: \([^:@]*\).* alias [a-z0-9]* on \([a-z0-9]*\).*/\1 \2/p')
 }
 
+# A switch that aggregates chooses other ports while it sees the carrier go, not a while later.
 set_carrier() {  # set_carrier up|down PORTS...
-  local state=$1 port
+  local state=$1 port lines='' rules=''
   shift
-  if [[ -n ${HANET_CABLE:-} ]]; then
-    port=$(pull_cards "$state" "$@")
-    # shellcheck disable=SC2086 # names without spaces
-    set -- $port
-  fi
-  for port in "$@"; do printf 'link set %s %s\n' "$port" "$state"; done |
-    ip -n "$(ns_of mid)" -batch -
-  if is_aggregate; then aggregate_choose; fi
+  for port in "$@"; do
+    if [[ -n ${CARD_OF[$port]:-} ]]; then "$HANET_CABLE" "$state" "${CARD_OF[$port]}" >&2
+    else lines+="link set $port $state"$'\n'; fi
+  done
+  if $AGGREGATE && [[ $state == down ]]; then rules=$(aggregate_rules "$@"); fi
+  ip -n "$(ns_of mid)" -batch - <<<"$lines" &
+  [[ -z $rules ]] || in_ns mid nft -f - <<<"$rules"
+  wait $!
+  if $AGGREGATE && [[ $state == up ]]; then aggregate_choose; fi
 }
 
 # change_drops add|delete SETS PORTS...: one transaction, so that both directions die in the same
@@ -68,7 +68,7 @@ set_carrier() {  # set_carrier up|down PORTS...
 change_drops() {
   local verb=$1 sets=$2 set port table="bridge fault"
   shift 2
-  if is_aggregate; then table="netdev aggregate"; fi
+  if $AGGREGATE; then table="netdev aggregate"; fi
   for set in $sets; do
     for port in "$@"; do
       printf 'add element %s %s { "%s" }\n' "$table" "$set" "$port"
@@ -91,7 +91,8 @@ flap() {
   trap - EXIT INT TERM HUP
 }
 
-# Sets TOP, HOST (the monitored host, the first where there are two) and PORTS (of the path).
+AGGREGATE=false  # the switches treat their ports as one
+# Sets TOP, HOST (the monitored host, the first where there are two), PORTS (of the path), AGGREGATE.
 find_path() {
   TOP=$(topology)
   read -r HOST _ <<<"$(hanet_nodes "$TOP")"
@@ -99,6 +100,8 @@ find_path() {
     usage_error "--node is '$NODE', on $TOP allowed: $(hanet_nodes "$TOP")"
   read -r -d '' -a PORTS < <(path_ports "$TOP" "$1") || true
   ((${#PORTS[@]})) || exit 2
+  if [[ $TOP == trunk ]] && is_aggregate; then AGGREGATE=true; fi
+  [[ -z ${HANET_CABLE:-} ]] || find_cards
 }
 
 fault() {
@@ -137,5 +140,5 @@ link() {
   find_path "$2"
   [[ $TOP == trunk && $2 == p[0-7] ]] || usage_error "link is for p0 to p7 of trunk, not '$2' on $TOP"
   ip -n "$(ns_of "$HOST")" link set "$2" "$1"
-  if is_aggregate; then aggregate_choose; fi
+  if $AGGREGATE; then aggregate_choose; fi
 }
