@@ -4,11 +4,46 @@
 //
 // A card is a veth end here: deleting it takes the cable along, so a new card brings a new cable.
 #include <fmt/format.h>
+#include <net/if.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
 
 #include "netns/lab_test.h"
 
 namespace hanet::test {
 namespace {
+
+/// What the kernel asks of modprobe while this lives; a trace of its own beside others.
+class ModuleRequests {
+ public:
+  ModuleRequests() {
+    std::error_code failed;
+    std::filesystem::create_directory(trace_, failed);
+    std::ofstream(trace_ / "events/module/module_request/enable") << 1 << std::flush;
+  }
+  ~ModuleRequests() {
+    std::error_code failed;
+    std::filesystem::remove(trace_, failed);
+  }
+  ModuleRequests(const ModuleRequests&) = delete;
+  ModuleRequests& operator=(const ModuleRequests&) = delete;
+
+  [[nodiscard]] static bool are_seen() {
+    return std::filesystem::exists("/sys/kernel/tracing/events/module/module_request");
+  }
+  [[nodiscard]] std::string text() const {
+    std::stringstream read;
+    read << std::ifstream(trace_ / "trace").rdbuf();
+    return read.str();
+  }
+
+ private:
+  std::filesystem::path trace_ =
+      fmt::format("/sys/kernel/tracing/instances/hanet-test-{}", ::getpid());
+};
 
 class Replug : public LabTest {
  protected:
@@ -80,6 +115,22 @@ TEST_F(Replug, F11_ACardThatComesBackWithNoOtherPathGetsTheIdentityAgain) {
   ASSERT_TRUE(await("p0 works", [&] { return is("p0", "up"); })) << host().log();
   EXPECT_TRUE(carries("p0", before)) << "with the identity's MAC address";
   EXPECT_TRUE(echo().reaches_every_address());
+}
+
+// The kernel looks for a driver of a name that nobody bears, and whoever asked waits for modprobe.
+TEST_F(Replug, F10_ACardThatIsAwayIsLookedForWithoutStartingModprobe) {
+  if (!ModuleRequests::are_seen())
+    GTEST_SKIP() << "skipped: this kernel does not tell of requests for modules";
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "link del p1"));
+  ASSERT_TRUE(await("p1 is missed", [&] { return is("p1", "down"); }));
+  const ModuleRequests requests;
+  ASSERT_EQ(::if_nametoindex("hanet-none"), 0U);
+  ASSERT_TRUE(requests.text().contains("netdev-hanet-none")) << "that is how it would look";
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));  // it looks once a second
+  EXPECT_FALSE(requests.text().contains("p1")) << requests.text();
+  ASSERT_NO_FATAL_FAILURE(plug_in("host-p1", "p1", "02:aa:00:00:00:01"));
+  EXPECT_TRUE(await("p1 is watched again", [&] { return is("p1", "up"); })) << host().log();
 }
 
 TEST_F(Replug, F10_AnInterfaceThatWasElsewhereForAWhileIsAttachedAnew) {

@@ -81,7 +81,7 @@ class KeptIdentity : public LabTest {
       address.protocol = IFAPROT_KERNEL_RA;
       address.peer = address.local;
       const Status added =
-          socket.request(net::add_address(address, net::index_of_name(port)), "play a router");
+          socket.request(net::add_address(address, net::bearer_of(socket, port)), "play a router");
       ASSERT_TRUE(added) << added.error().message;
     });
   }

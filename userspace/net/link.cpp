@@ -87,6 +87,15 @@ NetlinkMessage name_change(std::uint16_t type, std::uint16_t flags, unsigned ifi
       .take();
 }
 
+Result<LinkInfo> get_link(NetlinkSocket& socket, NetlinkMessage question, const std::string& what) {
+  std::optional<LinkInfo> link;
+  Status asked =
+      socket.get(std::move(question), [&](const nlmsghdr& message) { link = link_of(message); });
+  if (!asked) return errno_error(asked.error().code, what);
+  if (!link) return errno_error(ENODEV, what);
+  return *link;
+}
+
 }  // namespace
 
 LinkInfo link_of(const nlmsghdr& message) {
@@ -132,11 +141,22 @@ Result<std::vector<LinkInfo>> read_links(NetlinkSocket& socket) {
 }
 
 Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
-  Result<std::vector<LinkInfo>> links = read_links(socket);
-  if (!links) return pass_on(links);
-  for (LinkInfo& link : *links)
-    if (link.interface.index == ifindex) return std::move(link);
-  return no_such_interface(ifindex);
+  ifinfomsg which{};
+  which.ifi_index = static_cast<int>(ifindex);
+  return get_link(socket, MessageBuilder(RTM_GETLINK, 0).header(which).take(),
+                  fmt::format("interface {}", ifindex));
+}
+
+// Not if_nametoindex(): for a name that nobody bears the kernel starts modprobe, twice, and waits
+// (net/core/dev_ioctl.c, dev_load). As an alternative name a name of either kind is found
+// (net/core/rtnetlink.c, rtnl_dev_get).
+Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {
+  return get_link(socket,
+                  MessageBuilder(RTM_GETLINK, 0)
+                      .header(ifinfomsg{})
+                      .attribute_text(IFLA_ALT_IFNAME, name)
+                      .take(),
+                  fmt::format("interface {}", name));
 }
 
 std::unexpected<Error> no_such_interface(unsigned ifindex) {
@@ -184,12 +204,9 @@ std::optional<std::uint32_t> link_speed(const std::string& interface) {
   return speed;
 }
 
-unsigned index_of_name(const std::string& name) { return ::if_nametoindex(name.c_str()); }
-
-Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {
-  const unsigned ifindex = index_of_name(name);
-  if (ifindex == 0) return errno_error(ENODEV, fmt::format("interface {}", name));
-  return read_link(socket, ifindex);
+unsigned bearer_of(NetlinkSocket& socket, const std::string& name) {
+  const Result<LinkInfo> link = find_link(socket, name);
+  return link ? link->interface.index : 0;
 }
 
 NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name) {

@@ -45,7 +45,8 @@ struct LinkInfo {
 /// Those of them that are VLANs of a port, in the order of their tags.
 [[nodiscard]] std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port);
 
-/// Finds one interface. The error says that it is not there.
+/// Finds one interface, by its number, or by a name of any kind, its own or an alternative one. The
+/// error says that it is not there.
 [[nodiscard]] Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex);
 [[nodiscard]] Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name);
 /// A port with the VLANs that are on it now.
@@ -56,8 +57,8 @@ struct LinkInfo {
 /// Mbit/s as the driver tells (ethtool); empty where it does not, as without a link.
 [[nodiscard]] std::optional<std::uint32_t> link_speed(const std::string& interface);
 
-/// The interface that bears a name of any kind, its own or an alternative one; 0: none does.
-[[nodiscard]] unsigned index_of_name(const std::string& name);
+/// The number of the interface that bears a name of any kind; 0: none does.
+[[nodiscard]] unsigned bearer_of(NetlinkSocket& socket, const std::string& name);
 
 /// Messages for a batch. Alternative names: Linux 5.5 (RTM_NEWLINKPROP).
 [[nodiscard]] NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name);

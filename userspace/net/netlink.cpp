@@ -82,17 +82,27 @@ Result<NetlinkSocket> NetlinkSocket::open(unsigned groups) {
 }
 
 Status NetlinkSocket::dump(NetlinkMessage request, const MessageHandler& handler) {
+  return ask(std::move(request), NLM_F_DUMP, handler);
+}
+
+Status NetlinkSocket::get(NetlinkMessage request, const MessageHandler& handler) {
+  return ask(std::move(request), NLM_F_ACK, handler);
+}
+
+// The end is NLMSG_DONE after a dump, and an acknowledgement after one object.
+Status NetlinkSocket::ask(NetlinkMessage request, std::uint16_t flags,
+                          const MessageHandler& handler) {
   auto* header = reinterpret_cast<nlmsghdr*>(request.data());
-  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_flags = NLM_F_REQUEST | flags;
   header->nlmsg_seq = ++sequence_;
   awaited_from_ = sequence_;
   if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
-    return errno_error(errno, "ask rtnetlink for a dump");
+    return errno_error(errno, "ask rtnetlink");
   std::vector<std::uint8_t> buffer(kReceiveBytes);
   int failed = 0;
   for (bool more = true; more;) {
     const ssize_t got = receive_within(fd_.get(), buffer, kPatience);
-    if (got < 0) return errno_error(errno, "read an rtnetlink dump");
+    if (got < 0) return errno_error(errno, "read an answer of rtnetlink");
     more = for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
                             [&](const nlmsghdr& message) {
                               if (message.nlmsg_seq != sequence_) return true;
@@ -107,7 +117,7 @@ Status NetlinkSocket::dump(NetlinkMessage request, const MessageHandler& handler
                               return true;
                             });
   }
-  if (failed != 0) return errno_error(failed, "rtnetlink dump");
+  if (failed != 0) return errno_error(failed, "read from rtnetlink");
   return {};
 }
 

@@ -41,6 +41,8 @@ class NetlinkSocket {
   /// Runs one dump. Not to be mixed with a batch that is not collected yet. EINTR: something
   /// changed while it ran; ask again.
   [[nodiscard]] Status dump(NetlinkMessage request, const MessageHandler& handler);
+  /// Asks for one object. Not to be mixed with a batch either. ENODEV, ENOENT, ...: there is none.
+  [[nodiscard]] Status get(NetlinkMessage request, const MessageHandler& handler);
 
   /// Sends all messages with one system call. No allocation beyond the first use.
   [[nodiscard]] Status send(std::span<NetlinkMessage> batch);
@@ -60,6 +62,9 @@ class NetlinkSocket {
   [[nodiscard]] std::uint32_t port_id() const { return port_id_; }
 
  private:
+  [[nodiscard]] Status ask(NetlinkMessage request, std::uint16_t flags,
+                           const MessageHandler& handler);
+
   Fd fd_;
   std::uint32_t port_id_ = 0;
   std::uint32_t sequence_ = 0;
