@@ -48,7 +48,8 @@ find_cards() {
     cards_in "$(ns_of mid)" | sed -n 's/^[0-9]*: \([^:@]*\).* alias [a-z0-9]* on \([a-z0-9]*\).*/\1 \2/p')
 }
 
-# A switch that aggregates chooses other ports while it sees the carrier go, not a while later.
+# A switch that aggregates chooses other ports while it sees the carrier go, not a while later. Where
+# even nft takes longer than a switch may ($HANET_LAB_SWITCH_FIRST is set), it has chosen before.
 set_carrier() {  # set_carrier up|down PORTS...
   local state=$1 port lines='' rules=''
   shift
@@ -57,6 +58,10 @@ set_carrier() {  # set_carrier up|down PORTS...
     else lines+="link set $port $state"$'\n'; fi
   done
   if $AGGREGATE && [[ $state == down ]]; then rules=$(aggregate_rules "$@"); fi
+  if [[ -n $rules && -n ${HANET_LAB_SWITCH_FIRST:-} ]]; then
+    in_ns mid nft -f - <<<"$rules"
+    rules=''
+  fi
   ip -n "$(ns_of mid)" -batch - <<<"$lines" &
   [[ -z $rules ]] || in_ns mid nft -f - <<<"$rules"
   wait $!
