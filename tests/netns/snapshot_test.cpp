@@ -80,8 +80,8 @@ class KeptIdentity : public LabTest {
       address.valid_seconds = 3600;
       address.protocol = IFAPROT_KERNEL_RA;
       address.peer = address.local;
-      const Status added =
-          socket.request(net::add_address(address, net::bearer_of(socket, port)), "play a router");
+      const Status added = socket.request(
+          net::add_address(address, net::index_of_name(socket, port)), "play a router");
       ASSERT_TRUE(added) << added.error().message;
     });
   }

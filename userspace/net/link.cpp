@@ -204,7 +204,7 @@ std::optional<std::uint32_t> link_speed(const std::string& interface) {
   return speed;
 }
 
-unsigned bearer_of(NetlinkSocket& socket, const std::string& name) {
+unsigned index_of_name(NetlinkSocket& socket, const std::string& name) {
   const Result<LinkInfo> link = find_link(socket, name);
   return link ? link->interface.index : 0;
 }

@@ -58,7 +58,7 @@ struct LinkInfo {
 [[nodiscard]] std::optional<std::uint32_t> link_speed(const std::string& interface);
 
 /// The number of the interface that bears a name of any kind; 0: none does.
-[[nodiscard]] unsigned bearer_of(NetlinkSocket& socket, const std::string& name);
+[[nodiscard]] unsigned index_of_name(NetlinkSocket& socket, const std::string& name);
 
 /// Messages for a batch. Alternative names: Linux 5.5 (RTM_NEWLINKPROP).
 [[nodiscard]] NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name);

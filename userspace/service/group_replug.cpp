@@ -58,7 +58,7 @@ void GroupRunner::look_for_missing_ports(MonotonicTime now) {
   for (RunningPort& port : ports_) {
     if (port.present || port.taken_out || now < port.come_back_at) continue;
     port.come_back_at = now + kRetry;
-    if (net::bearer_of(around_.requests, port.expected_name) == 0) continue;
+    if (net::index_of_name(around_.requests, port.expected_name) == 0) continue;
     const Status back = take_back(port, port.expected_name);
     const std::string trouble = back ? std::string() : back.error().message;
     if (!back && trouble != port.trouble)

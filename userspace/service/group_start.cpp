@@ -196,7 +196,7 @@ net::Identity GroupRunner::without_dummy(net::Identity identity) const {
 
 // After a kill it may still be on one of the group's own interfaces.
 Status GroupRunner::check_metaname() const {
-  const unsigned bearer = net::bearer_of(around_.requests, config_.name);
+  const unsigned bearer = net::index_of_name(around_.requests, config_.name);
   const bool own = std::ranges::any_of(
       ports_, [&](const RunningPort& port) { return port.interface.index == bearer; });
   if (bearer == 0 || own) return {};
@@ -227,7 +227,7 @@ Status GroupRunner::check_dummy() const {
 
 void GroupRunner::take_metaname() {
   const unsigned active = lead(state_.active).interface.index;
-  const unsigned bearer = net::bearer_of(around_.requests, config_.name);
+  const unsigned bearer = net::index_of_name(around_.requests, config_.name);
   named_ = true;
   if (bearer == active) return;
   if (bearer != 0) [[maybe_unused]]
@@ -382,8 +382,8 @@ void GroupRunner::stop() {
       dummy_ && idle.present && idle.before && !idle.waited_at_start) [[maybe_unused]]
     const Status ignored = around_.requests.request(
         net::remove_address(dummy_->address, idle.interface.index), "remove the dummy address");
-  if (const unsigned bearer = net::bearer_of(around_.requests, config_.name); named_ && bearer != 0)
-      [[maybe_unused]]
+  if (const unsigned bearer = net::index_of_name(around_.requests, config_.name);
+      named_ && bearer != 0) [[maybe_unused]]
     const Status ignored = around_.requests.request(
         net::remove_alternative_name(bearer, config_.name), "remove the metaname");
   for (const RunningPort& port : ports_) {
