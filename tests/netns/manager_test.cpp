@@ -19,6 +19,11 @@ namespace {
 class OtherManager : public LabTest {
  protected:
   bool log_has(const std::string& text) { return host().log().find(text) != std::string::npos; }
+  std::string routes_of(const std::string& family, const std::string& port) {
+    const Result<std::string> found = bench::run_checked(
+        lab().in("host", {"ip", family, "route", "show", "dev", port}), std::chrono::seconds(5));
+    return found ? *found : found.error().message;
+  }
 };
 
 TEST_F(OtherManager, F3_AnAddressThatIsFlushedFromTheStandbyIsRestoredWithItsRoutes) {
@@ -102,6 +107,60 @@ TEST_F(OtherManager, F3_WhatANetworkManagerFlushesFromTheStandbyIsAllBack) {
   ASSERT_TRUE(await("hanet notices", [&] { return log_has(" was removed from p1 by "); }));
   EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before)}; }));
   EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+// The kernel's own route to the neighbours goes along, and without it no gateway is valid.
+TEST_F(OtherManager, F3_RoutesThatAreFlushedFromTheStandbyAreBackWithThoseOfTheKernel) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
+  const std::string routes = routes_of("-4", "p1") + routes_of("-6", "p1");
+  ASSERT_TRUE(routes.contains("192.0.2.0/24") && routes.contains("2001:db8::/64")) << routes;
+  for (const std::string family : {"-4", "-6"}) {
+    ASSERT_DONE(lab().ip("host", family + " route flush dev p1"));
+    ASSERT_FALSE(routes_of(family, "p1").contains("kernel")) << "nothing was flushed";
+    EXPECT_TRUE(await("all of it is back",
+                      [&] {
+                        return routes_of("-4", "p1") + routes_of("-6", "p1") == routes &&
+                               carries("p1", before);
+                      }))
+        << routes_of("-4", "p1") + routes_of("-6", "p1") << "instead of\n"
+        << routes;
+  }
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_FALSE(log_has("refused to have this put back")) << host().log();
+}
+
+TEST_F(OtherManager, O3_F3_WhatTheKernelRefusesToHavePutBackIsAnAlarm) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "addr add 203.0.113.5/32 dev lo"));
+  ASSERT_DONE(lab().ip("host", "route add 10.8.0.0/16 via 192.0.2.10 dev p0 src 203.0.113.5"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  const net::Identity without = [&] {
+    net::Identity identity = identity_on(host_netns(), "p1");
+    std::erase_if(identity.routes, [](const net::KernelObject& route) {
+      return net::describe_route(route).contains("10.8.0.0/16");
+    });
+    return identity;
+  }();
+  // Its source goes at the same time, so it can not come back.
+  const Result<std::string> gone = bench::run_checked(
+      lab().in("host", {"bash", "-c",
+                        "printf 'route del 10.8.0.0/16 dev p1\naddr del 203.0.113.5/32 dev lo\n' |"
+                        " ip -batch -"}),
+      std::chrono::seconds(5));
+  ASSERT_TRUE(gone) << gone.error().message;
+  EXPECT_TRUE(await("it is said", [&] {
+    return log_has(
+        "refused to have this put back on p1, and hanet lets it go; add it again if the "
+        "host needs it: route 10.8.0.0/16 via 192.0.2.10");
+  })) << host().log();
+  EXPECT_TRUE(carries("p1", without));
   EXPECT_TRUE(echo().reaches_every_address());
 }
 

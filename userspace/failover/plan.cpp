@@ -69,6 +69,23 @@ Step put_on_addresses(const Plan& plan) {
   return step;
 }
 
+// Whoever flushes the routes of an interface flushes the kernel's own too, and without the one to
+// the neighbours no gateway is valid. Giving an IPv4 address anew makes it again only if its metric
+// differs (net/ipv4/devinet.c, fib_modify_prefix_metric), so put_on_addresses() sets the right one
+// afterwards. An IPv6 address given anew always does (net/ipv6/addrconf.c, inet6_addr_modify).
+Step renew_kernel_routes(const Plan& plan) {
+  Step step{.name = "add the kernel's own routes to " + names_of(plan.expected),
+            .messages = {},
+            .tolerated = kThereAlready};
+  for (net::Address address : plan.expected.addresses) {
+    if (address.family != AF_INET) continue;
+    address.priority = address.priority.value_or(0) + 1;
+    step.messages.push_back(
+        net::add_address(address, net::bearer_of(plan.expected, address).index));
+  }
+  return step;
+}
+
 Step put_on_routes(const Plan& plan) {
   Step step{.name = "add routes, rules and neighbours to " + names_of(plan.expected),
             .messages = {},
@@ -249,6 +266,7 @@ std::vector<Step> second_attempt(const Plan& plan) {
   std::vector<Step> steps;
   if (plan.cold) append(steps, set_state(plan.to, true));
   append(steps, set_vlans_up(plan));
+  append(steps, renew_kernel_routes(plan));
   append(steps, put_on_addresses(plan));
   append(steps, put_on_routes(plan));
   return steps;

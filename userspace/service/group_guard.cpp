@@ -8,6 +8,7 @@
 // process as far as the kernel names it, and undone. On the primary, where the configuration of
 // others is right, a removal is a removal and hanet follows it (spec F3).
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -191,6 +192,22 @@ void GroupRunner::restore_identity() {
       log::warning("{}: {}", config_.name, sent.error().message);
   [[maybe_unused]] const auto answers = around_.requests.collect();
   keeper_.mark_stale();
+  tell_what_is_not_back(plan.expected);
+}
+
+// From here on the snapshot follows what is there, so a loss would be one for good.
+void GroupRunner::tell_what_is_not_back(const net::Identity& expected) {
+  around_.drain_notifications();
+  if (restore_at_) return;  // somebody took more meanwhile
+  const Result<net::Identity> there = net::capture(around_.requests, expected.on);
+  if (!there) return;
+  const std::vector<std::string> missing = net::missing_from(*there, expected, true);
+  if (missing.empty()) return;
+  publish(
+      "alarm", state_.active,
+      fmt::format("the kernel refused to have this put back on {}, and hanet lets it go; add it "
+                  "again if the host needs it: {}",
+                  expected.on.name, fmt::join(missing, ", ")));
 }
 
 }  // namespace hanet::service

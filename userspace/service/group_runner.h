@@ -242,6 +242,7 @@ class GroupRunner {
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
   void restore_identity();
+  void tell_what_is_not_back(const net::Identity& expected);
   void expect_identity_back();
   static void expect_back(RunningPort& port);
   [[nodiscard]] static bool is_in_place_of(const net::LinkInfo& link, const RunningPort& port);
