@@ -6,11 +6,14 @@
 // and a network may want every port to keep its own MAC address. Whatever happens, the identity is
 // on exactly one interface afterwards and the record says why (F12).
 #include <gmock/gmock.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "hanet/abi.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "netns/lab_test.h"
 #include "netns/observer.h"
 
@@ -19,6 +22,17 @@ namespace {
 
 class Outcome : public LabTest {
  protected:
+  /// Without a program to be started, which takes longer than bridging on a slow machine.
+  void remove_from_host(const std::string& port) {
+    inside(host_netns(), [&] {
+      Result<net::NetlinkSocket> socket = net::NetlinkSocket::open();
+      ASSERT_TRUE(socket) << socket.error().message;
+      ifinfomsg which{};
+      which.ifi_index = static_cast<int>(net::index_of_name(*socket, port));
+      ASSERT_DONE(
+          socket->request(net::MessageBuilder(RTM_DELLINK, 0).header(which).take(), "remove it"));
+    });
+  }
   [[nodiscard]] std::uint32_t steer_mode_of_p0() {
     return host().pinned<hanet_steer>("steer", 0).mode;
   }
@@ -131,15 +145,16 @@ TEST_F(Outcome, F8_NeitherEndMovesItsIdentityBeforeTheOtherHasItsVerdict) {
 // The bridge hangs on the failed interface: without it there is nothing to wait for.
 TEST_F(Outcome, F1_AnInterfaceThatVanishesWhileTheKernelBridgesEndsTheWaiting) {
   ASSERT_NO_FATAL_FAILURE(begin_bridging());
-  ASSERT_DONE(lab().ip("host", "link del p0"));
+  remove_from_host("p0");
   const std::chrono::nanoseconds gone = std::chrono::steady_clock::now().time_since_epoch();
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(echo().reaches_every_address());
-  // Two detection times would be the limit of 100 ms. Both times are of one clock.
+  // Both times are of one clock.
   const std::chrono::nanoseconds verdict(first_switchover().at("verdict_ns").get<std::int64_t>());
-  if (gone > verdict + std::chrono::milliseconds(90))
+  if (gone > verdict + std::chrono::milliseconds(95))
     GTEST_SKIP() << "skipped: the removal took longer than the bridging";
+  // Two detection times would be the limit of 100 ms.
   EXPECT_LT(first_switchover().at("bridged_us"), 95'000) << first_switchover().dump(2);
 }
 
