@@ -150,5 +150,25 @@ TEST_F(Lifecycle, O3_WhileTheActivePathIsNotProvedTheGroupIsNotCalledProtected) 
   EXPECT_TRUE(await("the peer was found", [&] { return state() == "protected"; }));
 }
 
+// A link may need some seconds after attaching, so the identity waits for it; the host does not.
+TEST_F(Lifecycle, O1_M4_ACableThatIsOutAtTheStartIsBridgedUntilTheIdentityMoves) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(await("p1 is proved", [&] {
+    const json status = host().ask({"status"});
+    return !status.is_null() && host().path("p1").at("health") == "up";
+  }));
+  if (!kernel_sees_carriers())
+    GTEST_SKIP() << "skipped: hanetd polls the carriers here (no bpf_timer, no fentry)";
+  EXPECT_TRUE(echo().reaches_every_address());
+  const bool waited = host().switchovers().empty();
+  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
+  EXPECT_FALSE(host().log().contains("works again")) << host().log();
+  EXPECT_EQ(host().switchovers().at(0).at("steered_in_kernel"), true);
+  if (!waited) GTEST_SKIP() << "skipped: the identity moved before the client had its answers";
+}
+
 }  // namespace
 }  // namespace hanet::test

@@ -225,10 +225,11 @@ void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& n
                       reason.empty() ? "" : ": ", reason));
 }
 
-// The kernel side bridged, but the path came back before anything was moved.
+// The kernel side bridged, but the path came back before anything was moved. Not while nobody knows
+// what the path is worth, as a port without carrier just after attaching: bridged, the host works.
 void GroupRunner::release_needless_bridging() {
   if (rules_.cold || state_.running ||
-      policy::health_of(state_.paths[state_.active]) == policy::Health::Down)
+      policy::health_of(state_.paths[state_.active]) != policy::Health::Up)
     return;
   const RunningPort& active = lead(state_.active);
   if (engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT) return;
