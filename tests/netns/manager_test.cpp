@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "net/encode.h"
 #include "netns/lab_test.h"
@@ -132,6 +133,26 @@ TEST_F(OtherManager, F3_RoutesThatAreFlushedFromTheStandbyAreBackWithThoseOfTheK
   }
   EXPECT_TRUE(echo().reaches_every_address());
   EXPECT_FALSE(log_has("refused to have this put back")) << host().log();
+}
+
+TEST_F(OtherManager, F3_AFlushThatGoesOnWhileItFindsSomethingIsOutwaited) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
+  const auto is_there = [&] {
+    return std::ranges::any_of(identity_on(host_netns(), "p1").addresses, [](const auto& address) {
+      return net::describe(address) == "192.0.2.101/24";
+    });
+  };
+  int rounds = 0;
+  for (; rounds < 10 && is_there(); ++rounds) {
+    ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(40));  // longer than the first pause
+  }
+  EXPECT_THAT(rounds, testing::AllOf(testing::Ge(2), testing::Le(4)));
+  EXPECT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
+  EXPECT_FALSE(log_has("again and again")) << host().log();
 }
 
 TEST_F(OtherManager, O3_F3_WhatTheKernelRefusesToHavePutBackIsAnAlarm) {

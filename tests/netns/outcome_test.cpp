@@ -42,8 +42,12 @@ class Outcome : public LabTest {
         bring_up(Topology::Switch, {.interval_us = 10000, .multiplier = 5, .group_keys = {}}));
     before = identity_on(host_netns(), "p0");
     ASSERT_DONE(lab().fault("blackhole"));
-    ASSERT_TRUE(
-        await("the kernel bridges", [&] { return steer_mode_of_p0() == HANET_STEER_BRIDGE_OUT; }));
+    bool is_over = false;
+    ASSERT_TRUE(await("the kernel bridges", [&] {
+      is_over = !host().switchovers().empty();
+      return is_over || steer_mode_of_p0() == HANET_STEER_BRIDGE_OUT;
+    }));
+    if (is_over) GTEST_SKIP() << "skipped: making the fault took longer than the bridging";
   }
   json first_switchover() { return host().switchovers().at(0); }
 
@@ -147,6 +151,7 @@ TEST_F(Outcome, F8_NeitherEndMovesItsIdentityBeforeTheOtherHasItsVerdict) {
 // The bridge hangs on the failed interface: without it there is nothing to wait for.
 TEST_F(Outcome, F1_AnInterfaceThatVanishesWhileTheKernelBridgesEndsTheWaiting) {
   ASSERT_NO_FATAL_FAILURE(begin_bridging());
+  if (IsSkipped()) return;
   remove_from_host("p0");
   const std::chrono::nanoseconds gone = std::chrono::steady_clock::now().time_since_epoch();
   ASSERT_TRUE(all_on("p1"));
@@ -162,6 +167,7 @@ TEST_F(Outcome, F1_AnInterfaceThatVanishesWhileTheKernelBridgesEndsTheWaiting) {
 
 TEST_F(Outcome, F12_AHostThatIsStoppedWhileTheKernelBridgesIsLeftWhereItWorks) {
   ASSERT_NO_FATAL_FAILURE(begin_bridging());
+  if (IsSkipped()) return;
   EXPECT_EQ(host().stop(), 0);
   EXPECT_TRUE(carries("p1", before)) << "the bridge has ended with hanetd";
   EXPECT_TRUE(echo().reaches_every_address());
@@ -170,6 +176,7 @@ TEST_F(Outcome, F12_AHostThatIsStoppedWhileTheKernelBridgesIsLeftWhereItWorks) {
 // A flap shorter than the bridging costs nothing but the bridge.
 TEST_F(Outcome, F12_APathThatComesBackWhileTheKernelBridgesKeepsTheIdentity) {
   ASSERT_NO_FATAL_FAILURE(begin_bridging());
+  if (IsSkipped()) return;
   ASSERT_DONE(lab().heal());
   ASSERT_TRUE(
       await("the bridge has ended", [&] { return steer_mode_of_p0() != HANET_STEER_BRIDGE_OUT; }));

@@ -25,6 +25,15 @@ namespace {
 // Two programs that disagree must not fill a disk: so many repairs, then silence for a while.
 constexpr int kRepairs = 5;
 constexpr Nanoseconds kTruce = std::chrono::seconds(60);
+// `ip route flush` and its like look again after each round, and go on while they find something:
+// each repair waits so many times longer than the one before, until they have found nothing.
+constexpr int kPatience = 3;
+
+Nanoseconds pause_before_repair(int number) {
+  Nanoseconds pause = kBurst;
+  for (int i = 1; i < number; ++i) pause *= kPatience;
+  return pause;
+}
 
 // The kernel names nobody for IPv6 addresses (net/ipv6/addrconf.c, inet6_ifa_notify), nor for what
 // it does itself: an address whose lifetime is over is removed by right.
@@ -101,7 +110,7 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
       "restored", state_.active,
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
                   lost, on.name, who(message.nlmsg_pid)));
-  restore_at_ = monotonic_now() + kBurst;
+  restore_at_ = monotonic_now() + pause_before_repair(repairs_);
   return true;
 }
 
