@@ -57,7 +57,7 @@ set_carrier() {  # set_carrier up|down PORTS...
     if [[ -n ${CARD_OF[$port]:-} ]]; then "$HANET_CABLE" "$state" "${CARD_OF[$port]}" >&2
     else lines+="link set $port $state"$'\n'; fi
   done
-  if $AGGREGATE && [[ $state == down ]]; then rules=$(aggregate_rules "$@"); fi
+  if $AGGREGATE && [[ $state == down ]]; then rules=$(aggregate_rules "$*"); fi
   if [[ -n $rules && -n ${HANET_LAB_SWITCH_FIRST:-} ]]; then
     in_ns mid nft -f - <<<"$rules"
     rules=''

@@ -97,16 +97,16 @@ NFT
 is_aggregate() { ip -n "$(ns_of mid)" link show lag0 >/dev/null 2>&1; }
 
 # Which ports have a carrier decides by which of them frames leave.
-aggregate_choose() { aggregate_rules | in_ns mid nft -f -; }
+aggregate_choose() { aggregate_rules '' | in_ns mid nft -f -; }
 
-# aggregate_rules [PORTS]: those that are about to lose their carrier.
+# aggregate_rules GONE: the ports, a word each, that are about to lose their carrier.
 aggregate_rules() {
   local n port links ways count
   links=$(ip -n "$(ns_of mid)" -br link show type veth)
   for n in 0 1; do
     ways='' count=0
     for port in $(trunk_cables "$n"); do
-      [[ $links =~ (^|$'\n')$port@[^$'\n']*LOWER_UP && " $* " != *" $port "* ]] || continue
+      [[ $links =~ (^|$'\n')$port@[^$'\n']*LOWER_UP && " $1 " != *" $port "* ]] || continue
       ways+="${ways:+, }$count : \"$port\""
       count=$((count + 1))
     done
