@@ -128,8 +128,18 @@ TEST_F(Replug, F10_ACardThatIsAwayIsLookedForWithoutStartingModprobe) {
   ASSERT_EQ(::if_nametoindex("hanet-none"), 0U);
   ASSERT_TRUE(requests.text().contains("netdev-hanet-none")) << "that is how it would look";
   std::this_thread::sleep_for(std::chrono::milliseconds(2500));  // it looks once a second
-  EXPECT_FALSE(requests.text().contains("p1")) << requests.text();
-  ASSERT_NO_FATAL_FAILURE(plug_in("host-p1", "p1", "02:aa:00:00:00:01"));
+  EXPECT_FALSE(requests.text().contains("netdev-p1")) << requests.text();
+  // That it looks: a card that comes back with an address can not be used, and that the address
+  // goes is no news of a card.
+  ASSERT_NO_FATAL_FAILURE(plug_in("host-p1", "x1", "02:aa:00:00:00:01"));
+  ASSERT_DONE(lab().ip("host", "addr add 203.0.113.77/24 dev x1"));
+  for (const char* change : {"down", "name p1", "up"})
+    ASSERT_DONE(lab().ip(
+        "host", fmt::format("link set {} {}", change == std::string("up") ? "p1" : "x1", change)));
+  ASSERT_TRUE(await("it is refused", [&] {
+    return host().log().find("p1 is back and can not be used yet") != std::string::npos;
+  }));
+  ASSERT_DONE(lab().ip("host", "addr del 203.0.113.77/24 dev p1"));
   EXPECT_TRUE(await("p1 is watched again", [&] { return is("p1", "up"); })) << host().log();
 }
 
