@@ -117,6 +117,29 @@ static __always_inline int tick_all(void)
 	return tick.next > now ? tick.next - now : 0;
 }
 
+/*
+ * hanetd sees a verdict in the maps before whoever made it came to bridge: on another CPU, or
+ * because its task was preempted in between.
+ */
+static __always_inline int bridge_told(__u32 index)
+{
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
+	__u64 since = 0;
+
+	if (!port)
+		return 0;
+	if (port->carrier != HANET_CARRIER_DOWN) {
+		__u32 of_port = port->session;
+		struct hanet_session *session = bpf_map_lookup_elem(&sessions, &of_port);
+
+		if (!session || session->state != HANET_SESSION_DOWN)
+			return 0;
+		since = session->first_lost_ns;
+	}
+	steer_on_verdict(index, since, bpf_ktime_get_ns());
+	return 0;
+}
+
 static __always_inline int carrier_told(__u32 index, bool up)
 {
 	return carrier_seen(index, bpf_map_lookup_elem(&ports, &index), up, bpf_ktime_get_ns());

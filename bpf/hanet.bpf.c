@@ -180,6 +180,8 @@ int tc_control(struct __sk_buff *skb)
 		return review_port(control->index);
 	if (control->op == HANET_CONTROL_TICK)
 		return tick_all();
+	if (control->op == HANET_CONTROL_BRIDGE)
+		return bridge_told(control->index);
 	if (control->op == HANET_CONTROL_CARRIER_UP || control->op == HANET_CONTROL_CARRIER_DOWN)
 		return carrier_told(control->index, control->op == HANET_CONTROL_CARRIER_UP);
 	return 1;

@@ -361,6 +361,7 @@ enum hanet_control_op {
 	HANET_CONTROL_CARRIER_UP = 5,	  /* user space knows it of ports[index] ... */
 	HANET_CONTROL_CARRIER_DOWN = 6,	  /* ... where an edge was missed, or none came yet */
 	HANET_CONTROL_TICK = 7, /* without bpf_timer: run what is due; returns ns until the next */
+	HANET_CONTROL_BRIDGE = 8, /* from ports[index], which has a verdict */
 };
 
 struct hanet_control {

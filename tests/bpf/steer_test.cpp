@@ -168,5 +168,31 @@ TEST_F(SteerOnVerdict, F12_NotWithoutBeingArmed) {
   expect_no_steering();
 }
 
+// As if the one that made the verdict had been preempted before it came to bridge.
+TEST_F(SteerOnVerdict, M3_HanetdThatSeesTheVerdictFirstLetsTheKernelBridge) {
+  fail([&] { p->steer[0].armed = 0; });
+  ASSERT_NO_FATAL_FAILURE(expect_no_steering());
+  p->steer[0].armed = 1;
+  ASSERT_EQ(p->control(HANET_CONTROL_BRIDGE, 0), 0U);
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
+  EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_BRIDGE_IN});
+}
+
+TEST_F(SteerOnVerdict, M6_NotForHanetdEitherToAStandbyThatFellSilent) {
+  fail([&] { p->steer[0].armed = 0; });
+  p->steer[0].armed = 1;
+  engine::store(session(1).last_reply_ns, 1);
+  ASSERT_EQ(p->control(HANET_CONTROL_BRIDGE, 0), 0U);
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+}
+
+TEST_F(SteerOnVerdict, M3_NotForHanetdEitherWithoutAVerdict) {
+  fail([&] { p->steer[0].armed = 0; });
+  p->steer[0].armed = 1;
+  engine::store(session(0).state, HANET_SESSION_UP);
+  ASSERT_EQ(p->control(HANET_CONTROL_BRIDGE, 0), 0U);
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+}
+
 }  // namespace
 }  // namespace hanet::bpf_test

@@ -156,6 +156,9 @@ class Engine {
   /// Lets the kernel bridge from the path of `active` to that of `standby` by itself when the
   /// former gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
+  /// For a verdict on `port` that the maps show already, although the kernel has not come to
+  /// bridge.
+  void bridge_on_verdict(PortIndex port);
   /// No bridging without user space.
   void disarm_bridging(PortIndex active);
   /// From now until carry(): the path of `from` passes nothing in and sends by that of `to`; frames

@@ -144,6 +144,11 @@ void Engine::arm_bridging(PortIndex active, PortIndex standby,
   }
 }
 
+void Engine::bridge_on_verdict(PortIndex port) {
+  // Without it the identity moves at once.
+  [[maybe_unused]] const Status refused = control(HANET_CONTROL_BRIDGE, port);
+}
+
 void Engine::disarm_bridging(PortIndex active) {
   for (const PortIndex port : path_of(active)) store(steer_[port].armed, 0);
 }
