@@ -4,6 +4,7 @@
 // thousands a second that are not (F3).
 #include <gtest/gtest.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
 #include <cstring>
@@ -78,6 +79,29 @@ TEST(Concerns, F3_ARouteThatPrefersOurAddressIsOurs) {
 TEST(Concerns, F3_WhatTheKernelAndHanetMakeThemselvesIsNot) {
   EXPECT_FALSE(is_concerned(route(kElsewhere, kOurs, RTPROT_KERNEL).take()));
   EXPECT_FALSE(is_concerned(route(kElsewhere, kOurs, kRouteProtocol).take()));
+}
+
+// As NetworkManager does: the kernel may not make the route of the address, so somebody else did.
+TEST(Concerns, F3_ARouteInPlaceOfTheKernelsOwnIsConfiguration) {
+  Identity own = identity();
+  NetlinkMessage message = MessageBuilder(RTM_DELROUTE, 0)
+                               .header([] {
+                                 rtmsg header = route_header(RTPROT_KERNEL);
+                                 header.rtm_dst_len = 24;
+                                 header.rtm_type = RTN_UNICAST;
+                                 return header;
+                               }())
+                               .attribute(RTA_DST, std::vector<std::uint8_t>{192, 0, 2, 0})
+                               .attribute_u32(RTA_OIF, kOurs)
+                               .take();
+  const auto& told = *reinterpret_cast<const nlmsghdr*>(message.data());
+  EXPECT_FALSE(concerns(told, own));
+  EXPECT_TRUE(part_in(told, own)) << "the kernel's own is a part, too: somebody may flush it";
+  own.addresses[0].flags = IFA_F_NOPREFIXROUTE;
+  EXPECT_TRUE(concerns(told, own));
+  EXPECT_FALSE(part_in(told, own)) << "it is not in the snapshot";
+  own.addresses[0].local = own.addresses[0].peer = {192, 0, 3, 1};
+  EXPECT_FALSE(concerns(told, own));
 }
 
 TEST(Concerns, F3_RulesAreOursByTheNameOfTheInterface) {

@@ -146,6 +146,39 @@ TEST(MissingFrom, F5_AVlanAndItsMacAddressAreMissed) {
   EXPECT_EQ(only_missing(found, expected), "address 192.0.2.50/24") << "on another VLAN";
 }
 
+TEST(MadeWhole, F3_WhatWasTakenIsBackInItsOrderAndWhatWasLetGoIsNot) {
+  const Address first = samples::ipv4(1), second = samples::ipv4(2), added = samples::ipv4(50);
+  const KernelObject taken = samples::route(7, {10, 1, 0, 0});
+  const KernelObject withdrawn = samples::route(7, {10, 2, 0, 0});
+  const KernelObject old_default = samples::route(7, {}, {192, 0, 2, 10});
+  const KernelObject new_default = samples::route(7, {}, {192, 0, 2, 11});
+  Identity held, there;
+  held.on = there.on = {.name = "eth0", .index = 7};
+  held.addresses = {first, second};
+  held.routes = {taken, withdrawn, old_default};
+  there.addresses = {second, added};
+  there.routes = {new_default};
+  const Identity whole = made_whole(held, there, std::vector<Part>{withdrawn, old_default, added});
+  EXPECT_EQ(whole.addresses, (std::vector<Address>{first, second, added}));
+  EXPECT_EQ(whole.routes, (std::vector<KernelObject>{taken, new_default}));
+  EXPECT_EQ(made_whole(held, there, {}).routes.size(), 4U);
+}
+
+TEST(MadeWhole, F4_RoutesByAGatewayComeLastAndAddressesVlanByVlan) {
+  Identity held, there;
+  const KernelObject direct = samples::route(7, {10, 1, 0, 0});
+  const KernelObject by_gateway = samples::route(7, {}, {192, 0, 2, 10});
+  Address on_vlan = samples::ipv4(9);
+  on_vlan.vlan = 0x81000005;
+  held.routes = {by_gateway};
+  there.routes = {direct};
+  held.addresses = {on_vlan};
+  there.addresses = {samples::ipv4(1)};
+  const Identity whole = made_whole(held, there, {});
+  EXPECT_EQ(whole.routes, (std::vector<KernelObject>{direct, by_gateway}));
+  EXPECT_EQ(whole.addresses, (std::vector<Address>{samples::ipv4(1), on_vlan}));
+}
+
 TEST(MissingFrom, F12_NothingIsMissingFromTheSame) {
   EXPECT_TRUE(missing_from(samples::identity(), samples::identity(), false).empty());
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 
 #include "net/encode.h"
 #include "net/link.h"
@@ -140,11 +141,44 @@ bool belongs_to(const KernelObject& route, const Identity& identity) {
          prefers_source_of(route, identity);
 }
 
+bool same_prefix(std::span<const std::uint8_t> left, std::span<const std::uint8_t> right,
+                 unsigned bits) {
+  if (left.size() != right.size() || bits > left.size() * 8) return false;
+  if (!std::equal(left.begin(), left.begin() + bits / 8, right.begin())) return false;
+  const auto mask = static_cast<std::uint8_t>(0xff00U >> bits % 8);
+  return mask == 0 || ((left[bits / 8] ^ right[bits / 8]) & mask) == 0;
+}
+
+bool leads_to_neighbours_of(const KernelObject& route, const Address& address) {
+  const auto header = read_as<rtmsg>(route.header);
+  const auto destination = route.attributes.find(RTA_DST);
+  return header.rtm_family == address.family && header.rtm_type == RTN_UNICAST &&
+         header.rtm_dst_len == address.prefix_length && !through_gateway(route) &&
+         destination != route.attributes.end() &&
+         same_prefix(destination->second, address.peer, address.prefix_length);
+}
+
+// A route of the kernel's to neighbours (RTPROT_KERNEL): of an address with such a flag, or
+// without.
+bool is_connected(const KernelObject& route, const Identity& identity, std::uint32_t flag) {
+  return std::ranges::any_of(identity.addresses, [&](const Address& address) {
+    return (address.flags & IFA_F_NOPREFIXROUTE) == flag &&
+           leaves_by(route, bearer_of(identity, address).index) &&
+           leads_to_neighbours_of(route, address);
+  });
+}
+
+bool is_kernels(const KernelObject& route) {
+  return read_as<rtmsg>(route.header).rtm_protocol == RTPROT_KERNEL;
+}
+
 // Not one of the kernel's own, nor one of hanet's temporary ones.
-bool somebody_configured(const nlmsghdr& route) {
-  const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&route));
-  return (header->rtm_flags & RTM_F_CLONED) == 0 && header->rtm_protocol != RTPROT_KERNEL &&
-         header->rtm_protocol != RTPROT_REDIRECT && header->rtm_protocol != kRouteProtocol;
+bool somebody_configured(const KernelObject& route, const Identity& identity) {
+  const auto header = read_as<rtmsg>(route.header);
+  if ((header.rtm_flags & RTM_F_CLONED) != 0 || header.rtm_protocol == RTPROT_REDIRECT ||
+      header.rtm_protocol == kRouteProtocol)
+    return false;
+  return !is_kernels(route) || is_connected(route, identity, IFA_F_NOPREFIXROUTE);
 }
 
 // The kernel tells of a route that replaces another one, but not which one it replaced.
@@ -199,24 +233,15 @@ Status capture_routes(NetlinkSocket& socket, Identity& identity) {
     rtmsg filter{};
     filter.rtm_family = family;
     Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
-      if (!somebody_configured(message)) return;
       KernelObject route = object_of<rtmsg>(message);
-      if (!belongs_to(route, identity)) return;
+      if (!belongs_to(route, identity) || !somebody_configured(route, identity)) return;
       keep_configured_part(route);
       identity.routes.push_back(std::move(route));
     });
     if (!done) return done;
   }
   // A gateway must be reachable before a route through it is accepted.
-  std::stable_sort(identity.routes.begin(), identity.routes.end(),
-                   [](const KernelObject& left, const KernelObject& right) {
-                     const auto through_gateway = [](const KernelObject& route) {
-                       return route.attributes.contains(RTA_GATEWAY) ||
-                              route.attributes.contains(RTA_VIA) ||
-                              route.attributes.contains(RTA_MULTIPATH);
-                     };
-                     return !through_gateway(left) && through_gateway(right);
-                   });
+  std::ranges::stable_partition(identity.routes, std::not_fn(through_gateway));
   return {};
 }
 
@@ -269,8 +294,8 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
       return names(object_of<fib_rule_hdr>(message), identity);
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
-      if (!somebody_configured(message)) return false;
       const KernelObject route = object_of<rtmsg>(message);
+      if (!somebody_configured(route, identity)) return false;
       return belongs_to(route, identity) ||
              std::any_of(identity.routes.begin(), identity.routes.end(),
                          [&](const KernelObject& own) { return may_replace(route, own); });
@@ -294,15 +319,26 @@ const Address* address_in(const nlmsghdr& message, const Identity& identity) {
   return own == identity.addresses.end() ? nullptr : &*own;
 }
 
-std::string held_of(const nlmsghdr& message, const Identity& identity) {
-  if (const Address* own = address_in(message, identity)) return describe(*own);
+std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity) {
+  if (const Address* own = address_in(message, identity)) return *own;
   if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return {};
-  if (!somebody_configured(message)) return {};
   KernelObject route = object_of<rtmsg>(message);
+  if (is_kernels(route) && is_connected(route, identity, 0)) return route;
+  if (!somebody_configured(route, identity)) return {};
   keep_configured_part(route);
   for (const KernelObject& own : identity.routes)
-    if (own == route) return describe_route(own);
+    if (own == route) return own;
   return {};
+}
+
+std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity) {
+  std::vector<Part> replaced;
+  if (message.nlmsg_type != RTM_NEWROUTE || (message.nlmsg_flags & NLM_F_REPLACE) == 0)
+    return replaced;
+  const KernelObject route = object_of<rtmsg>(message);
+  for (const KernelObject& own : identity.routes)
+    if (may_replace(route, own)) replaced.emplace_back(own);
+  return replaced;
 }
 
 std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {

@@ -4,7 +4,9 @@
 //
 // Nothing is ever configured from a guess: what moves is what the kernel says is there now. The
 // kernel's own products (connected and local routes, multicast addresses) are left out, because the
-// kernel makes them again from the addresses. Routes of other interfaces that prefer one of the
+// kernel makes them again from the addresses. Not what only looks like them: a network manager that
+// chooses metrics forbids the kernel its connected route (noprefixroute) and adds it itself, as the
+// kernel's. Routes of other interfaces that prefer one of the
 // identity's addresses as their source are included: the kernel drops them, without a word, when
 // that address goes (net/ipv4/fib_semantics.c, fib_sync_down_addr).
 #pragma once
@@ -33,9 +35,12 @@ namespace hanet::net {
 /// The address of an identity that an RTM_NEWADDR or RTM_DELADDR is about; null: none.
 [[nodiscard]] const Address* address_in(const nlmsghdr& message, const Identity& identity);
 
-/// The part of an identity that an address or route notification is about, as describe() writes it;
-/// empty: none.
-[[nodiscard]] std::string held_of(const nlmsghdr& message, const Identity& identity);
+/// The part of an identity that an address or route notification is about; the kernel's own route
+/// to the neighbours of one of its addresses is a part as well. Empty: none.
+[[nodiscard]] std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity);
+
+/// Those of its routes that an RTM_NEWROUTE has replaced, or may have.
+[[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity);
 
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
 [[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,

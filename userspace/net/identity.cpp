@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <iterator>
 
 namespace hanet::net {
 namespace {
@@ -127,6 +129,32 @@ bool same_object(KernelObject found, KernelObject expected) {
   return found == expected;
 }
 
+bool same_bearing(const Address& left, const Address& right) {
+  return left.vlan == right.vlan && left.family == right.family &&
+         left.prefix_length == right.prefix_length && left.local == right.local;
+}
+
+template <typename T, typename Same>
+std::vector<T> merged(const std::vector<T>& held, const std::vector<T>& there,
+                      std::span<const Part> let_go, const Same& same) {
+  std::vector<T> whole;
+  const auto like = [&](const T& one) { return [&](const T& other) { return same(one, other); }; };
+  for (const T& one : held) {
+    const auto found = std::ranges::find_if(there, like(one));
+    const bool gone = std::ranges::any_of(let_go, [&](const Part& part) {
+      const T* other = std::get_if<T>(&part);
+      return other != nullptr && same(one, *other);
+    });
+    if (found != there.end())
+      whole.push_back(*found);
+    else if (!gone)
+      whole.push_back(one);
+  }
+  std::ranges::copy_if(there, std::back_inserter(whole),
+                       [&](const T& one) { return std::ranges::none_of(held, like(one)); });
+  return whole;
+}
+
 void list_missing(const std::vector<KernelObject>& found, const std::vector<KernelObject>& expected,
                   std::string_view what, bool routes, std::vector<std::string>& missing) {
   for (const KernelObject& object : expected) {
@@ -228,6 +256,15 @@ std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbou
   return moved;
 }
 
+Identity made_whole(const Identity& held, const Identity& there, std::span<const Part> let_go) {
+  Identity whole = there;
+  whole.addresses = merged(held.addresses, there.addresses, let_go, same_bearing);
+  std::ranges::stable_sort(whole.addresses, {}, &Address::vlan);
+  whole.routes = merged(held.routes, there.routes, let_go, same_object);
+  std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
+  return whole;
+}
+
 unsigned interface_of(const KernelObject& neighbour) {
   return static_cast<unsigned>(read_as<ndmsg>(neighbour.header).ndm_ifindex);
 }
@@ -247,6 +284,11 @@ bool leaves_by(const KernelObject& route, unsigned ifindex) {
     at += (hop.rtnh_len + 3U) & ~3U;
   }
   return false;
+}
+
+bool through_gateway(const KernelObject& route) {
+  return route.attributes.contains(RTA_GATEWAY) || route.attributes.contains(RTA_VIA) ||
+         route.attributes.contains(RTA_MULTIPATH);
 }
 
 bool rule_names(const KernelObject& rule, const std::string& interface) {
@@ -291,6 +333,11 @@ std::string describe_route(const KernelObject& route) {
   if (const auto table = route.attributes.find(RTA_TABLE); table != route.attributes.end())
     text += fmt::format(" table {}", read_as<std::uint32_t>(table->second));
   return text;
+}
+
+std::string describe_part(const Part& part) {
+  if (const auto* address = std::get_if<Address>(&part)) return describe(*address);
+  return describe_route(std::get<KernelObject>(part));
 }
 
 }  // namespace hanet::net

@@ -14,8 +14,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "net/types.h"
@@ -90,6 +92,9 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
+/// An address or a route of an identity.
+using Part = std::variant<Address, KernelObject>;
+
 [[nodiscard]] Place place_of(const Identity& identity);
 /// The interface that an address of the identity is on.
 [[nodiscard]] const InterfaceName& bearer_of(const Identity& identity, const Address& address);
@@ -112,14 +117,24 @@ void call(Identity& identity, const MacAddress& mac);
 [[nodiscard]] std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
                                                     bool ignore_mac);
 
+/// What an identity has to be when what was taken from it is put back: `held`, the snapshot from
+/// before, in its order and without what was `let_go`, and what is `there` that it had not. Rules
+/// and neighbours are as they are there. (The kernel drops routes with an address silently, so what
+/// was taken could not be listed instead.)
+[[nodiscard]] Identity made_whole(const Identity& held, const Identity& there,
+                                  std::span<const Part> let_go);
+
 /// The number of the interface that a neighbour is on.
 [[nodiscard]] unsigned interface_of(const KernelObject& neighbour);
 /// Does a route leave by the interface, by any of its ways?
 [[nodiscard]] bool leaves_by(const KernelObject& route, unsigned ifindex);
+/// Is it accepted only when its gateway can be reached already?
+[[nodiscard]] bool through_gateway(const KernelObject& route);
 /// Does a policy rule name the interface?
 [[nodiscard]] bool rule_names(const KernelObject& rule, const std::string& interface);
 
 [[nodiscard]] std::string describe(const Address& address);
 [[nodiscard]] std::string describe_route(const KernelObject& route);
+[[nodiscard]] std::string describe_part(const Part& part);
 
 }  // namespace hanet::net

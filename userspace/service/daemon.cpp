@@ -198,7 +198,13 @@ void Daemon::read_notifications() {
     group->distrust_snapshot();
     for (const RunningPort& port : group->ports()) {
       const Result<net::LinkInfo> link = net::read_link(requests_, port.interface.index);
-      group->link_changed(link ? *link : net::LinkInfo{.interface = port.interface}, !link);
+      if (link)
+        group->link_changed(*link, false);
+      else if (link.error().code == ENODEV)
+        group->link_changed({.interface = port.interface}, true);
+      else
+        log::warning("{}: {} can not be looked at: {}", group->config().name, port.interface.name,
+                     link.error().message);
     }
   }
 }

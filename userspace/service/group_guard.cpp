@@ -11,7 +11,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "core/log.h"
@@ -28,12 +31,6 @@ constexpr Nanoseconds kTruce = std::chrono::seconds(60);
 // `ip route flush` and its like look again after each round, and go on while they find something:
 // each repair waits so many times longer than the one before, until they have found nothing.
 constexpr int kPatience = 3;
-
-Nanoseconds pause_before_repair(int number) {
-  Nanoseconds pause = kBurst;
-  for (int i = 1; i < number; ++i) pause *= kPatience;
-  return pause;
-}
 
 // The kernel names nobody for IPv6 addresses (net/ipv6/addrconf.c, inet6_ifa_notify), nor for what
 // it does itself: an address whose lifetime is over is removed by right.
@@ -72,10 +69,20 @@ bool keeps_order(const net::Identity& there, const net::Identity& expected, std:
   return after.size() >= wanted.size() && std::equal(wanted.begin(), wanted.end(), after.begin());
 }
 
+// What the kernel said, each once; that something is there already is no trouble.
+std::string reasons_in(const std::vector<net::Acknowledgement>& answers) {
+  std::set<std::string> reasons;
+  for (const net::Acknowledgement& answer : answers)
+    if (answer.code != 0 && answer.code != EEXIST)
+      reasons.insert(answer.message.empty() ? std::strerror(answer.code) : answer.message);
+  return reasons.empty() ? "" : fmt::format(" (the kernel: {})", fmt::join(reasons, "; "));
+}
+
 // What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
 bool set_by_configuration(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_DELROUTE) return true;
   switch (static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol) {
+    case RTPROT_KERNEL:  // it names nobody when it removes one itself
     case RTPROT_BOOT:
     case RTPROT_STATIC:
     case RTPROT_RA:
@@ -95,11 +102,10 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
   if (message.nlmsg_type == RTM_NEWADDR) return returned_to_standby(message);
   const bool removal = message.nlmsg_type == RTM_DELADDR || message.nlmsg_type == RTM_DELROUTE;
   if (!removal || state_.active == 0) return false;
-  const std::string lost = net::held_of(message, keeper_.identity());
-  if (lost.empty() || !set_by_configuration(message) ||
-      !somebody_did_it(message, keeper_.identity()))
+  const std::optional<net::Part> lost = net::part_in(message, keeper_.identity());
+  if (!lost || !set_by_configuration(message) || !somebody_did_it(message, keeper_.identity()))
     return false;
-  if (restore_at_) return true;  // one of many that go together
+  if (restoration_) return true;  // one of many that go together
   const net::Address* own = net::address_in(message, keeper_.identity());
   const net::InterfaceName& on =
       own == nullptr ? keeper_.identity().on : net::bearer_of(keeper_.identity(), *own);
@@ -109,8 +115,9 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
   publish(
       "restored", state_.active,
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
-                  lost, on.name, who(message.nlmsg_pid)));
-  restore_at_ = monotonic_now() + pause_before_repair(repairs_);
+                  net::describe_part(*lost), on.name, who(message.nlmsg_pid)));
+  restoration_ = Restoration{.at = monotonic_now() + repair_pause_, .let_go = {}, .came_up = false};
+  repair_pause_ *= kPatience;
   return true;
 }
 
@@ -145,7 +152,10 @@ bool GroupRunner::taken_meanwhile(net::Identity held) {
   net::Identity fresh = keeper_.identity();
   keeper_.hold(std::move(held));
   around_.drain_notifications();
-  if (restore_at_) return true;
+  if (restoration_) {
+    keeper_.mark_stale();  // of what was added meanwhile
+    return true;
+  }
   keeper_.hold(std::move(fresh));
   return false;
 }
@@ -155,6 +165,7 @@ bool GroupRunner::may_repair() {
   if (now > repairs_since_ + kTruce) {
     repairs_since_ = now;
     repairs_ = 0;
+    repair_pause_ = kBurst;
   }
   if (++repairs_ == kRepairs + 1)
     publish("alarm", state_.active,
@@ -168,55 +179,81 @@ bool GroupRunner::may_repair() {
 // (net/ipv6/addrconf.c, addrconf_ifdown; net/ipv4/fib_frontend.c, fib_disable_ip).
 void GroupRunner::expect_identity_back() {
   if (!config_.restore || state_.running) return;
-  came_up_ = true;
-  restore_at_ = monotonic_now() + kBurst;
+  if (!restoration_) restoration_.emplace();
+  restoration_->came_up = true;
+  restoration_->at = monotonic_now() + kBurst;
+}
+
+// What is removed or replaced while a repair waits, and is no intrusion.
+void GroupRunner::let_go(const nlmsghdr& message) {
+  if (!restoration_ || message.nlmsg_pid == around_.requests.port_id()) return;
+  const net::Identity& identity = keeper_.identity();
+  std::ranges::copy(net::replaced_by(message, identity), std::back_inserter(restoration_->let_go));
+  // The kernel itself removes routes only with an interface or an address.
+  const bool removed = message.nlmsg_type == RTM_DELADDR ||
+                       (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
+  if (!removed) return;
+  if (const std::optional<net::Part> part = net::part_in(message, identity))
+    restoration_->let_go.push_back(*part);
+}
+
+// What others changed meanwhile, and had the right to, stays changed. Returns what is there now.
+net::Identity GroupRunner::hold_what_will_be_back() {
+  Result<net::Identity> there = net::capture(around_.requests, lead(state_.active).interface);
+  if (!there) return keeper_.identity();
+  around_.drain_notifications();  // the reading may be newer than what was heard
+  std::vector<net::Part>& gone = restoration_->let_go;
+  if (restoration_->came_up) {
+    // IPv4 addresses outlive that: one that is not there was removed by somebody.
+    for (const net::Address& address : keeper_.identity().addresses)
+      if (address.family == AF_INET) gone.emplace_back(address);
+  }
+  net::Identity whole = net::made_whole(keeper_.identity(), *there, gone);
+  if (restoration_->came_up) whole.neighbours = keeper_.identity().neighbours;
+  keeper_.hold(std::move(whole));
+  keeper_.keep_snapshot();
+  return std::move(*there);
 }
 
 void GroupRunner::restore_identity() {
-  restore_at_.reset();
   const RunningPort& active = lead(state_.active);
-  if (!active.admin_up || !active.present) return;  // that is a failure, and the snapshot counts
-  const Result<net::Identity> there = net::capture(around_.requests, active.interface);
-  if (std::exchange(came_up_, false) && there) {
-    // IPv4 addresses outlive that: one that is not there was removed by somebody.
-    net::Identity held = keeper_.identity();
-    std::erase_if(held.addresses, [&](const net::Address& address) {
-      return address.family == AF_INET &&
-             std::ranges::count(there->addresses, address.local, &net::Address::local) == 0;
-    });
-    keeper_.hold(std::move(held));
-  }
+  // That is a failure, and the snapshot counts.
+  if (!active.admin_up || !active.present) return restoration_.reset();
+  const net::Identity there = hold_what_will_be_back();
+  restoration_.reset();
+  put_on_again(there);
+}
+
+void GroupRunner::put_on_again(const net::Identity& there) {
   failover::Plan plan;
   plan.expected = keeper_.identity();
   plan.to = plan.expected.on;
   std::vector<net::NetlinkMessage> in_the_way;
-  if (there)
-    for (const net::Address& address : there->addresses)
-      if (address.family == AF_INET && !keeps_order(*there, plan.expected, address.vlan))
-        in_the_way.push_back(net::remove_address(address, net::bearer_of(*there, address).index));
+  for (const net::Address& address : there.addresses)
+    if (address.family == AF_INET && !keeps_order(there, plan.expected, address.vlan))
+      in_the_way.push_back(net::remove_address(address, net::bearer_of(there, address).index));
   if (Status sent = around_.requests.send(in_the_way); !sent)
     log::warning("{}: {}", config_.name, sent.error().message);
   for (failover::Step& step : failover::second_attempt(plan))
     if (Status sent = around_.requests.send(step.messages); !sent)
       log::warning("{}: {}", config_.name, sent.error().message);
-  [[maybe_unused]] const auto answers = around_.requests.collect();
+  const auto answers = around_.requests.collect();
   keeper_.mark_stale();
-  tell_what_is_not_back(plan.expected);
+  tell_what_is_not_back(plan.expected, answers ? reasons_in(*answers) : answers.error().message);
 }
 
 // From here on the snapshot follows what is there, so a loss would be one for good.
-void GroupRunner::tell_what_is_not_back(const net::Identity& expected) {
+void GroupRunner::tell_what_is_not_back(const net::Identity& expected, const std::string& reasons) {
   around_.drain_notifications();
-  if (restore_at_) return;  // somebody took more meanwhile
+  if (restoration_) return;  // somebody took more meanwhile
   const Result<net::Identity> there = net::capture(around_.requests, expected.on);
   if (!there) return;
   const std::vector<std::string> missing = net::missing_from(*there, expected, true);
   if (missing.empty()) return;
-  publish(
-      "alarm", state_.active,
-      fmt::format("the kernel refused to have this put back on {}, and hanet lets it go; add it "
-                  "again if the host needs it: {}",
-                  expected.on.name, fmt::join(missing, ", ")));
+  publish("alarm", state_.active,
+          fmt::format("this could not be put back on {}, and hanet lets it go; add it again if the "
+                      "host needs it: {}{}",
+                      expected.on.name, fmt::join(missing, ", "), reasons));
 }
 
 }  // namespace hanet::service

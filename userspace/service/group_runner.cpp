@@ -172,7 +172,7 @@ void GroupRunner::refresh(MonotonicTime received) {
                                 HANET_THRESHOLD_MAX_PERCENT);
   if (threshold != state_.paths[0].threshold_percent)
     apply(policy::ThresholdChanged{threshold}, received);
-  release_needless_bridging();
+  release_needless_bridging(received);
   follow_speaker();
   flush_notices();
 }
@@ -227,12 +227,20 @@ void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& n
 
 // The kernel side bridged, but the path came back before anything was moved. Not while nobody knows
 // what the path is worth, as a port without carrier just after attaching: bridged, the host works.
-void GroupRunner::release_needless_bridging() {
+// And not to a standby that has died meanwhile.
+void GroupRunner::release_needless_bridging(MonotonicTime received) {
+  const std::size_t bridged = state_.active;
+  const RunningPort& active = lead(bridged);
   if (rules_.cold || state_.running ||
-      policy::health_of(state_.paths[state_.active]) != policy::Health::Up)
+      engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT)
     return;
-  const RunningPort& active = lead(state_.active);
-  if (engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT) return;
+  // The kernel loses a path before it bridges: what was read before may be older than the bridge.
+  refresh_path(bridged, received);
+  if (state_.running || state_.active != bridged) return;
+  const policy::Health health = policy::health_of(state_.paths[bridged]);
+  const bool standby_works = policy::health_of(state_.paths[other_path()]) == policy::Health::Up;
+  if (health == policy::Health::Down || (health == policy::Health::Unknown && standby_works))
+    return;
   around_.engine.carry(active.port, keeper_.identity().mac);
   around_.engine.release(lead(other_path()).port);
   announce_anew();
@@ -325,16 +333,17 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
 
 void GroupRunner::hear(const nlmsghdr& message) {
   if (intruded(message)) return;
+  let_go(message);
   if (keeper_.hear(message)) plan_outdated_ = true;
 }
 
 void GroupRunner::tick(MonotonicTime now) {
   if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
   if (waiting_move_ && now >= waiting_move_->begins) perform_waiting_move();
-  if (restore_at_ && now >= *restore_at_) restore_identity();
+  if (restoration_ && now >= restoration_->at) restore_identity();
   judge_again(now);
   if (now >= afterwards_at_) finish_afterwards();
-  if (keeper_.due(now) && !restore_at_) recapture();
+  if (keeper_.due(now) && !restoration_) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   look_for_missing_ports(now);
@@ -355,12 +364,13 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   };
   consider(announcements_left_ > 0, announce_at_);
   if (waiting_move_) consider(true, waiting_move_->begins);
-  if (restore_at_) consider(true, *restore_at_);
+  if (restoration_) consider(true, restoration_->at);
   for (const RunningPort& port : ports_) {
     if (port.judged_at) consider(true, *port.judged_at);
     if (const MonotonicTime ends = rehash_ends(port); ends > now) consider(true, ends);
   }
-  if (const auto reading = keeper_.next_deadline()) consider(true, *reading);
+  if (const auto reading = keeper_.next_deadline(); reading && !restoration_)
+    consider(true, *reading);
   consider(!afterwards_.empty(), afterwards_at_);
   consider(vlans_reviewed_from_ > now, vlans_reviewed_from_);
   for (std::size_t at = 0; at < ports_.size(); ++at)

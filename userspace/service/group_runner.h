@@ -121,6 +121,13 @@ struct Move {
   [[nodiscard]] bool within_trunk() const { return switchover.from == switchover.to; }
 };
 
+/// A part of the identity was taken, and is to be put back.
+struct Restoration {
+  MonotonicTime at{};
+  std::vector<net::Part> let_go;  ///< meanwhile, by those who may
+  bool came_up = false;           ///< the interface was down, which took it
+};
+
 class GroupRunner {
  public:
   GroupRunner(const config::GroupConfig& config, engine::GroupIndex index, Surroundings around);
@@ -236,13 +243,16 @@ class GroupRunner {
   void follow_late_changes(failover::Plan& plan, const failover::Execution& done);
   void after_move(const policy::Switchover& switchover, const failover::Plan& plan,
                   failover::Outcome outcome);
-  void release_needless_bridging();
+  void release_needless_bridging(MonotonicTime received);
   [[nodiscard]] bool intruded(const nlmsghdr& message);
   [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
+  void let_go(const nlmsghdr& message);
+  net::Identity hold_what_will_be_back();
   void restore_identity();
-  void tell_what_is_not_back(const net::Identity& expected);
+  void put_on_again(const net::Identity& there);
+  void tell_what_is_not_back(const net::Identity& expected, const std::string& reasons);
   void expect_identity_back();
   static void expect_back(RunningPort& port);
   [[nodiscard]] static bool is_in_place_of(const net::LinkInfo& link, const RunningPort& port);
@@ -304,14 +314,15 @@ class GroupRunner {
   std::optional<failover::Plan> plan_;  // to the other path
   failover::Plan preview_;
   std::optional<Move> waiting_move_;
-  std::optional<MonotonicTime> restore_at_;
-  bool came_up_ = false;  // restored because the interface was down
+  std::optional<Restoration> restoration_;
   MonotonicTime repairs_since_{};
-  int repairs_ = 0;  // since then
+  int repairs_ = 0;                    // since then
+  Nanoseconds repair_pause_ = kBurst;  // before the next one
   bool plan_outdated_ = false;
   net::MacAddress heard_mac_{};
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
+  bool announced_in_vain_ = false;  // the first time, before there was a carrier
   std::vector<failover::Step> afterwards_;
   MonotonicTime afterwards_at_{};
   MonotonicTime announce_at_{};

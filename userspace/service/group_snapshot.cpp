@@ -159,7 +159,7 @@ Status GroupRunner::recover_identity() {
 void GroupRunner::save_snapshot(MonotonicTime now) {
   const RunningPort& active = lead(state_.active);
   const net::Identity& identity = keeper_.identity();
-  if (state_.running || restore_at_ || keeper_.stale() || !active.present || now < save_at_ ||
+  if (state_.running || restoration_ || keeper_.stale() || !active.present || now < save_at_ ||
       saved_ == identity)
     return;
   saved_ = identity;

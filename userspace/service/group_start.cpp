@@ -375,6 +375,7 @@ void GroupRunner::stop() {
   if (state_.paths.empty()) return;  // it never came to life
   store_.ends(monotonic_now());
   if (waiting_move_) perform_waiting_move();  // the bridge ends with hanetd
+  if (restoration_) restore_identity();
   leave_a_lead_that_works();
   finish_afterwards();
   // A former primary stays down where nobody looks for it, but not with a made-up address.

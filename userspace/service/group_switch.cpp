@@ -71,8 +71,12 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
   record.verdict = received;
   record.event_received = received;
   record.decided = received;
-  record.steered_in_kernel =
-      engine::load(around_.engine.steer(lead.port).mode) == HANET_STEER_BRIDGE_OUT;
+  const hanet_steer& steer = around_.engine.steer(lead.port);
+  const auto bridges = [&] { return engine::load(steer.mode) == HANET_STEER_BRIDGE_OUT; };
+  const bool just_now = policy::is_failure(switchover.cause) && from.down_since == received;
+  if (just_now && !bridges() && engine::load(steer.armed) != 0)
+    around_.engine.bridge_on_verdict(from.port);
+  record.steered_in_kernel = bridges();
   if (!policy::is_failure(switchover.cause)) return record;
   // It may be long ago that the path went down, if nothing could take over then.
   record.event_received = from.down_since;
@@ -139,8 +143,7 @@ void GroupRunner::perform(Move move) {
   record.move_began = monotonic_now();
   // Look at what waits before the identity is touched (spec F3). Bridging covers the time.
   around_.drain_notifications();
-  // What going down and up took along is put back, and was not removed by anybody.
-  if (keeper_.stale() && !restore_at_) {
+  if (keeper_.stale()) {
     recapture();
     move.announced = false;  // there may be a new address
   }
@@ -166,9 +169,9 @@ void GroupRunner::perform(Move move) {
         if (!std::exchange(move.announced, false)) announce(done);
         become_ordinary();
       });
-  if (!came_up_) follow_late_changes(plan, record.execution);
-  restore_at_.reset();
-  came_up_ = false;
+  // What going down and up took along was not removed by anybody.
+  if (!restoration_ || !restoration_->came_up) follow_late_changes(plan, record.execution);
+  restoration_.reset();
   const failover::Outcome outcome = record.execution.outcome;
   const bool moved = outcome != failover::Outcome::RolledBack;
   if (!move.within_trunk()) around_.engine.release(moved ? from.port : to.port);
@@ -203,7 +206,8 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     move_settings(around_.requests, {plan.from, plan.from_vlans}, net::place_of(plan.expected),
                   first_settings_);
     announcements_ = plan.announcements;
-    announcements_left_ = config_.announce_count > 0 ? config_.announce_count - 1 : 0;
+    announcements_left_ = config_.announce_count;
+    if (announcements_left_ > 0 && !announced_in_vain_) --announcements_left_;
     announce_at_ = monotonic_now() + config_.announce_gap;
   }
   if (rules_.cold && !within_trunk) {
@@ -311,6 +315,10 @@ void GroupRunner::recapture() {
   const RunningPort& active = lead(state_.active);
   // What is down has lost a part of its identity already: the snapshot from before counts.
   if (!active.present || !active.admin_up) return keeper_.keep_snapshot();
+  if (restoration_) {
+    hold_what_will_be_back();
+    return prepare_plan();
+  }
   net::Identity held = keeper_.identity();
   const Result<bool> read = keeper_.read(active.interface);
   if (!read)
@@ -323,10 +331,12 @@ void GroupRunner::recapture() {
 
 void GroupRunner::announce(const failover::Plan& plan) {
   if (config_.announce_count == 0) return;
-  for (const RunningPort& port : ports_)
-    if (port.interface == plan.to)
-      for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
-        const int refused = port.announcer.send(frame);
+  for (const RunningPort& port : ports_) {
+    if (port.interface != plan.to) continue;
+    announced_in_vain_ = engine::load(around_.engine.port(port.port).carrier) == HANET_CARRIER_DOWN;
+    for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
+      const int refused = port.announcer.send(frame);
+  }
 }
 
 // What was bridged taught the switch that the identity is elsewhere.
@@ -341,11 +351,14 @@ void GroupRunner::announce_anew() {
 }
 
 // A port that just came up may negotiate for seconds, and what is sent meanwhile is lost: the
-// announcements wait for the carrier, and all of them are sent again.
+// announcements wait for the carrier, and all of them are sent again. For rtnetlink as well,
+// because the kernel drops what is sent between the carrier's edge and dev_activate(), without an
+// error (net/core/link_watch.c, linkwatch_do_dev; it tells behind both).
 void GroupRunner::announce_again(MonotonicTime now) {
   const RunningPort& active = lead(state_.active);
-  if (rules_.cold && !active.carrier_seen && now < active.settle_until) {
-    announcements_left_ = config_.announce_count;
+  const bool sends = active.carrier_seen && active.rtnetlink_carrier;
+  if (rules_.cold && !sends && now < active.settle_until) {
+    if (!active.carrier_seen) announcements_left_ = config_.announce_count;
     announce_at_ = now + config_.announce_gap;
     return;
   }
