@@ -91,11 +91,11 @@ class VlansMove : public Vlans, public testing::WithParamInterface<Way> {};
 
 TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
   const Way way = GetParam();
-  // A cold card that has just been enabled, with its VLANs, answers later than any other.
-  ASSERT_NO_FATAL_FAILURE(
-      bring_up_with_vlans({.mode = way.mode,
-                           .multiplier = way.mode == std::string("hot") ? 3U : 8U,
-                           .group_keys = way.mode == std::string("warm") ? kWarmDummy : ""}));
+  const std::string mode = way.mode;
+  std::string keys = mode == "warm" ? kWarmDummy : "";
+  // A card that has just been enabled, with its VLANs, may answer late.
+  if (mode != "hot") keys = "delay_ms = 1000\n" + keys;
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans({.mode = mode, .group_keys = keys}));
   if (IsSkipped()) return;
   const net::Identity before = identity_on(host_netns(), "p0");
   ASSERT_EQ(before.vlans.size(), 3U);

@@ -164,12 +164,29 @@ TEST(MadeWhole, F3_WhatWasTakenIsBackInItsOrderAndWhatWasLetGoIsNot) {
   EXPECT_EQ(made_whole(held, there, {}).routes.size(), 4U);
 }
 
+TEST(MadeWhole, F5_WhatWasOnAVlanThatIsGoneIsNotPutOnThePort) {
+  Identity held, there;
+  held.on = there.on = {.name = "eth0", .index = 7};
+  held.vlans = {{.tag = 0x81000005, .on = {.name = "eth0.5", .index = 9}, .mac = {}}};
+  Address on_vlan = samples::ipv4(9);
+  on_vlan.vlan = 0x81000005;
+  held.addresses = {samples::ipv4(1), on_vlan};
+  held.routes = {samples::route(9, {10, 1, 0, 0})};
+  EXPECT_EQ(made_whole(held, there, {}).addresses, std::vector<Address>{samples::ipv4(1)});
+  EXPECT_TRUE(made_whole(held, there, {}).routes.empty());
+  there.vlans = held.vlans;
+  there.vlans[0].on.index = 11;
+  EXPECT_EQ(made_whole(held, there, {}).addresses, held.addresses);
+  EXPECT_TRUE(leaves_by(made_whole(held, there, {}).routes.at(0), 11)) << "it came back";
+}
+
 TEST(MadeWhole, F4_RoutesByAGatewayComeLastAndAddressesVlanByVlan) {
   Identity held, there;
   const KernelObject direct = samples::route(7, {10, 1, 0, 0});
   const KernelObject by_gateway = samples::route(7, {}, {192, 0, 2, 10});
   Address on_vlan = samples::ipv4(9);
   on_vlan.vlan = 0x81000005;
+  held.vlans = there.vlans = {{.tag = 0x81000005, .on = {.name = "eth0.5", .index = 9}, .mac = {}}};
   held.routes = {by_gateway};
   there.routes = {direct};
   held.addresses = {on_vlan};

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <functional>
 #include <iterator>
+#include <ranges>
 
 namespace hanet::net {
 namespace {
@@ -123,10 +124,11 @@ bool same_address(Address found, const Address& expected) {
   return found == expected;
 }
 
-bool same_object(KernelObject found, KernelObject expected) {
-  found.attributes.erase(RTA_EXPIRES);
-  expected.attributes.erase(RTA_EXPIRES);
-  return found == expected;
+bool same_object(const KernelObject& found, const KernelObject& expected) {
+  if (found.header != expected.header) return false;
+  const auto runs_down = [](const auto& attribute) { return attribute.first != RTA_EXPIRES; };
+  return std::ranges::equal(found.attributes | std::views::filter(runs_down),
+                            expected.attributes | std::views::filter(runs_down));
 }
 
 bool same_bearing(const Address& left, const Address& right) {
@@ -258,9 +260,11 @@ std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbou
 
 Identity made_whole(const Identity& held, const Identity& there, std::span<const Part> let_go) {
   Identity whole = there;
-  whole.addresses = merged(held.addresses, there.addresses, let_go, same_bearing);
+  // A VLAN may have gone, or come back with another number.
+  const Identity before = retarget(held, place_of(there));
+  whole.addresses = merged(before.addresses, there.addresses, let_go, same_bearing);
   std::ranges::stable_sort(whole.addresses, {}, &Address::vlan);
-  whole.routes = merged(held.routes, there.routes, let_go, same_object);
+  whole.routes = merged(before.routes, there.routes, let_go, same_object);
   std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
   return whole;
 }

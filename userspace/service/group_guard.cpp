@@ -105,7 +105,10 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
   const std::optional<net::Part> lost = net::part_in(message, keeper_.identity());
   if (!lost || !set_by_configuration(message) || !somebody_did_it(message, keeper_.identity()))
     return false;
-  if (restoration_) return true;  // one of many that go together
+  if (restoration_) {  // one of many that go together
+    restoration_->intruded = true;
+    return true;
+  }
   const net::Address* own = net::address_in(message, keeper_.identity());
   const net::InterfaceName& on =
       own == nullptr ? keeper_.identity().on : net::bearer_of(keeper_.identity(), *own);
@@ -116,7 +119,8 @@ bool GroupRunner::intruded(const nlmsghdr& message) {
       "restored", state_.active,
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
                   net::describe_part(*lost), on.name, who(message.nlmsg_pid)));
-  restoration_ = Restoration{.at = monotonic_now() + repair_pause_, .let_go = {}, .came_up = false};
+  restoration_ =
+      Restoration{.at = monotonic_now() + repair_pause_, .intruded = true, .came_up = false};
   repair_pause_ *= kPatience;
   return true;
 }
@@ -184,42 +188,50 @@ void GroupRunner::expect_identity_back() {
   restoration_->at = monotonic_now() + kBurst;
 }
 
-// What is removed or replaced while a repair waits, and is no intrusion.
-void GroupRunner::let_go(const nlmsghdr& message) {
-  if (!restoration_ || message.nlmsg_pid == around_.requests.port_id()) return;
+// What is removed or replaced, and is no intrusion. A repair that begins before the next reading
+// must not bring it back.
+void GroupRunner::note_what_is_let_go(const nlmsghdr& message) {
+  const bool may_be_repaired = restoration_ || (config_.restore && state_.active != 0);
+  // An interface that goes down takes a part along.
+  if (!may_be_repaired || message.nlmsg_pid == around_.requests.port_id() ||
+      !lead(state_.active).admin_up)
+    return;
   const net::Identity& identity = keeper_.identity();
-  std::ranges::copy(net::replaced_by(message, identity), std::back_inserter(restoration_->let_go));
+  std::ranges::copy(net::replaced_by(message, identity), std::back_inserter(let_go_));
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
   if (!removed) return;
   if (const std::optional<net::Part> part = net::part_in(message, identity))
-    restoration_->let_go.push_back(*part);
+    let_go_.push_back(*part);
 }
 
 // What others changed meanwhile, and had the right to, stays changed. Returns what is there now.
 net::Identity GroupRunner::hold_what_will_be_back() {
+  keeper_.keep_snapshot();
   Result<net::Identity> there = net::capture(around_.requests, lead(state_.active).interface);
   if (!there) return keeper_.identity();
   around_.drain_notifications();  // the reading may be newer than what was heard
-  std::vector<net::Part>& gone = restoration_->let_go;
-  if (restoration_->came_up) {
-    // IPv4 addresses outlive that: one that is not there was removed by somebody.
+  // IPv4 addresses outlive going down: one that is not there, and was not taken, was let go.
+  if (restoration_->came_up && !restoration_->intruded)
     for (const net::Address& address : keeper_.identity().addresses)
-      if (address.family == AF_INET) gone.emplace_back(address);
-  }
-  net::Identity whole = net::made_whole(keeper_.identity(), *there, gone);
+      if (address.family == AF_INET) let_go_.emplace_back(address);
+  net::Identity whole = net::made_whole(keeper_.identity(), *there, let_go_);
   if (restoration_->came_up) whole.neighbours = keeper_.identity().neighbours;
   keeper_.hold(std::move(whole));
-  keeper_.keep_snapshot();
+  let_go_.clear();
   return std::move(*there);
 }
 
 void GroupRunner::restore_identity() {
   const RunningPort& active = lead(state_.active);
-  // That is a failure, and the snapshot counts.
-  if (!active.admin_up || !active.present) return restoration_.reset();
+  const auto is_down = [&] { return !active.admin_up || !active.present; };
+  // That is a failure, and the snapshot counts; when it comes up, it has all of it back.
+  constexpr Nanoseconds kLookAgain = std::chrono::seconds(1);
+  restoration_->at = monotonic_now() + kLookAgain;
+  if (is_down()) return;
   const net::Identity there = hold_what_will_be_back();
+  if (is_down()) return;
   restoration_.reset();
   put_on_again(there);
 }

@@ -62,7 +62,8 @@ void GroupRunner::follow_late_changes(failover::Plan& plan, const failover::Exec
     log::notice("{}: {} was removed by another program during the switchover", config_.name,
                 net::describe(address));
   };
-  if (link->admin_up)
+  // What was to be put back was not there before either.
+  if (link->admin_up && !restoration_)
     for (const net::Address& address : not_there_any_more(plan, done))
       if (!has(left.addresses, address)) follow_removal(address);
   net::Identity late;

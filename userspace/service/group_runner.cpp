@@ -231,21 +231,21 @@ void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& n
 void GroupRunner::release_needless_bridging(MonotonicTime received) {
   const std::size_t bridged = state_.active;
   const RunningPort& active = lead(bridged);
-  if (rules_.cold || state_.running ||
-      engine::load(around_.engine.steer(active.port).mode) != HANET_STEER_BRIDGE_OUT)
-    return;
+  if (rules_.cold || state_.running || !bridges(active)) return;
   // The kernel loses a path before it bridges: what was read before may be older than the bridge.
   refresh_path(bridged, received);
-  if (state_.running || state_.active != bridged) return;
-  const policy::Health health = policy::health_of(state_.paths[bridged]);
+  if (state_.running || state_.active != bridged || &lead(bridged) != &active) return;
+  const bool works = policy::health_of(state_.paths[bridged]) == policy::Health::Up;
   const bool standby_works = policy::health_of(state_.paths[other_path()]) == policy::Health::Up;
-  if (health == policy::Health::Down || (health == policy::Health::Unknown && standby_works))
+  if (!works && (standby_works || policy::health_of(state_.paths[bridged]) == policy::Health::Down))
     return;
   around_.engine.carry(active.port, keeper_.identity().mac);
   around_.engine.release(lead(other_path()).port);
   announce_anew();
   publish("bridging-released", state_.active,
-          fmt::format("{} works again before the identity was moved", path_name(state_.active)));
+          works ? fmt::format("{} works again before the identity was moved", path_name(bridged))
+                : fmt::format("{} does not work any more, so {} is tried again",
+                              path_name(other_path()), path_name(bridged)));
 }
 
 void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
@@ -333,7 +333,7 @@ void GroupRunner::link_changed(const net::LinkInfo& link, bool removed) {
 
 void GroupRunner::hear(const nlmsghdr& message) {
   if (intruded(message)) return;
-  let_go(message);
+  note_what_is_let_go(message);
   if (keeper_.hear(message)) plan_outdated_ = true;
 }
 

@@ -124,8 +124,8 @@ struct Move {
 /// A part of the identity was taken, and is to be put back.
 struct Restoration {
   MonotonicTime at{};
-  std::vector<net::Part> let_go;  ///< meanwhile, by those who may
-  bool came_up = false;           ///< the interface was down, which took it
+  bool intruded = false;  ///< somebody took it
+  bool came_up = false;   ///< the interface was down, which took it
 };
 
 class GroupRunner {
@@ -238,6 +238,8 @@ class GroupRunner {
   void begin_switchover(const policy::Switchover& switchover, MonotonicTime received);
   void perform_waiting_move();
   void perform(Move move);
+  [[nodiscard]] const RunningPort& last_straw(const policy::Switchover& switchover) const;
+  [[nodiscard]] bool bridges(const RunningPort& lead) const;
   [[nodiscard]] failover::SwitchoverRecord begin_record(const policy::Switchover& switchover,
                                                         MonotonicTime received) const;
   void follow_late_changes(failover::Plan& plan, const failover::Execution& done);
@@ -248,7 +250,7 @@ class GroupRunner {
   [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
-  void let_go(const nlmsghdr& message);
+  void note_what_is_let_go(const nlmsghdr& message);
   net::Identity hold_what_will_be_back();
   void restore_identity();
   void put_on_again(const net::Identity& there);
@@ -315,6 +317,7 @@ class GroupRunner {
   failover::Plan preview_;
   std::optional<Move> waiting_move_;
   std::optional<Restoration> restoration_;
+  std::vector<net::Part> let_go_;  // since the last reading, by those who may
   MonotonicTime repairs_since_{};
   int repairs_ = 0;                    // since then
   Nanoseconds repair_pause_ = kBurst;  // before the next one

@@ -51,14 +51,23 @@ bool stands_still(const net::Identity& identity, policy::Cause cause) {
 
 }  // namespace
 
+// The port whose verdict it was; a single port's own.
+const RunningPort& GroupRunner::last_straw(const policy::Switchover& switchover) const {
+  const std::span<const RunningPort> failed = ports_of(switchover.from);
+  return switchover.from == switchover.to
+             ? failed[switchover.from_port]
+             : *std::ranges::max_element(failed, {}, &RunningPort::down_since);
+}
+
+bool GroupRunner::bridges(const RunningPort& lead) const {
+  return engine::load(around_.engine.steer(lead.port).mode) == HANET_STEER_BRIDGE_OUT;
+}
+
 failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& switchover,
                                                      MonotonicTime received) const {
   const std::span<const RunningPort> failed = ports_of(switchover.from);
   const RunningPort& lead = failed[switchover.from_port];
-  // The verdict that was the last straw; a single port's own.
-  const RunningPort& from = switchover.from == switchover.to
-                                ? lead
-                                : *std::ranges::max_element(failed, {}, &RunningPort::down_since);
+  const RunningPort& from = last_straw(switchover);
   const hanet_session& session = around_.engine.session(from.session);
   const hanet_port& port = around_.engine.port(from.port);
   failover::SwitchoverRecord record;
@@ -71,12 +80,7 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
   record.verdict = received;
   record.event_received = received;
   record.decided = received;
-  const hanet_steer& steer = around_.engine.steer(lead.port);
-  const auto bridges = [&] { return engine::load(steer.mode) == HANET_STEER_BRIDGE_OUT; };
-  const bool just_now = policy::is_failure(switchover.cause) && from.down_since == received;
-  if (just_now && !bridges() && engine::load(steer.armed) != 0)
-    around_.engine.bridge_on_verdict(from.port);
-  record.steered_in_kernel = bridges();
+  record.steered_in_kernel = bridges(lead);
   if (!policy::is_failure(switchover.cause)) return record;
   // It may be long ago that the path went down, if nothing could take over then.
   record.event_received = from.down_since;
@@ -102,6 +106,11 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
 }
 
 void GroupRunner::begin_switchover(const policy::Switchover& switchover, MonotonicTime received) {
+  const RunningPort& straw = last_straw(switchover);
+  const RunningPort& lead = port_of(switchover, false);
+  if (policy::is_failure(switchover.cause) && straw.down_since == received && !bridges(lead) &&
+      engine::load(around_.engine.steer(lead.port).armed) != 0)
+    around_.engine.bridge_on_verdict(straw.port);
   Move move{.switchover = switchover,
             .record = begin_record(switchover, received),
             .begins = monotonic_now()};
@@ -325,6 +334,7 @@ void GroupRunner::recapture() {
     log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
                  config_.name, active.interface.name, read.error().message);
   if (!read || !*read || taken_meanwhile(std::move(held))) return;
+  let_go_.clear();
   if (active.rtnetlink_carrier) keeper_.read_known_neighbours();
   prepare_plan();
 }
@@ -333,7 +343,9 @@ void GroupRunner::announce(const failover::Plan& plan) {
   if (config_.announce_count == 0) return;
   for (const RunningPort& port : ports_) {
     if (port.interface != plan.to) continue;
-    announced_in_vain_ = engine::load(around_.engine.port(port.port).carrier) == HANET_CARRIER_DOWN;
+    const std::uint32_t carrier = engine::load(around_.engine.port(port.port).carrier);
+    announced_in_vain_ = carrier == HANET_CARRIER_UNKNOWN ? rules_.cold && !port.rtnetlink_carrier
+                                                          : carrier == HANET_CARRIER_DOWN;
     for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
       const int refused = port.announcer.send(frame);
   }
