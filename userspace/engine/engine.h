@@ -107,6 +107,8 @@ class Engine {
   [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
+  /// Do the maps have the carrier of this very moment? What is polled or told comes a little later.
+  [[nodiscard]] bool sees_every_edge() const { return link_source_ == LinkSource::Fentry; }
   /// fentry sees edges only: does what rtnetlink says differ from what they add up to? It may be
   /// old news, or the first of a port, or an edge was missed (a BPF program does not run inside
   /// itself). A fresh look tells.

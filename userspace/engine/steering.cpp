@@ -83,7 +83,7 @@ void Engine::set_weight(PortIndex port, std::uint32_t weight) {
 }
 
 bool Engine::doubts_carrier(PortIndex port, bool up) const {
-  return link_source_ == LinkSource::Fentry &&
+  return sees_every_edge() &&
          engine::load(ports_[port].carrier) != (up ? HANET_CARRIER_UP : HANET_CARRIER_DOWN);
 }
 

@@ -343,9 +343,8 @@ void GroupRunner::announce(const failover::Plan& plan) {
   if (config_.announce_count == 0) return;
   for (const RunningPort& port : ports_) {
     if (port.interface != plan.to) continue;
-    const std::uint32_t carrier = engine::load(around_.engine.port(port.port).carrier);
-    announced_in_vain_ = carrier == HANET_CARRIER_UNKNOWN ? rules_.cold && !port.rtnetlink_carrier
-                                                          : carrier == HANET_CARRIER_DOWN;
+    announced_in_vain_ = around_.engine.sees_every_edge() &&
+                         engine::load(around_.engine.port(port.port).carrier) == HANET_CARRIER_DOWN;
     for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
       const int refused = port.announcer.send(frame);
   }
