@@ -321,7 +321,11 @@ TEST_F(OtherManager, F3_WhatIsToBePutBackOutlivesThatTheInterfaceGoesDownAndUp) 
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   ASSERT_TRUE(
       await("there is no other path", [&] { return host().path("p0").at("health") == "down"; }));
-  ASSERT_DONE(change("addr del 192.0.2.101/24 dev p1\\nlink set p1 down\\nlink set p1 up\\n"));
+  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+  ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
+  ASSERT_FALSE(carries("p1", before));
+  ASSERT_DONE(change("link set p1 down\\nlink set p1 up\\n"));
   EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before)}; }));
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(echo().reaches_every_address());
