@@ -50,6 +50,13 @@ class OtherManager : public LabTest {
       ASSERT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
     }
   }
+  /// The identity is on p1, and a repair of it waits.
+  void begin_repair(const net::Identity& before) {
+    ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
+    ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
+    ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
+    ASSERT_FALSE(carries("p1", before));
+  }
   std::string routes_of(const std::string& family, const std::string& port) {
     const Result<std::string> found = bench::run_checked(
         lab().in("host", {"ip", family, "route", "show", "dev", port}), std::chrono::seconds(5));
@@ -288,10 +295,7 @@ TEST_F(OtherManager, F3_WhatIsToBePutBackIsPutBackBeforeHanetdEnds) {
   const net::Identity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
-  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
-  ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
-  ASSERT_FALSE(carries("p1", before));
+  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
   ASSERT_EQ(host().stop(), 0);
   EXPECT_TRUE(carries("p1", before));
 }
@@ -303,10 +307,7 @@ TEST_F(OtherManager, F3_WhatIsToBePutBackMovesWithTheRestWhenThePathFails) {
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   ASSERT_DONE(lab().heal());
   ASSERT_TRUE(all_ready());
-  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
-  ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
-  ASSERT_FALSE(carries("p1", before));
+  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
   ASSERT_DONE(lab().fault("blackhole", "standby"));
   ASSERT_TRUE(all_on("p0"));
   EXPECT_TRUE(carries("p0", before));
@@ -321,10 +322,7 @@ TEST_F(OtherManager, F3_WhatIsToBePutBackOutlivesThatTheInterfaceGoesDownAndUp) 
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   ASSERT_TRUE(
       await("there is no other path", [&] { return host().path("p0").at("health") == "down"; }));
-  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
-  ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
-  ASSERT_FALSE(carries("p1", before));
+  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
   ASSERT_DONE(change("link set p1 down\\nlink set p1 up\\n"));
   EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before)}; }));
   EXPECT_TRUE(carries("p1", before));
