@@ -10,6 +10,7 @@
 //
 // A line that begins with "measured:" is for the report; time is never asserted.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
@@ -285,6 +286,53 @@ TEST_F(Cards, F1_AColdStandbyNegotiatesItsLinkAndTakesOver) {
                                : "never off, says the driver",
              milliseconds(from_kernel_ns(session.state_since_ns) - verdict));
 }
+
+class MacChange : public Cards, public testing::WithParamInterface<std::string> {};
+
+// A hot standby is given its address while it runs, a cold one while it is stopped.
+TEST_P(MacChange, F1_F2_ACardTakesTheMacAddressOver) {
+  const std::string& mode = GetParam();
+  // A card that has just been enabled may answer late.
+  const std::string keys = mode == "cold" ? "delay_ms = 1000\n" : "";
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = mode, .group_keys = keys}));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  const net::LinkInfo p1 = link_of(host_netns(), "p1");
+  ASSERT_NE(p1.mac, before.mac) << "there is something to change";
+  const std::uint64_t edges = port_of("p1").carrier_down_events;
+  Recorder recorder(host_netns());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address()) << "the card takes what is for its new address";
+
+  // What the kernel said of p1 at the moment when it had the address, and before.
+  const std::vector<std::string> told = recorder.lines([&](const nlmsghdr& message) {
+    if (message.nlmsg_type != RTM_NEWLINK) return std::string();
+    const net::LinkInfo link = net::link_of(message);
+    if (link.interface.index != p1.interface.index) return std::string();
+    return fmt::format("{} {}", link.admin_up ? "running" : "stopped",
+                       link.mac == before.mac ? "changed" : "as before");
+  });
+  const auto changed =
+      std::ranges::find_if(told, [](const std::string& line) { return line.ends_with("changed"); });
+  ASSERT_NE(changed, told.end()) << "what was seen was not seen by chance";
+  EXPECT_EQ(*changed, mode == "hot" ? "running changed" : "stopped changed");
+  if (mode == "hot") {
+    EXPECT_THAT(told, testing::Each(testing::StartsWith("running")));
+  }
+  fmt::print("measured: {}, the link went {} times\n", *changed,
+             port_of("p1").carrier_down_events - edges);
+
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_EQ(link_of(host_netns(), "p1").mac, p1.mac) << "it is given back";
+}
+
+INSTANTIATE_TEST_SUITE_P(Cards, MacChange, testing::Values("hot", "cold"), [](const auto& cell) {
+  return std::string(cell.param == "hot" ? "Running" : "Stopped");
+});
 
 TEST_F(Cards, O1_AttachingToARealCardCausesNoFailover) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));

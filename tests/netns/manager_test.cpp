@@ -2,67 +2,23 @@
 //
 // Other managers of the network: what hanet moved stays moved, unless it is told otherwise.
 //
-// `ip` plays the manager that knows nothing of hanet: it flushes the standby, or gives the primary
-// its configured address back.
+// One flushes the standby, another gives the primary its configured address back. What happens
+// while a repair waits is in repair_wait_test.cpp.
+#include "netns/manager.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <fstream>
 #include <thread>
 
 #include "net/encode.h"
-#include "netns/lab_test.h"
 #include "netns/recorder.h"
 
 namespace hanet::test {
 namespace {
 
-class OtherManager : public LabTest {
- protected:
-  bool log_has(const std::string& text) { return host().log().find(text) != std::string::npos; }
-  /// All of it at once: `ip -batch`, with a line for each command.
-  Status change(const std::string& lines) {
-    const Result<std::string> done =
-        bench::run_checked(lab().in("host", {"bash", "-c", "printf '" + lines + "' | ip -batch -"}),
-                           std::chrono::seconds(5));
-    if (!done) return std::unexpected(done.error());
-    return {};
-  }
-  long repairs() {
-    const std::string log = host().log(), told = " was removed from p1 by ";
-    long count = 0;
-    for (std::size_t at = log.find(told); at != std::string::npos; at = log.find(told, at + 1))
-      ++count;
-    return count;
-  }
-  /// How long the main thread of hanetd has run (proc(5), schedstat).
-  std::chrono::nanoseconds ran() {
-    std::ifstream file(fmt::format("/proc/{0}/task/{0}/schedstat", host().pid()));
-    long long nanoseconds = 0;
-    file >> nanoseconds;
-    return std::chrono::nanoseconds(nanoseconds);
-  }
-  /// So often that the next repair waits for more than a second.
-  void take_one_four_times(const net::Identity& before) {
-    for (int taken = 0; taken < 4; ++taken) {
-      ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
-      ASSERT_TRUE(await("it is back", [&] { return bool{carries("p1", before)}; }));
-    }
-  }
-  /// The identity is on p1, and a repair of it waits.
-  void begin_repair(const net::Identity& before) {
-    ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-    ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
-    ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
-    ASSERT_FALSE(carries("p1", before));
-  }
-  std::string routes_of(const std::string& family, const std::string& port) {
-    const Result<std::string> found = bench::run_checked(
-        lab().in("host", {"ip", family, "route", "show", "dev", port}), std::chrono::seconds(5));
-    return found ? *found : found.error().message;
-  }
-};
+class OtherManager : public ManagerTest {};
 
 TEST_F(OtherManager, F3_AnAddressThatIsFlushedFromTheStandbyIsRestoredWithItsRoutes) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
@@ -249,107 +205,6 @@ TEST_F(OtherManager, F3_RoutesThatOnlyTheKernelMadeAreBackWhenTheyWereFlushed) {
       << routes_of("-4", "p1") << "instead of\n"
       << routes;
   EXPECT_TRUE(echo().reaches("192.0.2.1"));
-}
-
-// Only the removal is undone; the rest is the host's own affair, also while hanet waits.
-TEST_F(OtherManager, F3_WhatOthersChangeWhileARepairWaitsStaysChanged) {
-  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  for (const char* withdrawn : {"10.1.0.0/16", "10.2.0.0/16"})
-    ASSERT_DONE(
-        lab().ip("host", fmt::format("route add {} via 192.0.2.10 dev p0 proto bird", withdrawn)));
-  ASSERT_NO_FATAL_FAILURE(start({}));
-  ASSERT_TRUE(all_ready());
-  const net::Identity before = identity_on(host_netns(), "p0");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_TRUE(all_on("p1"));
-  ASSERT_TRUE(carries("p1", before));
-  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-  // Some of it before the address is taken, and not read yet.
-  ASSERT_DONE(
-      change("route del 10.1.0.0/16 dev p1\\naddr del 192.0.2.101/24 dev p1\\n"
-             "addr add 192.0.2.50/24 dev p1\\nroute del 10.2.0.0/16 dev p1\\n"
-             "route replace default via 192.0.2.11 dev p1\\n"));
-  ASSERT_TRUE(await("hanet notices", [&] { return repairs() == 5; }));
-  const auto addresses = [&] {
-    std::vector<std::string> all;
-    for (const net::Address& address : identity_on(host_netns(), "p1").addresses)
-      if (address.family == AF_INET) all.push_back(net::describe(address));
-    return all;
-  };
-  EXPECT_TRUE(await("the address is back",
-                    [&] { return std::ranges::count(addresses(), "192.0.2.101/24") == 1; }));
-  EXPECT_THAT(addresses(), testing::ElementsAre("192.0.2.1/24", "192.0.2.101/24", "192.0.2.50/24"));
-  const std::string routes = routes_of("-4", "p1");
-  EXPECT_FALSE(routes.contains("10.1.0.0/16") || routes.contains("10.2.0.0/16")) << routes;
-  EXPECT_TRUE(routes.contains("default via 192.0.2.11")) << routes;
-  EXPECT_FALSE(routes.contains("default via 192.0.2.10")) << routes;
-  // The next switchover takes all of that along.
-  ASSERT_DONE(lab().heal());
-  ASSERT_TRUE(all_ready());
-  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
-  EXPECT_TRUE(routes_of("-4", "p0").contains("default via 192.0.2.11"));
-}
-
-TEST_F(OtherManager, F3_WhatIsToBePutBackIsPutBackBeforeHanetdEnds) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
-  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
-  ASSERT_EQ(host().stop(), 0);
-  EXPECT_TRUE(carries("p1", before));
-}
-
-TEST_F(OtherManager, F3_WhatIsToBePutBackMovesWithTheRestWhenThePathFails) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
-  ASSERT_DONE(lab().heal());
-  ASSERT_TRUE(all_ready());
-  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
-  ASSERT_DONE(lab().fault("blackhole", "standby"));
-  ASSERT_TRUE(all_on("p0"));
-  EXPECT_TRUE(carries("p0", before));
-  EXPECT_FALSE(log_has("removed by another program")) << host().log();
-  EXPECT_TRUE(echo().reaches_every_address());
-}
-
-TEST_F(OtherManager, F3_WhatIsToBePutBackOutlivesThatTheInterfaceGoesDownAndUp) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
-  ASSERT_TRUE(
-      await("there is no other path", [&] { return host().path("p0").at("health") == "down"; }));
-  ASSERT_NO_FATAL_FAILURE(begin_repair(before));
-  ASSERT_DONE(change("link set p1 down\\nlink set p1 up\\n"));
-  EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before)}; }));
-  EXPECT_TRUE(carries("p1", before));
-  EXPECT_TRUE(echo().reaches_every_address());
-}
-
-// The deadline of a reading that has to wait for the repair must not wake hanetd again and again.
-TEST_F(OtherManager, D7_WhileARepairWaitsHanetdSleeps) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_NO_FATAL_FAILURE(expect_moved(before));
-  ASSERT_NO_FATAL_FAILURE(take_one_four_times(before));
-  ASSERT_DONE(change("addr add 192.0.2.50/24 dev p1\\naddr del 192.0.2.101/24 dev p1\\n"));
-  ASSERT_TRUE(await("hanetd knows", [&] { return repairs() == 5; }));
-  const std::chrono::nanoseconds ran_before = ran();
-  const auto begun = std::chrono::steady_clock::now();
-  const auto is_back = [&] {
-    return std::ranges::count_if(identity_on(host_netns(), "p1").addresses, [](const auto& one) {
-             return net::describe(one) == "192.0.2.101/24";
-           }) == 1;
-  };
-  EXPECT_FALSE(is_back()) << "that is what has to be slept through";
-  EXPECT_TRUE(await("it is back", is_back));
-  const auto ran_meanwhile = ran() - ran_before;
-  EXPECT_GT(ran_meanwhile.count(), 0);
-  EXPECT_LT(ran_meanwhile, (std::chrono::steady_clock::now() - begun) / 2);
 }
 
 TEST_F(OtherManager, O3_F3_WhatTheKernelRefusesToHavePutBackIsAnAlarm) {
