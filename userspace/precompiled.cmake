@@ -21,9 +21,9 @@ if(HANET_PRECOMPILED)
     PRIVATE ${headers} <gtest/gtest.h> <gmock/gmock.h>)
 endif()
 
-# hanet_precompile(<target> [FROM <owner>] [APART]): with HANET_PRECOMPILED, use the owner's headers,
-# and compile several sources at once unless they have to stay APART: two of them give a name of
-# their own to different things, or include headers that do not go together.
+# hanet_precompile(<target> [FROM <owner>] [APART]): with HANET_PRECOMPILED, use the owner's headers;
+# with HANET_UNITY, compile several sources at once unless they have to stay APART: two of them give
+# a name of their own to different things, or include headers that do not go together.
 function(hanet_precompile target)
   cmake_parse_arguments(arg "APART" "FROM" "" ${ARGN})
   if(NOT arg_FROM)
@@ -31,8 +31,9 @@ function(hanet_precompile target)
   endif()
   if(HANET_PRECOMPILED)
     target_precompile_headers(${target} REUSE_FROM ${arg_FROM})
-    if(NOT arg_APART)
-      set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-    endif()
+  endif()
+  if(HANET_UNITY AND NOT arg_APART)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6
+      UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
   endif()
 endfunction()
