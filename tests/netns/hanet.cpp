@@ -65,6 +65,13 @@ std::string Hanet::log() const {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+std::chrono::nanoseconds Hanet::ran() const {
+  std::ifstream file(fmt::format("/proc/{0}/task/{0}/schedstat", pid()));
+  long long nanoseconds = 0;
+  file >> nanoseconds;
+  return std::chrono::nanoseconds(nanoseconds);
+}
+
 bench::Output Hanet::ctl(const Arguments& arguments) const {
   Arguments command{HANET_HANETCTL, "--run-dir", directory_.string(), "--pin-dir", pins_.string()};
   command.insert(command.end(), arguments.begin(), arguments.end());

@@ -44,6 +44,8 @@ class Hanet {
   [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
   [[nodiscard]] bool running() { return child_ && child_->running(); }
   [[nodiscard]] std::string log() const;
+  /// How long its main thread has run (proc(5), schedstat).
+  [[nodiscard]] std::chrono::nanoseconds ran() const;
 
   /// hanetctl with this daemon's directories.
   [[nodiscard]] bench::Output ctl(const Arguments& arguments) const;

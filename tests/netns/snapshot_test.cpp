@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "net/encode.h"
 #include "netns/lab_test.h"
@@ -323,6 +324,30 @@ TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
   EXPECT_TRUE(log_has("mether0.snapshot is not used: it is damaged")) << host().log();
   EXPECT_TRUE(log_has("found 'p0', which is not here")) << host().log();
   EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+}
+
+// Lifetimes run down without a notification, so the identity is read again once a second. What is
+// down can not be read, and its deadline must not wake hanetd again and again.
+TEST_F(KeptIdentity, F3_F11_OfAnInterfaceThatIsDownAndHasFiniteLifetimesIsSleptOver) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.150/24 dev p0 valid_lft 1000 preferred_lft 1000"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("blackhole", "standby"));
+  ASSERT_TRUE(
+      await("there is no other path", [&] { return host().path("p1").at("health") == "down"; }));
+  ASSERT_DONE(lab().ip("host", "link set p0 down"));
+  ASSERT_TRUE(await("it is seen down",
+                    [&] { return host().path("p0").at("reason") == "administratively down"; }));
+  std::this_thread::sleep_for(1200ms);  // till the lifetimes are looked at
+  const std::chrono::nanoseconds before = host().ran();
+  const auto begun = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(500ms);
+  EXPECT_LT(host().ran() - before, (std::chrono::steady_clock::now() - begun) / 2);
+  ASSERT_DONE(lab().ip("host", "link set p0 up"));
+  EXPECT_TRUE(await("p0 works again", [&] { return host().path("p0").at("health") == "up"; }));
+  EXPECT_TRUE(host().group().at("identity").dump().contains("192.0.2.150/24"))
+      << "the witness: there was a lifetime to look at";
 }
 
 }  // namespace

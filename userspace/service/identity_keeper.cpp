@@ -39,6 +39,11 @@ void IdentityKeeper::mark_stale() {
   stale_ = true;
 }
 
+void IdentityKeeper::keep_snapshot() {
+  stale_ = false;
+  captured_at_ = monotonic_now();  // lifetimes are looked at again, later
+}
+
 bool IdentityKeeper::hear(const nlmsghdr& message) {
   if (message.nlmsg_type == RTM_NEWNEIGH || message.nlmsg_type == RTM_DELNEIGH)
     return hear_neighbour(message);

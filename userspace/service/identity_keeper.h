@@ -59,7 +59,7 @@ class IdentityKeeper {
   void read_known_neighbours();
 
   /// The snapshot counts although something changed: what changed is its end.
-  void keep_snapshot() { stale_ = false; }
+  void keep_snapshot();
 
  private:
   bool hear_neighbour(const nlmsghdr& message);
