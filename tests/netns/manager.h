@@ -12,11 +12,12 @@ namespace hanet::test {
 class ManagerTest : public LabTest {
  protected:
   bool log_has(const std::string& text) { return host().log().find(text) != std::string::npos; }
-  /// All of it at once: `ip -batch`, with a line for each command.
-  Status change(const std::string& lines) {
+  /// All of it at once: `ip -batch`.
+  Status change(const Arguments& commands) {
+    Arguments batch{"bash", "-c", R"(printf '%s\n' "$@" | ip -batch -)", "change"};
+    batch.insert(batch.end(), commands.begin(), commands.end());
     const Result<std::string> done =
-        bench::run_checked(lab().in("host", {"bash", "-c", "printf '" + lines + "' | ip -batch -"}),
-                           std::chrono::seconds(5));
+        bench::run_checked(lab().in("host", batch), std::chrono::seconds(5));
     if (!done) return std::unexpected(done.error());
     return {};
   }

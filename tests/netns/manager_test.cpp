@@ -172,6 +172,7 @@ TEST_F(OtherManager, F4_RoutesToNeighboursThatAManagerAddsInPlaceOfTheKernelMove
                     [&] { return routes_of("-4", "p1") + routes_of("-6", "p1") == before; }))
       << routes_of("-4", "p1") << routes_of("-6", "p1") << "instead of\n"
       << before;
+  EXPECT_EQ(routes_of("-4", "p0") + routes_of("-6", "p0"), "") << "nothing stays behind";
   EXPECT_TRUE(echo().reaches("192.0.2.1") && echo().reaches("2001:db8::1"));
   // What is flushed is noticed and put back, with these.
   ASSERT_DONE(lab().ip("host", "-4 route flush dev p1"));
@@ -223,7 +224,7 @@ TEST_F(OtherManager, O3_F3_WhatTheKernelRefusesToHavePutBackIsAnAlarm) {
     return identity;
   }();
   // Its source goes at the same time, so it can not come back.
-  ASSERT_DONE(change("route del 10.8.0.0/16 dev p1\\naddr del 203.0.113.5/32 dev lo\\n"));
+  ASSERT_DONE(change({"route del 10.8.0.0/16 dev p1", "addr del 203.0.113.5/32 dev lo"}));
   EXPECT_TRUE(await("it is said", [&] {
     return log_has(
         "this could not be put back on p1, and hanet lets it go; add it again if the host needs "

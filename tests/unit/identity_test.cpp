@@ -164,6 +164,17 @@ TEST(MadeWhole, F3_WhatWasTakenIsBackInItsOrderAndWhatWasLetGoIsNot) {
   EXPECT_EQ(made_whole(held, there, {}).routes.size(), 4U);
 }
 
+TEST(MadeWhole, F3_WhatWasTakenAwayFromAReadingIsNotInIt) {
+  Identity there;
+  there.addresses = {samples::ipv4(1), samples::ipv4(2)};
+  const KernelObject stays = samples::route(7, {10, 1, 0, 0});
+  const KernelObject withdrawn = samples::route(7, {10, 2, 0, 0});
+  there.routes = {stays, withdrawn};
+  take_away(there, std::vector<Part>{withdrawn, samples::ipv4(2)});
+  EXPECT_EQ(there.addresses, std::vector<Address>{samples::ipv4(1)});
+  EXPECT_EQ(there.routes, std::vector<KernelObject>{stays});
+}
+
 TEST(MadeWhole, F5_WhatWasOnAVlanThatIsGoneIsNotPutOnThePort) {
   Identity held, there;
   held.on = there.on = {.name = "eth0", .index = 7};

@@ -335,9 +335,10 @@ std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity)
   std::vector<Part> replaced;
   if (message.nlmsg_type != RTM_NEWROUTE || (message.nlmsg_flags & NLM_F_REPLACE) == 0)
     return replaced;
-  const KernelObject route = object_of<rtmsg>(message);
+  KernelObject route = object_of<rtmsg>(message);
+  keep_configured_part(route);
   for (const KernelObject& own : identity.routes)
-    if (may_replace(route, own)) replaced.emplace_back(own);
+    if (may_replace(route, own) && own != route) replaced.emplace_back(own);
   return replaced;
 }
 

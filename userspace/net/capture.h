@@ -39,7 +39,7 @@ namespace hanet::net {
 /// to the neighbours of one of its addresses is a part as well. Empty: none.
 [[nodiscard]] std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity);
 
-/// Those of its routes that an RTM_NEWROUTE has replaced, or may have.
+/// Those of its routes that an RTM_NEWROUTE has replaced, or may have; not the very same one.
 [[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity);
 
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.

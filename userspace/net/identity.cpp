@@ -137,19 +137,23 @@ bool same_bearing(const Address& left, const Address& right) {
 }
 
 template <typename T, typename Same>
+bool is_among(const T& one, std::span<const Part> parts, const Same& same) {
+  return std::ranges::any_of(parts, [&](const Part& part) {
+    const T* other = std::get_if<T>(&part);
+    return other != nullptr && same(one, *other);
+  });
+}
+
+template <typename T, typename Same>
 std::vector<T> merged(const std::vector<T>& held, const std::vector<T>& there,
                       std::span<const Part> let_go, const Same& same) {
   std::vector<T> whole;
   const auto like = [&](const T& one) { return [&](const T& other) { return same(one, other); }; };
   for (const T& one : held) {
     const auto found = std::ranges::find_if(there, like(one));
-    const bool gone = std::ranges::any_of(let_go, [&](const Part& part) {
-      const T* other = std::get_if<T>(&part);
-      return other != nullptr && same(one, *other);
-    });
     if (found != there.end())
       whole.push_back(*found);
-    else if (!gone)
+    else if (!is_among(one, let_go, same))
       whole.push_back(one);
   }
   std::ranges::copy_if(there, std::back_inserter(whole),
@@ -267,6 +271,13 @@ Identity made_whole(const Identity& held, const Identity& there, std::span<const
   whole.routes = merged(before.routes, there.routes, let_go, same_object);
   std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
   return whole;
+}
+
+void take_away(Identity& identity, std::span<const Part> parts) {
+  std::erase_if(identity.addresses,
+                [&](const Address& one) { return is_among(one, parts, same_bearing); });
+  std::erase_if(identity.routes,
+                [&](const KernelObject& one) { return is_among(one, parts, same_object); });
 }
 
 unsigned interface_of(const KernelObject& neighbour) {

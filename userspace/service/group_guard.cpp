@@ -97,15 +97,17 @@ bool set_by_configuration(const nlmsghdr& message) {
 
 // True: the message is about something that will be put right, so the snapshot must not follow it.
 bool GroupRunner::intruded(const nlmsghdr& message) {
-  if (!config_.restore || state_.running || message.nlmsg_pid == around_.requests.port_id())
-    return false;
-  if (message.nlmsg_type == RTM_NEWADDR) return returned_to_standby(message);
+  if (!config_.restore || message.nlmsg_pid == around_.requests.port_id()) return false;
+  // What a move takes away is no intrusion; while one waits, a repair may wait as well.
+  if (state_.running && !restoration_) return false;
+  if (message.nlmsg_type == RTM_NEWADDR) return !state_.running && returned_to_standby(message);
   const bool removal = message.nlmsg_type == RTM_DELADDR || message.nlmsg_type == RTM_DELROUTE;
   if (!removal || state_.active == 0) return false;
   const std::optional<net::Part> lost = net::part_in(message, keeper_.identity());
   if (!lost || !set_by_configuration(message) || !somebody_did_it(message, keeper_.identity()))
     return false;
-  if (restoration_) {  // one of many that go together
+  std::erase(let_go_, *lost);  // it had come back
+  if (restoration_) {          // one of many that go together
     restoration_->intruded = true;
     return true;
   }
@@ -201,17 +203,33 @@ void GroupRunner::note_what_is_let_go(const nlmsghdr& message) {
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
-  if (!removed) return;
-  if (const std::optional<net::Part> part = net::part_in(message, identity))
-    let_go_.push_back(*part);
+  const bool added = message.nlmsg_type == RTM_NEWADDR || message.nlmsg_type == RTM_NEWROUTE;
+  if (!removed && !(added && !let_go_.empty())) return;
+  const std::optional<net::Part> part = net::part_in(message, identity);
+  if (!part) return;
+  std::erase(let_go_, *part);
+  if (removed) let_go_.push_back(*part);
+}
+
+// What is there now, without what was let go while it was read.
+Result<net::Identity> GroupRunner::read_for_repair() {
+  keeper_.keep_snapshot();
+  Result<net::Identity> there = net::capture(around_.requests, lead(state_.active).interface);
+  if (!there) {
+    keeper_.mark_stale();
+    return there;
+  }
+  std::vector<net::Part> before = std::exchange(let_go_, {});
+  around_.drain_notifications();  // the reading may be newer than what was heard, or older
+  net::take_away(*there, let_go_);
+  let_go_.insert(let_go_.end(), before.begin(), before.end());
+  return there;
 }
 
 // What others changed meanwhile, and had the right to, stays changed. Returns what is there now.
-net::Identity GroupRunner::hold_what_will_be_back() {
-  keeper_.keep_snapshot();
-  Result<net::Identity> there = net::capture(around_.requests, lead(state_.active).interface);
-  if (!there) return keeper_.identity();
-  around_.drain_notifications();  // the reading may be newer than what was heard
+Result<net::Identity> GroupRunner::hold_what_will_be_back() {
+  Result<net::Identity> there = read_for_repair();
+  if (!there) return there;
   // IPv4 addresses outlive going down: one that is not there, and was not taken, was let go.
   if (restoration_->came_up && !restoration_->intruded)
     for (const net::Address& address : keeper_.identity().addresses)
@@ -220,7 +238,7 @@ net::Identity GroupRunner::hold_what_will_be_back() {
   if (restoration_->came_up) whole.neighbours = keeper_.identity().neighbours;
   keeper_.hold(std::move(whole));
   let_go_.clear();
-  return std::move(*there);
+  return there;
 }
 
 void GroupRunner::restore_identity() {
@@ -230,10 +248,15 @@ void GroupRunner::restore_identity() {
   constexpr Nanoseconds kLookAgain = std::chrono::seconds(1);
   restoration_->at = monotonic_now() + kLookAgain;
   if (is_down()) return;
-  const net::Identity there = hold_what_will_be_back();
+  const Result<net::Identity> there = hold_what_will_be_back();
   if (is_down()) return;
+  if (!there) {
+    log::warning("{}: what is on {} can not be read, so what was taken is put back later: {}",
+                 config_.name, active.interface.name, there.error().message);
+    return;
+  }
   restoration_.reset();
-  put_on_again(there);
+  put_on_again(*there);
 }
 
 void GroupRunner::put_on_again(const net::Identity& there) {
@@ -251,7 +274,8 @@ void GroupRunner::put_on_again(const net::Identity& there) {
       log::warning("{}: {}", config_.name, sent.error().message);
   const auto answers = around_.requests.collect();
   keeper_.mark_stale();
-  tell_what_is_not_back(plan.expected, answers ? reasons_in(*answers) : answers.error().message);
+  tell_what_is_not_back(plan.expected, answers ? reasons_in(*answers)
+                                               : fmt::format(" ({})", answers.error().message));
 }
 
 // From here on the snapshot follows what is there, so a loss would be one for good.

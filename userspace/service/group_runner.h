@@ -251,7 +251,8 @@ class GroupRunner {
   [[nodiscard]] bool taken_meanwhile(net::Identity held);
   [[nodiscard]] bool may_repair();
   void note_what_is_let_go(const nlmsghdr& message);
-  net::Identity hold_what_will_be_back();
+  [[nodiscard]] Result<net::Identity> read_for_repair();
+  [[nodiscard]] Result<net::Identity> hold_what_will_be_back();
   void restore_identity();
   void put_on_again(const net::Identity& there);
   void tell_what_is_not_back(const net::Identity& expected, const std::string& reasons);

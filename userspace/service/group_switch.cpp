@@ -107,9 +107,11 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
 
 void GroupRunner::begin_switchover(const policy::Switchover& switchover, MonotonicTime received) {
   const RunningPort& straw = last_straw(switchover);
-  const RunningPort& lead = port_of(switchover, false);
-  if (policy::is_failure(switchover.cause) && straw.down_since == received && !bridges(lead) &&
-      engine::load(around_.engine.steer(lead.port).armed) != 0)
+  const RunningPort& from = port_of(switchover, false);
+  // Whoever made the verdict may not have come to bridge yet (PREEMPT_RT). A path that has been
+  // down for longer was bridged, or was not armed when it went.
+  const bool fresh = policy::is_failure(switchover.cause) && straw.down_since == received;
+  if (fresh && !bridges(from) && engine::load(around_.engine.steer(from.port).armed) != 0)
     around_.engine.bridge_on_verdict(straw.port);
   Move move{.switchover = switchover,
             .record = begin_record(switchover, received),
@@ -121,7 +123,6 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
     apply(policy::SwitchoverWaits{}, received);
     return;
   }
-  const RunningPort& from = port_of(switchover, false);
   // With another MAC address the bridge is a makeshift: the switch looks for the old one elsewhere.
   const bool bridge_serves = move.record.steered_in_kernel && from.present && plan_ &&
                              plan_->expected.mac == keeper_.identity().mac &&
@@ -324,15 +325,17 @@ void GroupRunner::recapture() {
   const RunningPort& active = lead(state_.active);
   // What is down has lost a part of its identity already: the snapshot from before counts.
   if (!active.present || !active.admin_up) return keeper_.keep_snapshot();
+  const auto tell = [&](const Error& error) {
+    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
+                 config_.name, active.interface.name, error.message);
+  };
   if (restoration_) {
-    hold_what_will_be_back();
+    if (const auto there = hold_what_will_be_back(); !there) return tell(there.error());
     return prepare_plan();
   }
   net::Identity held = keeper_.identity();
   const Result<bool> read = keeper_.read(active.interface);
-  if (!read)
-    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
-                 config_.name, active.interface.name, read.error().message);
+  if (!read) tell(read.error());
   if (!read || !*read || taken_meanwhile(std::move(held))) return;
   let_go_.clear();
   if (active.rtnetlink_carrier) keeper_.read_known_neighbours();
