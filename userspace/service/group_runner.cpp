@@ -227,7 +227,8 @@ void GroupRunner::tell_path_changes(std::size_t path, const policy::PathState& n
 
 // The kernel side bridged, but the path came back before anything was moved. Not while nobody knows
 // what the path is worth, as a port without carrier just after attaching: bridged, the host works.
-// And not to a standby that has died meanwhile.
+// Where both have died it stays: the kernel does not bridge again, and the standby may come back
+// first.
 void GroupRunner::release_needless_bridging(MonotonicTime received) {
   const std::size_t bridged = state_.active;
   const RunningPort& active = lead(bridged);
@@ -235,17 +236,12 @@ void GroupRunner::release_needless_bridging(MonotonicTime received) {
   // The kernel loses a path before it bridges: what was read before may be older than the bridge.
   refresh_path(bridged, received);
   if (state_.running || state_.active != bridged || &lead(bridged) != &active) return;
-  const bool works = policy::health_of(state_.paths[bridged]) == policy::Health::Up;
-  const bool standby_works = policy::health_of(state_.paths[other_path()]) == policy::Health::Up;
-  if (!works && (standby_works || policy::health_of(state_.paths[bridged]) == policy::Health::Down))
-    return;
+  if (policy::health_of(state_.paths[bridged]) != policy::Health::Up) return;
   around_.engine.carry(active.port, keeper_.identity().mac);
   around_.engine.release(lead(other_path()).port);
   announce_anew();
   publish("bridging-released", state_.active,
-          works ? fmt::format("{} works again before the identity was moved", path_name(bridged))
-                : fmt::format("{} does not work any more, so {} is tried again",
-                              path_name(other_path()), path_name(bridged)));
+          fmt::format("{} works again before the identity was moved", path_name(bridged)));
 }
 
 void GroupRunner::apply(const policy::Event& event, MonotonicTime received) {
@@ -343,7 +339,7 @@ void GroupRunner::tick(MonotonicTime now) {
   if (restoration_ && now >= restoration_->at) restore_identity();
   judge_again(now);
   if (now >= afterwards_at_) finish_afterwards();
-  if (keeper_.due(now) && !restoration_) recapture();
+  if (keeper_.due(now)) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
   look_for_missing_ports(now);
@@ -369,8 +365,7 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
     if (port.judged_at) consider(true, *port.judged_at);
     if (const MonotonicTime ends = rehash_ends(port); ends > now) consider(true, ends);
   }
-  if (const auto reading = keeper_.next_deadline(); reading && !restoration_)
-    consider(true, *reading);
+  if (const auto reading = keeper_.next_deadline()) consider(true, *reading);
   consider(!afterwards_.empty(), afterwards_at_);
   consider(vlans_reviewed_from_ > now, vlans_reviewed_from_);
   for (std::size_t at = 0; at < ports_.size(); ++at)
