@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <system_error>
+#include <utility>
 
 #include "core/log.h"
 
@@ -194,19 +195,26 @@ void Daemon::read_notifications() {
       [this](const nlmsghdr& message) { handle_notification(message); });
   if (complete && *complete) return;
   // Some were dropped, so nothing is known: read everything anew.
-  for (const auto& group : groups_) {
-    group->distrust_snapshot();
+  for (const auto& group : groups_) group->distrust_snapshot();
+  look_at_links();
+}
+
+void Daemon::look_at_links() {
+  const bool told = std::exchange(look_again_, false);
+  for (const auto& group : groups_)
     for (const RunningPort& port : group->ports()) {
       const Result<net::LinkInfo> link = net::read_link(requests_, port.interface.index);
-      if (link)
+      if (link) {
         group->link_changed(*link, false);
-      else if (link.error().code == ENODEV)
+      } else if (link.error().code == ENODEV) {
         group->link_changed({.interface = port.interface}, true);
-      else
-        log::warning("{}: {} can not be looked at: {}", group->config().name, port.interface.name,
-                     link.error().message);
+      } else {
+        look_again_ = true;
+        if (!told)
+          log::warning("{}: {} can not be looked at, hanetd tries again: {}", group->config().name,
+                       port.interface.name, link.error().message);
+      }
     }
-  }
 }
 
 void Daemon::handle_notification(const nlmsghdr& message) {
@@ -229,6 +237,7 @@ void Daemon::handle_notification(const nlmsghdr& message) {
 void Daemon::tick() {
   std::uint64_t expirations = 0;
   [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
+  if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_) group->tick(now);
   if (sender_) sender_->close_replaced_sockets();

@@ -47,6 +47,7 @@ class Daemon {
   void publish(const Notice& notice);
   void read_kernel_events();
   void read_notifications();
+  void look_at_links();
   void handle_notification(const nlmsghdr& message);
   void tick();
   void set_timer();
@@ -70,6 +71,7 @@ class Daemon {
   Nanoseconds watchdog_{};
   MonotonicTime next_watchdog_{};
   std::uint64_t dropped_events_ = 0;
+  bool look_again_ = false;  // a link could not be read
 };
 
 }  // namespace hanet::service
