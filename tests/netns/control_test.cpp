@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <sys/utsname.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -77,6 +78,13 @@ TEST_F(Control, O3_M4_TheStatusSaysWhatTheKernelOffersAndWhatOfItIsUsed) {
     EXPECT_EQ(used.at("tc"), best("tc"));
     EXPECT_TRUE(used.at("link_source").get<std::string>().starts_with(best("link_sources")));
     EXPECT_THAT(used.at("xdp").get<std::string>(), testing::AnyOf("native", "generic"));
+    // What is known of this kernel from elsewhere.
+    if (const char* known = std::getenv("HANET_TEST_LINK_SOURCE")) {
+      EXPECT_EQ(used.at("link_source"), known);
+    }
+    if (const char* known = std::getenv("HANET_TEST_TC")) {
+      EXPECT_EQ(used.at("tc"), known);
+    }
   }
   const std::string text = host().ctl({"status"}).out;
   EXPECT_TRUE(text.contains(

@@ -16,8 +16,8 @@ suite_job() {
     netns-?)  # every fourth test
       echo "export GTEST_TOTAL_SHARDS=4 GTEST_SHARD_INDEX=$((${1#netns-} - 1))"
       echo 'emulated; run_tests tests/netns/netns_tests' ;;
-    cards) echo 'emulated; cards virtio; HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
-    drivers-*) echo "emulated; cards ${1#drivers-}; run_tests tests/netns/netns_tests" ;;
+    cards) echo 'emulated; cards virtio && HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
+    drivers-*) echo "emulated; cards ${1#drivers-} && run_tests tests/netns/netns_tests" ;;
     *) return 1 ;;
   esac
 }
