@@ -110,7 +110,7 @@ TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
   EXPECT_TRUE(through_->reaches_every_address());
   EXPECT_TRUE(carries("p1", before));
   EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
-  if (way.mode == std::string("warm")) {
+  if (mode == "warm") {
     EXPECT_TRUE(wears_dummy("p0"));
   } else {
     EXPECT_TRUE(is_bare("p0", before));
