@@ -5,7 +5,7 @@
 
 # shellcheck disable=SC2034 # used by those who source this
 readonly VM_SUITES=(bpf main vlans cards drivers-e1000e drivers-virtio drivers-vmxnet3
-  netns-1 netns-2 netns-3 netns-4)
+  netns-1 netns-2 netns-3 netns-4 outages)
 
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
@@ -18,6 +18,26 @@ suite_job() {
       echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio && HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-} && run_tests tests/netns/netns_tests" ;;
+    outages)  # the rows of README's table, as far as an emulated processor goes
+      cat <<'JOB'
+status=0
+outages() {
+  echo "=== $*"
+  bench/outage_bench --lab "$HANET_SOURCE/tools/lab" --hanetd ./hanetd --hanetctl ./hanetctl \
+    --interval-us 5000 --rate 1000 --trials 15 "$@" || status=1
+}
+for topology in switch crossover; do
+  for family in 4 6; do
+    for fault in blackhole carrier; do
+      outages --topology $topology --fault $fault --family $family
+    done
+  done
+done
+outages --topology trunk --fault blackhole --lost-before 0
+outages --topology trunk --fault blackhole --lost-before 1
+exit $status
+JOB
+      ;;
     *) return 1 ;;
   esac
 }
@@ -45,7 +65,7 @@ suite_filter() {
 suite_seconds() {
   case $1 in
     netns-?) echo 1800 ;;
-    drivers-*) echo 1500 ;;  # six to eight minutes on an idle host
+    drivers-* | outages) echo 1500 ;;  # six to eight minutes on an idle host
     *) echo 900 ;;
   esac
 }
