@@ -223,8 +223,11 @@ TEST_F(OtherManager, O3_F3_WhatTheKernelRefusesToHavePutBackIsAnAlarm) {
     });
     return identity;
   }();
-  // Its source goes at the same time, so it can not come back.
+  // Its source goes at the same time, also on a slow machine, so it can not come back.
+  host().freeze();
+  ASSERT_TRUE(await("hanetd stands still", [&] { return host().frozen(); }));
   ASSERT_DONE(change({"route del 10.8.0.0/16 dev p1", "addr del 203.0.113.5/32 dev lo"}));
+  host().thaw();
   EXPECT_TRUE(await("it is said", [&] {
     return log_has(
         "this could not be put back on p1, and hanet lets it go; add it again if the host needs "
