@@ -7,6 +7,7 @@
 // and reachable from the far end through the same VLAN. A VLAN that has no twin can not move: that
 // is told while nothing has failed, and what is on it stays where it is instead of getting lost.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -41,6 +42,9 @@ const std::vector<std::string> kWealth{
     "rule add iif p0.7 table 100 priority 1000",
     "neigh add 10.5.0.77 lladdr 02:77:00:00:00:01 dev p0.5 nud permanent",
 };
+
+// A card that has just been enabled, with its VLANs, may answer late.
+const std::string kPatient = "delay_ms = 1000\n";
 
 class Vlans : public LabTest {
  protected:
@@ -93,8 +97,7 @@ TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
   const Way way = GetParam();
   const std::string mode = way.mode;
   std::string keys = mode == "warm" ? kWarmDummy : "";
-  // A card that has just been enabled, with its VLANs, may answer late.
-  if (mode != "hot") keys = "delay_ms = 1000\n" + keys;
+  if (mode != "hot") keys = kPatient + keys;
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans({.mode = mode, .group_keys = keys}));
   if (IsSkipped()) return;
   const net::Identity before = identity_on(host_netns(), "p0");
@@ -130,38 +133,71 @@ INSTANTIATE_TEST_SUITE_P(By, VlansMove,
                                          Way{"BlackholeWarm", "blackhole", "warm"}),
                          [](const auto& cell) { return std::string(cell.param.name); });
 
-TEST_F(Vlans, F5_EveryAddressIsAnnouncedOnItsOwnVlanExactlyAsOftenAsConfigured) {
-  constexpr std::size_t kCount = 4;
-  ASSERT_NO_FATAL_FAILURE(
-      bring_up_with_vlans({.group_keys = "announce_count = 4\nannounce_gap_ms = 30\n"}));
-  if (IsSkipped()) return;
-  const net::Identity before = identity_on(host_netns(), "p0");
-  const Sniffer five(lab().netns("client"), "c0.5");
-  const Sniffer seven(lab().netns("client"), "c0.7");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_TRUE(all_on("p1"));
-  const auto counted = [&](const Sniffer& wire, const std::string& address) {
+constexpr std::size_t kCount = 4;
+constexpr std::uint64_t kSilenceBeats = 300;  // several gaps, told by hanetd's own heartbeats
+
+class VlanAnnouncements : public Vlans, public testing::WithParamInterface<const char*> {
+ protected:
+  [[nodiscard]] bool is_hot() const { return GetParam() == std::string("hot"); }
+  void move_to(const std::string& port) {
+    if (port == "p1") {
+      ASSERT_DONE(lab().fault("blackhole"));
+    } else {
+      ASSERT_DONE(lab().heal());
+      ASSERT_TRUE(all_ready());
+      ASSERT_EQ(host().ctl({"switch", "mether0", "--to", port}).exit_code, 0);
+    }
+    ASSERT_TRUE(all_on(port));
+  }
+  static std::size_t announced(const Sniffer& wire) {
+    return wire.count([](const SeenFrame& frame) { return frame.is_announcement(); });
+  }
+  static std::size_t announced(const Sniffer& wire, const std::string& address,
+                               const net::MacAddress& mac) {
     return wire.count([&](const SeenFrame& frame) {
       return frame.is_announcement() && frame.announced() == address &&
-             frame.announced_mac() == before.mac;
+             frame.announced_mac() == mac;
     });
-  };
-  const auto all = [](const Sniffer& wire) {
-    return wire.count([](const SeenFrame& frame) { return frame.is_announcement(); });
-  };
-  // VLAN 5 has three addresses and the link-local one that the kernel made, VLAN 7 one and that.
-  EXPECT_TRUE(await("all announcements", [&] { return all(five) >= 4 * kCount; }));
-  EXPECT_TRUE(await("all announcements", [&] { return all(seven) >= 2 * kCount; }));
-  ASSERT_TRUE(await("further heartbeats",
-                    [&, seen = host().session("p1").at("received").get<std::uint64_t>()] {
-                      return host().session("p1").at("received").get<std::uint64_t>() >= seen + 10;
-                    }));
-  for (const char* address : {"10.5.0.1", "10.5.0.101", "2001:db8:5::1"})
-    EXPECT_EQ(counted(five, address), kCount) << address;
-  EXPECT_EQ(counted(seven, "10.7.0.1"), kCount);
-  EXPECT_EQ(all(five), 4 * kCount) << "something else was announced";
-  EXPECT_EQ(all(seven), 2 * kCount) << "something else was announced";
+  }
+  /// As often as configured; a card that has just been enabled may lose the first ones.
+  [[nodiscard]] testing::Matcher<std::size_t> often_enough(std::size_t addresses) const {
+    const std::size_t most = kCount * addresses;
+    if (is_hot()) return testing::Eq(most);
+    return testing::AllOf(testing::Ge(addresses), testing::Le(most));
+  }
+};
+
+TEST_P(VlanAnnouncements, F5_EveryAddressIsAnnouncedOnItsOwnVlanAsOftenAsConfiguredBothWays) {
+  const std::string keys = fmt::format("announce_count = {}\nannounce_gap_ms = 30\n", kCount);
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up_with_vlans({.mode = GetParam(), .group_keys = is_hot() ? keys : kPatient + keys}));
+  if (IsSkipped()) return;
+  const net::MacAddress mac = identity_on(host_netns(), "p0").mac;
+  for (const std::string port : {"p1", "p0"}) {
+    SCOPED_TRACE("on the way to " + port);
+    const Sniffer five(lab().netns("client"), "c0.5");
+    const Sniffer seven(lab().netns("client"), "c0.7");
+    ASSERT_NO_FATAL_FAILURE(move_to(port));
+    // VLAN 5 has three addresses and the link-local one that the kernel made, VLAN 7 one and that.
+    EXPECT_TRUE(await("all announcements", [&] {
+      return often_enough(4).Matches(announced(five)) && often_enough(2).Matches(announced(seven));
+    }));
+    ASSERT_TRUE(await(
+        "further heartbeats", [&, seen = host().session(port).at("received").get<std::uint64_t>()] {
+          return host().session(port).at("received").get<std::uint64_t>() >= seen + kSilenceBeats;
+        }));
+    for (const char* address : {"10.5.0.1", "10.5.0.101", "2001:db8:5::1"})
+      EXPECT_THAT(announced(five, address, mac), often_enough(1)) << address;
+    EXPECT_THAT(announced(seven, "10.7.0.1", mac), often_enough(1));
+    EXPECT_THAT(announced(five), often_enough(4)) << "something else was announced";
+    EXPECT_THAT(announced(seven), often_enough(2)) << "something else was announced";
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(InMode, VlanAnnouncements, testing::Values("hot", "cold"),
+                         [](const auto& cell) {
+                           return std::string(cell.param == std::string("hot") ? "Hot" : "Cold");
+                         });
 
 TEST_F(Vlans, F5_O3_OneThatTheOtherPortHasNotIsAnAlarmUntilItHas) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));

@@ -53,10 +53,10 @@ suite_filter() {
         'KeptIdentity.F3_WhenTheI*' 'Independent/OneLostPort.T2*Number0' 'CheckInterfaces.*' \
         'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' ;;
-    vlans) echo 'Vlans.*:By/VlansMove.*:CheckVlans.*' ;;
+    vlans) echo 'Vlans.*:InMode/VlanAnn*:By/VlansMove.*:CheckVlans.*' ;;
     cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*' ;;
     drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
-      printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'InMode/Announcements.*' 'Vlans.F5_Every*' \
+      printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'InMode/Announcements.*' 'InMode/VlanAnn*' \
         'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' ;;
   esac
 }
