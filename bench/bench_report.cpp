@@ -17,7 +17,8 @@ namespace {
 
 using nlohmann::json;
 
-// A sender that paused this long within the outage makes the outage look longer than it was.
+// A sender that paused this long within the outage makes the outage look longer than it was, and
+// one that paused through all of it did not see it.
 constexpr std::chrono::milliseconds kSuspiciousStall{1};
 
 double to_us(nanoseconds time) { return static_cast<double>(time.count()) / 1e3; }
@@ -27,11 +28,17 @@ json to_json(const Distribution& d) {
           {"p95", d.p95},     {"p99", d.p99}, {"max", d.max}};
 }
 
+// hanet switched, and nothing tells how long the network was dark: an outage of 0 would be a boast.
+bool slept_through(const TrialResult& trial) {
+  return trial.switched && trial.meter && trial.meter->a_to_b.lost == 0 &&
+         trial.meter->b_to_a.lost == 0 && trial.meter->sender_stall > kSuspiciousStall;
+}
+
 template <typename Value>
 json distribution_of(const std::vector<TrialResult>& trials, Value value) {
   std::vector<double> samples;
   for (const TrialResult& trial : trials) {
-    if (trial.meter) samples.push_back(value(*trial.meter));
+    if (trial.meter && !slept_through(trial)) samples.push_back(value(*trial.meter));
   }
   return to_json(summarise(std::move(samples)));
 }
@@ -58,6 +65,7 @@ json detection_of(const std::vector<TrialResult>& trials) {
 json to_json(const TrialResult& trial) {
   json result{{"switched", trial.switched},
               {"error", trial.error},
+              {"slept_through", slept_through(trial)},
               {"false_verdicts", trial.false_verdicts},
               {"extra_switchovers", trial.extra_switchovers},
               {"explanations", trial.explanations},
@@ -91,12 +99,14 @@ bool sender_stalled(const TrialResult& trial) {
 void add_totals(json& report, const std::vector<TrialResult>& trials) {
   std::uint64_t failed = 0;
   std::uint64_t stalled = 0;
+  std::uint64_t slept = 0;
   std::uint64_t false_verdicts = 0;
   std::uint64_t extra_switchovers = 0;
   DirectionReport sum;
   for (const TrialResult& trial : trials) {
     failed += trial.error.empty() ? 0U : 1U;
     stalled += sender_stalled(trial) ? 1U : 0U;
+    slept += slept_through(trial) ? 1U : 0U;
     false_verdicts += trial.false_verdicts;
     extra_switchovers += trial.extra_switchovers;
     if (!trial.meter) continue;
@@ -109,6 +119,7 @@ void add_totals(json& report, const std::vector<TrialResult>& trials) {
   }
   report["failed"] = failed;
   report["sender_stalled_trials"] = stalled;
+  report["slept_through_trials"] = slept;
   report["false_verdicts"] = false_verdicts;
   report["extra_switchovers"] = extra_switchovers;
   report["sent"] = sum.sent;
@@ -165,19 +176,26 @@ std::string report_text(const json& report) {
   row("switchover in total", "total_us");
   text += fmt::format(
       "packets: sent {}, lost {}, duplicates {}, reordered {}\nfalse verdicts {}, extra "
-      "switchovers "
-      "{}, trials whose sender stalled during the outage {}\n",
+      "switchovers {}, trials whose sender stalled during the outage {}\n",
       report.at("sent").get<std::uint64_t>(), report.at("lost").get<std::uint64_t>(),
       report.at("duplicates").get<std::uint64_t>(), report.at("reordered").get<std::uint64_t>(),
       report.at("false_verdicts").get<std::uint64_t>(),
       report.at("extra_switchovers").get<std::uint64_t>(),
       report.at("sender_stalled_trials").get<std::uint64_t>());
+  if (const auto slept = report.at("slept_through_trials").get<std::uint64_t>(); slept > 0)
+    text += fmt::format(
+        "{} trials measured no outage, because the sender stood still meanwhile: they are not in "
+        "the first three rows\n",
+        slept);
   return text;
 }
 
 std::string trial_line(std::size_t number, const TrialResult& trial) {
   std::string line = fmt::format("trial {}: ", number);
-  if (trial.meter) {
+  if (slept_through(trial)) {
+    line += fmt::format("outage not measured, the sender stood still for {:.1f} us",
+                        to_us(trial.meter->sender_stall));
+  } else if (trial.meter) {
     line += fmt::format("outage {:.1f} us, lost {} + {}{}", to_us(trial.meter->outage()),
                         trial.meter->a_to_b.lost, trial.meter->b_to_a.lost,
                         sender_stalled(trial) ? ", sender stalled" : "");

@@ -3,8 +3,9 @@
 // What a series of trials amounts to, for people and for plots.
 //
 // Every trial whose meter ran counts in the outage distribution, also those in which hanet did not
-// switch: leaving them out would make a broken release look fast. The reasons of failed trials are
-// listed one by one.
+// switch: leaving them out would make a broken release look fast. The one exception is a trial that
+// saw nothing, because the sender stood still while hanet switched: an outage of 0 is not what
+// happened. The reasons of failed trials are listed one by one.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,8 +21,10 @@ namespace hanet::bench {
 /// microseconds "outage_us", "outage_a_to_b_us", "outage_b_to_a_us" (meter), "detection_us" (last
 /// packet before the outage until the verdict), "overshoot_us", "event_to_user_us",
 /// "reconfiguration_us", "total_us" (hanet's records); the sums "sent", "lost", "duplicates",
-/// "reordered", "false_verdicts", "extra_switchovers", "sender_stalled_trials"; and "each", every
-/// trial with its meter report and its records.
+/// "reordered", "false_verdicts", "extra_switchovers", "sender_stalled_trials" (more than 1 ms
+/// without a send within the outage) and "slept_through_trials" (that in a switchover without a
+/// loss: not in the outage distributions); and "each", every trial with its meter report and its
+/// records.
 [[nodiscard]] nlohmann::json make_report(const nlohmann::json& settings,
                                          const std::vector<TrialResult>& trials);
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the outage bench reports must not flatter: a trial that saw nothing is no outage of 0.
+#include "bench/bench_report.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace hanet::bench {
+namespace {
+
+using namespace std::chrono_literals;
+
+const nlohmann::json kSettings{{"topology", "switch"}, {"fault", "blackhole"}};
+
+TrialResult trial_with(nanoseconds outage, std::uint64_t lost, nanoseconds sender_stall) {
+  TrialResult trial;
+  trial.switched = true;
+  trial.meter.emplace();
+  trial.meter->b_to_a.longest_gap = outage;
+  trial.meter->b_to_a.lost = lost;
+  trial.meter->sender_stall = sender_stall;
+  return trial;
+}
+
+TEST(BenchReport, O6_ATrialWhoseSenderStoodStillThroughTheOutageIsNotInTheDistribution) {
+  const TrialResult slept = trial_with(0ns, 0, 5ms);
+  const nlohmann::json report = make_report(kSettings, {trial_with(900us, 18, 5ms), slept});
+  EXPECT_EQ(report.at("outage_us").at("count"), 1);
+  EXPECT_EQ(report.at("outage_us").at("min"), 900.0);
+  EXPECT_EQ(report.at("outage_b_to_a_us").at("count"), 1);
+  EXPECT_EQ(report.at("trials"), 2);
+  EXPECT_EQ(report.at("slept_through_trials"), 1);
+  EXPECT_EQ(report.at("each").at(1).at("slept_through"), true);
+  EXPECT_TRUE(report_text(report).contains("1 trials measured no outage"));
+  EXPECT_EQ(trial_line(2, slept),
+            "trial 2: outage not measured, the sender stood still for 5000.0 us");
+}
+
+TEST(BenchReport, O6_ATrialWithoutALossCountsWhenTheSenderWasAwakeOrNothingSwitched) {
+  TrialResult stayed = trial_with(0ns, 0, 5ms);
+  stayed.switched = false;
+  const nlohmann::json report = make_report(kSettings, {trial_with(0ns, 0, 200us), stayed});
+  EXPECT_EQ(report.at("outage_us").at("count"), 2);
+  EXPECT_EQ(report.at("outage_us").at("max"), 0.0);
+  EXPECT_EQ(report.at("slept_through_trials"), 0);
+  EXPECT_FALSE(report_text(report).contains("measured no outage"));
+}
+
+}  // namespace
+}  // namespace hanet::bench
