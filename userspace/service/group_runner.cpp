@@ -111,6 +111,10 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
   state.peer = place(engine::load(around_.engine.session(port.session).peer_place));
+  if (state.session == policy::SessionState::Up) port.judged_at.reset();
+  // Until then silence says nothing; the kernel bridges it, if it has a standby that works.
+  if (port.judged_at && state.session == policy::SessionState::Down)
+    state.session = policy::SessionState::Unknown;
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
   if (state.session == policy::SessionState::Down && now < rehash_ends(port))
     state.session = policy::SessionState::Unknown;

@@ -35,7 +35,7 @@
 namespace hanet::service {
 
 /// Copper that negotiates takes up to four seconds; until then neither a missing carrier nor
-/// silence says anything.
+/// silence says anything. When hanetd starts, silence says nothing for as long, either.
 inline constexpr Nanoseconds kSettleTime = std::chrono::seconds(5);
 
 /// What a group tells the world: one line for people, one object for programs.
@@ -92,9 +92,10 @@ struct RunningPort {
   MonotonicTime come_back_at{};  ///< when to look for it again
   std::string trouble;           ///< why it could not be used last time
   std::optional<PortLock> lock;  ///< under a name that the configuration does not have
-  std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
-  MonotonicTime down_since{};                ///< when hanetd had the news that the port is down
-  bool unheard_told = false;                 ///< silence: nothing was heard yet, and that was said
+  /// Until then its heartbeats are not judged; at the start at most until the first answer.
+  std::optional<MonotonicTime> judged_at{};
+  MonotonicTime down_since{};  ///< when hanetd had the news that the port is down
+  bool unheard_told = false;   ///< silence: nothing was heard yet, and that was said
   [[nodiscard]] net::Place place() const { return {interface, vlans}; }
 };
 
