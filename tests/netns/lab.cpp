@@ -62,9 +62,12 @@ std::string_view word_of(Topology topology) {
 Lab::Lab(Topology topology) : topology_(topology), id_(fmt::format("t{}", ::getpid() % 10000000)) {}
 
 Lab::~Lab() {
-  // `lab down` is what the holder does when it ends; whatever it could not do is done here.
+  // `lab down` is what the holder does when it ends; whatever it could not do is done here. Where
+  // it was ended because it took too long, what it had started may still be at it.
   if (holder_) holder_->stop();
-  if (!run_quietly(command({"down"}))) fmt::print(stderr, "lab {} may not be down\n", id_);
+  Status down = run_quietly(command({"down"}));
+  if (!down) down = run_quietly(command({"down"}));
+  if (!down) fmt::print(stderr, "lab {} may not be down: {}\n", id_, down.error().message);
   std::error_code ignored;
   std::filesystem::remove_all(directory_, ignored);
 }
