@@ -338,7 +338,6 @@ void GroupRunner::hear(const nlmsghdr& message) {
 }
 
 void GroupRunner::tick(MonotonicTime now) {
-  if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
   if (waiting_move_ && now >= waiting_move_->begins) perform_waiting_move();
   if (restoration_ && now >= restoration_->at) restore_identity();
   judge_again(now);
@@ -346,6 +345,8 @@ void GroupRunner::tick(MonotonicTime now) {
   if (keeper_.due(now)) recapture();
   if (plan_outdated_ && plan_) prepare_plan();
   refresh(now);
+  // A carrier that has been there all the time is known now: nothing was announced in vain.
+  if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
   review_uppers(now);
