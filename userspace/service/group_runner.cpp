@@ -111,9 +111,7 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.admin_up = port.admin_up;
   state.session = session_state(engine::load(around_.engine.session(port.session).state));
   state.peer = place(engine::load(around_.engine.session(port.session).peer_place));
-  if (state.session == policy::SessionState::Up) port.judged_at.reset();
-  // Until then silence says nothing; the kernel bridges it, if it has a standby that works.
-  if (port.judged_at && state.session == policy::SessionState::Down)
+  if (state.session == policy::SessionState::Down && waits_for_first_answers(port, now))
     state.session = policy::SessionState::Unknown;
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
   if (state.session == policy::SessionState::Down && now < rehash_ends(port))
@@ -131,6 +129,11 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   if (!port.carrier_seen && now < port.settle_until) state.session = policy::SessionState::Unknown;
   if (up || port.carrier_seen || now >= port.settle_until) state.carrier = up;
   return state;
+}
+
+bool GroupRunner::waits_for_first_answers(const RunningPort& port, MonotonicTime now) const {
+  return now < port.first_answers_until &&
+         engine::load(around_.engine.session(port.session).up_verdicts) == 0;
 }
 
 bool GroupRunner::awaits_proof(std::size_t at) const {
@@ -368,6 +371,7 @@ std::optional<MonotonicTime> GroupRunner::next_deadline(MonotonicTime now) const
   if (restoration_) consider(true, restoration_->at);
   for (const RunningPort& port : ports_) {
     if (port.judged_at) consider(true, *port.judged_at);
+    consider(waits_for_first_answers(port, now), port.first_answers_until);
     if (const MonotonicTime ends = rehash_ends(port); ends > now) consider(true, ends);
   }
   if (const auto reading = keeper_.next_deadline()) consider(true, *reading);

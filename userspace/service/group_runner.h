@@ -35,8 +35,12 @@
 namespace hanet::service {
 
 /// Copper that negotiates takes up to four seconds; until then neither a missing carrier nor
-/// silence says anything. When hanetd starts, silence says nothing for as long, either.
+/// silence says anything.
 inline constexpr Nanoseconds kSettleTime = std::chrono::seconds(5);
+
+/// What a path gets for its first answers. A target that never answers is searched for once a
+/// second (engine/sender.cpp), so the default multiplier of 3 takes as long to give it up.
+inline constexpr Nanoseconds kFirstAnswers = std::chrono::seconds(2);
 
 /// What a group tells the world: one line for people, one object for programs.
 struct Notice {
@@ -92,8 +96,9 @@ struct RunningPort {
   MonotonicTime come_back_at{};  ///< when to look for it again
   std::string trouble;           ///< why it could not be used last time
   std::optional<PortLock> lock;  ///< under a name that the configuration does not have
-  /// Until then its heartbeats are not judged; at the start at most until the first answer.
-  std::optional<MonotonicTime> judged_at{};
+  std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
+  /// Until then silence says nothing, unless it has been up: hanetd only began to ask.
+  MonotonicTime first_answers_until{};
   MonotonicTime down_since{};  ///< when hanetd had the news that the port is down
   bool unheard_told = false;   ///< silence: nothing was heard yet, and that was said
   [[nodiscard]] net::Place place() const { return {interface, vlans}; }
@@ -228,6 +233,7 @@ class GroupRunner {
   [[nodiscard]] std::size_t other_path() const { return state_.active == 0 ? 1 : 0; }
   [[nodiscard]] MonotonicTime rehash_ends(const RunningPort& port) const;
   [[nodiscard]] policy::PortState port_state(std::size_t at, MonotonicTime now);
+  [[nodiscard]] bool waits_for_first_answers(const RunningPort& port, MonotonicTime now) const;
   /// A standby is "up" and the active path went silent, but the standby has not answered since:
   /// perhaps the target itself died, and the next reply or verdict will tell.
   [[nodiscard]] bool awaits_proof(std::size_t at) const;

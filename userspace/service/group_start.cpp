@@ -354,14 +354,13 @@ Result<std::vector<engine::RequestFrames>> GroupRunner::start() {
   return requests;
 }
 
-// Attaching costs time on the path and on the CPU: a host that just begins to ask may have to wait
-// for its first answers longer than the detection time, and the other path may be the first to
-// answer.
+// Attaching costs time on the path and on the CPU: the first answers may take longer than the
+// detection time, and the other path may be the first to be proved.
 Status GroupRunner::begin_monitoring() {
   for (RunningPort& port : ports_) {
     if (!state_.paths[port.path].watched || !port.present) continue;
     if (Status started = around_.engine.start_session(port.session); !started) return started;
-    port.judged_at = monotonic_now() + kSettleTime;
+    port.first_answers_until = monotonic_now() + kFirstAnswers;
   }
   return {};
 }
@@ -407,7 +406,7 @@ Status GroupRunner::set(const std::string& key, const std::string& value) {
   struct Parameter {
     std::string_view key;
     config::Range range;
-    std::uint32_t hanet_params::*field;
+    std::uint32_t hanet_params::* field;
   };
   static constexpr std::array<Parameter, 6> kParameters{{
       {"interval_us", config::kIntervalUs, &hanet_params::interval_us},
