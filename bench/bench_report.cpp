@@ -28,7 +28,8 @@ json to_json(const Distribution& d) {
           {"p95", d.p95},     {"p99", d.p99}, {"max", d.max}};
 }
 
-// hanet switched, and nothing tells how long the network was dark: an outage of 0 would be a boast.
+// hanet switched, nothing was lost, and the sender stood still at some time in the trial: nothing
+// tells how long the network was dark, and an outage of 0 would be a boast.
 bool slept_through(const TrialResult& trial) {
   return trial.switched && trial.meter && trial.meter->a_to_b.lost == 0 &&
          trial.meter->b_to_a.lost == 0 && trial.meter->sender_stall > kSuspiciousStall;
@@ -162,7 +163,8 @@ std::string report_text(const json& report) {
     const json& d = report.at(key);
     text += fmt::format("{:<28}{:>6}", title, d.at("count").get<std::size_t>());
     for (const char* column : {"min", "p50", "p95", "p99", "max"}) {
-      text += fmt::format("{:>11.1f}", d.at(column).get<double>());
+      text += d.at("count") == 0 ? fmt::format("{:>11}", "-")
+                                 : fmt::format("{:>11.1f}", d.at(column).get<double>());
     }
     text += '\n';
   };
@@ -184,8 +186,9 @@ std::string report_text(const json& report) {
       report.at("sender_stalled_trials").get<std::uint64_t>());
   if (const auto slept = report.at("slept_through_trials").get<std::uint64_t>(); slept > 0)
     text += fmt::format(
-        "{} trials measured no outage, because the sender stood still meanwhile: they are not in "
-        "the first three rows\n",
+        "{} trials lost nothing while their sender stood still: they say nothing of the outage, "
+        "and "
+        "are not in the first three rows\n",
         slept);
   return text;
 }

@@ -33,9 +33,19 @@ TEST(BenchReport, O6_ATrialWhoseSenderStoodStillThroughTheOutageIsNotInTheDistri
   EXPECT_EQ(report.at("trials"), 2);
   EXPECT_EQ(report.at("slept_through_trials"), 1);
   EXPECT_EQ(report.at("each").at(1).at("slept_through"), true);
-  EXPECT_TRUE(report_text(report).contains("1 trials measured no outage"));
+  EXPECT_TRUE(report_text(report).contains("1 trials lost nothing while"));
   EXPECT_EQ(trial_line(2, slept),
             "trial 2: outage not measured, the sender stood still for 5000.0 us");
+}
+
+TEST(BenchReport, O6_WithoutAnyMeasuredOutageTheRowIsEmpty) {
+  const std::string text = report_text(make_report(kSettings, {trial_with(0ns, 0, 5ms)}));
+  const std::size_t row = text.find("outage (longer direction)");
+  EXPECT_TRUE(text.substr(row, text.find('\n', row) - row)
+                  .ends_with("0          -          -"
+                             "          -          -"
+                             "          -"))
+      << text;
 }
 
 TEST(BenchReport, O6_ATrialWithoutALossCountsWhenTheSenderWasAwakeOrNothingSwitched) {
@@ -45,7 +55,7 @@ TEST(BenchReport, O6_ATrialWithoutALossCountsWhenTheSenderWasAwakeOrNothingSwitc
   EXPECT_EQ(report.at("outage_us").at("count"), 2);
   EXPECT_EQ(report.at("outage_us").at("max"), 0.0);
   EXPECT_EQ(report.at("slept_through_trials"), 0);
-  EXPECT_FALSE(report_text(report).contains("measured no outage"));
+  EXPECT_FALSE(report_text(report).contains("lost nothing while"));
 }
 
 }  // namespace
