@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A flap of real cards takes 25 s where a PREEMPT_RT kernel is emulated on a busy host.
-constexpr auto kCommandLimit = 60s;
+constexpr auto kCommandLimit = 45s;
 
 std::string text_of(const std::filesystem::path& file) {
   std::ifstream stream(file);
