@@ -45,20 +45,21 @@ cards() {
 }
 
 # run_tests PROGRAM [ARGUMENTS]: all of it, or what --filter of tests/vm/run says. The console says at
-# once which test begins and how it ends: a machine that hangs shows where.
+# once which test begins and how it ends, and what it wrote if it failed: a machine that hangs shows
+# where, and what went before.
 run_tests() {
   local program=$1 status=0 output=/tmp/output
   shift
   local filter=()
   [[ -z $HANET_FILTER ]] || filter=("--gtest_filter=$HANET_FILTER")
   "$program" --gtest_brief=0 "$@" "${filter[@]}" 2>&1 | tee "$output" |
-    grep --line-buffered -E '^\[ +(RUN|OK|FAILED|SKIPPED) +\]'
+    sed -u -n '/^\[ RUN /{h;p;d}; H; /^\[ *\(OK\|SKIPPED\) *\]/{p;s/.*//;h}
+               /^\[ *FAILED *\].* ms)$/{x;p;s/.*//;h}; $ {x;p}'
   status=${PIPESTATUS[0]}
   if grep -q '^\[==========\] 0 tests ' "$output"; then
     echo "ERROR: no test is called ${HANET_FILTER:-so}"
     status=1
   fi
-  if ((status)); then cat "$output"; fi
   summarize "$output"
   return "$status"
 }
