@@ -283,7 +283,7 @@ Status OutageMeter::start() {
 
 bool OutageMeter::finished() const { return state_->sender_done.load(std::memory_order_acquire); }
 
-MeterReport OutageMeter::stop() {
+MeterReport OutageMeter::stop(const FaultPeriod& fault) {
   state_->join();
   const std::int64_t end_ns = clock_ns(CLOCK_REALTIME);
   MeterReport report;
@@ -297,7 +297,11 @@ MeterReport OutageMeter::stop() {
     const std::span<const std::int64_t> send_ns(direction.send_ns.data(), state_->sent);
     *reports[i] = analyse({.send_ns = send_ns,
                            .arrivals = {direction.arrivals.data(), direction.arrived},
-                           .end_ns = end_ns});
+                           .end_ns = end_ns,
+                           .fault_from_ns = fault.from.time_since_epoch().count() +
+                                            report.realtime_minus_monotonic_ns,
+                           .fault_until_ns = fault.until.time_since_epoch().count() +
+                                             report.realtime_minus_monotonic_ns});
     reports[i]->send_errors = direction.send_errors;
     if (!send_ns.empty()) report.duration = nanoseconds(send_ns.back() - send_ns.front());
   }

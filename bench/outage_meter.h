@@ -19,6 +19,7 @@
 
 #include "bench/netns_socket.h"
 #include "bench/outage_report.h"
+#include "core/clock.h"
 #include "core/result.h"
 
 namespace hanet::bench {
@@ -29,6 +30,13 @@ struct MeterOptions {
   std::uint32_t packets_per_second = 20'000;        ///< per direction, 100 .. 200000
   std::chrono::milliseconds longest_run{1000};      ///< sending ends by itself after this
   std::chrono::milliseconds answer_deadline{1000};  ///< start() waits this long for first packets
+};
+
+/// When the network was broken on purpose, and by when the outage had to be over; equal: not at
+/// all.
+struct FaultPeriod {
+  MonotonicTime from{};
+  MonotonicTime until{};
 };
 
 class OutageMeter {
@@ -45,7 +53,7 @@ class OutageMeter {
   /// Whether longest_run is over.
   [[nodiscard]] bool finished() const;
   /// Stops sending, waits for what is under way, and reports. Call once, after start().
-  [[nodiscard]] MeterReport stop();
+  [[nodiscard]] MeterReport stop(const FaultPeriod& fault = {});
 
  private:
   struct State;

@@ -61,6 +61,7 @@ nlohmann::json to_json(const DirectionReport& report, std::int64_t clock_offset_
                       {"loss_gaps", report.loss_gaps},
                       {"longest_gap_us", to_us(report.longest_gap)},
                       {"gap_sender_stall_us", to_us(report.gap_sender_stall)},
+                      {"fault_sender_stall_us", to_us(report.fault_sender_stall)},
                       {"gap_start_ns", nullptr},
                       {"open_at_end", report.open_at_end},
                       {"longest_silence_us", to_us(report.longest_silence)},
@@ -118,6 +119,9 @@ DirectionReport analyse(const Trace& trace) {
     const std::int64_t until_ns = report.gap_start_ns + report.longest_gap.count();
     report.gap_sender_stall = longest_send_pause(trace.send_ns, report.gap_start_ns, until_ns);
   }
+  if (trace.fault_from_ns < trace.fault_until_ns)
+    report.fault_sender_stall =
+        longest_send_pause(trace.send_ns, trace.fault_from_ns, trace.fault_until_ns);
   return report;
 }
 

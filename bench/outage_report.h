@@ -33,6 +33,9 @@ struct Trace {
   std::span<const std::int64_t> send_ns;
   std::span<const Arrival> arrivals;
   std::int64_t end_ns = 0;
+  /// When the network was broken, and by when the outage had to be over; equal: it was not broken.
+  std::int64_t fault_from_ns = 0;
+  std::int64_t fault_until_ns = 0;
 };
 
 struct DirectionReport {
@@ -41,13 +44,14 @@ struct DirectionReport {
   std::uint64_t received = 0;     ///< distinct packets
   std::uint64_t lost = 0;
   std::uint64_t duplicates = 0;
-  std::uint64_t reordered = 0;     ///< arrived after a packet that was sent later (RFC 4737, 3.3)
-  std::uint64_t loss_gaps = 0;     ///< silences with at least one lost packet in them
-  nanoseconds longest_gap{};       ///< the longest of those: the outage
-  nanoseconds gap_sender_stall{};  ///< longest time without a send within the longest gap
-  std::int64_t gap_start_ns = 0;   ///< arrival of the last packet before the longest gap
-  bool open_at_end = false;        ///< the longest gap had not ended when the meter stopped
-  nanoseconds longest_silence{};   ///< between two arrivals, with or without loss
+  std::uint64_t reordered = 0;       ///< arrived after a packet that was sent later (RFC 4737, 3.3)
+  std::uint64_t loss_gaps = 0;       ///< silences with at least one lost packet in them
+  nanoseconds longest_gap{};         ///< the longest of those: the outage
+  nanoseconds gap_sender_stall{};    ///< longest time without a send within the longest gap
+  std::int64_t gap_start_ns = 0;     ///< arrival of the last packet before the longest gap
+  nanoseconds fault_sender_stall{};  ///< longest time without a send while the fault was to be seen
+  bool open_at_end = false;          ///< the longest gap had not ended when the meter stopped
+  nanoseconds longest_silence{};     ///< between two arrivals, with or without loss
   nanoseconds highest_latency{};
   bool operator==(const DirectionReport&) const = default;
 };

@@ -157,11 +157,13 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   std::uniform_int_distribution<std::int64_t> phase(0, longest_phase.count());
   (void)wait_unless_interrupted(options_.before);
   std::this_thread::sleep_for(std::chrono::microseconds(phase(random_)));
+  FaultPeriod fault{.from = monotonic_now(), .until = {}};
   Status status = inject(before);
   (void)wait_unless_interrupted(options_.settle);
+  fault.until = monotonic_now();
   if (status) status = await_switchovers(before, result);
   (void)wait_unless_interrupted(kAfterSwitch);
-  result.meter = (*meter)->stop();
+  result.meter = (*meter)->stop(fault);
   result.detection_us = detection_us(result);
   return status;
 }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <vector>
 
 namespace hanet::bench {
 namespace {
@@ -14,13 +15,12 @@ using namespace std::chrono_literals;
 
 const nlohmann::json kSettings{{"topology", "switch"}, {"fault", "blackhole"}};
 
-TrialResult trial_with(nanoseconds outage, std::uint64_t lost, nanoseconds sender_stall) {
+TrialResult trial_with(nanoseconds outage, std::uint64_t lost, nanoseconds fault_sender_stall) {
   TrialResult trial;
-  trial.switched = true;
   trial.meter.emplace();
   trial.meter->b_to_a.longest_gap = outage;
   trial.meter->b_to_a.lost = lost;
-  trial.meter->sender_stall = sender_stall;
+  trial.meter->a_to_b.fault_sender_stall = fault_sender_stall;
   return trial;
 }
 
@@ -48,14 +48,25 @@ TEST(BenchReport, O6_WithoutAnyMeasuredOutageTheRowIsEmpty) {
       << text;
 }
 
-TEST(BenchReport, O6_ATrialWithoutALossCountsWhenTheSenderWasAwakeOrNothingSwitched) {
-  TrialResult stayed = trial_with(0ns, 0, 5ms);
-  stayed.switched = false;
-  const nlohmann::json report = make_report(kSettings, {trial_with(0ns, 0, 200us), stayed});
-  EXPECT_EQ(report.at("outage_us").at("count"), 2);
+TEST(BenchReport, O6_ATrialWithoutALossCountsWhenTheSenderWasAwakeThen) {
+  TrialResult awake = trial_with(0ns, 0, 200us);
+  awake.meter->sender_stall = 5ms;  // at another time
+  const nlohmann::json report = make_report(kSettings, {awake});
+  EXPECT_EQ(report.at("outage_us").at("count"), 1);
   EXPECT_EQ(report.at("outage_us").at("max"), 0.0);
   EXPECT_EQ(report.at("slept_through_trials"), 0);
   EXPECT_FALSE(report_text(report).contains("lost nothing while"));
+}
+
+TEST(OutageReport, O6_TellsHowLongTheSenderStoodStillWhileTheFaultWasToBeSeen) {
+  const std::vector<std::int64_t> sent{0, 100, 200, 900, 1000, 1100, 3000};
+  const Trace trace{.send_ns = sent,
+                    .arrivals = {},
+                    .end_ns = 4000,
+                    .fault_from_ns = 150,
+                    .fault_until_ns = 1050};
+  EXPECT_EQ(analyse(trace).fault_sender_stall, 700ns);
+  EXPECT_EQ(analyse({.send_ns = sent, .arrivals = {}, .end_ns = 4000}).fault_sender_stall, 0ns);
 }
 
 }  // namespace
