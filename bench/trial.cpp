@@ -23,6 +23,7 @@ namespace {
 
 constexpr auto kAskEvery = 20ms;
 constexpr auto kAfterSwitch = 50ms;  // traffic that shows a second outage, if there is one
+constexpr auto kSlowestFault = 10s;  // to break the network, on an emulated machine
 constexpr auto kFollow = 1s;         // crossover: how long the other node may take to follow
 constexpr auto kSegment = 1s;        // watching is cut into pieces of bounded memory
 constexpr const char* kPrimaryPort = "p0";
@@ -149,7 +150,7 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   const std::chrono::milliseconds flapping(
       options_.fault == "flap" ? options_.flaps * options_.flap_period_ms : 0U);
   options.longest_run = options_.before + options_.phase + flapping + options_.settle +
-                        options_.switch_limit + kAfterSwitch + 500ms;
+                        options_.switch_limit + kAfterSwitch + kSlowestFault;
   Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
   if (!meter) return pass_on(meter);
   if (Status started = (*meter)->start(); !started) return started;
@@ -161,6 +162,8 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   Status status = inject(before);
   (void)wait_unless_interrupted(options_.settle);
   fault.until = monotonic_now();
+  if (status && (*meter)->finished())
+    status = failure("breaking the network took so long that the traffic had ended before");
   if (status) status = await_switchovers(before, result);
   (void)wait_unless_interrupted(kAfterSwitch);
   result.meter = (*meter)->stop(fault);

@@ -24,7 +24,7 @@ status=0
 outages() {
   echo "=== $*"
   bench/outage_bench --lab "$HANET_SOURCE/tools/lab" --hanetd ./hanetd --hanetctl ./hanetctl \
-    --interval-us 20000 --rate 1000 --trials 10 "$@" || status=1
+    --interval-us 5000 --rate 1000 --trials 10 "$@" || status=1
 }
 for topology in switch crossover; do
   for family in 4 6; do
