@@ -190,6 +190,7 @@ TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   EXPECT_LT(record.at("first_lost_ns"), record.at("deadline_ns"));
   EXPECT_LE(record.at("deadline_ns"), record.at("verdict_ns")) << "a verdict before its time";
   EXPECT_EQ(record.at("steered_in_kernel"), true);
+  EXPECT_EQ(record.at("verdict_waited"), false);
   EXPECT_GE(record.at("steps").size(), 4U);
   for (const json& step : record.at("steps")) EXPECT_EQ(step.at("result"), "ok") << step.dump();
   const std::string text = host().ctl({"explain"}).out;

@@ -210,10 +210,21 @@ TEST_F(Lifecycle, O1_M4_ACableThatIsOutAtTheStartIsBridgedUntilTheIdentityMoves)
   if (!kernel_sees_carriers())
     GTEST_SKIP() << "skipped: hanetd polls the carriers here (no bpf_timer, no fentry)";
   EXPECT_TRUE(echo().reaches_every_address());
+  const bench::Output refused = host().ctl({"remove", "mether0", "p1"});
   const bool waited = host().switchovers().empty();
+  if (waited) {
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_TRUE(
+        refused.error.contains("the kernel sends by p1 what p0 can not send; first: "
+                               "hanetctl switch mether0 --to p1"))
+        << refused.error;
+  }
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   EXPECT_FALSE(host().log().contains("works again")) << host().log();
   EXPECT_EQ(host().switchovers().at(0).at("steered_in_kernel"), true);
+  EXPECT_EQ(host().switchovers().at(0).at("verdict_waited"), true);
+  EXPECT_TRUE(host().ctl({"explain"}).out.contains("acts on it: the path had so long to come up"));
+  EXPECT_TRUE(host().log().contains(" after the verdict, which waited for the path to come up"));
   if (!waited) GTEST_SKIP() << "skipped: the identity moved before the client had its answers";
 }
 

@@ -222,6 +222,11 @@ Status GroupRunner::take_out(const std::string& interface) {
     return failure(
         fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
                     interface, config_.name, elsewhere(port).interface.name));
+  if (const RunningPort& active = lead(state_.active);
+      bridges(active) && &port == &lead(other_path()))
+    return failure(fmt::format(
+        "the kernel sends by {} what {} can not send; first: hanetctl switch {} --to {}", interface,
+        active.interface.name, config_.name, interface));
   around_.engine.pause_session(port.session);
   around_.engine.unbind_port(port.port);
   around_.replace_socket(port.session, net::PacketSocket());

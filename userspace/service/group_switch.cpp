@@ -102,6 +102,9 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
   }
+  const MonotonicTime comes_up_until = std::max(from.settle_until, from.first_answers_until);
+  record.verdict_waited =
+      record.verdict < comes_up_until && record.event_received >= comes_up_until;
   return record;
 }
 
@@ -194,9 +197,10 @@ void GroupRunner::perform(Move move) {
   record.finished = monotonic_now();
   const failover::SwitchoverRecord& kept = around_.history.add(std::move(record));
   publish("switchover", switchover.to,
-          fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}", kept.from, kept.to,
-                      kept.cause, failover::to_text(outcome),
+          fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from,
+                      kept.to, kept.cause, failover::to_text(outcome),
                       (kept.execution.last_message_sent - kept.verdict).count() / 1000,
+                      kept.verdict_waited ? ", which waited for the path to come up" : "",
                       kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
                       kept.execution.problems.empty() ? "" : "; ",
                       fmt::join(kept.execution.problems, "; ")));

@@ -347,6 +347,7 @@ Json record_json(const failover::SwitchoverRecord& record) {
                                 record.first_lost.value_or(record.verdict))},
       {"verified_us", microseconds(record.finished - record.verdict)},
       {"steered_in_kernel", record.steered_in_kernel},
+      {"verdict_waited", record.verdict_waited},
       {"outcome", failover::to_text(record.execution.outcome)},
       {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
       {"steps", std::move(steps)}};
