@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <chrono>
 #include <list>
 
 #include "hanet/abi.h"
@@ -155,9 +156,12 @@ TEST_F(BothEnds, F7_WithADelayAnEndWhosePeerIsSlowWaitsForIt) {
   ASSERT_NO_FATAL_FAILURE(freeze_b());
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(await("a has moved", [&] { return a().active() == "p1"; }));
+  const auto moved = std::chrono::steady_clock::now();
   // The witness: without the delay a is gone again after a second; a poll is 0.1 ms.
   ASSERT_TRUE(link_polls_pass(20'000));
   EXPECT_TRUE(b().frozen());
+  if (std::chrono::steady_clock::now() - moved > std::chrono::seconds(5))
+    GTEST_SKIP() << "skipped: this machine is so slow that the delay is over";
   EXPECT_EQ(a().session("p1").at("state"), "paused");
   b().thaw();
   ASSERT_NO_FATAL_FAILURE(expect_both_settled_on("p1"));
