@@ -7,7 +7,9 @@
  * CPU cannot be asked whether it runs, but it can be watched: while it receives frames of a watched
  * port it keeps a timer pinned to itself, and a timer that is overdue tells that nothing runs
  * there. The kernel handles received frames before expired timers (kernel/softirq.c, NET_RX before
- * HRTIMER), so once the timer has fired the frames that waited have been looked at.
+ * HRTIMER), but not all of them: at most netdev_budget in one go, and what one virtual link hands
+ * to the next waits for another (net/core/dev.c, net_rx_action). So a CPU that stood still, as a
+ * timer that comes late tells, has one more period to catch up.
  *
  * A CPU that receives nothing keeps no timer. Replies are frames: a CPU that takes them in is woken
  * once in a quarter of the shortest detection time, at most every 50 us and at least every 5 ms.
@@ -58,8 +60,10 @@ static __always_inline __u64 receiver_period_ns(void)
 /* Timer callback, on the CPU that is watched. */
 static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
 {
-	__u64 period = receiver_period_ns();
+	__u64 period = receiver_period_ns(), now = bpf_ktime_get_ns();
 
+	if (now > me->due_ns + RECEIVER_SLACK_NS)
+		me->catches_up_until_ns = now + period;
 	/* Not pinned, before 6.7: an idle CPU's timer may be moved, and watches the wrong one then.
 	 */
 	if (bpf_get_smp_processor_id() != *cpu)
@@ -110,14 +114,15 @@ static long receiver_look(__u32 cpu, struct receiver_search *search)
 	if (!one)
 		return 1;
 	__u64 due = one->due_ns;
+	bool overdue = due && search->now > due + RECEIVER_SLACK_NS;
 
-	if (!due || search->now <= due + RECEIVER_SLACK_NS)
+	if (!overdue && search->now >= one->catches_up_until_ns)
 		return 0;
 	search->stalled = cpu;
 	return 1;
 }
 
-/* A receiving CPU that stands still at this moment, or HANET_NONE. */
+/* A receiving CPU that stands still at this moment or only just ran again, or HANET_NONE. */
 static __always_inline __u32 receiver_stalled(__u64 now)
 {
 	struct receiver_search search = {.now = now, .stalled = HANET_NONE};

@@ -92,7 +92,7 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
  * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
  * already and only wait for a CPU:
  *
- * - a CPU that takes in frames stands still: until it runs again, at most HANET_STALL_MAX_NS;
+ * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
  * - this CPU stood still, as a timer that comes late by more than half the detection time tells:
  *   one second look, a quarter of the detection time later.
  */
