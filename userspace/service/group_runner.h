@@ -313,10 +313,10 @@ class GroupRunner {
   IdentityKeeper keeper_;
   SnapshotStore store_;
   std::optional<KeptSnapshot> kept_;    // by an earlier hanetd
-  bool recovering_ = false;             // from it, at the start
   std::optional<net::Identity> saved_;  // by this one
   MonotonicTime save_at_{};
   bool save_trouble_told_ = false;
+  bool recovering_ = false;             // from what an earlier one kept, at the start
   bool named_ = false;                  // the metaname on the host is ours
   std::optional<Dummy> dummy_;          // warm standby
   std::uint64_t speaker_changes_ = 0;   // of the active trunk, when it was last announced

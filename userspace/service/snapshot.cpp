@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
+
+#include "service/json.h"
 
 namespace hanet::service {
 namespace {
 
-using Json = nlohmann::json;
 using Bytes = std::vector<std::uint8_t>;
 
 std::string hex(std::span<const std::uint8_t> bytes) {

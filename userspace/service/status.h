@@ -4,16 +4,13 @@
 // without --json. Field names are documented in hanetctl(1); units are in the names.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "engine/engine.h"
 #include "engine/sender.h"
 #include "failover/record.h"
 #include "service/group_runner.h"
+#include "service/json.h"
 
 namespace hanet::service {
-
-using Json = nlohmann::ordered_json;
 
 /// One session and one port as the maps hold them; also works without a daemon.
 [[nodiscard]] Json session_json(const hanet_session& session, MonotonicTime now);
