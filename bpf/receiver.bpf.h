@@ -9,7 +9,8 @@
  * there. The kernel handles received frames before expired timers (kernel/softirq.c, NET_RX before
  * HRTIMER), but not all of them: at most netdev_budget in one go, and what one virtual link hands
  * to the next waits for another (net/core/dev.c, net_rx_action). So a CPU that stood still, as a
- * timer that comes late tells, has one more period to catch up.
+ * timer that comes late tells, has as long again to catch up, at most one period: a host whose
+ * timers are always a little late loses no more than that little.
  *
  * A CPU that receives nothing keeps no timer. Replies are frames: a CPU that takes them in is woken
  * once in a quarter of the shortest detection time, at most every 50 us and at least every 5 ms.
@@ -61,9 +62,10 @@ static __always_inline __u64 receiver_period_ns(void)
 static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
 {
 	__u64 period = receiver_period_ns(), now = bpf_ktime_get_ns();
+	__u64 late = now > me->due_ns ? now - me->due_ns : 0;
 
-	if (now > me->due_ns + RECEIVER_SLACK_NS)
-		me->catches_up_until_ns = now + period;
+	if (late > RECEIVER_SLACK_NS)
+		me->catches_up_until_ns = now + (late < period ? late : period);
 	/* Not pinned, before 6.7: an idle CPU's timer may be moved, and watches the wrong one then.
 	 */
 	if (bpf_get_smp_processor_id() != *cpu)
