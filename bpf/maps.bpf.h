@@ -120,10 +120,10 @@ struct {
 
 struct hanet_receiver {
 	struct bpf_timer timer;
-	__u64 due_ns;		   /* when the pending timer has to fire; 0: none is pending */
-	__u32 seen;		   /* 1: a frame came since it was armed */
-	__u32 idle_periods;	   /* in a row without a frame */
-	__u64 catches_up_until_ns; /* it stood still: until then frames may still wait for it */
+	__u64 due_ns;	    /* when it has to show next that it runs; 0: it owes nothing */
+	__u32 seen;	    /* 1: a frame came since the timer was armed */
+	__u32 idle_periods; /* in a row without a frame */
+	__u64 fires_ns;	    /* the pending timer; later than due_ns while the CPU catches up */
 };
 
 /* One per CPU, written there only; read by deadlines on any CPU. */

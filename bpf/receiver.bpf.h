@@ -8,9 +8,12 @@
  * port it keeps a timer pinned to itself, and a timer that is overdue tells that nothing runs
  * there. The kernel handles received frames before expired timers (kernel/softirq.c, NET_RX before
  * HRTIMER), but not all of them: at most netdev_budget in one go, and what one virtual link hands
- * to the next waits for another (net/core/dev.c, net_rx_action). So a CPU that stood still, as a
- * timer that comes late tells, has as long again to catch up, at most one period: a host whose
- * timers are always a little late loses no more than that little.
+ * to the next waits for another (net/core/dev.c, net_rx_action). So a CPU whose timer came late
+ * stays overdue for as long again, at most one period, to catch up.
+ *
+ * Only a stall that began before the deadline counts: a reply that came after it is late anyway.
+ * Otherwise a machine with many CPUs, of which one or the other is always a little late, would
+ * hold back every verdict.
  *
  * A CPU that receives nothing keeps no timer. Replies are frames: a CPU that takes them in is woken
  * once in a quarter of the shortest detection time, at most every 50 us and at least every 5 ms.
@@ -37,17 +40,21 @@ enum {
 /* Decided by hanetd before loading: CPUs that the kernel may use. */
 const volatile __u32 cpu_count = 1;
 
-static __always_inline bool receiver_arm(struct hanet_receiver *me, __u64 period)
+/* Not pinned before 6.7, which refuses the flag: an idle CPU's timer may be moved there. */
+static __always_inline bool receiver_arm(struct hanet_receiver *me, __u64 after_ns)
 {
 	me->seen = 0;
-	me->due_ns = bpf_ktime_get_ns() + period;
-	long failed = bpf_timer_start(&me->timer, period, TIMER_CPU_PIN);
+	me->fires_ns = bpf_ktime_get_ns() + after_ns;
+	long failed = bpf_timer_start(&me->timer, after_ns, TIMER_CPU_PIN);
 
 	if (failed == EINVAL_RESULT)
-		failed = bpf_timer_start(&me->timer, period, 0);
-	if (failed)
-		me->due_ns = 0;
+		failed = bpf_timer_start(&me->timer, after_ns, 0);
 	return !failed;
+}
+
+static __always_inline void receiver_watch(struct hanet_receiver *me, __u64 period)
+{
+	me->due_ns = receiver_arm(me, period) ? me->fires_ns : 0;
 }
 
 static __always_inline __u64 receiver_period_ns(void)
@@ -58,23 +65,32 @@ static __always_inline __u64 receiver_period_ns(void)
 	return accounts ? accounts->receiver_period_ns : 0;
 }
 
+/*
+ * Nanoseconds that the CPU gets to catch up with what waited while it stood still, 0: it did not.
+ * A timer that is a little late when it has just caught up is no second stall.
+ */
+static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me, __u64 period)
+{
+	__u64 now = bpf_ktime_get_ns(), late = now > me->fires_ns ? now - me->fires_ns : 0;
+	__u64 allowed = me->due_ns == me->fires_ns ? RECEIVER_SLACK_NS : period;
+
+	if (late <= allowed)
+		return 0;
+	return late < period ? late : period;
+}
+
 /* Timer callback, on the CPU that is watched. */
 static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
 {
-	__u64 period = receiver_period_ns(), now = bpf_ktime_get_ns();
-	__u64 late = now > me->due_ns ? now - me->due_ns : 0;
+	__u64 period = receiver_period_ns(), catches_up = receiver_catches_up(me, period);
 
-	if (late > RECEIVER_SLACK_NS)
-		me->catches_up_until_ns = now + (late < period ? late : period);
-	/* Not pinned, before 6.7: an idle CPU's timer may be moved, and watches the wrong one then.
-	 */
-	if (bpf_get_smp_processor_id() != *cpu)
-		period = 0;
 	me->idle_periods = me->seen ? 0 : me->idle_periods + 1;
-	if (!period || me->idle_periods > RECEIVER_IDLE_PERIODS)
+	/* A timer that was moved watches the wrong CPU. */
+	if (!period || bpf_get_smp_processor_id() != *cpu ||
+	    me->idle_periods > RECEIVER_IDLE_PERIODS)
 		me->due_ns = 0;
-	else
-		receiver_arm(me, period);
+	else if (!catches_up || !receiver_arm(me, catches_up))
+		receiver_watch(me, period);
 	return 0;
 }
 
@@ -86,7 +102,7 @@ static __noinline int receiver_begin(struct hanet_receiver *me)
 
 	me->idle_periods = 0;
 	if (period)
-		receiver_arm(me, period);
+		receiver_watch(me, period);
 	return 0;
 }
 
@@ -106,7 +122,8 @@ static __always_inline void receiver_runs(void)
 
 struct receiver_search {
 	__u64 now;
-	__u32 stalled; /* CPU, or HANET_NONE */
+	__u64 latest_due; /* of a stall that began before the deadline */
+	__u32 stalled;	  /* CPU, or HANET_NONE */
 };
 
 static long receiver_look(__u32 cpu, struct receiver_search *search)
@@ -116,18 +133,24 @@ static long receiver_look(__u32 cpu, struct receiver_search *search)
 	if (!one)
 		return 1;
 	__u64 due = one->due_ns;
-	bool overdue = due && search->now > due + RECEIVER_SLACK_NS;
 
-	if (!overdue && search->now >= one->catches_up_until_ns)
+	if (!due || due > search->latest_due || search->now <= due + RECEIVER_SLACK_NS)
 		return 0;
 	search->stalled = cpu;
 	return 1;
 }
 
-/* A receiving CPU that stands still at this moment or only just ran again, or HANET_NONE. */
-static __always_inline __u32 receiver_stalled(__u64 now)
+/*
+ * A receiving CPU that stands still since before `deadline`, or has not caught up yet, or
+ * HANET_NONE. It ran at the latest one period before its sign of life was due.
+ */
+static __always_inline __u32 receiver_stalled(__u64 deadline, __u64 now)
 {
-	struct receiver_search search = {.now = now, .stalled = HANET_NONE};
+	struct receiver_search search = {
+		.now = now,
+		.latest_due = deadline + receiver_period_ns(),
+		.stalled = HANET_NONE,
+	};
 
 	bpf_loop(cpu_count, receiver_look, &search, 0);
 	return search.stalled;

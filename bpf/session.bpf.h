@@ -90,7 +90,8 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 
 /*
  * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
- * already and only wait for a CPU:
+ * already and only wait for a CPU. Both together: at most HANET_STALL_MAX_NS and a quarter of the
+ * detection time, where this CPU runs:
  *
  * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
  * - this CPU stood still, as a timer that comes late by more than half the detection time tells:
@@ -99,7 +100,7 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 static __always_inline __u64 deferral(struct hanet_session *session, __u64 due, __u64 now)
 {
 	__u64 detection = detection_time_ns(session), late = now - due, wait = 0;
-	__u32 stalled = late < HANET_STALL_MAX_NS ? receiver_stalled(now) : HANET_NONE;
+	__u32 stalled = late < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
 
 	if (stalled != HANET_NONE) {
 		wait = RECEIVER_SLACK_NS;

@@ -186,13 +186,9 @@ Receiver Programs::receiver(std::uint32_t cpu) {
   return value;
 }
 
-void Programs::receiver_owes(std::uint32_t cpu, std::uint64_t due_ns,
-                             std::uint64_t catches_up_until_ns) {
-  const Receiver value{.timer = {},
-                       .due_ns = due_ns,
-                       .seen = 0,
-                       .idle_periods = 0,
-                       .catches_up_until_ns = catches_up_until_ns};
+void Programs::receiver_owes(std::uint32_t cpu, std::uint64_t due_ns) {
+  const Receiver value{
+      .timer = {}, .due_ns = due_ns, .seen = 0, .idle_periods = 0, .fires_ns = due_ns};
   EXPECT_EQ(bpf_map_update_elem(bpf_map__fd(skeleton_->maps.receivers), &cpu, &value, BPF_ANY), 0);
 }
 

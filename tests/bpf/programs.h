@@ -55,7 +55,7 @@ struct Receiver {
   std::uint64_t due_ns;
   std::uint32_t seen;
   std::uint32_t idle_periods;
-  std::uint64_t catches_up_until_ns;
+  std::uint64_t fires_ns;
 };
 
 class Programs {
@@ -82,10 +82,8 @@ class Programs {
 
   /// receivers[cpu], as the kernel side keeps it.
   [[nodiscard]] Receiver receiver(std::uint32_t cpu);
-  /// Makes a CPU look as if it should have shown at `due_ns` that it runs (0: it owes nothing), and
-  /// as if it had only just run again.
-  void receiver_owes(std::uint32_t cpu, std::uint64_t due_ns,
-                     std::uint64_t catches_up_until_ns = 0);
+  /// Makes a CPU look as if it should have shown at `due_ns` that it runs; 0: it owes nothing.
+  void receiver_owes(std::uint32_t cpu, std::uint64_t due_ns);
 
   /// As they were when they were loaded, but for timers that are still armed.
   void clear();
