@@ -167,7 +167,7 @@ void render_switchover(std::string& out, const Json& record) {
   line(out, "  {:>10.1f} us  verdict{}", 0.0,
        record.value("steered_in_kernel", false) ? "; the kernel bridges to the standby" : "");
   line(out, "  {:>10.1f} us  hanetd {}", number_of(record, "event_to_user_us"),
-       record.value("verdict_waited", false) ? "acts on it: the path had so long to come up"
+       record.value("verdict_waited", false) ? "acts on it; until then the path was given time"
                                              : "has it");
   if (const double waited = number_of(record, "waited_us"); waited > 0)
     line(out, "  {:>10.1f} us  a path is there that can take over",

@@ -31,7 +31,8 @@ struct SwitchoverRecord {
   MonotonicTime decided{};                  ///< when a path was there that could take over
   MonotonicTime move_began{};               ///< until then the kernel's bridge carried the traffic
   bool steered_in_kernel = false;
-  /// The path had only begun to come up, so user space let the verdict wait until event_received.
+  /// The path had only begun to come up, or the switch to choose other ports of a trunk, so user
+  /// space let the verdict wait until event_received.
   bool verdict_waited = false;
   std::uint32_t unanswered = 0;
   MonotonicTime finished{};  ///< verified

@@ -76,11 +76,14 @@ bool is_proved(const PathState& path, std::size_t port) {
          path.ports[port].session == SessionState::Up;
 }
 
+bool works(const PathState& path, std::size_t port) {
+  return can_lead(path, port) && is_proved(path, port);
+}
+
 std::size_t best_lead(const PathState& path, bool fresh) {
-  const auto proved = [&](std::size_t at) { return can_lead(path, at) && is_proved(path, at); };
-  if (can_lead(path, path.lead) && (!fresh || proved(path.lead))) return path.lead;
+  if (can_lead(path, path.lead) && (!fresh || works(path, path.lead))) return path.lead;
   for (std::size_t at = 0; at < path.ports.size(); ++at)
-    if (proved(at)) return at;
+    if (works(path, at)) return at;
   if (can_lead(path, path.lead)) return path.lead;
   for (std::size_t at = 0; at < path.ports.size(); ++at)
     if (can_lead(path, at)) return at;

@@ -93,6 +93,8 @@ struct PathState {
 [[nodiscard]] bool is_proved(const PathState& path, std::size_t port);
 /// Whether the port's interface can carry the identity: it is there and up, whatever its cable.
 [[nodiscard]] bool can_lead(const PathState& path, std::size_t port);
+/// Both: it can carry the identity, and is proved to work.
+[[nodiscard]] bool works(const PathState& path, std::size_t port);
 /// The port that should carry the identity when the path has it or takes over: the present lead as
 /// long as it can, else a port that is proved to work, else one that can. A path that takes over
 /// (`fresh`) prefers a proved port to the present lead.

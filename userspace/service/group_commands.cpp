@@ -30,19 +30,29 @@ policy::ManualSwitch GroupRunner::manual_switch(const RunningPort& port) const {
   return {.to = port.path, .port = port.slot};
 }
 
+bool GroupRunner::goes_there_anyway(const policy::ManualSwitch& wanted) const {
+  return waiting_move_ && waiting_move_->switchover.to == wanted.to;
+}
+
 Result<const failover::Plan*> GroupRunner::preview(const std::string& interface) {
   Result<RunningPort*> to = port_called(interface);
   if (!to) return pass_on(to);
   const MonotonicTime now = monotonic_now();
   refresh(now);
   if (keeper_.stale()) recapture();
-  const policy::Decision decision = policy::decide(state_, manual_switch(**to), now, rules_);
+  const policy::ManualSwitch wanted = manual_switch(**to);
+  const auto plan = [&](const policy::Switchover& switchover) {
+    preview_ = plan_of(keeper_.identity(), port_of(switchover, false), port_of(switchover, true));
+  };
+  if (goes_there_anyway(wanted)) {
+    plan(waiting_move_->switchover);
+    return &preview_;
+  }
+  const policy::Decision decision = policy::decide(state_, wanted, now, rules_);
   for (const policy::Action& action : decision.actions) {
     if (const auto* refuse = std::get_if<policy::Refuse>(&action))
       return failure(fmt::format("{} to {}: {}", config_.name, interface, refuse->reason));
-    if (const auto* start = std::get_if<policy::StartSwitchover>(&action))
-      preview_ = plan_of(keeper_.identity(), port_of(start->switchover, false),
-                         port_of(start->switchover, true));
+    if (const auto* start = std::get_if<policy::StartSwitchover>(&action)) plan(start->switchover);
   }
   return &preview_;
 }
@@ -54,8 +64,8 @@ Status GroupRunner::switch_to(const std::string& interface) {
   const MonotonicTime now = monotonic_now();
   refresh(now);
   const policy::ManualSwitch wanted = manual_switch(**port);
-  if (waiting_move_ && waiting_move_->switchover.to == wanted.to)
-    perform_waiting_move();  // it goes there anyway
+  if (goes_there_anyway(wanted))
+    perform_waiting_move();
   else
     apply(wanted, now);
   flush_notices();

@@ -59,13 +59,13 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   state.present = port.present;
   state.taken_out = port.taken_out;
   state.admin_up = port.admin_up;
-  state.session = session_state(engine::load(around_.engine.session(port.session).state));
+  const auto heard = session_state(engine::load(around_.engine.session(port.session).state));
+  state.session = heard;
   state.peer = place(engine::load(around_.engine.session(port.session).peer_place));
-  if (state.session == policy::SessionState::Down && waits_for_first_answers(port, now))
+  if (heard == policy::SessionState::Down &&
+      (waits_for_first_answers(port, now) || now < rehash_ends(port)))
     state.session = policy::SessionState::Unknown;
   if (awaits_proof(at)) state.session = policy::SessionState::Unknown;
-  if (state.session == policy::SessionState::Down && now < rehash_ends(port))
-    state.session = policy::SessionState::Unknown;
   const std::uint32_t carrier = engine::load(seen.carrier);
   const bool up =
       carrier != HANET_CARRIER_UNKNOWN ? carrier == HANET_CARRIER_UP : port.rtnetlink_carrier;
@@ -78,6 +78,9 @@ policy::PortState GroupRunner::port_state(std::size_t at, MonotonicTime now) {
   }
   if (!port.carrier_seen && now < port.settle_until) state.session = policy::SessionState::Unknown;
   if (up || port.carrier_seen || now >= port.settle_until) state.carrier = up;
+  const bool told = state.session == policy::SessionState::Down || !state.carrier.value_or(true) ||
+                    !state.admin_up || !state.present;
+  port.held_back = (heard == policy::SessionState::Down || !up) && (port.held_back || !told);
   return state;
 }
 

@@ -212,6 +212,15 @@ const RunningPort& GroupRunner::elsewhere(const RunningPort& port) const {
   return lead(other_path());
 }
 
+// The kernel sends by the standby what the active path can not send.
+bool GroupRunner::alone_carries_traffic(const RunningPort& port) const {
+  if (!bridges(lead(state_.active)) || port.path == state_.active) return false;
+  const policy::PathState& path = state_.paths[port.path];
+  for (const RunningPort& other : ports_of(port.path))
+    if ((&other == &port) != policy::works(path, other.slot)) return false;
+  return true;
+}
+
 Status GroupRunner::take_out(const std::string& interface) {
   const Result<RunningPort*> called = port_called(interface);
   if (!called) return failure(called.error().message);
@@ -222,11 +231,10 @@ Status GroupRunner::take_out(const std::string& interface) {
     return failure(
         fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
                     interface, config_.name, elsewhere(port).interface.name));
-  if (const RunningPort& active = lead(state_.active);
-      bridges(active) && &port == &lead(other_path()))
-    return failure(fmt::format(
-        "the kernel sends by {} what {} can not send; first: hanetctl switch {} --to {}", interface,
-        active.interface.name, config_.name, interface));
+  if (alone_carries_traffic(port))
+    return failure(
+        fmt::format("{} alone carries the traffic while path {} does not work; repair that first",
+                    interface, path_name(state_.active)));
   around_.engine.pause_session(port.session);
   around_.engine.unbind_port(port.port);
   around_.replace_socket(port.session, net::PacketSocket());

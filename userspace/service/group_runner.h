@@ -99,6 +99,7 @@ struct RunningPort {
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
   /// Until then silence says nothing, unless it has been up: hanetd only began to ask.
   MonotonicTime first_answers_until{};
+  bool held_back = false;      ///< the kernel says it is down, and it was given time all the same
   MonotonicTime down_since{};  ///< when hanetd had the news that the port is down
   bool unheard_told = false;   ///< silence: nothing was heard yet, and that was said
   [[nodiscard]] net::Place place() const { return {interface, vlans}; }
@@ -216,6 +217,7 @@ class GroupRunner {
   [[nodiscard]] std::optional<Dummy> dummy_of(const RunningPort& port) const;
   [[nodiscard]] Status listen_as_trunk(const RunningPort& port, net::PacketSocket& socket) const;
   [[nodiscard]] const RunningPort& elsewhere(const RunningPort& port) const;
+  [[nodiscard]] bool alone_carries_traffic(const RunningPort& port) const;
   void weigh(RunningPort& port) const;
   void weigh_anew(RunningPort& port);
   void leave_a_lead_that_works();
@@ -239,6 +241,8 @@ class GroupRunner {
   [[nodiscard]] bool awaits_proof(std::size_t at) const;
   [[nodiscard]] Result<RunningPort*> port_called(const std::string& interface);
   [[nodiscard]] policy::ManualSwitch manual_switch(const RunningPort& port) const;
+  /// A failover is on its way there, and only waits.
+  [[nodiscard]] bool goes_there_anyway(const policy::ManualSwitch& wanted) const;
   void apply(const policy::Event& event, MonotonicTime received);
   void act(const policy::Action& action, MonotonicTime received);
   /// Moves the identity, at once or, while the kernel bridges, a little later.

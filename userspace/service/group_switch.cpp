@@ -102,9 +102,7 @@ failover::SwitchoverRecord GroupRunner::begin_record(const policy::Switchover& s
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
   }
-  const MonotonicTime comes_up_until = std::max(from.settle_until, from.first_answers_until);
-  record.verdict_waited =
-      record.verdict < comes_up_until && record.event_received >= comes_up_until;
+  record.verdict_waited = from.held_back;
   return record;
 }
 
@@ -200,7 +198,7 @@ void GroupRunner::perform(Move move) {
           fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from,
                       kept.to, kept.cause, failover::to_text(outcome),
                       (kept.execution.last_message_sent - kept.verdict).count() / 1000,
-                      kept.verdict_waited ? ", which waited for the path to come up" : "",
+                      kept.verdict_waited ? ", for which the path was given time" : "",
                       kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
                       kept.execution.problems.empty() ? "" : "; ",
                       fmt::join(kept.execution.problems, "; ")));
