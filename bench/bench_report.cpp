@@ -18,8 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-// A sender that paused this long within the outage makes the outage look longer than it was, and
-// one that paused as long when it was to be seen may have seen nothing of it.
+// A sender that paused this long within the outage makes the outage look longer than it was.
 constexpr std::chrono::milliseconds kSuspiciousStall{1};
 
 double to_us(nanoseconds time) { return static_cast<double>(time.count()) / 1e3; }
@@ -29,21 +28,13 @@ json to_json(const Distribution& d) {
           {"p95", d.p95},     {"p99", d.p99}, {"max", d.max}};
 }
 
-// Nothing was lost, and the sender stood still while something could have been: nothing tells how
-// long the network was dark, and an outage of 0 would be a boast.
-bool slept_through(const TrialResult& trial) {
-  if (!trial.meter) return false;
-  const DirectionReport& there = trial.meter->a_to_b;
-  const DirectionReport& back = trial.meter->b_to_a;
-  return there.lost + back.lost == 0 &&
-         std::max(there.fault_sender_stall, back.fault_sender_stall) > kSuspiciousStall;
-}
+bool lossless(const TrialResult& trial) { return trial.meter && trial.meter->lossless(); }
 
 template <typename Value>
 json distribution_of(const std::vector<TrialResult>& trials, Value value) {
   std::vector<double> samples;
   for (const TrialResult& trial : trials) {
-    if (trial.meter && !slept_through(trial)) samples.push_back(value(*trial.meter));
+    if (trial.meter) samples.push_back(value(*trial.meter));
   }
   return to_json(summarise(std::move(samples)));
 }
@@ -70,7 +61,7 @@ json detection_of(const std::vector<TrialResult>& trials) {
 json to_json(const TrialResult& trial) {
   json result{{"switched", trial.switched},
               {"error", trial.error},
-              {"slept_through", slept_through(trial)},
+              {"lossless", lossless(trial)},
               {"false_verdicts", trial.false_verdicts},
               {"extra_switchovers", trial.extra_switchovers},
               {"explanations", trial.explanations},
@@ -104,14 +95,14 @@ bool sender_stalled(const TrialResult& trial) {
 void add_totals(json& report, const std::vector<TrialResult>& trials) {
   std::uint64_t failed = 0;
   std::uint64_t stalled = 0;
-  std::uint64_t slept = 0;
+  std::uint64_t without_loss = 0;
   std::uint64_t false_verdicts = 0;
   std::uint64_t extra_switchovers = 0;
   DirectionReport sum;
   for (const TrialResult& trial : trials) {
     failed += trial.error.empty() ? 0U : 1U;
     stalled += sender_stalled(trial) ? 1U : 0U;
-    slept += slept_through(trial) ? 1U : 0U;
+    without_loss += lossless(trial) ? 1U : 0U;
     false_verdicts += trial.false_verdicts;
     extra_switchovers += trial.extra_switchovers;
     if (!trial.meter) continue;
@@ -124,7 +115,7 @@ void add_totals(json& report, const std::vector<TrialResult>& trials) {
   }
   report["failed"] = failed;
   report["sender_stalled_trials"] = stalled;
-  report["slept_through_trials"] = slept;
+  report["lossless_trials"] = without_loss;
   report["false_verdicts"] = false_verdicts;
   report["extra_switchovers"] = extra_switchovers;
   report["sent"] = sum.sent;
@@ -142,7 +133,7 @@ json make_report(const json& settings, const std::vector<TrialResult>& trials) {
               {"kernel", kernel_release()},
               {"cpu", cpu_model()},
               {"settings", settings}};
-  const auto us = [](const DirectionReport& direction) { return to_us(direction.longest_gap); };
+  const auto us = [](const DirectionReport& direction) { return to_us(direction.outage()); };
   report["outage_us"] = distribution_of(trials, [](const auto& m) { return to_us(m.outage()); });
   report["outage_a_to_b_us"] = distribution_of(trials, [&](const auto& m) { return us(m.a_to_b); });
   report["outage_b_to_a_us"] = distribution_of(trials, [&](const auto& m) { return us(m.b_to_a); });
@@ -188,20 +179,18 @@ std::string report_text(const json& report) {
       report.at("false_verdicts").get<std::uint64_t>(),
       report.at("extra_switchovers").get<std::uint64_t>(),
       report.at("sender_stalled_trials").get<std::uint64_t>());
-  if (const auto slept = report.at("slept_through_trials").get<std::uint64_t>(); slept > 0)
+  if (const auto without_loss = report.at("lossless_trials").get<std::uint64_t>(); without_loss > 0)
     text += fmt::format(
-        "{} trials lost nothing while their sender stood still: they say nothing of the outage and "
-        "are not in its rows\n",
-        slept);
+        "{} trials lost nothing: their outage is at most the sender's longest pause, which "
+        "counts\n",
+        without_loss);
   return text;
 }
 
 std::string trial_line(std::size_t number, const TrialResult& trial) {
   std::string line = fmt::format("trial {}: ", number);
-  if (slept_through(trial)) {
-    line += fmt::format("outage not measured, the sender stood still for {:.1f} us",
-                        to_us(std::max(trial.meter->a_to_b.fault_sender_stall,
-                                       trial.meter->b_to_a.fault_sender_stall)));
+  if (lossless(trial)) {
+    line += fmt::format("outage at most {:.1f} us, nothing lost", to_us(trial.meter->outage()));
   } else if (trial.meter) {
     line += fmt::format("outage {:.1f} us, lost {} + {}{}", to_us(trial.meter->outage()),
                         trial.meter->a_to_b.lost, trial.meter->b_to_a.lost,

@@ -3,9 +3,9 @@
 // What a series of trials amounts to, for people and for plots.
 //
 // Every trial whose meter ran counts in the outage distribution, also those in which hanet did not
-// switch: leaving them out would make a broken release look fast. The one exception is a trial that
-// saw nothing: it lost no packet, and its sender stood still while the fault was to be seen. An
-// outage of 0 is not what happened. The reasons of failed trials are listed one by one.
+// switch: leaving them out would make a broken release look fast. One that lost nothing does not
+// count as an outage of 0, but as one as long as its sender paused: a shorter one it could not have
+// seen. The reasons of failed trials are listed one by one.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -22,9 +22,9 @@ namespace hanet::bench {
 /// packet before the outage until the verdict), "overshoot_us", "event_to_user_us",
 /// "reconfiguration_us", "total_us" (hanet's records); the sums "sent", "lost", "duplicates",
 /// "reordered", "false_verdicts", "extra_switchovers", "sender_stalled_trials" (more than 1 ms
-/// without a send within the outage) and "slept_through_trials" (more than 1 ms from the
-/// fault until traffic had settled, in a trial without a loss: not in the outage distributions);
-/// and "each", every trial with its meter report and its records.
+/// without a send within the outage) and "lossless_trials" (they count with the sender's longest
+/// pause from the fault until traffic had settled, see MeterReport::outage); and "each", every
+/// trial with its meter report and its records.
 [[nodiscard]] nlohmann::json make_report(const nlohmann::json& settings,
                                          const std::vector<TrialResult>& trials);
 

@@ -11,6 +11,7 @@
 // Everything here is a pure function of recorded times, so it can be tested without a network.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -53,6 +54,9 @@ struct DirectionReport {
   bool open_at_end = false;          ///< the longest gap had not ended when the meter stopped
   nanoseconds longest_silence{};     ///< between two arrivals, with or without loss
   nanoseconds highest_latency{};
+  /// The longest gap. Where nothing was lost: the longest pause of the sender while the fault was
+  /// to be seen, because nothing would have told of an outage that is shorter. 0 without a fault.
+  [[nodiscard]] nanoseconds outage() const { return lost > 0 ? longest_gap : fault_sender_stall; }
   bool operator==(const DirectionReport&) const = default;
 };
 
@@ -64,9 +68,11 @@ struct MeterReport {
   nanoseconds receiver_cpu{};
   nanoseconds duration{};  ///< first to last send
   std::int64_t realtime_minus_monotonic_ns = 0;
-  /// What a client noticed: the longer of the two directions.
+  [[nodiscard]] bool lossless() const { return a_to_b.lost + b_to_a.lost == 0; }
+  /// What a client noticed: the longer of the two directions, of those that lost something.
   [[nodiscard]] nanoseconds outage() const {
-    return a_to_b.longest_gap > b_to_a.longest_gap ? a_to_b.longest_gap : b_to_a.longest_gap;
+    if (lossless()) return std::max(a_to_b.outage(), b_to_a.outage());
+    return std::max(a_to_b.longest_gap, b_to_a.longest_gap);
   }
 };
 

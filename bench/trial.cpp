@@ -166,6 +166,8 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
     status = failure("breaking the network took so long that the traffic had ended before");
   if (status) status = await_switchovers(before, result);
   (void)wait_unless_interrupted(kAfterSwitch);
+  if (status && (*meter)->finished())
+    status = failure("the answers of hanet took so long that the traffic had ended before");
   result.meter = (*meter)->stop(fault);
   result.detection_us = detection_us(result);
   return status;
