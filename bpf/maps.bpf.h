@@ -124,7 +124,6 @@ struct hanet_receiver {
 	__u32 seen;	    /* 1: a frame came since the timer was armed */
 	__u32 idle_periods; /* in a row without a frame */
 	__u64 fires_ns;	    /* the pending timer; later than due_ns while the CPU catches up */
-	__u32 late_in_row;  /* firings that came late, one after the other */
 };
 
 /* One per CPU, written there only; read by deadlines on any CPU. */

@@ -56,7 +56,6 @@ struct Receiver {
   std::uint32_t seen;
   std::uint32_t idle_periods;
   std::uint64_t fires_ns;
-  std::uint32_t late_in_row;
 };
 
 class Programs {
