@@ -91,7 +91,7 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 /*
  * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
  * already and only wait for a CPU. Both together: at most HANET_STALL_MAX_NS and a quarter of the
- * detection time, where this CPU runs:
+ * detection time, counted from the first look, for nobody can look while this CPU stands still:
  *
  * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
  * - this CPU stood still, as a timer that comes late by more than half the detection time tells:
@@ -99,18 +99,21 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
  */
 static __always_inline __u64 deferral(struct hanet_session *session, __u64 due, __u64 now)
 {
-	__u64 detection = detection_time_ns(session), late = now - due, wait = 0;
-	__u32 stalled = late < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
+	__u64 detection = detection_time_ns(session), wait = 0;
+	bool waits = session->deferred_ns == due;
+	__u64 waited = waits ? now - session->deferred_since_ns : 0;
+	__u32 stalled = waited < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
 
 	if (stalled != HANET_NONE) {
 		wait = RECEIVER_SLACK_NS;
-	} else if (late > detection / 2 && session->second_look_ns != due) {
+	} else if (now - due > detection / 2 && session->second_look_ns != due) {
 		stalled = bpf_get_smp_processor_id();
 		session->second_look_ns = due;
 		wait = detection / 4;
 	}
-	if (wait && session->deferred_ns != due) {
+	if (wait && !waits) {
 		session->deferred_ns = due;
+		session->deferred_since_ns = now;
 		session->stalled_cpu = stalled;
 		session->stall_deferrals++;
 	}

@@ -184,6 +184,21 @@ TEST_F(Receiver, M3_ThatNeverRunsAgainIsNotWaitedForForEver) {
   EXPECT_GE(session().verdict_ns, session().deadline_ns + HANET_STALL_MAX_NS);
 }
 
+// A hypervisor may take all CPUs away for longer than that. The timer is armed for a long detection
+// time, then the time in force becomes so short that the timer comes as late as after such a stall.
+TEST_F(Receiver, M3_IsWaitedForFromWhenTheDeadlineIsFirstLookedAt) {
+  set_params(0, 20'000, 3, 1);
+  watch(Beat::EchoIpv4);
+  become_up();
+  p->receiver_owes(kStill, kLongAgo);
+  for (int i = 0; i < 3; ++i) send(Beat::EchoIpv4);
+  engine::store(session().interval_us, 1000U);
+  ASSERT_TRUE(await([&] { return load(session().down_verdicts) == 1; })) << "deferred, not waived";
+  ASSERT_GT(session().deferred_since_ns, session().deadline_ns + HANET_STALL_MAX_NS)
+      << "the witness: it came that late";
+  EXPECT_GE(session().verdict_ns, session().deferred_since_ns + HANET_STALL_MAX_NS);
+}
+
 TEST_F(Receiver, M3_IsWatchedWhileItReceivesAndLeftAloneWhenItDoesNot) {
   if (!p->has_bpf_timer()) GTEST_SKIP() << "skipped: without bpf_timer no CPU is watched";
   const OnOneCpu here;
