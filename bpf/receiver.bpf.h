@@ -34,8 +34,8 @@ enum {
 	/* Timers were 2 to 24 us late where nothing stood still (design.md, measured facts). */
 	RECEIVER_SLACK_NS = 50 * 1000,
 	/* A timer that is later than this has waited for more than its CPU to wake up: the deepest
-	 * idle states of servers are left within 200 us (drivers/idle/intel_idle.c). */
-	RECEIVER_WAKE_UP_NS = 250 * 1000,
+	 * idle states of servers are left within 310 us (drivers/idle/intel_idle.c). */
+	RECEIVER_WAKE_UP_NS = 350 * 1000,
 	RECEIVER_PERIOD_MIN_NS = 50 * 1000,
 	RECEIVER_PERIOD_MAX_NS = 5 * 1000 * 1000,
 	EINVAL_RESULT = -22,
@@ -44,21 +44,23 @@ enum {
 /* Decided by hanetd before loading: CPUs that the kernel may use. */
 const volatile __u32 cpu_count = 1;
 
-/* Not pinned before 6.7, which refuses the flag: an idle CPU's timer may be moved there. */
-static __always_inline bool receiver_arm(struct hanet_receiver *me, __u64 after_ns)
+/*
+ * Not pinned before 6.7, which refuses the flag: an idle CPU's timer may be moved there. It may
+ * then fire before this function ends, so nothing is written once it runs but that there is none.
+ */
+static __always_inline void receiver_arm(struct hanet_receiver *me, __u64 after_ns,
+					 bool catching_up)
 {
 	me->seen = 0;
 	me->fires_ns = bpf_ktime_get_ns() + after_ns;
+	if (!catching_up)
+		me->due_ns = me->fires_ns;
 	long failed = bpf_timer_start(&me->timer, after_ns, TIMER_CPU_PIN);
 
 	if (failed == EINVAL_RESULT)
 		failed = bpf_timer_start(&me->timer, after_ns, 0);
-	return !failed;
-}
-
-static __always_inline void receiver_watch(struct hanet_receiver *me, __u64 period)
-{
-	me->due_ns = receiver_arm(me, period) ? me->fires_ns : 0;
+	if (failed)
+		me->due_ns = 0;
 }
 
 static __always_inline __u64 receiver_period_ns(void)
@@ -76,9 +78,10 @@ static __always_inline __u64 receiver_period_ns(void)
 static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me, __u64 period)
 {
 	__u64 now = bpf_ktime_get_ns(), late = now > me->fires_ns ? now - me->fires_ns : 0;
+	__u64 wake_up = period < RECEIVER_WAKE_UP_NS ? period : RECEIVER_WAKE_UP_NS;
 	bool catching_up = me->due_ns != me->fires_ns;
 
-	if (late <= (catching_up ? RECEIVER_WAKE_UP_NS : RECEIVER_SLACK_NS))
+	if (late <= (catching_up ? wake_up : RECEIVER_SLACK_NS))
 		return 0;
 	return late < period ? late : period;
 }
@@ -93,8 +96,8 @@ static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
 	if (!period || bpf_get_smp_processor_id() != *cpu ||
 	    me->idle_periods > RECEIVER_IDLE_PERIODS)
 		me->due_ns = 0;
-	else if (!catches_up || !receiver_arm(me, catches_up))
-		receiver_watch(me, period);
+	else
+		receiver_arm(me, catches_up ?: period, catches_up != 0);
 	return 0;
 }
 
@@ -106,7 +109,7 @@ static __noinline int receiver_begin(struct hanet_receiver *me)
 
 	me->idle_periods = 0;
 	if (period)
-		receiver_watch(me, period);
+		receiver_arm(me, period, false);
 	return 0;
 }
 

@@ -29,10 +29,21 @@ static __always_inline struct hanet_request *request_slot(struct hanet_session *
 	return &session->window[sequence % HANET_WINDOW];
 }
 
-/* The oldest outstanding request that the window still holds. */
+/* Whether the verdict on what was asked after that one waits already; never before an answer. */
+static __always_inline bool verdict_waits(const struct hanet_session *session, __u64 after)
+{
+	return after && session->deferred_after == after;
+}
+
+/*
+ * When the oldest outstanding request left, of those that the window still holds. While a verdict
+ * waits requests go on, and push it out of the window: it stays what it was at the first look.
+ */
 static __always_inline __u64 oldest_sent_ns(struct hanet_session *session, __u64 answered,
 					    __u64 sent)
 {
+	if (verdict_waits(session, answered))
+		return session->deferred_lost_ns;
 	__u64 oldest = sent - answered > HANET_WINDOW ? sent - HANET_WINDOW + 1 : answered + 1;
 
 	return request_slot(session, oldest)->sent_ns;
@@ -91,32 +102,38 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 /*
  * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
  * already and only wait for a CPU. Both together: at most HANET_STALL_MAX_NS and a quarter of the
- * detection time, counted from the first look, for nobody can look while this CPU stands still:
+ * detection time from the first look on, while this CPU runs:
  *
  * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
- * - this CPU stood still, as a timer that comes late by more than half the detection time tells:
- *   one second look, a quarter of the detection time later.
+ * - this CPU stood still, as a first look that comes late by more than half the detection time
+ *   tells: one second look, a quarter of the detection time later.
+ *
+ * `after` names the deadline: what had been answered, which does not move while nothing comes.
  */
-static __always_inline __u64 deferral(struct hanet_session *session, __u64 due, __u64 now)
+static __always_inline __u64 deferral(struct hanet_session *session, __u64 after, __u64 first_lost,
+				      __u64 now)
 {
-	__u64 detection = detection_time_ns(session), wait = 0;
-	bool waits = session->deferred_ns == due;
-	__u64 waited = waits ? now - session->deferred_since_ns : 0;
-	__u32 stalled = waited < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
+	__u64 detection = detection_time_ns(session), due = first_lost + detection, wait = 0;
+	bool waits = verdict_waits(session, after);
+	__u64 since = waits ? session->deferred_since_ns : now;
+	__u32 second_look = waits && session->second_look;
+	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
 
 	if (stalled != HANET_NONE) {
 		wait = RECEIVER_SLACK_NS;
-	} else if (now - due > detection / 2 && session->second_look_ns != due) {
+	} else if (since > due + detection / 2 && !second_look) {
 		stalled = bpf_get_smp_processor_id();
-		session->second_look_ns = due;
+		second_look = 1;
 		wait = detection / 4;
 	}
 	if (wait && !waits) {
-		session->deferred_ns = due;
+		session->deferred_lost_ns = first_lost;
 		session->deferred_since_ns = now;
+		session->deferred_after = after;
 		session->stalled_cpu = stalled;
 		session->stall_deferrals++;
 	}
+	session->second_look = second_look;
 	return wait;
 }
 
@@ -150,8 +167,7 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		timer_start(deadline, (__u64)session->interval_us * 500);
 		return 0;
 	}
-	__u64 wait =
-		before == HANET_SESSION_UP ? deferral(session, first_lost + detection, now) : 0;
+	__u64 wait = before == HANET_SESSION_UP ? deferral(session, answered, first_lost, now) : 0;
 	/* Looking at all CPUs takes its time: one may have run again and handled the reply. */
 	if (session->answered != answered)
 		wait = RECEIVER_SLACK_NS;

@@ -43,7 +43,7 @@ static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		timer_start(deadline, detection - silent);
 		return 0;
 	}
-	__u64 wait = before == HANET_SESSION_UP ? deferral(session, heard + detection, now) : 0;
+	__u64 wait = before == HANET_SESSION_UP ? deferral(session, heard, heard, now) : 0;
 	/* As in session_deadline. */
 	if (session->last_reply_ns != heard)
 		wait = RECEIVER_SLACK_NS;

@@ -33,9 +33,9 @@ enum {
 	HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
 	HANET_RTT_BUCKETS = 32,
 	HANET_MAX_CPUS = 1024,	       /* watched for standing still */
-	HANET_STALL_MAX_NS = 20000000, /* a verdict waits no longer for other CPUs, from when one
-					  first looked at it; single stalls of 20 ms were measured
-					  on virtual machines */
+	HANET_STALL_MAX_NS = 20000000, /* a verdict waits no longer for other CPUs, counted from its
+					  first look; single stalls of 20 ms were measured on
+					  virtual machines */
 	HANET_REHASH_NS = 200000000,   /* static trunk: after a lost carrier the switch chooses new
 					  ports for its flows, and until then replies are lost that
 					  it sends by the dead one */
@@ -182,11 +182,12 @@ struct hanet_session {
 	__u64 down_verdicts;
 	__u64 up_verdicts;
 	__u64 stall_deferrals;	 /* deadlines that waited for a CPU that stood still */
-	__u64 deferred_ns;	 /* the newest deadline that waited */
-	__u64 deferred_since_ns; /* since when */
-	__u64 second_look_ns; /* the newest deadline that came late itself and got a second look */
-	__u32 stalled_cpu;    /* whose standing still deferred it */
-	__u32 pad2;
+	__u64 deferred_after;	 /* the newest of them: what had been `answered` (silence: when the
+				    peer was heard last), so that nothing else is taken for it */
+	__u64 deferred_lost_ns;	 /* when the first request left that was not (silence: the same) */
+	__u64 deferred_since_ns; /* when it was looked at first */
+	__u32 stalled_cpu;	 /* whose standing still deferred it */
+	__u32 second_look;	 /* 1: it came late itself and had its second look */
 	__u64 rtt_last_ns;
 	__u64 rtt_min_ns; /* 0 before the first reply */
 	__u64 rtt_max_ns;

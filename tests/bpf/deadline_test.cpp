@@ -171,5 +171,21 @@ TEST_F(Deadline, M3_ATimerThatComesVeryLateLooksASecondTime) {
   EXPECT_EQ(session().down_verdicts, 1U);
 }
 
+// A quarter of the detection time is more than an interval here, and the kernel side remembers
+// HANET_WINDOW requests.
+TEST_F(Deadline, M3_ASecondLookIsHadOnceHoweverManyRequestsLeaveMeanwhile) {
+  set_params(0, 30 * kShortUs, 8, 1);
+  watch(Beat::EchoIpv4);
+  become_up();
+  send(Beat::EchoIpv4);  // arms the timer
+  set_params(0, kShortUs, 8, 1);
+  send_many(HANET_WINDOW);
+  ASSERT_TRUE(await([&] {
+    send(Beat::EchoIpv4);
+    return load(session().down_verdicts) == 1;
+  })) << "a stall delays, it does not forgive";
+  EXPECT_EQ(session().stall_deferrals, 1U);
+}
+
 }  // namespace
 }  // namespace hanet::bpf_test
