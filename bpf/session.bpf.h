@@ -29,10 +29,10 @@ static __always_inline struct hanet_request *request_slot(struct hanet_session *
 	return &session->window[sequence % HANET_WINDOW];
 }
 
-/* Whether the verdict on what was asked after that one waits already; never before an answer. */
+/* Whether the verdict on what was asked after that one waits already. */
 static __always_inline bool verdict_waits(const struct hanet_session *session, __u64 after)
 {
-	return after && session->deferred_after == after;
+	return session->deferred_after == after + 1;
 }
 
 /*
@@ -129,7 +129,7 @@ static __always_inline __u64 deferral(struct hanet_session *session, __u64 after
 	if (wait && !waits) {
 		session->deferred_lost_ns = first_lost;
 		session->deferred_since_ns = now;
-		session->deferred_after = after;
+		session->deferred_after = after + 1;
 		session->stalled_cpu = stalled;
 		session->stall_deferrals++;
 	}

@@ -181,9 +181,9 @@ struct hanet_session {
 	__u64 lost;
 	__u64 down_verdicts;
 	__u64 up_verdicts;
-	__u64 stall_deferrals;	 /* deadlines that waited for a CPU that stood still */
-	__u64 deferred_after;	 /* the newest of them: what had been `answered` (silence: when the
-				    peer was heard last), so that nothing else is taken for it */
+	__u64 stall_deferrals; /* deadlines that waited for a CPU that stood still */
+	__u64 deferred_after;  /* the newest of them: 1 more than what had been `answered` (silence:
+				  than when the peer was heard last); nothing else is taken for it */
 	__u64 deferred_lost_ns;	 /* when the first request left that was not (silence: the same) */
 	__u64 deferred_since_ns; /* when it was looked at first */
 	__u32 stalled_cpu;	 /* whose standing still deferred it */

@@ -281,8 +281,10 @@ TEST_F(Silence, M5_APathThatIsHeardAgainComesUpAndMayFailAgain) {
   ASSERT_NO_FATAL_FAILURE(listen());
   for (std::uint64_t round = 1; round <= 3; ++round) {
     ASSERT_NO_FATAL_FAILURE(become_up());
-    ASSERT_TRUE(await([&] { return load(session().down_verdicts) >= round; }));
-    ASSERT_EQ(load(session().state), std::uint32_t{HANET_SESSION_DOWN});
+    // On a slow machine it may have been down and up before in this round.
+    ASSERT_TRUE(await([&] {
+      return load(session().state) == HANET_SESSION_DOWN && load(session().down_verdicts) >= round;
+    }));
   }
 }
 
