@@ -105,8 +105,9 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
  * detection time from the first look on, while this CPU runs:
  *
  * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
- * - this CPU stood still, as a first look that comes late by more than half the detection time
- *   tells: one second look, a quarter of the detection time later.
+ * - the verdict is late by more than half the detection time, because this CPU stood still or that
+ *   one did: one second look, a quarter of the detection time later. What was handled last may
+ *   have been the question, where the far end or a virtual link to it is on the same CPUs.
  *
  * `after` names the deadline: what had been answered, which does not move while nothing comes.
  */
@@ -121,7 +122,7 @@ static __always_inline __u64 deferral(struct hanet_session *session, __u64 after
 
 	if (stalled != HANET_NONE) {
 		wait = RECEIVER_SLACK_NS;
-	} else if (since > due + detection / 2 && !second_look) {
+	} else if (now > due + detection / 2 && !second_look) {
 		stalled = bpf_get_smp_processor_id();
 		second_look = 1;
 		wait = detection / 4;

@@ -187,7 +187,7 @@ struct hanet_session {
 	__u64 deferred_lost_ns;	 /* when the first request left that was not (silence: the same) */
 	__u64 deferred_since_ns; /* when it was looked at first */
 	__u32 stalled_cpu;	 /* whose standing still deferred it */
-	__u32 second_look;	 /* 1: it came late itself and had its second look */
+	__u32 second_look;	 /* 1: it was late and had its second look */
 	__u64 rtt_last_ns;
 	__u64 rtt_min_ns; /* 0 before the first reply */
 	__u64 rtt_max_ns;
