@@ -100,6 +100,15 @@ static __always_inline void session_down(__u32 index, struct hanet_session *sess
 }
 
 /*
+ * How often a waiting verdict is looked at: often enough to cost little of the detection time, and
+ * seldom enough that many of them do not take the CPU that has to catch up.
+ */
+static __always_inline __u64 look_again_ns(__u64 detection)
+{
+	return detection / 16 > RECEIVER_SLACK_NS ? detection / 16 : RECEIVER_SLACK_NS;
+}
+
+/*
  * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
  * already and only wait for a CPU. Both together: at most HANET_STALL_MAX_NS and a quarter of the
  * detection time from the first look on, while this CPU runs:
@@ -121,7 +130,7 @@ static __always_inline __u64 deferral(struct hanet_session *session, __u64 after
 	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
 
 	if (stalled != HANET_NONE) {
-		wait = RECEIVER_SLACK_NS;
+		wait = look_again_ns(detection);
 	} else if (now > due + detection / 2 && !second_look) {
 		stalled = bpf_get_smp_processor_id();
 		second_look = 1;
