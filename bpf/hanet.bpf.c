@@ -3,7 +3,8 @@
  * The table of contents of the data plane.
  *
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
- *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
+ *   tc_ingress     does both where XDP is taken, or where a driver has forgotten its program;
+ *                  bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards
  *   tc_control     starts timers, or comes by in their place; run by hanetd with
  *                  BPF_PROG_TEST_RUN, never attached
@@ -65,11 +66,13 @@ int xdp_ingress(struct xdp_md *ctx)
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
-	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index);
+	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index), *asked = port;
 
-	if (!port || !probe_owner(ethernet->h_dest, &index, &port))
+	if (!port || !probe_owner(ethernet->h_dest, &index, &asked) || !asked)
 		return XDP_PASS;
-	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
+	if (!port->replies_at_xdp)
+		port->replies_at_xdp = 1;
+	return reply_consumes(&cursor, ethernet, index, asked, true) ? XDP_DROP : XDP_PASS;
 }
 
 /*
@@ -88,16 +91,26 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 		if (skb->mark != HANET_STEER_MARK)
 			silence_listen(port, ethernet, false);
 	}
+	/*
+	 * What xdp_ingress has refused is refused again, and counted there. What it would have used
+	 * up did not come by it: vmxnet3 forgets its program whenever the card stops
+	 * (drivers/net/vmxnet3, vmxnet3_rq_cleanup_all), and nobody is told. It sees frames again
+	 * once xdp_ingress says so.
+	 */
+	bool looked_at = port->replies_at_xdp;
 	struct hanet_port *asked = port;
-	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
+	bool reply = ethernet->h_dest[0] & 2 && probe_owner(ethernet->h_dest, &index, &asked);
 
 	if (skb->vlan_present) {
-		if (reply)
+		if (reply && !looked_at)
 			__sync_fetch_and_add(&port->rejected[HANET_REJECT_TAGGED], 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (reply && asked && reply_consumes(cursor, ethernet, index, asked))
+	if (reply && asked && reply_consumes(cursor, ethernet, index, asked, !looked_at)) {
+		if (looked_at)
+			port->replies_at_xdp = 0;
 		return TC_ACT_SHOT;
+	}
 	cursor->at = ethernet + 1;
 	return neighbour_listen(skb, cursor, ethernet, port);
 }
