@@ -3,8 +3,7 @@
  * The table of contents of the data plane.
  *
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
- *   tc_ingress     does both where XDP is taken, or where a driver has forgotten its program;
- *                  bridging inwards; answers for probe addresses
+ *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards
  *   tc_control     starts timers, or comes by in their place; run by hanetd with
  *                  BPF_PROG_TEST_RUN, never attached
@@ -66,13 +65,11 @@ int xdp_ingress(struct xdp_md *ctx)
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
-	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index), *asked = port;
+	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index);
 
-	if (!port || !probe_owner(ethernet->h_dest, &index, &asked) || !asked)
+	if (!port || !probe_owner(ethernet->h_dest, &index, &port))
 		return XDP_PASS;
-	if (!port->replies_at_xdp)
-		port->replies_at_xdp = 1;
-	return reply_consumes(&cursor, ethernet, index, asked, true) ? XDP_DROP : XDP_PASS;
+	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
 }
 
 /*
@@ -91,26 +88,16 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 		if (skb->mark != HANET_STEER_MARK)
 			silence_listen(port, ethernet, false);
 	}
-	/*
-	 * What xdp_ingress has refused is refused again, and counted there. What it would have used
-	 * up did not come by it: vmxnet3 forgets its program whenever the card stops
-	 * (drivers/net/vmxnet3, vmxnet3_rq_cleanup_all), and nobody is told. It sees frames again
-	 * once xdp_ingress says so.
-	 */
-	bool looked_at = port->replies_at_xdp;
 	struct hanet_port *asked = port;
-	bool reply = ethernet->h_dest[0] & 2 && probe_owner(ethernet->h_dest, &index, &asked);
+	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 
 	if (skb->vlan_present) {
-		if (reply && !looked_at)
+		if (reply)
 			__sync_fetch_and_add(&port->rejected[HANET_REJECT_TAGGED], 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (reply && asked && reply_consumes(cursor, ethernet, index, asked, !looked_at)) {
-		if (looked_at)
-			port->replies_at_xdp = 0;
+	if (reply && asked && reply_consumes(cursor, ethernet, index, asked))
 		return TC_ACT_SHOT;
-	}
 	cursor->at = ethernet + 1;
 	return neighbour_listen(skb, cursor, ethernet, port);
 }

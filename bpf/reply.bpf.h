@@ -212,11 +212,9 @@ static __always_inline int reply_ipv6(struct cursor *cursor, __u32 port_index,
 	return reply_echo(cursor, port_index, HANET_AF_INET6, &ip->saddr);
 }
 
-/* Returns true when the frame was a valid reply and is used up. A refusal that was counted before
- * is not counted again. */
+/* Returns true when the frame was a valid reply and is used up. */
 static __always_inline bool reply_consumes(struct cursor *cursor, struct ethhdr *ethernet,
-					   __u32 port_index, struct hanet_port *port,
-					   bool count_refusal)
+					   __u32 port_index, struct hanet_port *port)
 {
 	__u32 reason = HANET_REJECT_NOT_A_REPLY;
 
@@ -237,8 +235,7 @@ static __always_inline bool reply_consumes(struct cursor *cursor, struct ethhdr 
 	}
 	if (reason >= HANET_REJECT_COUNT)
 		return true;
-	if (count_refusal)
-		__sync_fetch_and_add(&port->rejected[reason], 1);
+	__sync_fetch_and_add(&port->rejected[reason], 1);
 	return false;
 }
 

@@ -13,8 +13,7 @@
  *
  * A session that heard nothing since its start has no timer: it is unknown, not down. Frames that
  * bridging hands to a failed port came in elsewhere. They pass no native XDP program, but a generic
- * one may see them, and cannot know them; so there, as without XDP, tc_ingress listens. It knows
- * them by their mark.
+ * one may see them, and cannot know them; so there, as without XDP, tc_ingress listens.
  */
 #ifndef HANET_SILENCE_BPF_H
 #define HANET_SILENCE_BPF_H
@@ -85,19 +84,6 @@ static __noinline int silence_broken(__u32 index, struct hanet_session *session)
 	return 0;
 }
 
-/*
- * Does the program that a frame has come to listen to it? tc_ingress hears all that xdp_ingress
- * hears, a moment later. A frame that comes to it an interval after the last one was heard came by
- * no XDP program: the driver has forgotten it.
- */
-static __always_inline bool silence_is_heard_here(const struct hanet_session *session, bool at_xdp)
-{
-	if (session->heard_at_xdp == at_xdp)
-		return true;
-	return !at_xdp &&
-	       bpf_ktime_get_ns() - session->last_reply_ns >= (__u64)session->interval_us * 1000;
-}
-
 /* A frame came in at a port. The Ethernet header says all: a VLAN tag is behind the addresses. */
 static __always_inline void silence_listen(struct hanet_port *port, struct ethhdr *ethernet,
 					   bool at_xdp)
@@ -105,9 +91,9 @@ static __always_inline void silence_listen(struct hanet_port *port, struct ethhd
 	__u32 index;
 	struct hanet_session *session = port ? session_of_port(port, &index) : NULL;
 
-	if (!session || session->kind != HANET_HEARTBEAT_SILENCE || !session->target_mac_known ||
-	    !mac_equal(ethernet->h_source, session->target_mac) ||
-	    !silence_is_heard_here(session, at_xdp))
+	if (!session || session->kind != HANET_HEARTBEAT_SILENCE ||
+	    session->heard_at_xdp != at_xdp || !session->target_mac_known ||
+	    !mac_equal(ethernet->h_source, session->target_mac))
 		return;
 	silence_broken(index, session);
 }

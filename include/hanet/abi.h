@@ -144,8 +144,7 @@ struct hanet_session {
 	__u32 group;	   /* index into params */
 	__u16 family;	   /* AF_INET or AF_INET6 */
 	__u8 kind;	   /* enum hanet_heartbeat_kind */
-	__u8 heard_at_xdp; /* silence: 1: xdp_ingress listens for the peer, and tc_ingress only
-			      where that has heard nothing for an interval; 0: tc_ingress does */
+	__u8 heard_at_xdp; /* silence: 1: xdp_ingress listens for the peer, 0: tc_ingress does */
 	__u8 pad0[4];
 	__u8 target[16];
 	__u8 next_hop[16]; /* whose MAC address requests go to; equals target on the link */
@@ -209,8 +208,7 @@ struct hanet_port {
 	__u32 group;
 	__u32 session;	     /* index into sessions, or HANET_NONE */
 	__u8 probe_mac[6];   /* source of this port's heartbeats; 40 random bits are its cookie */
-	__u8 replies_at_xdp; /* 1: xdp_ingress matches replies, 0: tc_ingress does; kernel side too,
-				because a driver may forget its XDP program */
+	__u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
 	__u8 clamped;	     /* kernel side, as in hanet_session: link_poll_us */
 	__u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */

@@ -168,30 +168,6 @@ TEST_F(Carrier, M4_EveryEdgeOfManyIrregularFlapsIsCountedOneForOne) {
              2 * flaps, edges_heard(recorder, before.ifindex), source, kSeed);
 }
 
-// Some drivers forget a program when their card stops. Twice, because the first start may follow
-// the attaching.
-TEST_F(Carrier, M1_APortThatSomebodyStoppedAndStartedIsWatchedAsBefore) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  for (int again = 0; again < 2; ++again) {
-    ASSERT_DONE(lab().ip("host", "link set p1 down"));
-    ASSERT_TRUE(await("p1 is down", [&] { return health_of("p1") == "down"; }));
-    ASSERT_DONE(lab().ip("host", "link set p1 up"));
-    ASSERT_TRUE(all_ready()) << "start " << again;
-  }
-  EXPECT_TRUE(host().switchovers().empty());
-  const json port = host().path("p1").at("port");
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_TRUE(all_on("p1"));
-  EXPECT_TRUE(carries("p1", before));
-  ASSERT_DONE(lab().heal());
-  ASSERT_TRUE(all_ready());
-  ASSERT_DONE(lab().fault("blackhole", "standby"));
-  EXPECT_TRUE(all_on("p0")) << "the witness: it is watched, and not only heard";
-  fmt::print("measured: xdp {}, replies at {}\n", port.at("xdp").get<std::string>(),
-             port.at("replies_at").get<std::string>());
-}
-
 // Some drivers reset their card when a program is attached, and the link negotiates anew.
 TEST_F(Carrier, O1_ALinkThatComesUpOnlyAfterAttachingCausesNoFailover) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));

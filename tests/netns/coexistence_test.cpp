@@ -111,60 +111,6 @@ TEST_F(ForeignXdp, M5_ASilentPeerIsHeardAtTcAndSoAreItsTaggedFrames) {
 TEST_F(ForeignXdp, D6_WithoutOthersXdpIsNative) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_EQ(host().path("p0").at("port").at("xdp"), "native");
-  EXPECT_EQ(host().path("p0").at("port").at("replies_at"), "xdp");
-}
-
-// `bpftool link detach` does it; a driver that forgets its program looks the same to hanet.
-class LostXdp : public LabTest {
- protected:
-  /// Detaches hanet's XDP program from a port of the host behind its back.
-  Status detach_xdp(const std::string& port) {
-    const std::uint32_t ifindex = link_of(host_netns(), port).interface.index;
-    const std::uint32_t program = xdp_program(port);
-    std::uint32_t id = 0;
-    for (int links = 0; links < 1000 && bpf_link_get_next_id(id, &id) == 0; ++links) {
-      const Fd link(bpf_link_get_fd_by_id(id));
-      bpf_link_info info{};
-      std::uint32_t size = sizeof(info);
-      if (bpf_obj_get_info_by_fd(link.get(), &info, &size) != 0 ||
-          info.type != BPF_LINK_TYPE_XDP || info.xdp.ifindex != ifindex || info.prog_id != program)
-        continue;
-      if (const int failed = bpf_link_detach(link.get()); failed != 0)
-        return errno_error(failed, "detach XDP");
-      return {};
-    }
-    return failure("no XDP link on " + port);
-  }
-  /// What XDP runs there; 0: nothing.
-  std::uint32_t xdp_program(const std::string& port) {
-    std::uint32_t id = 0;
-    inside(host_netns(), [&] {
-      if (bpf_xdp_query_id(static_cast<int>(::if_nametoindex(port.c_str())), 0, &id) != 0) id = 0;
-    });
-    return id;
-  }
-};
-
-TEST_F(LostXdp, M2_WhereXdpSeesNoFramesAnyMoreTcMatchesTheReplies) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  for (const std::string port : {"p0", "p1"}) {
-    ASSERT_DONE(detach_xdp(port));
-    ASSERT_EQ(xdp_program(port), 0U) << "the witness";
-    const std::uint64_t answered = host().session(port).at("received");
-    EXPECT_TRUE(await("heartbeats on " + port, [&] {
-      return host().session(port).at("received").get<std::uint64_t>() > answered + 20;
-    }));
-    EXPECT_EQ(host().path(port).at("port").at("replies_at"), "tc");
-  }
-  EXPECT_TRUE(host().switchovers().empty());
-  ASSERT_DONE(lab().fault("blackhole"));
-  ASSERT_TRUE(all_on("p1"));
-  EXPECT_TRUE(carries("p1", before));
-  EXPECT_TRUE(echo().reaches_every_address());
-  for (const char* port : {"p0", "p1"})
-    EXPECT_TRUE(host().log().contains(fmt::format(
-        "{} does not run its XDP program any more: its replies are matched at TC", port)));
 }
 
 }  // namespace

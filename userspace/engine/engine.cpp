@@ -378,10 +378,6 @@ void Engine::pause_session(SessionIndex session) {
 
 const PortAttachment& Engine::attachment(PortIndex port) const { return attachments_[port]; }
 
-bool Engine::replies_at_xdp(PortIndex port) const {
-  return engine::load(ports_[port].replies_at_xdp) != 0;
-}
-
 int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get()); }
 
 void Engine::read_events(const EventHandler& handler) {

@@ -141,9 +141,6 @@ class Engine {
   /// Live parameters of a group: writes take effect at the next heartbeat.
   [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
   [[nodiscard]] const PortAttachment& attachment(PortIndex port) const;
-  /// Where replies are matched now: not at XDP where another program holds the port, or where the
-  /// driver does not run ours any more.
-  [[nodiscard]] bool replies_at_xdp(PortIndex port) const;
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
   /// Readable when events wait (epoll).

@@ -208,7 +208,6 @@ void GroupRunner::tick(MonotonicTime now) {
   if (announcements_left_ > 0 && now >= announce_at_) announce_again(now);
   look_for_missing_ports(now);
   tell_what_is_unheard(now);
-  tell_what_drivers_forget();
   review_uppers(now);
   save_snapshot(now);
   apply(policy::TimePassed{}, now);

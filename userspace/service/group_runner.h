@@ -99,10 +99,9 @@ struct RunningPort {
   std::optional<MonotonicTime> judged_at{};  ///< until then its heartbeats are not judged
   /// Until then silence says nothing, unless it has been up: hanetd only began to ask.
   MonotonicTime first_answers_until{};
-  bool held_back = false;       ///< the kernel says it is down, and it was given time all the same
-  MonotonicTime down_since{};   ///< when hanetd had the news that the port is down
-  bool unheard_told = false;    ///< silence: nothing was heard yet, and that was said
-  bool forgotten_told = false;  ///< the driver runs its XDP program no more, and that was said
+  bool held_back = false;      ///< the kernel says it is down, and it was given time all the same
+  MonotonicTime down_since{};  ///< when hanetd had the news that the port is down
+  bool unheard_told = false;   ///< silence: nothing was heard yet, and that was said
   [[nodiscard]] net::Place place() const { return {interface, vlans}; }
 };
 
@@ -293,7 +292,6 @@ class GroupRunner {
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
   void tell_what_is_unheard(MonotonicTime now);
-  void tell_what_drivers_forget();
   void follow_uppers(const net::LinkInfo& link, bool removed);
   void review_uppers(MonotonicTime now);
   void forget_uppers_of_absent_ports();

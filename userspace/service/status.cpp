@@ -159,7 +159,6 @@ Json watched_port_json(const GroupRunner& group, const RunningPort& port,
   Json link = port_json(engine.port(port.port));
   link["link_source"] = engine.capabilities().link_source;
   link["xdp"] = engine.attachment(port.port).xdp_mode();
-  link["replies_at"] = engine.replies_at_xdp(port.port) ? "xdp" : "tc";
   link["tc"] = engine.attachment(port.port).tc_mode();
   const policy::PathState& path = group.state().paths[port.path];
   const bool idle = !path.watched;
