@@ -63,6 +63,17 @@ TEST_F(Steer, F1_TheStandbyHandsOverWhatComesIn) {
   EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcPass);
 }
 
+TEST_F(Steer, M1_F1_TheStandbyKeepsRepliesForTheFailedPortToItself) {
+  steer_to(HANET_STEER_BRIDGE_IN);
+  constexpr net::MacAddress kFailedProbe{0x02, 0x68, 0x61, 0x00, 0x00, 0x01};
+  std::copy(kFailedProbe.begin(), kFailedProbe.end(), port(1).probe_mac);
+  const Outcome outcome = p->tc_ingress(host_frame(kFailedProbe));
+  EXPECT_EQ(outcome.verdict, kTcPass);
+  EXPECT_EQ(outcome.mark, 0U);
+  EXPECT_EQ(p->steer[0].redirected_in, 0U);
+  EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcRedirect) << "the witness";
+}
+
 TEST_F(Steer, F1_AnAdoptingPortReceivesFramesToTheIdentity) {
   steer_to(HANET_STEER_ADOPT);
   EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass);

@@ -9,6 +9,7 @@
 // by name.
 //
 // A line that begins with "measured:" is for the report; time is never asserted.
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <linux/ethtool.h>
@@ -87,6 +88,20 @@ constexpr int kLongestPauseUs = 20000;
 
 class Carrier : public WithHands {
  protected:
+  /// The numbers of the BPF programs of this name that the kernel holds, whoever loaded them.
+  static std::vector<std::uint32_t> programs_called(std::string_view name) {
+    std::vector<std::uint32_t> found;
+    std::uint32_t id = 0;
+    while (bpf_prog_get_next_id(id, &id) == 0) {
+      const Fd program(bpf_prog_get_fd_by_id(id));
+      bpf_prog_info info{};
+      std::uint32_t size = sizeof(info);
+      if (program.valid() && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0 &&
+          info.name == name)
+        found.push_back(id);
+    }
+    return found;
+  }
   /// Pulls the cable of p0 or p1, or puts it back.
   Status set_carrier(const std::string& port, bool up) {
     const std::string state = up ? "up" : "down";
@@ -166,6 +181,42 @@ TEST_F(Carrier, M4_EveryEdgeOfManyIrregularFlapsIsCountedOneForOne) {
   }
   fmt::print("measured: {} edges, {} of them told by rtnetlink; link events from {}; seed {}\n",
              2 * flaps, edges_heard(recorder, before.ifindex), source, kSeed);
+}
+
+// A driver may forget a program when its card stops. Twice, because the first start may follow the
+// attaching.
+TEST_F(Carrier, M1_APortThatSomebodyStoppedAndStartedIsWatchedAsBefore) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::Identity before = identity_on(host_netns(), "p0");
+  for (int again = 0; again < 2; ++again) {
+    ASSERT_DONE(lab().ip("host", "link set p1 down"));
+    ASSERT_TRUE(await("p1 is down", [&] { return health_of("p1") == "down"; }));
+    ASSERT_DONE(lab().ip("host", "link set p1 up"));
+    ASSERT_TRUE(all_ready()) << "start " << again;
+  }
+  EXPECT_TRUE(host().switchovers().empty());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("blackhole", "standby"));
+  EXPECT_TRUE(all_on("p0")) << "the witness: it is watched, and not only heard";
+}
+
+// A driver that forgets a program may keep it, too.
+TEST_F(Carrier, D7_NoProgramStaysLoadedAfterAPortWasStopped) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::vector<std::uint32_t> loaded = programs_called("xdp_ingress");
+  ASSERT_FALSE(loaded.empty()) << "the witness";
+  ASSERT_DONE(lab().ip("host", "link set p1 down"));
+  ASSERT_TRUE(await("p1 is down", [&] { return health_of("p1") == "down"; }));
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_TRUE(await("its programs are gone", [&] {
+    const std::vector<std::uint32_t> left = programs_called("xdp_ingress");
+    return std::ranges::none_of(
+        loaded, [&](std::uint32_t id) { return std::ranges::find(left, id) != left.end(); });
+  }));
 }
 
 // Some drivers reset their card when a program is attached, and the link negotiates anew.

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "net/link.h"
+
 namespace hanet::engine {
 namespace {
 
@@ -27,6 +29,11 @@ std::string program_holding_xdp(unsigned ifindex, std::uint32_t id) {
     return fmt::format("taken by {} (id {})", info.name, id);
   return fmt::format("taken on interface {}", ifindex);
 }
+
+// vmxnet3 (native since Linux 6.6) sets its program to none whenever the card stops or is reset
+// (drivers/net/vmxnet3, vmxnet3_rq_cleanup_all), without a word: everybody still shows it, and it
+// is never given back, so it stays loaded until the next boot.
+bool forgets_native_xdp(const std::string& name) { return net::driver_of(name) == "vmxnet3"; }
 
 std::string attached_xdp_mode(unsigned ifindex) {
   bpf_xdp_query_opts query{};
@@ -101,7 +108,11 @@ void PortAttachment::detach() {
 
 Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::string& name) {
   const int index = static_cast<int>(ifindex);
-  xdp_.reset(bpf_link_create(program, index, BPF_XDP, nullptr));
+  bpf_link_create_opts generic{};
+  generic.sz = sizeof(generic);
+  generic.flags = XDP_FLAGS_SKB_MODE;
+  xdp_.reset(
+      bpf_link_create(program, index, BPF_XDP, forgets_native_xdp(name) ? &generic : nullptr));
   if (xdp_.valid()) {
     xdp_mode_ = attached_xdp_mode(ifindex);
     return {};
@@ -113,10 +124,7 @@ Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::stri
     return {};
   }
   // Some drivers refuse native XDP for the port's present settings (MTU, offloads).
-  bpf_link_create_opts options{};
-  options.sz = sizeof(options);
-  options.flags = XDP_FLAGS_SKB_MODE;
-  xdp_.reset(bpf_link_create(program, index, BPF_XDP, &options));
+  xdp_.reset(bpf_link_create(program, index, BPF_XDP, &generic));
   if (!xdp_.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name));
   xdp_mode_ = "generic";
   return {};

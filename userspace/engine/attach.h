@@ -2,10 +2,10 @@
 //
 // Attaching programs to a port, and living with who is already there.
 //
-// XDP goes by bpf_link, native where the driver has it. If another XDP program holds the port,
-// hanet does not fight: replies are then matched at TC ingress, and the status says whose program
-// it is. TC goes by tcx where the kernel has it (6.6), else by clsact with a filter of our own
-// priority and handle; the clsact qdisc is never deleted, because others may use it.
+// XDP goes by bpf_link, native where the driver has it and can be relied on. If another XDP program
+// holds the port, hanet does not fight: replies are then matched at TC ingress, and the status says
+// whose program it is. TC goes by tcx where the kernel has it (6.6), else by clsact with a filter
+// of our own priority and handle; the clsact qdisc is never deleted, because others may use it.
 //
 // Everything attached is owned by a PortAttachment and detached with it. After a kill, links vanish
 // with the process; only a clsact filter stays, and the next start replaces it.
@@ -40,7 +40,7 @@ class PortAttachment {
   PortAttachment& operator=(const PortAttachment&) = delete;
   ~PortAttachment();
 
-  /// Attaches all three to an interface, or nothing. `name` is for messages only.
+  /// Attaches all three to an interface, or nothing. `name` is what it is called now.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name);
 

@@ -96,6 +96,15 @@ Result<LinkInfo> get_link(NetlinkSocket& socket, NetlinkMessage question, const 
   return *link;
 }
 
+// `value` begins with the command that says what it is.
+bool ask_ethtool(const std::string& interface, void* value) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = static_cast<char*>(value);
+  return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0;
+}
+
 }  // namespace
 
 LinkInfo link_of(const nlmsghdr& message) {
@@ -192,16 +201,19 @@ std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port)
 }
 
 std::optional<std::uint32_t> link_speed(const std::string& interface) {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ethtool_cmd command{};
   command.cmd = ETHTOOL_GSET;
-  ifreq request{};
-  interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&command);
-  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return std::nullopt;
+  if (!ask_ethtool(interface, &command)) return std::nullopt;
   const std::uint32_t speed = ethtool_cmd_speed(&command);
   if (speed == 0 || speed == static_cast<std::uint32_t>(SPEED_UNKNOWN)) return std::nullopt;
   return speed;
+}
+
+std::string driver_of(const std::string& interface) {
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  if (!ask_ethtool(interface, &info)) return {};
+  return {info.driver, ::strnlen(info.driver, sizeof(info.driver))};
 }
 
 unsigned index_of_name(NetlinkSocket& socket, const std::string& name) {
