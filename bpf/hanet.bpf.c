@@ -36,22 +36,6 @@ static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
 	return bpf_map_lookup_elem(&ports, index);
 }
 
-/* Whose probe address the frame goes to: the port's own, or that of its static trunk's other ports.
- */
-static __always_inline bool probe_owner(const __u8 *mac, __u32 *index, struct hanet_port **port)
-{
-	__u8 wanted[ETH_ALEN];
-
-	if (mac_equal(mac, (*port)->probe_mac))
-		return true;
-	if (!(*port)->trunk)
-		return false;
-	__builtin_memcpy(wanted, mac, ETH_ALEN);
-	*index = trunk_sibling(*port, BY_PROBE_MAC, wanted);
-	*port = bpf_map_lookup_elem(&ports, index);
-	return *port;
-}
-
 SEC("xdp")
 int xdp_ingress(struct xdp_md *ctx)
 {

@@ -208,14 +208,17 @@ static __always_inline int bridge_in(struct __sk_buff *skb, struct hanet_steer *
 				     struct hanet_trunk *trunk, struct hanet_port *port,
 				     struct ethhdr *ethernet)
 {
+	if (trunk)
+		return trunk_receive(skb, way, trunk, port, ethernet, way->peer_ifindex);
+	/*
+	 * A network that floods (a hub, a promiscuous port group) brings here what is for the
+	 * failed path's probe addresses. Handed over it would prove a path by which nothing comes
+	 * in, where XDP is generic or taken.
+	 */
 	__u32 failed = way->peer_port;
 	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &failed);
 
-	if (trunk)
-		return trunk_receive(skb, way, trunk, port, ethernet, way->peer_ifindex);
-	/* A network that floods (a hub, a promiscuous port group) brings the failed port's replies
-	 * here. Handed over they would prove a path by which nothing comes in. */
-	if (peer && mac_equal(ethernet->h_dest, peer->probe_mac))
+	if (peer && probe_owner(ethernet->h_dest, &failed, &peer))
 		return TC_ACT_UNSPEC;
 	return hand_to(skb, way, way->peer_ifindex);
 }

@@ -137,6 +137,21 @@ class Trunk : public Scene {
   }
 };
 
+TEST_F(Trunk, M1_F1_ASinglePortThatBridgesKeepsWhatIsForTheProbeAddressesOfAStaticTrunk) {
+  make_trunk(HANET_TRUNK_STATIC);
+  watch(Beat::EchoIpv4, kPorts);
+  p->loopback_is(kPorts);
+  p->steer[kPorts].peer_port = 0;
+  p->steer[kPorts].peer_ifindex = kLoopback;
+  p->steer[kPorts].mode = HANET_STEER_BRIDGE_IN;
+  for (std::uint32_t at = 0; at < kPorts; ++at) {
+    net::MacAddress probe{};
+    std::copy(std::begin(port(at).probe_mac), std::end(port(at).probe_mac), probe.begin());
+    EXPECT_EQ(p->tc_ingress(arrival(probe)).verdict, kTcPass) << at;
+  }
+  EXPECT_EQ(p->tc_ingress(arrival(kIdentityMac)).verdict, kTcRedirect) << "the witness";
+}
+
 TEST_F(Trunk, T3_EachFlowHasOnePortAndTheFlowsSpreadOverAll) {
   const auto first = ways();
   EXPECT_EQ(ways(), first) << "a flow changed its port";

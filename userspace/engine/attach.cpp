@@ -32,8 +32,11 @@ std::string program_holding_xdp(unsigned ifindex, std::uint32_t id) {
 
 // vmxnet3 (native since Linux 6.6) sets its program to none whenever the card stops or is reset
 // (drivers/net/vmxnet3, vmxnet3_rq_cleanup_all), without a word: everybody still shows it, and it
-// is never given back, so it stays loaded until the next boot.
-bool forgets_native_xdp(const std::string& name) { return net::driver_of(name) == "vmxnet3"; }
+// is never given back, so it stays loaded until the next boot. Who does not tell may be it.
+bool forgets_native_xdp(unsigned ifindex) {
+  const std::string driver = net::driver_of(ifindex);
+  return driver.empty() || driver == "vmxnet3";
+}
 
 std::string attached_xdp_mode(unsigned ifindex) {
   bpf_xdp_query_opts query{};
@@ -111,8 +114,8 @@ Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::stri
   bpf_link_create_opts generic{};
   generic.sz = sizeof(generic);
   generic.flags = XDP_FLAGS_SKB_MODE;
-  xdp_.reset(
-      bpf_link_create(program, index, BPF_XDP, forgets_native_xdp(name) ? &generic : nullptr));
+  const bpf_link_create_opts* first = forgets_native_xdp(ifindex) ? &generic : nullptr;
+  xdp_.reset(bpf_link_create(program, index, BPF_XDP, first));
   if (xdp_.valid()) {
     xdp_mode_ = attached_xdp_mode(ifindex);
     return {};

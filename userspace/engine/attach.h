@@ -40,7 +40,7 @@ class PortAttachment {
   PortAttachment& operator=(const PortAttachment&) = delete;
   ~PortAttachment();
 
-  /// Attaches all three to an interface, or nothing. `name` is what it is called now.
+  /// Attaches all three to an interface, or nothing. `name` is for messages only.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name);
 

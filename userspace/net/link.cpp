@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -96,13 +97,17 @@ Result<LinkInfo> get_link(NetlinkSocket& socket, NetlinkMessage question, const 
   return *link;
 }
 
-// `value` begins with the command that says what it is.
-bool ask_ethtool(const std::string& interface, void* value) {
+// Value: what <linux/ethtool.h> has for the command.
+template <typename Value>
+std::optional<Value> ask_ethtool(const std::string& interface, std::uint32_t command) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  Value value{};
+  value.cmd = command;
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = static_cast<char*>(value);
-  return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0;
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return std::nullopt;
+  return value;
 }
 
 }  // namespace
@@ -201,19 +206,18 @@ std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port)
 }
 
 std::optional<std::uint32_t> link_speed(const std::string& interface) {
-  ethtool_cmd command{};
-  command.cmd = ETHTOOL_GSET;
-  if (!ask_ethtool(interface, &command)) return std::nullopt;
-  const std::uint32_t speed = ethtool_cmd_speed(&command);
+  const auto answer = ask_ethtool<ethtool_cmd>(interface, ETHTOOL_GSET);
+  const std::uint32_t speed = answer ? ethtool_cmd_speed(&*answer) : 0;
   if (speed == 0 || speed == static_cast<std::uint32_t>(SPEED_UNKNOWN)) return std::nullopt;
   return speed;
 }
 
-std::string driver_of(const std::string& interface) {
-  ethtool_drvinfo info{};
-  info.cmd = ETHTOOL_GDRVINFO;
-  if (!ask_ethtool(interface, &info)) return {};
-  return {info.driver, ::strnlen(info.driver, sizeof(info.driver))};
+std::string driver_of(unsigned ifindex) {
+  std::array<char, IF_NAMESIZE> name{};
+  if (::if_indextoname(ifindex, name.data()) == nullptr) return {};
+  const auto answer = ask_ethtool<ethtool_drvinfo>(name.data(), ETHTOOL_GDRVINFO);
+  if (!answer) return {};
+  return {answer->driver, ::strnlen(answer->driver, sizeof(answer->driver))};
 }
 
 unsigned index_of_name(NetlinkSocket& socket, const std::string& name) {

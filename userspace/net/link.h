@@ -56,8 +56,9 @@ struct LinkInfo {
 
 /// Mbit/s as the driver tells (ethtool); empty where it does not, as without a link.
 [[nodiscard]] std::optional<std::uint32_t> link_speed(const std::string& interface);
-/// The kernel's name of the driver (ethtool); empty where there is none, or no such interface.
-[[nodiscard]] std::string driver_of(const std::string& interface);
+/// The kernel's name of the driver (ethtool); empty where it does not tell, or there is no such
+/// interface.
+[[nodiscard]] std::string driver_of(unsigned ifindex);
 
 /// The number of the interface that bears a name of any kind; 0: none does.
 [[nodiscard]] unsigned index_of_name(NetlinkSocket& socket, const std::string& name);
