@@ -88,6 +88,15 @@ static __always_inline void remember_device(struct __sk_buff *skb, struct hanet_
 }
 
 /*
+ * Where another source tells of links, all that is due here is what hangs on time alone and a look
+ * at the parameters. A timer that fires ten times in a millisecond would wake a CPU for nothing.
+ */
+static __always_inline __u32 next_poll_us(__u32 link_poll_us)
+{
+	return use_link_poll || link_poll_us > HANET_REVIEW_US ? link_poll_us : HANET_REVIEW_US;
+}
+
+/*
  * Timer callback. Reading through bpf_rdonly_cast is safe for any address (a fault reads zero);
  * hanetd clears net_device when the device unregisters, so that a reused address is never believed.
  */
@@ -112,7 +121,7 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 	trunk_review(port);
 	port->link_polls++;
 	port->last_link_poll_ns = now;
-	timer_start(poll, (__u64)params_apply_port(port) * 1000);
+	timer_start(poll, (__u64)next_poll_us(params_apply_port(port)) * 1000);
 	return 0;
 }
 

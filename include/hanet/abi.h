@@ -39,6 +39,8 @@ enum {
 	HANET_REHASH_NS = 200000000,   /* static trunk: after a lost carrier the switch chooses new
 					  ports for its flows, and until then replies are lost that
 					  it sends by the dead one */
+	HANET_REVIEW_US = 5000, /* at least, from one look at a port to the next, where no link
+				   poll is needed: fentry or rtnetlink tells */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
 	HANET_NONE = 0xffffffff,
 };

@@ -95,5 +95,19 @@ TEST_F(LinkPoll, F10_EndsWithThePort) {
   EXPECT_EQ(load(port().link_polls), polls);
 }
 
+class LinkReview : public Scene {};
+
+TEST_F(LinkReview, M4_WhereAnotherSourceTellsOfLinksThePollWakesNobodyMoreOftenThanNeeded) {
+  watch(Beat::EchoIpv4);
+  engine::store(p->params[0].link_poll_us, HANET_LINK_POLL_MIN_US);
+  ASSERT_EQ(p->control(HANET_CONTROL_START_PORT, 0), 0U);
+  ASSERT_TRUE(await([&] { return load(port().link_polls) >= 1; }));
+  const std::uint64_t first = load(port().last_link_poll_ns);
+  ASSERT_TRUE(await([&] { return load(port().link_polls) >= 12; })) << "it goes on";
+  EXPECT_EQ(load(port().link_poll_us), std::uint32_t{HANET_LINK_POLL_MIN_US}) << "as asked for";
+  // Each time may be that of one poll more or less; a timer is late, never early.
+  EXPECT_GE(load(port().last_link_poll_ns) - first, 9 * HANET_REVIEW_US * 1000ULL);
+}
+
 }  // namespace
 }  // namespace hanet::bpf_test

@@ -89,6 +89,14 @@ bool LabTest::kernel_sees_carriers() {
          host().ask({"status"}).at("daemon").at("link_source") == "fentry";
 }
 
+std::uint64_t LabTest::polls_in(Hanet& daemon, std::chrono::nanoseconds time) {
+  const std::string source = daemon.ask({"status"}).at("daemon").at("link_source");
+  const bool needed = source.contains("poll");
+  // What tools/lab_topology.bash configures, or what is enough (bpf/port.bpf.h).
+  const std::chrono::microseconds period(needed ? 100 : int{HANET_REVIEW_US});
+  return static_cast<std::uint64_t>(time / period);
+}
+
 hanet_port LabTest::port_of(const std::string& interface) {
   const unsigned index = link_of(host_netns(), interface).interface.index;
   for (std::uint32_t at = 0; at < HANET_MAX_PORTS; ++at) {

@@ -52,6 +52,9 @@ class LabTest : public testing::Test {
   /// Whether detection goes on while hanetd stands still: of silent faults, or of a lost carrier.
   [[nodiscard]] bool kernel_keeps_deadlines();
   [[nodiscard]] bool kernel_sees_carriers();
+  /// How often a daemon's kernel side looks at a port of the lab in this time: a clock that stands
+  /// still with the machine.
+  [[nodiscard]] static std::uint64_t polls_in(Hanet& daemon, std::chrono::nanoseconds time);
   /// What the kernel side says of an interface of the host.
   [[nodiscard]] hanet_port port_of(const std::string& interface);
 
