@@ -4,7 +4,7 @@
  *
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
  *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
- *   tc_egress      stamps requests that really leave; bridging outwards
+ *   tc_egress      stamps requests that really leave; bridging outwards; mutes who is not meant
  *   tc_control     starts timers, or comes by in their place; run by hanetd with
  *                  BPF_PROG_TEST_RUN, never attached
  *   carrier_off/on link events at their source, where the kernel allows fentry
@@ -140,7 +140,7 @@ int tc_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
-	return way ? steer_egress(skb, way, port, ethernet) : TC_ACT_UNSPEC;
+	return way ? steer_egress(skb, &cursor, way, port, ethernet) : TC_ACT_UNSPEC;
 }
 
 SEC("tc")

@@ -72,6 +72,15 @@ struct {
 	__type(value, struct hanet_steer);
 } steer SEC(".maps");
 
+/* IPv4 addresses of the identities. Written by hanetd, looked up for ARP that leaves a port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HANET_MAX_IDENTITY_IPV4);
+	__type(key, struct hanet_identity_ipv4);
+	__type(value, struct hanet_identity_mac);
+} identity_ipv4 SEC(".maps");
+
 /* Trunks. Configured by hanetd, reviewed by verdicts and the link poll. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -29,6 +29,7 @@ enum {
 	HANET_MAX_GROUPS = 16,
 	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
 	HANET_MAX_TRUNKS = 32,
+	HANET_MAX_IDENTITY_IPV4 = 4096, /* of all groups together */
 	HANET_TRUNK_PORTS = 16,
 	HANET_WINDOW = 64, /* requests remembered per session; above the largest multiplier */
 	HANET_RTT_BUCKETS = 32,
@@ -296,9 +297,25 @@ struct hanet_steer {
 	__u64 steered_ns; /* when the kernel last switched this port to BRIDGE_OUT */
 	__u64 redirected_out;
 	__u64 redirected_in;
-	__u64 fenced;
+	__u64 fenced; /* frames that were not let in */
+	__u64 muted;  /* ARP in the identity's name with a wrong MAC address, not let out */
 };
-HANET_ASSERT(sizeof(struct hanet_steer) == 56);
+HANET_ASSERT(sizeof(struct hanet_steer) == 64);
+
+/* identity_ipv4[address of a group's identity] = the MAC address that it is at. Written by hanetd.
+ */
+struct hanet_identity_ipv4 {
+	__u16 group;
+	__u16 vlan; /* id; 0: none */
+	__be32 address;
+};
+HANET_ASSERT(sizeof(struct hanet_identity_ipv4) == 8);
+
+struct hanet_identity_mac {
+	__u8 mac[6];
+	__u8 pad0[2];
+};
+HANET_ASSERT(sizeof(struct hanet_identity_mac) == 8);
 
 enum hanet_event_type {
 	HANET_EVENT_SESSION_DOWN = 1,

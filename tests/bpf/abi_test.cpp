@@ -132,11 +132,14 @@ const Offsets kTrunkPort{AT(hanet_trunk_port, port), AT(hanet_trunk_port, ifinde
                          AT(hanet_trunk_port, weight), AT(hanet_trunk_port, wire_mac),
                          AT(hanet_trunk_port, pad)};
 
-const Offsets kSteer{AT(hanet_steer, mode),          AT(hanet_steer, armed),
-                     AT(hanet_steer, peer_port),     AT(hanet_steer, peer_ifindex),
-                     AT(hanet_steer, identity_mac),  AT(hanet_steer, pad0),
-                     AT(hanet_steer, steered_ns),    AT(hanet_steer, redirected_out),
-                     AT(hanet_steer, redirected_in), AT(hanet_steer, fenced)};
+const Offsets kSteer{
+    AT(hanet_steer, mode),         AT(hanet_steer, armed),          AT(hanet_steer, peer_port),
+    AT(hanet_steer, peer_ifindex), AT(hanet_steer, identity_mac),   AT(hanet_steer, pad0),
+    AT(hanet_steer, steered_ns),   AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
+    AT(hanet_steer, fenced),       AT(hanet_steer, muted)};
+const Offsets kIdentityIpv4{AT(hanet_identity_ipv4, group), AT(hanet_identity_ipv4, vlan),
+                            AT(hanet_identity_ipv4, address)};
+const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, pad0)};
 
 const Offsets kEvent{
     AT(hanet_event, type),        AT(hanet_event, group),      AT(hanet_event, port),
@@ -195,6 +198,8 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_value(maps.sessions, "hanet_session", sizeof(hanet_session), kSession);
   expect_value(maps.ports, "hanet_port", sizeof(hanet_port), kPort);
   expect_value(maps.steer, "hanet_steer", sizeof(hanet_steer), kSteer);
+  expect_value(maps.identity_ipv4, "hanet_identity_mac", sizeof(hanet_identity_mac), kIdentityMac);
+  expect_struct("hanet_identity_ipv4", sizeof(hanet_identity_ipv4), kIdentityIpv4);
   expect_value(maps.trunks, "hanet_trunk", sizeof(hanet_trunk), kTrunk);
   expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
   expect_struct("hanet_event", sizeof(hanet_event), kEvent);

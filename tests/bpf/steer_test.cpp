@@ -4,8 +4,14 @@
 // F12).
 //
 // A redirect is only the program's return code here; that frames arrive is proved in tests/netns.
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
 #include <functional>
 
+#include "hanet.skel.h"
 #include "scene.h"
 
 namespace hanet::bpf_test {
@@ -108,6 +114,67 @@ TEST_F(Steer, M6_APortThatWaitsTakesNoBroadcastInThatTheActiveOneHasAsWell) {
   EXPECT_EQ(p->steer[0].fenced, 2U);
   EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass) << "to one host only";
   EXPECT_EQ(p->tc_egress(host_frame(net::kBroadcast)).verdict, kTcPass);
+}
+
+/// The kernel side knows that 198.51.100.1 is the identity's, at kIdentityMac.
+class Muted : public Steer {
+ protected:
+  void TearDown() override {
+    bpf_map_delete_elem(names(), &key_);
+    Steer::TearDown();
+  }
+  void steer_to_named(hanet_steer_mode mode) {
+    steer_to(mode);
+    hanet_identity_mac value{};
+    std::ranges::copy(kIdentityMac, value.mac);
+    ASSERT_EQ(bpf_map_update_elem(names(), &key_, &value, BPF_ANY), 0);
+  }
+  int egress_of(const net::MacAddress& from, net::Ipv4Bytes sender) {
+    return p->tc_egress(net::arp_request(net::kBroadcast, from, sender, {198, 51, 100, 2})).verdict;
+  }
+  int names() { return bpf_map__fd(p->skeleton()->maps.identity_ipv4); }
+
+ private:
+  const hanet_identity_ipv4 key_{.group = 0, .vlan = 0, .address = inet_addr("198.51.100.1")};
+};
+
+TEST_F(Muted, F5_APortWithoutTheIdentityDoesNotSayThatItIsThere) {
+  for (const hanet_steer_mode mode :
+       {HANET_STEER_IDLE, HANET_STEER_BRIDGE_OUT, HANET_STEER_BRIDGE_IN, HANET_STEER_MEMBER}) {
+    SCOPED_TRACE(mode);
+    steer_to_named(mode);
+    p->steer[0].muted = 0;
+    EXPECT_EQ(egress_of(kOtherMac, {198, 51, 100, 1}), kTcDrop);
+    EXPECT_EQ(p->steer[0].muted, 1U);
+    EXPECT_NE(egress_of(kIdentityMac, {198, 51, 100, 1}), kTcDrop) << "that is true";
+    EXPECT_NE(egress_of(kOtherMac, {198, 51, 100, 3}), kTcDrop) << "an address of its own";
+    EXPECT_EQ(p->steer[0].muted, 1U);
+  }
+}
+
+TEST_F(Muted, F5_ThePortThatCarriesTheIdentitySpeaksFreely) {
+  for (const hanet_steer_mode mode : {HANET_STEER_NONE, HANET_STEER_ADOPT, HANET_STEER_LEAD}) {
+    SCOPED_TRACE(mode);
+    steer_to_named(mode);
+    EXPECT_EQ(egress_of(kOtherMac, {198, 51, 100, 1}), kTcPass);
+  }
+  steer_to_named(HANET_STEER_IDLE);
+  EXPECT_EQ(egress_of(kOtherMac, {198, 51, 100, 1}), kTcDrop) << "the witness";
+}
+
+TEST_F(Muted, F5_AnotherGroupsIdentityIsNoneOfThePortsBusiness) {
+  steer_to_named(HANET_STEER_IDLE);
+  port(0).group = 1;
+  EXPECT_EQ(egress_of(kOtherMac, {198, 51, 100, 1}), kTcPass);
+  port(0).group = 0;
+  EXPECT_EQ(egress_of(kOtherMac, {198, 51, 100, 1}), kTcDrop) << "the witness";
+}
+
+TEST_F(Muted, D6_ATruncatedRequestPasses) {
+  steer_to_named(HANET_STEER_IDLE);
+  net::Frame frame = net::arp_request(net::kBroadcast, kOtherMac, {198, 51, 100, 1}, {});
+  frame.resize(41);  // ends before the target address does
+  EXPECT_EQ(p->tc_egress(frame).verdict, kTcPass);
 }
 
 class SteerOnVerdict : public Scene {

@@ -3,15 +3,34 @@
 // See lab_test.h.
 #include "netns/lab_test.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
+#include "core/fd.h"
+#include "netns/sniffer.h"
+
 namespace hanet::test {
+namespace {
+
+constexpr std::uint16_t kDiscardPort = 9;  // RFC 863
+
+sockaddr_in ipv4(const std::string& address, std::uint16_t port) {
+  sockaddr_in result{
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {}, .sin_zero = {}};
+  if (::inet_pton(AF_INET, address.c_str(), &result.sin_addr) != 1)
+    throw std::runtime_error("no IPv4 address: " + address);
+  return result;
+}
+
+}  // namespace
 
 void LabTest::SetUp() {
   if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root for network namespaces and eBPF";
@@ -104,6 +123,34 @@ hanet_port LabTest::port_of(const std::string& interface) {
     if (port.in_use != 0 && port.ifindex == index) return port;
   }
   throw std::runtime_error("no such port in the map: " + interface);
+}
+
+hanet_steer LabTest::steer_of(const std::string& interface) {
+  const auto session = host().pinned<hanet_session>("sessions", port_of(interface).session);
+  return host().pinned<hanet_steer>("steer", session.port);
+}
+
+void LabTest::expect_muted(const std::string& port, const Question& question,
+                           const net::MacAddress& mac) {
+  const Sniffer wire(lab().netns("client"), question.heard_at);
+  const std::uint64_t before = steer_of(port).muted;
+  ASSERT_NO_FATAL_FAILURE(inside(host_netns(), [&] {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in from = ipv4(question.source, 0);
+    const sockaddr_in to = ipv4(question.target, kDiscardPort);
+    ASSERT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, question.by.data(),
+                           static_cast<socklen_t>(question.by.size())),
+              0);
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
+    ASSERT_EQ(::sendto(socket.get(), "?", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              1);
+  }));
+  EXPECT_TRUE(await("the host to ask", [&] { return steer_of(port).muted > before; }));
+  EXPECT_EQ(wire.count([&](const SeenFrame& frame) {
+    return frame.is_arp_of(question.source) && frame.announced_mac() != mac;
+  }),
+            0U)
+      << question.by << " said that it has " << question.source;
 }
 
 testing::AssertionResult LabTest::all_ready() {

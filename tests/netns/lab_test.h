@@ -57,6 +57,7 @@ class LabTest : public testing::Test {
   [[nodiscard]] static std::uint64_t polls_in(Hanet& daemon, std::chrono::nanoseconds time);
   /// What the kernel side says of an interface of the host.
   [[nodiscard]] hanet_port port_of(const std::string& interface);
+  [[nodiscard]] hanet_steer steer_of(const std::string& interface);
 
   [[nodiscard]] testing::AssertionResult all_ready();
   /// Every daemon's active path is `port`.
@@ -69,6 +70,16 @@ class LabTest : public testing::Test {
   /// No address, route, rule or neighbour, and not the identity's MAC address.
   [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
                                                  const net::Identity& identity) const;
+  /// The host asks for `target` by an interface, as `ping -I` does; who listens at the client's end
+  /// hears nobody say that `source` is at another MAC address than `mac`. The kernel side of `port`
+  /// is the witness that the host did ask. Use with ASSERT_NO_FATAL_FAILURE.
+  struct Question {
+    std::string by;
+    std::string source = "192.0.2.1";
+    std::string target = "192.0.2.10";
+    std::string heard_at;
+  };
+  void expect_muted(const std::string& port, const Question& question, const net::MacAddress& mac);
   /// All of `before` is on p1, p0 is bare, and the client gets its answers. Use with
   /// ASSERT_NO_FATAL_FAILURE.
   void expect_moved(const net::Identity& before);

@@ -97,12 +97,7 @@ TEST_F(LiveParameters, D4_WhileDisabledAFailureIsSeenAndNothingMoves) {
   EXPECT_EQ(host().active(), "p0");
   EXPECT_TRUE(carries("p0", before));
   EXPECT_TRUE(host().switchovers().empty());
-  const hanet_port port = port_of("p0");
-  EXPECT_EQ(
-      host()
-          .pinned<hanet_steer>("steer", host().pinned<hanet_session>("sessions", port.session).port)
-          .mode,
-      static_cast<std::uint32_t>(HANET_STEER_NONE))
+  EXPECT_EQ(steer_of("p0").mode, static_cast<std::uint32_t>(HANET_STEER_NONE))
       << "the kernel bridged although switching is disabled";
 
   ASSERT_EQ(set("enabled", "true").exit_code, 0);

@@ -80,6 +80,25 @@ TEST_P(QuietNetwork, M6_AStandbyNeverSpeaksWithTheMacAddressOfTheIdentity) {
   EXPECT_GT(cable.count([&](const SeenFrame& frame) { return frame.source == identity.mac; }), 0U);
 }
 
+using Muted = LabTest;
+
+TEST_F(Muted, F5_NoOtherPortSaysThatTheIdentityIsAtItsMacAddress) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const net::MacAddress mac = identity_on(host_netns(), "p0").mac;
+  expect_muted("p1", {.by = "p1", .heard_at = "c0"}, mac);
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  expect_muted("p0", {.by = "p0", .heard_at = "c0"}, mac);
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Muted, F5_NorWhereTheIdentityHasTheMacAddressOfEachPort) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.group_keys = "move_mac = false\n"}));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  expect_muted("p0", {.by = "p0", .heard_at = "c0"}, identity_on(host_netns(), "p1").mac);
+}
+
 INSTANTIATE_TEST_SUITE_P(OverIp, QuietNetwork, testing::Values(4, 6),
                          [](const auto& cell) { return fmt::format("V{}", cell.param); });
 

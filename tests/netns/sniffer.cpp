@@ -51,6 +51,10 @@ bool SeenFrame::is_announcement() const {
   return is_advertisement(*this) && is_group_addressed();
 }
 
+bool SeenFrame::is_arp_of(const std::string& address) const {
+  return is_arp(*this) && announced() == address;
+}
+
 std::string SeenFrame::announced() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool arp = is_arp(*this);

@@ -29,9 +29,11 @@ struct SeenFrame {
   /// A gratuitous ARP (sender address equals target address), or an unsolicited neighbour
   /// advertisement to all nodes.
   [[nodiscard]] bool is_announcement() const;
+  /// ARP of any kind whose sender is this IPv4 address.
+  [[nodiscard]] bool is_arp_of(const std::string& address) const;
   /// The address that an announcement is about, as text.
   [[nodiscard]] std::string announced() const;
-  /// The hardware address inside an announcement.
+  /// The hardware address inside an announcement, or that of any ARP's sender.
   [[nodiscard]] net::MacAddress announced_mac() const;
 };
 

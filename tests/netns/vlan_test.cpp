@@ -244,6 +244,18 @@ TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
   EXPECT_TRUE(through_->reaches("10.5.0.1"));
 }
 
+TEST_F(Vlans, F5_NoOtherPortsVlanSaysThatAnAddressIsAtItsMacAddress) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  const net::MacAddress mac = identity_on(host_netns(), "p0").mac;
+  expect_muted(
+      "p1", {.by = "p1.5", .source = "10.5.0.1", .target = "10.5.0.10", .heard_at = "c0.5"}, mac);
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  expect_muted(
+      "p0", {.by = "p0.5", .source = "10.5.0.1", .target = "10.5.0.10", .heard_at = "c0.5"}, mac);
+}
+
 // The kernel leaves a VLAN's address alone once somebody has set it, even to the same.
 TEST_F(Vlans, F2_OneWhoseMacAddressSomebodyHasSetGetsTheIdentitysAllTheSame) {
   ASSERT_NO_FATAL_FAILURE(build_with_vlans());

@@ -11,13 +11,16 @@
 // with atomic loads; the Ticker's thread only runs a program.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -27,6 +30,7 @@
 #include "engine/maps.h"
 #include "engine/ticker.h"
 #include "hanet/abi.h"
+#include "net/identity.h"
 #include "net/types.h"
 
 struct hanet_bpf;
@@ -155,6 +159,10 @@ class Engine {
   void carry(PortIndex lead, const net::MacAddress& identity_mac);
   /// The path of `lead` carries nothing: it waits.
   void release(PortIndex lead);
+  /// Where a group's identity has its IPv4 addresses: a port that does not carry it sends no ARP in
+  /// their name with another MAC address. System calls only for what is new or gone; an error
+  /// leaves addresses out, nothing else.
+  [[nodiscard]] Status name_identity(GroupIndex group, const net::Identity& identity);
   /// Lets the kernel bridge from the path of `active` to that of `standby` by itself when the
   /// former gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
@@ -187,6 +195,10 @@ class Engine {
   [[nodiscard]] hanet_trunk_port* slot_of(PortIndex port);
   [[nodiscard]] std::vector<PortIndex> path_of(PortIndex port) const;
 
+  /// By the VLAN's id (0: none) and address (network order).
+  using NamedAddresses = std::map<std::pair<std::uint16_t, std::uint32_t>, net::MacAddress>;
+  [[nodiscard]] static NamedAddresses names_of(const net::Identity& identity);
+
   struct SkeletonDeleter {
     void operator()(hanet_bpf* skeleton) const;
   };
@@ -204,6 +216,7 @@ class Engine {
   MappedArray<hanet_engine> accounts_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
+  std::array<NamedAddresses, HANET_MAX_GROUPS> named_;  ///< what identity_ipv4 holds
   LinkSource link_source_ = LinkSource::Rtnetlink;
   bool use_bpf_timer_ = true;
   std::unique_ptr<Ticker> ticker_;  ///< without bpf_timer

@@ -5,11 +5,16 @@
 //
 // A path is named by one of its ports. Every store is one field that the programs read alone, in an
 // order in which each state between two stores is harmless: who receives is set before who sends.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/engine.h"
+#include "hanet.skel.h"
 
 namespace hanet::engine {
 namespace {
@@ -126,6 +131,45 @@ void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
 
 void Engine::release(PortIndex lead) {
   for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_IDLE);
+}
+
+Engine::NamedAddresses Engine::names_of(const net::Identity& identity) {
+  NamedAddresses names;
+  for (const net::Address& address : identity.addresses) {
+    if (address.family != AF_INET) continue;
+    const auto vlan = std::ranges::find(identity.vlans, address.vlan, &net::Vlan::tag);
+    std::uint32_t ipv4 = 0;
+    std::memcpy(&ipv4, address.local.data(), sizeof ipv4);
+    const bool tagged = vlan != identity.vlans.end();
+    names[{tagged ? net::id_of(*vlan) : 0, ipv4}] = tagged ? vlan->mac : identity.mac;
+  }
+  return names;
+}
+
+Status Engine::name_identity(GroupIndex group, const net::Identity& identity) {
+  const int map = bpf_map__fd(skeleton_->maps.identity_ipv4);
+  const auto key_of = [&](const NamedAddresses::key_type& name) {
+    return hanet_identity_ipv4{
+        .group = static_cast<__u16>(group), .vlan = name.first, .address = name.second};
+  };
+  const NamedAddresses wanted = names_of(identity);
+  NamedAddresses& named = named_[group];
+  std::erase_if(named, [&](const auto& name) {
+    const hanet_identity_ipv4 key = key_of(name.first);
+    return !wanted.contains(name.first) && bpf_map_delete_elem(map, &key) == 0;
+  });
+  int first_error = 0;
+  for (const auto& [name, mac] : wanted) {
+    if (const auto known = named.find(name); known != named.end() && known->second == mac) continue;
+    const hanet_identity_ipv4 key = key_of(name);
+    hanet_identity_mac value{};
+    copy_mac(value.mac, mac);
+    const int error = bpf_map_update_elem(map, &key, &value, BPF_ANY);
+    if (error == 0) named[name] = mac;
+    if (first_error == 0) first_error = error;
+  }
+  if (first_error == 0) return {};
+  return errno_error(first_error, "tell the kernel side every address of the identity");
 }
 
 void Engine::arm_bridging(PortIndex active, PortIndex standby,

@@ -291,6 +291,7 @@ class GroupRunner {
   void learn_carrier(RunningPort& port);
   static void expect_negotiation(RunningPort& port);
   void hear_identity();
+  void name_identity(const net::Identity& identity);
   void tell_what_is_unheard(MonotonicTime now);
   void follow_uppers(const net::LinkInfo& link, bool removed);
   void review_uppers(MonotonicTime now);

@@ -173,6 +173,7 @@ void GroupRunner::perform(Move move) {
     for (const RunningPort& port : ports_of(switchover.from))
       if (port.present) around_.engine.pause_session(port.session);
   store_.moves_to(static_cast<std::size_t>(&to - ports_.data()));
+  if (!plan.moves_mac) name_identity(plan.expected);  // at another MAC address from now on
   around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
   const auto back = [&] { return plan_of(plan.expected, to, from); };
   record.execution =
@@ -291,6 +292,7 @@ void GroupRunner::prepare_plan() {
   plan_outdated_ = false;
   if (waiting_move_) waiting_move_->announced = false;  // there may be a new address in it
   hear_identity();
+  name_identity(keeper_.identity());
   if (!config_.bridging || rules_.cold) return;
   if (from.present && to.present)
     around_.engine.arm_bridging(from.port, to.port, keeper_.identity().mac);
@@ -312,6 +314,12 @@ void GroupRunner::hear_identity() {
       log::warning("{}: {}", config_.name, heard.error().message);
   }
   heard_mac_ = keeper_.identity().mac;
+}
+
+// Without it the other port may speak in the identity's name, as on every Linux host.
+void GroupRunner::name_identity(const net::Identity& identity) {
+  if (Status named = around_.engine.name_identity(index_, identity); !named)
+    log::warning("{}: {}", config_.name, named.error().message);
 }
 
 void GroupRunner::finish_afterwards() {
