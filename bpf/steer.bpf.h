@@ -15,19 +15,15 @@
  *
  * A port that bridges out is fenced inwards: what still arrives on the failed path is dropped, so
  * that a frame which the switch floods to both ports is received once.
- *
- * A port that does not carry the identity is muted: it asks for no neighbour in the identity's
- * name with a MAC address of its own.
  */
 #ifndef HANET_STEER_BPF_H
 #define HANET_STEER_BPF_H
 
+#include "mute.bpf.h"
 #include "trunk.bpf.h"
 
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
-/* VLAN_VID_MASK of linux/if_vlan.h, which user space has not. */
-#define HANET_VLAN_ID 0xfff
 
 /* A reply since `since` proves it: when the target itself dies, both paths fall silent together,
  * and bridging to a path that is only not yet declared dead helps nobody. */
@@ -139,46 +135,11 @@ static __always_inline int bridge_out(struct __sk_buff *skb, struct hanet_steer 
 	return trunk ? trunk_send(skb, trunk, ethernet) : bpf_redirect(way->peer_ifindex, 0);
 }
 
-/*
- * Does a port that does not carry the identity speak ARP in its name? The kernel does so for a
- * packet that was under way when the addresses went to the other port, and for a socket that is
- * bound to this one: the sender may be any address of the host (net/ipv4/arp.c, arp_solicit). Who
- * hears it sends to this port's MAC address until the next announcement. IPv6 asks with addresses
- * of the port only (net/ipv6/ndisc.c, ndisc_solicit).
- */
-static __always_inline bool misuses_identity(struct __sk_buff *skb, struct cursor *cursor,
-					     const struct hanet_port *port,
-					     const struct ethhdr *ethernet)
-{
-	if (ethernet->h_proto != bpf_htons(ETH_P_ARP))
-		return false;
-	struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
-
-	if (!arp || !arp_well_formed(arp))
-		return false;
-	struct hanet_identity_ipv4 sender = {
-		.group = port->group,
-		.vlan = skb->vlan_present ? skb->vlan_tci & HANET_VLAN_ID : 0,
-		.address = arp->sender_ip,
-	};
-	struct hanet_identity_mac *at = bpf_map_lookup_elem(&identity_ipv4, &sender);
-
-	return at && !mac_equal(arp->sender_mac, at->mac);
-}
-
-/* The port that carries the identity, or is about to, is the one that its MAC address may change
- * on. */
-static __always_inline bool is_muted(const struct hanet_steer *way)
-{
-	return way->mode == HANET_STEER_IDLE || way->mode == HANET_STEER_BRIDGE_OUT ||
-	       way->mode == HANET_STEER_BRIDGE_IN || way->mode == HANET_STEER_MEMBER;
-}
-
 static __always_inline int steer_egress(struct __sk_buff *skb, struct cursor *cursor,
 					struct hanet_steer *way, struct hanet_port *port,
 					struct ethhdr *ethernet)
 {
-	if (is_muted(way) && misuses_identity(skb, cursor, port, ethernet)) {
+	if (misuses_identity(skb, cursor, way->mode, port, ethernet)) {
 		__sync_fetch_and_add(&way->muted, 1);
 		return TC_ACT_SHOT;
 	}

@@ -302,8 +302,7 @@ struct hanet_steer {
 };
 HANET_ASSERT(sizeof(struct hanet_steer) == 64);
 
-/* identity_ipv4[address of a group's identity] = the MAC address that it is at. Written by hanetd.
- */
+/* identity_ipv4: address of a group's identity -> MAC address that it is at. By hanetd. */
 struct hanet_identity_ipv4 {
 	__u16 group;
 	__u16 vlan; /* id; 0: none */

@@ -30,6 +30,22 @@ sockaddr_in ipv4(const std::string& address, std::uint16_t port) {
   return result;
 }
 
+/// A datagram by a certain interface, wherever the routes lead.
+void send_by(const std::string& netns, const std::string& interface, const std::string& source,
+             const std::string& target) {
+  inside(netns, [&] {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in from = ipv4(source, 0);
+    const sockaddr_in to = ipv4(target, kDiscardPort);
+    ASSERT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
+                           static_cast<socklen_t>(interface.size())),
+              0);
+    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
+    ASSERT_EQ(::sendto(socket.get(), "?", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              1);
+  });
+}
+
 }  // namespace
 
 void LabTest::SetUp() {
@@ -130,27 +146,23 @@ hanet_steer LabTest::steer_of(const std::string& interface) {
   return host().pinned<hanet_steer>("steer", session.port);
 }
 
-void LabTest::expect_muted(const std::string& port, const Question& question,
-                           const net::MacAddress& mac) {
-  const Sniffer wire(lab().netns("client"), question.heard_at);
+void LabTest::expect_muted(const std::string& port, const Ask& ask, const net::MacAddress& mac) {
+  const Sniffer wire(lab().netns("client"), "c0" + ask.vlan);
+  const auto says = [&](const SeenFrame& frame, bool truth) {
+    return frame.is_arp_of(ask.source) && (frame.announced_mac() == mac) == truth;
+  };
   const std::uint64_t before = steer_of(port).muted;
-  ASSERT_NO_FATAL_FAILURE(inside(host_netns(), [&] {
-    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in from = ipv4(question.source, 0);
-    const sockaddr_in to = ipv4(question.target, kDiscardPort);
-    ASSERT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, question.by.data(),
-                           static_cast<socklen_t>(question.by.size())),
-              0);
-    ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from), 0);
-    ASSERT_EQ(::sendto(socket.get(), "?", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
-              1);
+  send_by(host_netns(), port + ask.vlan, ask.source, ask.target);
+  EXPECT_TRUE(await("the host asks", [&] { return steer_of(port).muted > before; }));
+  // What is heard behind it: an answer to the client, which has to ask anew.
+  const std::size_t true_before = wire.count([&](const auto& frame) { return says(frame, true); });
+  ASSERT_DONE(lab().ip("client", "neigh flush dev c0" + ask.vlan));
+  send_by(lab().netns("client"), "c0" + ask.vlan, ask.target, ask.source);
+  EXPECT_TRUE(await("the host answers", [&] {
+    return wire.count([&](const auto& frame) { return says(frame, true); }) > true_before;
   }));
-  EXPECT_TRUE(await("the host to ask", [&] { return steer_of(port).muted > before; }));
-  EXPECT_EQ(wire.count([&](const SeenFrame& frame) {
-    return frame.is_arp_of(question.source) && frame.announced_mac() != mac;
-  }),
-            0U)
-      << question.by << " said that it has " << question.source;
+  EXPECT_EQ(wire.count([&](const auto& frame) { return says(frame, false); }), 0U)
+      << port << " said that it has " << ask.source;
 }
 
 testing::AssertionResult LabTest::all_ready() {

@@ -70,16 +70,15 @@ class LabTest : public testing::Test {
   /// No address, route, rule or neighbour, and not the identity's MAC address.
   [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
                                                  const net::Identity& identity) const;
-  /// The host asks for `target` by an interface, as `ping -I` does; who listens at the client's end
-  /// hears nobody say that `source` is at another MAC address than `mac`. The kernel side of `port`
-  /// is the witness that the host did ask. Use with ASSERT_NO_FATAL_FAILURE.
-  struct Question {
-    std::string by;
+  /// An address of the host asks for one of the client, on a VLAN of both ("" or ".5").
+  struct Ask {
+    std::string vlan{};
     std::string source = "192.0.2.1";
     std::string target = "192.0.2.10";
-    std::string heard_at;
   };
-  void expect_muted(const std::string& port, const Question& question, const net::MacAddress& mac);
+  /// The host asks by a port that does not carry the identity, as `ping -I` does, and the client
+  /// hears nobody say that the source is at another MAC address than `mac`.
+  void expect_muted(const std::string& port, const Ask& ask, const net::MacAddress& mac);
   /// All of `before` is on p1, p0 is bare, and the client gets its answers. Use with
   /// ASSERT_NO_FATAL_FAILURE.
   void expect_moved(const net::Identity& before);

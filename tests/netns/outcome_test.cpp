@@ -16,6 +16,7 @@
 #include "net/netlink.h"
 #include "netns/lab_test.h"
 #include "netns/observer.h"
+#include "netns/sniffer.h"
 
 namespace hanet::test {
 namespace {
@@ -52,24 +53,26 @@ class Outcome : public LabTest {
     ASSERT_GE(first_switchover().at("bridged_us"), 100'000) << first_switchover().dump(2);
     GTEST_SKIP() << "skipped: making the fault took longer than the bridging";
   }
+  /// An identity of IPv6 addresses finds no place on p1.
+  void build_for_a_standby_without_ipv6() {
+    ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+    ASSERT_DONE(lab().ip("host", "-4 addr flush dev p0"));
+    ASSERT_NO_FATAL_FAILURE(start({.family = 6, .group_keys = {}}));
+    ASSERT_TRUE(all_ready());
+    before = identity_on(host_netns(), "p0");
+    ASSERT_FALSE(before.addresses.empty());
+    const Result<std::string> forbidden = bench::run_checked(
+        lab().in("host", {"sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/p1/disable_ipv6"}),
+        std::chrono::seconds(5));
+    ASSERT_TRUE(forbidden) << forbidden.error().message;
+  }
   json first_switchover() { return host().switchovers().at(0); }
 
   net::Identity before;
 };
 
-// Without IPv6 on the standby, an identity of IPv6 addresses finds no place there.
 TEST_F(Outcome, F12_AStandbyThatTakesNoAddressGivesTheIdentityBack) {
-  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  ASSERT_DONE(lab().ip("host", "-4 addr flush dev p0"));
-  ASSERT_NO_FATAL_FAILURE(start({.family = 6, .group_keys = {}}));
-  ASSERT_TRUE(all_ready());
-  before = identity_on(host_netns(), "p0");
-  ASSERT_FALSE(before.addresses.empty());
-  const Result<std::string> forbidden = bench::run_checked(
-      lab().in("host", {"sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/p1/disable_ipv6"}),
-      std::chrono::seconds(5));
-  ASSERT_TRUE(forbidden) << forbidden.error().message;
-
+  ASSERT_NO_FATAL_FAILURE(build_for_a_standby_without_ipv6());
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(await("a switchover was tried", [&] { return !host().switchovers().empty(); }));
   const json record = first_switchover();
@@ -88,6 +91,20 @@ TEST_F(Outcome, F12_AStandbyThatTakesNoAddressGivesTheIdentityBack) {
 
   ASSERT_DONE(lab().heal());
   EXPECT_TRUE(echo().reaches("2001:db8::1")) << "it works again where it was";
+}
+
+// While it moves, the old port's frames leave by the new one.
+TEST_F(Outcome, F12_F5_AnIdentityThatWasGivenBackIsAnnouncedWhereItIs) {
+  ASSERT_NO_FATAL_FAILURE(build_for_a_standby_without_ipv6());
+  const Sniffer cable(lab().netns("mid"), "host-p0");
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 1);
+  EXPECT_EQ(first_switchover().at("outcome"), "rolled back");
+  EXPECT_TRUE(await("the announcements", [&] {
+    return cable.count([&](const SeenFrame& frame) {
+      return frame.is_announcement() && frame.announced() == "2001:db8::1" &&
+             frame.announced_mac() == before.mac;
+    }) > 0;
+  }));
 }
 
 TEST_F(Outcome, F12_AnObserverNeverSeesTheIdentityOnTwoInterfacesThatAreUp) {

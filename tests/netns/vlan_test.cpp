@@ -248,12 +248,11 @@ TEST_F(Vlans, F5_NoOtherPortsVlanSaysThatAnAddressIsAtItsMacAddress) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;
   const net::MacAddress mac = identity_on(host_netns(), "p0").mac;
-  expect_muted(
-      "p1", {.by = "p1.5", .source = "10.5.0.1", .target = "10.5.0.10", .heard_at = "c0.5"}, mac);
+  const Ask ask{.vlan = ".5", .source = "10.5.0.1", .target = "10.5.0.10"};
+  expect_muted("p1", ask, mac);
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
   ASSERT_TRUE(all_on("p1"));
-  expect_muted(
-      "p0", {.by = "p0.5", .source = "10.5.0.1", .target = "10.5.0.10", .heard_at = "c0.5"}, mac);
+  expect_muted("p0", ask, mac);
 }
 
 // The kernel leaves a VLAN's address alone once somebody has set it, even to the same.

@@ -6,7 +6,10 @@
 // missing_from() is what a switchover is verified with, so each kind of loss has to show.
 #include "net/identity.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "identity_samples.h"
 
@@ -28,6 +31,22 @@ rtnexthop hop_at(const KernelObject& route, std::size_t at) {
 std::string only_missing(const Identity& found, const Identity& expected) {
   const std::vector<std::string> missing = missing_from(found, expected, false);
   return missing.size() == 1 ? missing.front() : std::to_string(missing.size()) + " lines";
+}
+
+TEST(ArpEntries, F5_EveryIpv4AddressIsWhereItsInterfaceIs) {
+  Identity identity = samples::identity();
+  identity.mac = {2, 0, 0, 0, 0, 1};
+  constexpr MacAddress kOwn{2, 0, 0, 0, 0, 7};
+  identity.vlans = {{.tag = 0x81000005, .on = {"eth0.5", 5}, .mac = identity.mac},
+                    {.tag = 0x88a80007, .on = {"eth0.7", 7}, .mac = kOwn}};
+  identity.addresses = {samples::ipv4(1), samples::ipv6(1), samples::ipv4(5), samples::ipv4(7)};
+  identity.addresses[2].vlan = 0x81000005;
+  identity.addresses[3].vlan = 0x88a80007;
+  const auto at = [](std::uint16_t vlan, std::uint8_t last, const MacAddress& mac) {
+    return ArpEntry{.vlan = vlan, .address = htonl(0xc0000200U + last), .mac = mac};
+  };
+  EXPECT_EQ(arp_entries(identity),
+            (std::set{at(0, 1, identity.mac), at(5, 5, identity.mac), at(7, 7, kOwn)}));
 }
 
 TEST(Retarget, F2_LabelsFollowTheInterface) {

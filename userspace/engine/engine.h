@@ -16,11 +16,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/clock.h"
@@ -30,7 +29,6 @@
 #include "engine/maps.h"
 #include "engine/ticker.h"
 #include "hanet/abi.h"
-#include "net/identity.h"
 #include "net/types.h"
 
 struct hanet_bpf;
@@ -159,10 +157,10 @@ class Engine {
   void carry(PortIndex lead, const net::MacAddress& identity_mac);
   /// The path of `lead` carries nothing: it waits.
   void release(PortIndex lead);
-  /// Where a group's identity has its IPv4 addresses: a port that does not carry it sends no ARP in
-  /// their name with another MAC address. System calls only for what is new or gone; an error
-  /// leaves addresses out, nothing else.
-  [[nodiscard]] Status name_identity(GroupIndex group, const net::Identity& identity);
+  /// Where ARP finds a group's identity: a port that does not carry it does not say otherwise
+  /// (bpf/mute.bpf.h). System calls only for what is new or gone; an error leaves entries out,
+  /// and hinders nothing else.
+  [[nodiscard]] Status name_identity(GroupIndex group, const std::set<net::ArpEntry>& entries);
   /// Lets the kernel bridge from the path of `active` to that of `standby` by itself when the
   /// former gets its verdict.
   void arm_bridging(PortIndex active, PortIndex standby, const net::MacAddress& identity_mac);
@@ -195,10 +193,6 @@ class Engine {
   [[nodiscard]] hanet_trunk_port* slot_of(PortIndex port);
   [[nodiscard]] std::vector<PortIndex> path_of(PortIndex port) const;
 
-  /// By the VLAN's id (0: none) and address (network order).
-  using NamedAddresses = std::map<std::pair<std::uint16_t, std::uint32_t>, net::MacAddress>;
-  [[nodiscard]] static NamedAddresses names_of(const net::Identity& identity);
-
   struct SkeletonDeleter {
     void operator()(hanet_bpf* skeleton) const;
   };
@@ -216,7 +210,7 @@ class Engine {
   MappedArray<hanet_engine> accounts_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
-  std::array<NamedAddresses, HANET_MAX_GROUPS> named_;  ///< what identity_ipv4 holds
+  std::array<std::set<net::ArpEntry>, HANET_MAX_GROUPS> named_;  ///< what identity_ipv4 holds
   LinkSource link_source_ = LinkSource::Rtnetlink;
   bool use_bpf_timer_ = true;
   std::unique_ptr<Ticker> ticker_;  ///< without bpf_timer

@@ -3,15 +3,15 @@
 // The engine's second half: which port carries the identity, and where frames go meanwhile
 // (bpf/steer.bpf.h, bpf/trunk.bpf.h); see engine.h.
 //
-// A path is named by one of its ports. Every store is one field that the programs read alone, in an
-// order in which each state between two stores is harmless: who receives is set before who sends.
+// A path is named by one of its ports. Every store to a mapped array is one field that the programs
+// read alone, in an order in which each state between two stores is harmless: who receives is set
+// before who sends.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
+#include <cerrno>
 
 #include "engine/engine.h"
 #include "hanet.skel.h"
@@ -21,6 +21,10 @@ namespace {
 
 void copy_mac(__u8 (&destination)[6], const net::MacAddress& source) {
   std::copy(source.begin(), source.end(), destination);
+}
+
+hanet_identity_ipv4 key_of(GroupIndex group, const net::ArpEntry& entry) {
+  return {.group = static_cast<__u16>(group), .vlan = entry.vlan, .address = entry.address};
 }
 
 }  // namespace
@@ -133,43 +137,35 @@ void Engine::release(PortIndex lead) {
   for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_IDLE);
 }
 
-Engine::NamedAddresses Engine::names_of(const net::Identity& identity) {
-  NamedAddresses names;
-  for (const net::Address& address : identity.addresses) {
-    if (address.family != AF_INET) continue;
-    const auto vlan = std::ranges::find(identity.vlans, address.vlan, &net::Vlan::tag);
-    std::uint32_t ipv4 = 0;
-    std::memcpy(&ipv4, address.local.data(), sizeof ipv4);
-    const bool tagged = vlan != identity.vlans.end();
-    names[{tagged ? net::id_of(*vlan) : 0, ipv4}] = tagged ? vlan->mac : identity.mac;
-  }
-  return names;
-}
-
-Status Engine::name_identity(GroupIndex group, const net::Identity& identity) {
+Status Engine::name_identity(GroupIndex group, const std::set<net::ArpEntry>& entries) {
   const int map = bpf_map__fd(skeleton_->maps.identity_ipv4);
-  const auto key_of = [&](const NamedAddresses::key_type& name) {
-    return hanet_identity_ipv4{
-        .group = static_cast<__u16>(group), .vlan = name.first, .address = name.second};
-  };
-  const NamedAddresses wanted = names_of(identity);
-  NamedAddresses& named = named_[group];
-  std::erase_if(named, [&](const auto& name) {
-    const hanet_identity_ipv4 key = key_of(name.first);
-    return !wanted.contains(name.first) && bpf_map_delete_elem(map, &key) == 0;
-  });
+  std::set<net::ArpEntry>& named = named_[group];
   int first_error = 0;
-  for (const auto& [name, mac] : wanted) {
-    if (const auto known = named.find(name); known != named.end() && known->second == mac) continue;
-    const hanet_identity_ipv4 key = key_of(name);
-    hanet_identity_mac value{};
-    copy_mac(value.mac, mac);
-    const int error = bpf_map_update_elem(map, &key, &value, BPF_ANY);
-    if (error == 0) named[name] = mac;
+  const auto is_done = [&](int error) {
     if (first_error == 0) first_error = error;
+    return error == 0;
+  };
+  // First what is gone: an address whose MAC address is another one now is both.
+  std::erase_if(named, [&](const net::ArpEntry& entry) {
+    if (entries.contains(entry)) return false;
+    const hanet_identity_ipv4 key = key_of(group, entry);
+    const int error = bpf_map_delete_elem(map, &key);
+    return is_done(error == -ENOENT ? 0 : error);
+  });
+  for (const net::ArpEntry& entry : entries) {
+    if (named.contains(entry)) continue;
+    const hanet_identity_ipv4 key = key_of(group, entry);
+    hanet_identity_mac value{};
+    copy_mac(value.mac, entry.mac);
+    if (is_done(bpf_map_update_elem(map, &key, &value, BPF_ANY))) named.insert(entry);
   }
   if (first_error == 0) return {};
-  return errno_error(first_error, "tell the kernel side every address of the identity");
+  if (first_error == -E2BIG)
+    return failure(fmt::format(
+        "the identities have more than {} IPv4 addresses together; a port that waits may "
+        "send ARP in the name of the rest",
+        static_cast<int>(HANET_MAX_IDENTITY_IPV4)));
+  return errno_error(first_error, "tell the kernel side the identity's IPv4 addresses");
 }
 
 void Engine::arm_bridging(PortIndex active, PortIndex standby,

@@ -206,6 +206,22 @@ const InterfaceName& bearer_of(const Identity& identity, const Address& address)
   return vlan == identity.vlans.end() ? identity.on : vlan->on;
 }
 
+std::set<ArpEntry> arp_entries(const Identity& identity) {
+  std::set<ArpEntry> entries;
+  for (const Address& address : identity.addresses) {
+    if (address.family != AF_INET) continue;
+    ArpEntry entry{.vlan = 0, .address = 0, .mac = identity.mac};
+    std::memcpy(&entry.address, address.local.data(), sizeof entry.address);
+    const auto vlan = std::ranges::find(identity.vlans, address.vlan, &Vlan::tag);
+    if (vlan != identity.vlans.end()) {
+      entry.vlan = static_cast<std::uint16_t>(id_of(*vlan));
+      entry.mac = vlan->mac;
+    }
+    entries.insert(entry);
+  }
+  return entries;
+}
+
 void call(Identity& identity, const MacAddress& mac) {
   for (Vlan& vlan : identity.vlans)
     if (vlan.mac == identity.mac) vlan.mac = mac;

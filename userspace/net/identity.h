@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -100,6 +101,9 @@ using Part = std::variant<Address, KernelObject>;
 [[nodiscard]] const InterfaceName& bearer_of(const Identity& identity, const Address& address);
 /// Gives the port another MAC address, and the VLANs that share it.
 void call(Identity& identity, const MacAddress& mac);
+
+/// Where ARP has to find the identity's IPv4 addresses.
+[[nodiscard]] std::set<ArpEntry> arp_entries(const Identity& identity);
 
 /// The same identity as it has to look in another place: labels, interface numbers and names. What
 /// is on a VLAN that `to` has not is left out: it can not be there.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,14 @@ using MacAddress = std::array<std::uint8_t, 6>;
 
 /// "02:68:6e:00:00:01".
 [[nodiscard]] std::string to_text(const MacAddress& mac);
+
+/// An IPv4 address, and the MAC address that ARP finds it at.
+struct ArpEntry {
+  std::uint16_t vlan = 0;     ///< id, 1 .. 4094; 0: untagged
+  std::uint32_t address = 0;  ///< network order
+  MacAddress mac{};
+  auto operator<=>(const ArpEntry&) const = default;
+};
 
 /// An address that no manufacturer assigned, unicast, 46 random bits. Used for probes: replies are
 /// addressed to it, so it is a part of a session's cookie.

@@ -338,6 +338,7 @@ class GroupRunner {
   net::MacAddress heard_mac_{};
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
+  std::string naming_trouble_;      // as it was told last
   bool announced_in_vain_ = false;  // the first time, before there was a carrier
   std::vector<failover::Step> afterwards_;
   MonotonicTime afterwards_at_{};

@@ -173,7 +173,8 @@ void GroupRunner::perform(Move move) {
     for (const RunningPort& port : ports_of(switchover.from))
       if (port.present) around_.engine.pause_session(port.session);
   store_.moves_to(static_cast<std::size_t>(&to - ports_.data()));
-  if (!plan.moves_mac) name_identity(plan.expected);  // at another MAC address from now on
+  // At another MAC address from now on: what the old port says is no longer true.
+  if (plan.expected.mac != keeper_.identity().mac) name_identity(plan.expected);
   around_.engine.begin_move(from.port, to.port, keeper_.identity().mac);
   const auto back = [&] { return plan_of(plan.expected, to, from); };
   record.execution =
@@ -186,8 +187,10 @@ void GroupRunner::perform(Move move) {
   restoration_.reset();
   const failover::Outcome outcome = record.execution.outcome;
   const bool moved = outcome != failover::Outcome::RolledBack;
+  const net::Identity& identity = moved ? plan.expected : keeper_.identity();
+  name_identity(identity);  // before the port that is left waits: a VLAN may stay on it
+  around_.engine.carry(moved ? to.port : from.port, identity.mac);
   if (!move.within_trunk()) around_.engine.release(moved ? from.port : to.port);
-  around_.engine.carry(moved ? to.port : from.port, keeper_.identity().mac);
   afterwards_ = std::move(record.execution.afterwards);
   afterwards_at_ = monotonic_now() + kAfterwardsDelay;
   if (record.execution.restarted_link) expect_negotiation(to);
@@ -222,6 +225,8 @@ void GroupRunner::after_move(const policy::Switchover& switchover, const failove
     announcements_left_ = config_.announce_count;
     if (announcements_left_ > 0 && !announced_in_vain_) --announcements_left_;
     announce_at_ = monotonic_now() + config_.announce_gap;
+  } else {
+    announce_anew();  // the roll-back's own announcement was bridged to the other path
   }
   if (rules_.cold && !within_trunk) {
     for (RunningPort& port : ports_of(moved ? switchover.to : switchover.from)) {
@@ -318,8 +323,10 @@ void GroupRunner::hear_identity() {
 
 // Without it the other port may speak in the identity's name, as on every Linux host.
 void GroupRunner::name_identity(const net::Identity& identity) {
-  if (Status named = around_.engine.name_identity(index_, identity); !named)
-    log::warning("{}: {}", config_.name, named.error().message);
+  const Status named = around_.engine.name_identity(index_, net::arp_entries(identity));
+  const std::string trouble = named ? "" : named.error().message;
+  if (!trouble.empty() && trouble != naming_trouble_) log::warning("{}: {}", config_.name, trouble);
+  naming_trouble_ = trouble;
 }
 
 void GroupRunner::finish_afterwards() {
