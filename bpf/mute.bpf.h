@@ -10,8 +10,9 @@
  * with addresses of the port only (net/ipv6/ndisc.c, ndisc_solicit).
  *
  * What can not be judged passes: a VLAN tag inside the frame (reorder_hdr off), ARP beyond the
- * linear part. The ports that carry the identity, or will in a moment, are never muted: a person
- * may give one another MAC address, and hanetd hears of it later.
+ * linear part. The interface that carries the identity, or that it is being moved to, is never
+ * muted: a person may give it another MAC address, and hanetd hears of it later. (What it sends by
+ * another port of its trunk is judged there, and passes again then.)
  */
 #ifndef HANET_MUTE_BPF_H
 #define HANET_MUTE_BPF_H

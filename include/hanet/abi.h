@@ -298,7 +298,7 @@ struct hanet_steer {
 	__u64 redirected_out;
 	__u64 redirected_in;
 	__u64 fenced; /* frames that were not let in */
-	__u64 muted;  /* ARP in the identity's name with a wrong MAC address, not let out */
+	__u64 muted;  /* ARP in an identity's name, not let out */
 };
 HANET_ASSERT(sizeof(struct hanet_steer) == 64);
 

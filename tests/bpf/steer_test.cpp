@@ -120,7 +120,7 @@ TEST_F(Steer, M6_APortThatWaitsTakesNoBroadcastInThatTheActiveOneHasAsWell) {
 class Muted : public Steer {
  protected:
   void TearDown() override {
-    bpf_map_delete_elem(names(), &key_);
+    if (p) bpf_map_delete_elem(names(), &key_);  // not where there is no BPF
     Steer::TearDown();
   }
   void steer_to_named(hanet_steer_mode mode) {
@@ -129,7 +129,7 @@ class Muted : public Steer {
     std::ranges::copy(kIdentityMac, value.mac);
     ASSERT_EQ(bpf_map_update_elem(names(), &key_, &value, BPF_ANY), 0);
   }
-  int egress_of(const net::MacAddress& from, net::Ipv4Bytes sender) {
+  std::uint32_t egress_of(const net::MacAddress& from, net::Ipv4Bytes sender) {
     return p->tc_egress(net::arp_request(net::kBroadcast, from, sender, {198, 51, 100, 2})).verdict;
   }
   int names() { return bpf_map__fd(p->skeleton()->maps.identity_ipv4); }

@@ -66,12 +66,12 @@ class Hanet {
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] const std::filesystem::path& pins() const { return pins_; }
 
-  /// Reads one entry of a pinned array; throws when there is none.
-  template <typename Value>
-  [[nodiscard]] Value pinned(const std::string& map, std::uint32_t index) const {
+  /// Reads one entry of a pinned map, by default an array; throws when there is none.
+  template <typename Value, typename Key = std::uint32_t>
+  [[nodiscard]] Value pinned(const std::string& map, const Key& key) const {
     Value value{};
     const Fd fd(bpf_obj_get((pins_ / map).c_str()));
-    if (bpf_map_lookup_elem(fd.get(), &index, &value) != 0)
+    if (bpf_map_lookup_elem(fd.get(), &key, &value) != 0)
       throw std::runtime_error("no entry in the pinned map " + map);
     return value;
   }

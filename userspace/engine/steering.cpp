@@ -27,6 +27,12 @@ hanet_identity_ipv4 key_of(GroupIndex group, const net::ArpEntry& entry) {
   return {.group = static_cast<__u16>(group), .vlan = entry.vlan, .address = entry.address};
 }
 
+/// Whatever the MAC address.
+bool has_key_of(const std::set<net::ArpEntry>& entries, const net::ArpEntry& entry) {
+  const auto at = entries.lower_bound({.vlan = entry.vlan, .address = entry.address, .mac = {}});
+  return at != entries.end() && at->vlan == entry.vlan && at->address == entry.address;
+}
+
 }  // namespace
 
 Status Engine::add_trunk(const TrunkSpec& spec) {
@@ -141,23 +147,28 @@ Status Engine::name_identity(GroupIndex group, const std::set<net::ArpEntry>& en
   const int map = bpf_map__fd(skeleton_->maps.identity_ipv4);
   std::set<net::ArpEntry>& named = named_[group];
   int first_error = 0;
-  const auto is_done = [&](int error) {
-    if (first_error == 0) first_error = error;
-    return error == 0;
-  };
-  // First what is gone: an address whose MAC address is another one now is both.
   std::erase_if(named, [&](const net::ArpEntry& entry) {
     if (entries.contains(entry)) return false;
+    if (has_key_of(entries, entry)) return true;  // with another MAC address, see below
     const hanet_identity_ipv4 key = key_of(group, entry);
     const int error = bpf_map_delete_elem(map, &key);
-    return is_done(error == -ENOENT ? 0 : error);
+    if (error == 0 || error == -ENOENT) return true;
+    first_error = error;
+    return false;
   });
   for (const net::ArpEntry& entry : entries) {
     if (named.contains(entry)) continue;
     const hanet_identity_ipv4 key = key_of(group, entry);
     hanet_identity_mac value{};
     copy_mac(value.mac, entry.mac);
-    if (is_done(bpf_map_update_elem(map, &key, &value, BPF_ANY))) named.insert(entry);
+    const int error = bpf_map_update_elem(map, &key, &value, BPF_ANY);
+    if (error == 0) {
+      named.insert(entry);
+      continue;
+    }
+    bpf_map_delete_elem(map, &key);  // what it said before would be wrong
+    first_error = error;
+    if (error == -E2BIG) break;
   }
   if (first_error == 0) return {};
   if (first_error == -E2BIG)

@@ -339,7 +339,7 @@ class GroupRunner {
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
   std::string naming_trouble_;      // as it was told last
-  bool announced_in_vain_ = false;  // the first time, before there was a carrier
+  bool announced_in_vain_ = false;  // the first time: nobody could hear it
   std::vector<failover::Step> afterwards_;
   MonotonicTime afterwards_at_{};
   MonotonicTime announce_at_{};

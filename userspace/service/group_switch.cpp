@@ -134,7 +134,7 @@ void GroupRunner::begin_switchover(const policy::Switchover& switchover, Monoton
   }
   // The switch learns the new place of the identity's address although the host sends nothing.
   announce(*plan_);
-  move.announced = true;
+  move.announced = !announced_in_vain_;
   move.begins += std::min(2 * detection_time(around_.engine.session(from.session)), kLongestBridge);
   waiting_move_ = std::move(move);
   apply(policy::SwitchoverWaits{}, received);
@@ -363,8 +363,11 @@ void GroupRunner::announce(const failover::Plan& plan) {
   if (config_.announce_count == 0) return;
   for (const RunningPort& port : ports_) {
     if (port.interface != plan.to) continue;
-    announced_in_vain_ = around_.engine.sees_every_edge() &&
-                         engine::load(around_.engine.port(port.port).carrier) == HANET_CARRIER_DOWN;
+    // Without a carrier, or by a port that is muted because the verdict has not come to it yet.
+    announced_in_vain_ =
+        engine::load(around_.engine.steer(port.port).mode) == HANET_STEER_IDLE ||
+        (around_.engine.sees_every_edge() &&
+         engine::load(around_.engine.port(port.port).carrier) == HANET_CARRIER_DOWN);
     for (const net::Frame& frame : plan.announcements) [[maybe_unused]]
       const int refused = port.announcer.send(frame);
   }
