@@ -168,7 +168,6 @@ Status Engine::name_identity(GroupIndex group, const std::set<net::ArpEntry>& en
     }
     bpf_map_delete_elem(map, &key);  // what it said before would be wrong
     first_error = error;
-    if (error == -E2BIG) break;
   }
   if (first_error == 0) return {};
   if (first_error == -E2BIG)

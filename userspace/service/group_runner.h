@@ -336,9 +336,9 @@ class GroupRunner {
   Nanoseconds repair_pause_ = kBurst;  // before the next one
   bool plan_outdated_ = false;
   net::MacAddress heard_mac_{};
+  std::string naming_trouble_;  // as it was told last
   std::vector<net::Frame> announcements_;
   std::uint32_t announcements_left_ = 0;
-  std::string naming_trouble_;      // as it was told last
   bool announced_in_vain_ = false;  // the first time: nobody could hear it
   std::vector<failover::Step> afterwards_;
   MonotonicTime afterwards_at_{};
