@@ -11,11 +11,11 @@
 #include <map>
 #include <string>
 
+#include "config/config.h"
 #include "core/log.h"
 #include "core/priority.h"
-#include "service/config.h"
-#include "service/daemon.h"
-#include "service/snapshot_store.h"
+#include "daemon/daemon.h"
+#include "snapshot/store.h"
 
 namespace {
 
@@ -25,8 +25,8 @@ constexpr int kExitConfig = 3;
 
 struct Options {
   std::filesystem::path config = "/etc/hanet/hanet.toml";
-  hanet::service::DaemonOptions daemon{.run_directory = "/run/hanet",
-                                       .pin_directory = "/sys/fs/bpf/hanet"};
+  hanet::daemon::DaemonOptions daemon{.run_directory = "/run/hanet",
+                                      .pin_directory = "/sys/fs/bpf/hanet"};
   bool check = false;
 };
 
@@ -69,13 +69,13 @@ int serve(const Options& options) {
   for (const hanet::config::GroupConfig& group : config->groups) groups.push_back(group.name);
   const hanet::Status interfaces = hanet::config::check_interfaces(
       *config, options.config.string(),
-      hanet::service::kept_ports(options.daemon.run_directory, groups));
+      hanet::snapshot::kept_ports(options.daemon.run_directory, groups));
   if (!interfaces) return fail(kExitConfig, interfaces.error());
   if (options.check) {
     hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
     return 0;
   }
-  auto daemon = hanet::service::Daemon::start(*config, options.daemon);
+  auto daemon = hanet::daemon::Daemon::start(*config, options.daemon);
   if (!daemon) return fail(kExitRuntime, daemon.error());
   prepare_process();
   const hanet::Status ended = (*daemon)->run();

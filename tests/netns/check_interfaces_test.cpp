@@ -17,7 +17,7 @@
 #include <string>
 #include <thread>
 
-#include "service/config.h"
+#include "config/config.h"
 
 namespace hanet::config {
 namespace {

@@ -17,7 +17,7 @@
 #include "net/encode.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
-#include "service/snapshot_store.h"
+#include "snapshot/store.h"
 
 namespace hanet::test {
 namespace {
@@ -204,7 +204,7 @@ TEST_F(KeptIdentity, F3_F12_AKillInTheMiddleOfASwitchoverIsFinished) {
     ASSERT_NO_FATAL_FAILURE(prepare());
     host().kill();
     std::fstream head(snapshot_file(), std::ios::in | std::ios::out | std::ios::binary);
-    head.seekp(offsetof(service::SnapshotHead, moving_to)).put(2);
+    head.seekp(offsetof(snapshot::SnapshotHead, moving_to)).put(2);
     head.close();
     // Routes and half of the addresses are off; the MAC address and one address have arrived.
     ASSERT_DONE(lab().ip("host", "route flush dev p0 proto boot"));
@@ -316,7 +316,7 @@ TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
   ASSERT_NO_FATAL_FAILURE(prepare());
   host().kill();
   std::fstream file(snapshot_file(), std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(sizeof(service::SnapshotHead) + 100).put('#');
+  file.seekp(sizeof(snapshot::SnapshotHead) + 100).put('#');
   file.close();
   ASSERT_DONE(lab().ip("host", "link del p0"));
   host().start();

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "config_samples.h"
-#include "service/config.h"
 
 namespace hanet::config {
 namespace {

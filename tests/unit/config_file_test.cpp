@@ -14,9 +14,9 @@
 #include <fstream>
 #include <string>
 
+#include "config/config.h"
+#include "config/limits.h"
 #include "config_samples.h"
-#include "service/config.h"
-#include "service/config_limits.h"
 
 namespace hanet::config {
 namespace {

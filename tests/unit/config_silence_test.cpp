@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "config_samples.h"
-#include "service/session_setup.h"
+#include "group/session_setup.h"
 
 namespace hanet::config {
 namespace {
@@ -27,8 +27,8 @@ Config config_of(const std::string& lines) {
   return config ? std::move(*config) : Config{.log_level = {}, .groups = {GroupConfig{}}};
 }
 
-service::SessionPlan plan_of(const GroupConfig& group, std::size_t at) {
-  return service::plan_session(group, group.paths.at(at).port(), kProbe);
+group::SessionPlan plan_of(const GroupConfig& group, std::size_t at) {
+  return group::plan_session(group, group.paths.at(at).port(), kProbe);
 }
 
 TEST(ConfigSilence, M5_APeerIsFoundByTheTargetsAddress) {

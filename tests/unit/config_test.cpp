@@ -6,7 +6,7 @@
 // hanet.toml(5); a complete file is read field by field with values that are no defaults, so that a
 // key that is read into the wrong field shows. Single mistakes: config_refusals_test.cpp and
 // config_addresses_test.cpp. Files on disk: config_file_test.cpp.
-#include "service/config.h"
+#include "config/config.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "service/config.h"
+#include "config/config.h"
 
 namespace hanet::config {
 namespace {

@@ -4,10 +4,11 @@
 //
 // A value that the configuration accepts and the kernel clamps would be a lie to the person who
 // wrote it. The compiler checks it; the test exists so that the promise has a name.
+#include "config/limits.h"
+
 #include <gtest/gtest.h>
 
 #include "hanet/abi.h"
-#include "service/config_limits.h"
 
 namespace hanet::config {
 namespace {

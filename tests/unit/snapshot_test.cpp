@@ -12,7 +12,7 @@
 #include <fstream>
 
 #include "identity_samples.h"
-#include "service/snapshot_store.h"
+#include "snapshot/store.h"
 
 namespace hanet::service {
 namespace {

@@ -4,7 +4,7 @@
 //
 // The worst monitor is one that is silently off. So "up" is said only while requests leave or the
 // peer is heard, and every other state has a word that says what is missing.
-#include "service/status.h"
+#include "report/status.h"
 
 #include <gtest/gtest.h>
 

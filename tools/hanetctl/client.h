@@ -7,12 +7,10 @@
 #include <functional>
 
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/result.h"
-#include "service/status.h"
 
 namespace hanet::ctl {
-
-using service::Json;
 
 class Client {
  public:

@@ -10,14 +10,14 @@
 #include <string>
 
 #include "client.h"
+#include "config/config.h"
 #include "offline.h"
 #include "render.h"
-#include "service/config.h"
 
 namespace {
 
+using hanet::Json;
 using hanet::ctl::Client;
-using hanet::ctl::Json;
 
 enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4 };
 

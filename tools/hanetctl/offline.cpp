@@ -6,10 +6,12 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include "core/fd.h"
+#include "engine/maps.h"
+#include "report/maps.h"
+
 namespace hanet::ctl {
 namespace {
-
-using service::Json;
 
 Result<Fd> open_map(const std::filesystem::path& directory, const char* name) {
   const std::string path = (directory / name).string();
@@ -38,9 +40,9 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
     if (port.in_use == 0) continue;
-    Json path{{"name", port.name}, {"port", service::port_json(port)}};
+    Json path{{"name", port.name}, {"port", report::port_json(port)}};
     if (port.session != HANET_NONE)
-      path["session"] = service::session_json((*sessions)[port.session], monotonic_now());
+      path["session"] = report::session_json((*sessions)[port.session], monotonic_now());
     paths.push_back(std::move(path));
   }
   return Json{{"daemon", nullptr}, {"paths", std::move(paths)}};

@@ -5,12 +5,12 @@
 
 #include <filesystem>
 
+#include "core/json.h"
 #include "core/result.h"
-#include "service/status.h"
 
 namespace hanet::ctl {
 
 /// {"daemon":null,"paths":[{"port","session"}]} of the maps under `pin_directory`.
-[[nodiscard]] Result<service::Json> offline_status(const std::filesystem::path& pin_directory);
+[[nodiscard]] Result<Json> offline_status(const std::filesystem::path& pin_directory);
 
 }  // namespace hanet::ctl

@@ -10,8 +10,6 @@
 namespace hanet::ctl {
 namespace {
 
-using service::Json;
-
 template <typename... Args>
 void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
   fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);

@@ -5,15 +5,15 @@
 
 #include <string>
 
-#include "service/status.h"
+#include "core/json.h"
 
 namespace hanet::ctl {
 
-[[nodiscard]] std::string render_status(const service::Json& status);
-[[nodiscard]] std::string render_offline(const service::Json& status);
+[[nodiscard]] std::string render_status(const Json& status);
+[[nodiscard]] std::string render_offline(const Json& status);
 /// The steps of `switch --dry-run`; nothing for a switch that was carried out.
-[[nodiscard]] std::string render_steps(const service::Json& answer);
-[[nodiscard]] std::string render_explain(const service::Json& explain);
-[[nodiscard]] std::string render_notice(const service::Json& notice);
+[[nodiscard]] std::string render_steps(const Json& answer);
+[[nodiscard]] std::string render_explain(const Json& explain);
+[[nodiscard]] std::string render_notice(const Json& notice);
 
 }  // namespace hanet::ctl

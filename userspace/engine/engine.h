@@ -96,7 +96,7 @@ class Engine {
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
 
   /// Loads programs and maps and pins the maps. Pins left by a killed instance are replaced; that
-  /// no other instance is alive is for the caller to know (see service/port_lock.h).
+  /// no other instance is alive is for the caller to know (see net/port_lock.h).
   [[nodiscard]] static Result<std::unique_ptr<Engine>> load(const Options& options);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/log.h"
+
 namespace hanet::net {
 namespace {
 
@@ -268,6 +270,14 @@ std::span<const std::uint8_t> attributes_of(const nlmsghdr& message, std::size_t
   const std::size_t total = mnl_nlmsg_get_payload_len(&message);
   const std::size_t skip = std::min(aligned(header_bytes), total);
   return std::span(payload + skip, total - skip);
+}
+
+void send_best_effort(NetlinkSocket& socket, std::string_view subject,
+                      std::span<NetlinkMessage> batch) {
+  Status sent = socket.send(batch);
+  if (sent)
+    if (const auto answers = socket.collect(); !answers) sent = std::unexpected(answers.error());
+  if (!sent) log::warning("{}: {}", subject, sent.error().message);
 }
 
 }  // namespace hanet::net

@@ -107,4 +107,9 @@ void for_each_attribute(
 [[nodiscard]] std::span<const std::uint8_t> attributes_of(const nlmsghdr& message,
                                                           std::size_t header_bytes);
 
+/// Sends a batch of which each message may be refused, and reads the answers. What keeps it from
+/// being sent or answered is logged with `subject`.
+void send_best_effort(NetlinkSocket& socket, std::string_view subject,
+                      std::span<NetlinkMessage> batch);
+
 }  // namespace hanet::net

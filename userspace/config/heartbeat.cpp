@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `[group.heartbeat]`: whom the paths of a group ask, and how often.
+//
+// Wrong addresses are the mistakes that hurt most here: a heartbeat that asks the host itself, or a
+// whole network, is answered while the path is dead. So a target must be one other host, a source
+// must not be a target, and both must be of one family. The two paths of a group use one family
+// too: they lead to the same network. An IPv6 source must be link-local, because that is the one
+// address that a standby has of its own and keeps when the identity moves.
+#include <fmt/format.h>
+
+#include "config/sections.h"
+
+namespace hanet::config {
+namespace {
+
+constexpr std::array<std::string_view, 15> kHeartbeatKeys{
+    "kind",           "target",           "primary_target",   "standby_target", "primary_source",
+    "standby_source", "interval_us",      "multiplier",       "up_count",       "link_poll_us",
+    "peer_mac",       "primary_peer_mac", "standby_peer_mac", "primary_kind",   "standby_kind"};
+
+/// What one port asks, and from where; where the file says so.
+struct Asked {
+  std::optional<Item> source_item;
+  std::optional<IpAddress> target;  ///< the one that counts: the port's own, or the group's
+  std::optional<IpAddress> source;
+};
+
+std::string_view family_text(const IpAddress& address) {
+  return address.family == AF_INET ? "IPv4" : "IPv6";
+}
+
+std::string shown(const IpAddress& address) { return fmt::format("'{}'", address.text()); }
+
+/// The first target in the file's order of precedence decides the family of the others.
+void check_target_families(
+    const TableReader& heartbeat,
+    std::span<const std::pair<std::string_view, std::optional<IpAddress>>> targets) {
+  const std::pair<std::string_view, std::optional<IpAddress>>* first = nullptr;
+  for (const auto& target : targets) {
+    const auto& [key, address] = target;
+    if (!address) continue;
+    if (first == nullptr) first = &target;
+    const IpAddress& model = *first->second;
+    if (address->family == model.family) continue;
+    heartbeat.report(key, fmt::format("{} ({})", shown(*address), family_text(*address)),
+                     fmt::format("an {} address, as in '{}'", family_text(model), first->first));
+  }
+}
+
+void check_source(const TableReader& heartbeat, const Asked& asked) {
+  if (!asked.source || !asked.target) return;
+  const IpAddress& source = *asked.source;
+  if (source.family != asked.target->family) {
+    heartbeat.report(*asked.source_item, fmt::format("{} ({})", shown(source), family_text(source)),
+                     fmt::format("an {} address, as the target {}", family_text(*asked.target),
+                                 shown(*asked.target)));
+  } else if (source == *asked.target) {
+    heartbeat.report(*asked.source_item, fmt::format("{} (also the target)", shown(source)),
+                     "an address of this host");
+  } else if (source.family == AF_INET6 && !source.is_link_local()) {
+    heartbeat.report(*asked.source_item, shown(source),
+                     "a link-local address (fe80::/10), because the target is IPv6");
+  }
+}
+
+/// ICMP over IPv4 cannot ask without an address of its own; ARP and IPv6 can.
+void require_source(const TableReader& heartbeat, HeartbeatKind kind, std::string_view key,
+                    const Asked& asked) {
+  const bool needed =
+      kind == HeartbeatKind::Icmp && asked.target && asked.target->family == AF_INET;
+  if (!needed || heartbeat.has(key)) return;
+  heartbeat.report_missing(key,
+                           "an IPv4 address of this host, because kind 'icmp' needs one per path");
+}
+
+/// A list has one entry for each port of the path; a single string is the only port's, or, where it
+/// makes sense (`for_all`), that of all.
+std::vector<Item> items_per_port(const TableReader& heartbeat, std::string_view key,
+                                 std::size_t ports, bool for_all) {
+  std::vector<Item> items = heartbeat.items(key, "an address, or a list with one for each port");
+  if (items.empty() || items.size() == ports) return items;
+  if (items.size() == 1 && for_all && !items.front().place)
+    return std::vector<Item>(ports, items.front());
+  heartbeat.report(key, fmt::format("{} address{}", items.size(), items.size() == 1 ? "" : "es"),
+                   fmt::format("a list of {}, one for each port of the path", ports));
+  return {};
+}
+
+using SourceUse = std::vector<std::pair<IpAddress, std::string>>;
+
+void check_source_is_free(const TableReader& heartbeat, const Asked& asked, SourceUse& used) {
+  const auto other = std::ranges::find(used, *asked.source, &SourceUse::value_type::first);
+  if (other != used.end())
+    heartbeat.report(*asked.source_item,
+                     fmt::format("{} (also '{}')", shown(*asked.source), other->second),
+                     "an address that only this path has");
+  used.emplace_back(*asked.source, name_of(*asked.source_item));
+}
+
+void read_side(const TableReader& heartbeat, const PathKeys& side,
+               const std::optional<IpAddress>& target, GroupConfig& config, PathConfig& path,
+               SourceUse& used) {
+  const std::size_t count = path.ports.size();
+  const std::vector<Item> targets = items_per_port(heartbeat, side.target, count, true);
+  const std::vector<Item> sources = items_per_port(heartbeat, side.source, count, false);
+  for (std::size_t at = 0; at < count; ++at) {
+    PortConfig& port = path.ports[at];
+    Asked asked;
+    // A target for all ports is one address, and one mistake.
+    if (!targets.empty())
+      port.target =
+          at > 0 && !targets[at].place ? path.ports[0].target : heartbeat.address(targets[at]);
+    if (!sources.empty()) {
+      asked.source_item = sources[at];
+      port.source = asked.source = heartbeat.address(sources[at]);
+    }
+    asked.target = heartbeat.has(side.target) ? port.target : target;
+    const HeartbeatKind kind = config.kind_of(port);
+    if (kind != HeartbeatKind::Silence) check_source(heartbeat, asked);
+    if (at == 0) require_source(heartbeat, kind, side.source, asked);
+    if (asked.source) check_source_is_free(heartbeat, asked, used);
+  }
+}
+
+void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
+  const bool both_own = has_own_peer(heartbeat, config, 0) && has_own_peer(heartbeat, config, 1);
+  if (!heartbeat.has("target") && !both_own) {
+    heartbeat.report_missing(
+        "target", fmt::format("the IPv4 or IPv6 address of one host, or both 'primary_target' and "
+                              "'standby_target'{}",
+                              config.watches_silence() ? ", or 'peer_mac'" : ""));
+  }
+  const std::optional<IpAddress> target = heartbeat.address("target");
+  SourceUse used;
+  for (std::size_t i = 0; i < kPathKeys.size(); ++i)
+    read_side(heartbeat, kPathKeys[i], target, config, config.paths[i], used);
+  std::vector<std::pair<std::string_view, std::optional<IpAddress>>> targets{{"target", target}};
+  for (std::size_t i = 0; i < kPathKeys.size(); ++i) {
+    const std::vector<PortConfig>& ports = config.paths[i].ports;
+    for (std::size_t at = 0; at < ports.size(); ++at)
+      if (at == 0 || ports[at].target != ports[at - 1].target)
+        targets.emplace_back(kPathKeys[i].target, ports[at].target);
+  }
+  check_target_families(heartbeat, targets);
+  config.target = target ? *target : config.paths[0].port().target.value_or(IpAddress{});
+}
+
+/// The limits of the factors allow products that nobody wants to wait for.
+void check_detection_time(const TableReader& heartbeat, const LiveParameters& live) {
+  const std::chrono::microseconds detection_time = live.interval * live.multiplier;
+  if (detection_time <= kMaxDetectionTime) return;
+  const std::chrono::microseconds limit = kMaxDetectionTime;
+  heartbeat.report("interval_us",
+                   fmt::format("{} (with multiplier {} a detection time of {} us)",
+                               live.interval.count(), live.multiplier, detection_time.count()),
+                   fmt::format("interval_us x multiplier up to {}", limit.count()));
+}
+
+void read_timing(const TableReader& heartbeat, LiveParameters& live) {
+  if (const auto interval = heartbeat.integer("interval_us", kIntervalUs)) {
+    live.interval = std::chrono::microseconds(*interval);
+  }
+  if (const auto multiplier = heartbeat.integer("multiplier", kMultiplier)) {
+    live.multiplier = static_cast<std::uint32_t>(*multiplier);
+  }
+  if (const auto up_count = heartbeat.integer("up_count", kUpCount)) {
+    live.up_count = static_cast<std::uint32_t>(*up_count);
+  }
+  if (const auto poll = heartbeat.integer("link_poll_us", kLinkPollUs)) {
+    live.link_poll = std::chrono::microseconds(*poll);
+  }
+  check_detection_time(heartbeat, live);
+}
+
+}  // namespace
+
+void read_heartbeat(const TableReader& group, GroupConfig& config) {
+  if (!group.has("heartbeat")) {
+    group.report_missing("heartbeat", "a table [group.heartbeat] with at least 'target'");
+    return;
+  }
+  const std::optional<TableReader> heartbeat = group.table("heartbeat");
+  if (!heartbeat) return;
+  heartbeat->refuse_unknown(kHeartbeatKeys);
+  read_kinds(*heartbeat, config);
+  read_addresses(*heartbeat, config);
+  check_silence(*heartbeat, config);
+  read_timing(*heartbeat, config.live);
+}
+
+}  // namespace hanet::config

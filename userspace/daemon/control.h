@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The control socket: one line of JSON in, one line out; `watch` keeps the line open.
+//
+// Open to root and to the group `hanet`. Nothing a client does can hold hanetd up: sockets are
+// non-blocking, a request is bounded, and a watcher that does not read is dropped.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <list>
+#include <string>
+#include <vector>
+
+#include "core/fd.h"
+#include "core/json.h"
+#include "core/result.h"
+
+namespace hanet::daemon {
+
+class ControlSocket {
+ public:
+  /// Turns a request into an answer.
+  using Handler = std::function<Json(const Json& request)>;
+
+  /// Binds `path`, replacing a socket that a killed daemon left.
+  [[nodiscard]] static Result<ControlSocket> open(const std::filesystem::path& path);
+  ControlSocket(ControlSocket&&) = default;
+  ControlSocket& operator=(ControlSocket&&) = default;
+  ~ControlSocket();
+
+  [[nodiscard]] int descriptor() const { return poll_.get(); }
+  /// Accepts clients and serves what they ask. Never blocks.
+  void serve(const Handler& handler);
+  /// Keeps an event for everybody who watches; flush() sends it.
+  void broadcast(const Json& event) { events_.push_back(event); }
+  void flush();
+
+ private:
+  struct Client {
+    Fd fd;
+    std::string input;
+    bool watching = false;
+  };
+
+  ControlSocket() = default;
+  void accept_clients();
+  /// False when the client is done.
+  [[nodiscard]] bool serve_client(Client& client, const Handler& handler);
+
+  Fd listener_;
+  Fd poll_;
+  std::list<Client> clients_;
+  std::vector<Json> events_;  // an answer may cause events, so they wait until it is given
+  std::filesystem::path path_;
+};
+
+}  // namespace hanet::daemon

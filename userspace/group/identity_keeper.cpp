@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See identity_keeper.h.
+#include "group/identity_keeper.h"
+
+#include <linux/neighbour.h>
+
+#include <algorithm>
+
+#include "net/capture.h"
+#include "net/link.h"
+
+namespace hanet::group {
+namespace {
+
+// Lifetimes run down without a notification.
+constexpr Nanoseconds kLifetimeCheck = std::chrono::seconds(1);
+// Some 3 us each in a switchover; more than a host talks to within a second.
+constexpr std::size_t kMaxKnownNeighbours = 128;
+
+bool has_finite_lifetimes(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.valid_seconds != UINT32_MAX;
+  });
+}
+
+}  // namespace
+
+void IdentityKeeper::hold(net::Identity identity) {
+  if (identity.on != identity_.on)
+    known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
+                                                 net::place_of(identity_), net::place_of(identity));
+  identity_ = std::move(identity);
+  captured_at_ = monotonic_now();
+}
+
+void IdentityKeeper::mark_stale() {
+  if (!stale_) read_at_ = monotonic_now() + std::max(kBurst, kRest * last_reading_);
+  stale_ = true;
+}
+
+void IdentityKeeper::keep_snapshot() {
+  stale_ = false;
+  captured_at_ = monotonic_now();  // lifetimes are looked at again, later
+}
+
+bool IdentityKeeper::hear(const nlmsghdr& message) {
+  if (message.nlmsg_type == RTM_NEWNEIGH || message.nlmsg_type == RTM_DELNEIGH)
+    return hear_neighbour(message);
+  if (!stale_ && net::concerns(message, identity_)) mark_stale();
+  return false;
+}
+
+bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
+  const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
+  if (!net::place_of(identity_).has(static_cast<unsigned>(header->ndm_ifindex))) return false;
+  const bool removed = message.nlmsg_type == RTM_DELNEIGH;
+  if ((header->ndm_state & NUD_PERMANENT) != 0 || (header->ndm_flags & NTF_PROXY) != 0 ||
+      (removed && !identity_.neighbours.empty()))
+    mark_stale();
+  // What is removed stays known: losing the carrier removes everything, just before it is needed.
+  std::optional<net::KernelObject> neighbour = removed ? std::nullopt : net::neighbour_of(message);
+  if (!neighbour) return false;
+  const auto same = std::ranges::find_if(known_neighbours_, [&](const net::KernelObject& known) {
+    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST) &&
+           net::interface_of(known) == net::interface_of(*neighbour);
+  });
+  if (same == known_neighbours_.end()) {
+    if (known_neighbours_.size() >= kMaxKnownNeighbours) return false;
+    known_neighbours_.push_back(std::move(*neighbour));
+    return true;
+  }
+  if (*same == *neighbour) return false;
+  *same = std::move(*neighbour);
+  return true;
+}
+
+std::optional<MonotonicTime> IdentityKeeper::next_deadline() const {
+  if (stale_) return read_at_;
+  if (has_finite_lifetimes(identity_)) return captured_at_ + kLifetimeCheck;
+  return std::nullopt;
+}
+
+bool IdentityKeeper::due(MonotonicTime now) const {
+  const std::optional<MonotonicTime> next = next_deadline();
+  return next && now >= *next;
+}
+
+Result<bool> IdentityKeeper::read(const net::InterfaceName& active) {
+  stale_ = false;
+  const MonotonicTime started = monotonic_now();
+  captured_at_ = started;
+  Result<net::Identity> found = net::capture(requests_, active);
+  last_reading_ = monotonic_now() - started;
+  Result<net::LinkInfo> link = net::read_link(requests_, active.index);
+  if (!found || !link) mark_stale();  // what changed is still unknown
+  if (!found) return pass_on(found);
+  if (!link) return pass_on(link);
+  if (!link->admin_up) return false;
+  hold(std::move(*found));
+  return true;
+}
+
+void IdentityKeeper::read_known_neighbours() {
+  Result<std::vector<net::KernelObject>> known =
+      net::capture_known_neighbours(requests_, net::place_of(identity_));
+  if (!known) return;
+  if (known->size() > kMaxKnownNeighbours) known->resize(kMaxKnownNeighbours);
+  known_neighbours_ = std::move(*known);
+}
+
+}  // namespace hanet::group

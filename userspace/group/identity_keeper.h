@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Keeps what hanetd knows of a group's identity current, so that a switchover finds it ready.
+//
+// rtnetlink says that something changed; what, is read anew a moment later, once for a burst of
+// changes. A host with a full routing table changes all the time, so reading never takes more than
+// a tenth of the main thread's time.
+//
+// Threading: hanetd's main thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/result.h"
+#include "net/identity.h"
+#include "net/netlink.h"
+
+namespace hanet::group {
+
+/// Changes come in bursts (an `ip addr flush`, a daemon that configures): act once, behind them.
+inline constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
+/// Between two readings, or two writings, there is this many times what the last one took.
+inline constexpr int kRest = 9;
+
+class IdentityKeeper {
+ public:
+  explicit IdentityKeeper(net::NetlinkSocket& requests) : requests_(requests) {}
+
+  [[nodiscard]] const net::Identity& identity() const { return identity_; }
+  /// Neighbours the host talks to, to be carried over to another interface.
+  [[nodiscard]] const std::vector<net::KernelObject>& known_neighbours() const {
+    return known_neighbours_;
+  }
+
+  /// The identity as it was captured, or as a switchover has just put it somewhere else.
+  void hold(net::Identity identity);
+  /// Something of it changed: read it anew soon.
+  void mark_stale();
+  /// A notification about addresses, routes, rules or neighbours: marks the identity stale if it is
+  /// about this one. True: the known neighbours changed.
+  [[nodiscard]] bool hear(const nlmsghdr& message);
+
+  /// Is a reading wanted that cannot wait for its time (spec F3: captured at the time of failure)?
+  [[nodiscard]] bool stale() const { return stale_; }
+  /// Is it time to read?
+  [[nodiscard]] bool due(MonotonicTime now) const;
+  /// When it will be; empty if nothing changed.
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
+
+  /// Reads it from the interface that carries it now. True: there is a new one; false: the
+  /// interface went down meanwhile and has lost a part, so the snapshot from before counts. An
+  /// error leaves the snapshot as well.
+  [[nodiscard]] Result<bool> read(const net::InterfaceName& active);
+  /// Not without carrier: the kernel has just forgotten them all then, and the last known are
+  /// better.
+  void read_known_neighbours();
+
+  /// The snapshot counts although something changed: what changed is its end.
+  void keep_snapshot();
+
+ private:
+  bool hear_neighbour(const nlmsghdr& message);
+
+  net::NetlinkSocket& requests_;
+  net::Identity identity_;
+  std::vector<net::KernelObject> known_neighbours_;
+  bool stale_ = false;
+  MonotonicTime read_at_{};  // the next reading, when stale
+  MonotonicTime captured_at_{};
+  Nanoseconds last_reading_{};  // how long it took
+};
+
+}  // namespace hanet::group

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See maps.h.
+#include "report/maps.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "net/types.h"
+#include "report/units.h"
+
+namespace hanet::report {
+namespace {
+
+constexpr std::array<const char*, HANET_REJECT_COUNT> kRejectNames{
+    "truncated",     "tagged",     "fragment",     "not_a_reply", "wrong_source", "wrong_magic",
+    "wrong_session", "wrong_port", "wrong_cookie", "future",      "late",         "duplicate"};
+
+std::string_view kind_text(const hanet_session& session) {
+  switch (static_cast<hanet_heartbeat_kind>(session.kind)) {
+    case HANET_HEARTBEAT_ECHO:
+      return "icmp";
+    case HANET_HEARTBEAT_SILENCE:
+      return "silence";
+    case HANET_HEARTBEAT_NEIGHBOUR:
+      break;
+  }
+  return session.family == AF_INET ? "arp" : "neighbour solicitation";
+}
+
+// How long ago the peer was heard, where that is the heartbeat.
+Json heard_ago(const hanet_session& session, MonotonicTime now) {
+  const std::uint64_t heard = session.last_reply_ns;
+  if (session.kind != HANET_HEARTBEAT_SILENCE || heard == 0) return {};
+  return microseconds(now - from_kernel_ns(heard));
+}
+
+std::string target_text(const hanet_session& session) {
+  if (session.target_mac_known == HANET_MAC_CONFIGURED) return {};  // nobody asks for an address
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(session.family, session.target, text.data(), text.size());
+  return text.data();
+}
+
+// Unknown is a state with reasons: nothing resolved, nothing sent, or just begun.
+std::string session_state_text(const hanet_session& session, MonotonicTime now) {
+  switch (static_cast<hanet_session_state>(session.state)) {
+    case HANET_SESSION_PAUSED:
+      return "paused";
+    case HANET_SESSION_DOWN:
+      return "down";
+    case HANET_SESSION_UNKNOWN:
+      if (session.target_mac_known == 0) return "searching";
+      return session.kind == HANET_HEARTBEAT_SILENCE && session.counted_ns == 0 ? "unheard"
+                                                                                : "starting";
+    case HANET_SESSION_UP:
+      break;
+  }
+  if (session.kind == HANET_HEARTBEAT_SILENCE) return "up";
+  const std::uint64_t interval = std::uint64_t{session.interval_us} * 1000;
+  const bool stalled = kernel_ns(now) > session.last_sent_ns + 2 * interval * session.multiplier;
+  return stalled ? "blind" : "up";
+}
+
+std::string carrier_text(std::uint32_t carrier) {
+  switch (static_cast<hanet_carrier>(carrier)) {
+    case HANET_CARRIER_UP:
+      return "up";
+    case HANET_CARRIER_DOWN:
+      return "down";
+    case HANET_CARRIER_UNKNOWN:
+      break;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Json session_json(const hanet_session& session, MonotonicTime now) {
+  const double mean = session.replies != 0
+                          ? microseconds(session.rtt_sum_ns) / static_cast<double>(session.replies)
+                          : 0.0;
+  Json histogram = Json::object();
+  for (std::size_t bucket = 0; bucket < HANET_RTT_BUCKETS; ++bucket)
+    if (session.rtt_log2_ns[bucket] != 0)
+      histogram[fmt::format("{}ns", std::uint64_t{1} << bucket)] = session.rtt_log2_ns[bucket];
+  net::MacAddress mac{};
+  std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
+  return {{"id", fmt::format("{:08x}", session.id)},
+          {"state", session_state_text(session, now)},
+          {"kind", kind_text(session)},
+          {"target", target_text(session)},
+          {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
+          {"interval_us", session.interval_us},
+          {"multiplier", session.multiplier},
+          {"up_count", session.up_count},
+          {"heard_us_ago", heard_ago(session, now)},
+          {"sent", session.sent},
+          {"received", session.replies},
+          {"lost", session.lost},
+          {"unanswered", session.sent - session.answered},
+          {"rtt_last_us", microseconds(session.rtt_last_ns)},
+          {"rtt_min_us", microseconds(session.rtt_min_ns)},
+          {"rtt_mean_us", mean},
+          {"rtt_max_us", microseconds(session.rtt_max_ns)},
+          {"jitter_us", microseconds(session.jitter_ns)},
+          {"rtt_histogram", std::move(histogram)},
+          {"down_verdicts", session.down_verdicts},
+          {"up_verdicts", session.up_verdicts},
+          {"stall_deferrals", session.stall_deferrals},
+          {"stalled_cpu", session.stall_deferrals > 0 ? Json(session.stalled_cpu) : Json()}};
+}
+
+Json port_json(const hanet_port& port) {
+  Json rejected = Json::object();
+  for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
+    if (port.rejected[reason] != 0) rejected[kRejectNames[reason]] = port.rejected[reason];
+  net::MacAddress mac{};
+  std::copy(std::begin(port.probe_mac), std::end(port.probe_mac), mac.begin());
+  return {{"ifindex", port.ifindex},
+          {"probe_mac", net::to_text(mac)},
+          {"carrier", carrier_text(port.carrier)},
+          {"carrier_up_events", port.carrier_up_events},
+          {"carrier_down_events", port.carrier_down_events},
+          {"link_polls", port.link_polls},
+          {"link_poll_us", port.link_poll_us},
+          {"answered_for_neighbours", port.answered_for_neighbours},
+          {"rejected", std::move(rejected)}};
+}
+
+}  // namespace hanet::report

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See status.h.
+#include "report/status.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+
+#include "report/maps.h"
+#include "report/units.h"
+
+namespace hanet::report {
+namespace {
+
+std::string wall_text(std::chrono::system_clock::time_point at) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()) %
+                  std::chrono::seconds(1);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}",
+                     fmt::localtime(std::chrono::system_clock::to_time_t(at)), us.count());
+}
+
+Json addresses_json(const net::Identity& identity, std::uint32_t tag) {
+  Json addresses = Json::array();
+  for (const net::Address& address : identity.addresses)
+    if (address.vlan == tag) addresses.push_back(net::describe(address));
+  return addresses;
+}
+
+Json identity_json(const net::Identity& identity) {
+  Json vlans = Json::array();
+  for (const net::Vlan& vlan : identity.vlans)
+    vlans.push_back({{"interface", vlan.on.name},
+                     {"protocol", fmt::format("{:04x}", vlan.tag >> 16)},
+                     {"id", net::id_of(vlan)},
+                     {"addresses", addresses_json(identity, vlan.tag)}});
+  return {{"mac", net::to_text(identity.mac)}, {"addresses", addresses_json(identity, 0)},
+          {"vlans", std::move(vlans)},         {"routes", identity.routes.size()},
+          {"rules", identity.rules.size()},    {"neighbours", identity.neighbours.size()}};
+}
+
+Json left_behind_json(const group::GroupRunner& group) {
+  Json left_behind = Json::array();
+  for (const group::Upper& upper : group.uppers()) {
+    const auto port = std::ranges::find_if(group.ports(), [&](const group::RunningPort& each) {
+      return each.present && each.place().has(upper.below.index);
+    });
+    if (port == group.ports().end()) continue;
+    left_behind.push_back({{"port", upper.below.name},
+                           {"name", upper.name},
+                           {"kind", upper.kind},
+                           {"is_master", upper.is_master}});
+  }
+  return left_behind;
+}
+
+Json failback_json(const group::GroupRunner& group, MonotonicTime now) {
+  const std::optional<MonotonicTime> at = policy::failback_at(group.state(), group.rules());
+  return {{"policy", policy::to_text(group.rules().failback)},
+          {"held", group.state().failback_held},
+          {"in_s",
+           at ? Json(std::max(0.0, std::chrono::duration<double>(*at - now).count())) : Json()}};
+}
+
+std::string group_state_text(const policy::GroupState& state) {
+  if (!state.enabled) return "disabled";
+  if (state.no_path_alarm) return "no working path";
+  if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
+  // Nothing was heard on it yet, so nothing would be missed either.
+  if (policy::health_of(state.paths[state.active]) == policy::Health::Unknown)
+    return "active path not proved";
+  for (std::size_t at = 0; at < state.paths.size(); ++at)
+    if (at != state.active && state.paths[at].watched &&
+        policy::health_of(state.paths[at]) == policy::Health::Unknown)
+      return "standby not proved";
+  return "protected";
+}
+
+Json watched_port_json(const group::GroupRunner& group, const group::RunningPort& port,
+                       const engine::Engine& engine, const engine::Sender* sender,
+                       MonotonicTime now) {
+  Json session = session_json(engine.session(port.session), now);
+  if (sender != nullptr) {
+    const engine::Sender::Account& account = sender->account(port.session);
+    session["searches"] = account.searches.load();
+    session["send_errors"] = account.send_errors.load();
+    session["sender_late_max_us"] = microseconds(account.latest_ns.load());
+  }
+  Json link = port_json(engine.port(port.port));
+  link["link_source"] = engine.capabilities().link_source;
+  link["xdp"] = engine.attachment(port.port).xdp_mode();
+  link["tc"] = engine.attachment(port.port).tc_mode();
+  const policy::PathState& path = group.state().paths[port.path];
+  const bool idle = !path.watched;
+  const policy::DownReason reason = policy::down_reason(path, port.slot);
+  const bool up = path.ports[port.slot].session == policy::SessionState::Up;
+  return {{"name", port.interface.name},
+          {"lead", &port == &group.lead(port.path)},
+          {"health", idle                                 ? "idle"
+                     : reason != policy::DownReason::None ? "down"
+                     : up                                 ? "up"
+                                                          : "unknown"},
+          {"reason", policy::to_text(reason)},
+          {"weight", port.weight},
+          {"peer", policy::to_text(path.ports[port.slot].peer)},
+          {"session", std::move(session)},
+          {"port", std::move(link)}};
+}
+
+Json trunk_json(const group::GroupRunner& group, std::size_t at, const engine::Engine& engine) {
+  const group::RunningPort& lead = group.lead(at);
+  const hanet_trunk* trunk = engine.trunk_of(lead.port);
+  if (trunk == nullptr) return nullptr;
+  const policy::PathState& path = group.state().paths[at];
+  const policy::Capacity capacity = policy::capacity_of(path);
+  const std::uint32_t speaker = engine::load(trunk->speaker);
+  const bool independent = trunk->mode == HANET_TRUNK_INDEPENDENT;
+  return {{"mode", config::to_text(group.config().trunk.mode)},
+          {"lead", lead.interface.name},
+          {"speaker", independent ? Json(group.ports_of(at)[speaker].interface.name) : Json()},
+          {"threshold_percent", path.threshold_percent},
+          {"capacity", capacity.total},
+          {"working", capacity.working},
+          {"lost", capacity.lost},
+          {"spread_out", trunk->spread_out},
+          {"gathered_in", trunk->gathered_in},
+          {"second_copies", trunk->second_copies},
+          {"speaker_changes", trunk->speaker_changes}};
+}
+
+// A path of one port has that port's session and link; a trunk has them in its ports.
+Json path_json(const group::GroupRunner& group, std::size_t at, const engine::Engine& engine,
+               const engine::Sender* sender, MonotonicTime now) {
+  const policy::PathState& path = group.state().paths[at];
+  const std::span<const group::RunningPort> ports = group.ports_of(at);
+  Json watched = Json::array();
+  for (const group::RunningPort& port : ports)
+    watched.push_back(watched_port_json(group, port, engine, sender, now));
+  Json json{{"name", group.path_name(at)},
+            {"role", at == group.state().active ? "active" : "standby"},
+            {"mode", config::to_text(group.config().standby_mode)},
+            {"health", !path.watched ? "idle" : policy::to_text(policy::health_of(path))},
+            {"reason", policy::to_text(policy::down_reason(path))},
+            {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
+            {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)}};
+  if (ports.size() == 1) {
+    json["peer"] = std::move(watched[0]["peer"]);
+    json["session"] = std::move(watched[0]["session"]);
+    json["port"] = std::move(watched[0]["port"]);
+  } else {
+    json["trunk"] = trunk_json(group, at, engine);
+    json["ports"] = std::move(watched);
+  }
+  return json;
+}
+
+}  // namespace
+
+Json kernel_json(const engine::Capabilities& kernel) {
+  utsname name{};
+  ::uname(&name);
+  return {{"release", name.release},
+          {"link_sources", kernel.link_sources},
+          {"tc", kernel.tc_modes},
+          {"timers", kernel.timers}};
+}
+
+Json group_json(const group::GroupRunner& group, const engine::Engine& engine,
+                const engine::Sender* sender, MonotonicTime now) {
+  const policy::GroupState& state = group.state();
+  const hanet_params& params = engine.params(group.index());
+  Json paths = Json::array();
+  for (std::size_t at = 0; at < state.paths.size(); ++at)
+    paths.push_back(path_json(group, at, engine, sender, now));
+  return {{"name", group.config().name},
+          {"active", group.lead(state.active).interface.name},
+          {"state", group_state_text(state)},
+          {"switching_to",
+           state.running
+               ? Json(group.ports_of(state.running->to)[state.running->to_port].interface.name)
+               : Json()},
+          {"failback", failback_json(group, now)},
+          {"left_behind", left_behind_json(group)},
+          {"enabled", state.enabled},
+          {"interval_us", params.interval_us},
+          {"multiplier", params.multiplier},
+          {"up_count", params.up_count},
+          {"link_poll_us", params.link_poll_us},
+          {"threshold_percent", params.threshold_percent},
+          {"clamped", params.clamped},
+          {"identity", identity_json(group.identity())},
+          {"paths", std::move(paths)}};
+}
+
+Json record_json(const failover::SwitchoverRecord& record) {
+  const auto or_null = [](const std::optional<MonotonicTime>& at) {
+    return at ? Json(kernel_ns(*at)) : Json(nullptr);
+  };
+  Json steps = Json::array();
+  for (const failover::StepResult& step : record.execution.steps)
+    steps.push_back({{"name", step.name},
+                     {"at_us", microseconds(step.started - record.verdict)},
+                     {"duration_us", microseconds(step.duration)},
+                     {"result", step.result}});
+  return {
+      {"number", record.number},
+      {"group", record.group},
+      {"from", record.from},
+      {"to", record.to},
+      {"cause", record.cause},
+      {"rule", record.rule},
+      {"wall_time", wall_text(record.wall_time)},
+      {"first_lost_ns", or_null(record.first_lost)},
+      {"deadline_ns", or_null(record.deadline)},
+      {"verdict_ns", kernel_ns(record.verdict)},
+      {"unanswered", record.unanswered},
+      {"overshoot_us",
+       record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
+      {"event_to_user_us", microseconds(record.event_received - record.verdict)},
+      {"reconfiguration_us", microseconds(record.execution.last_message_sent - record.move_began)},
+      {"bridged_us",
+       record.steered_in_kernel ? microseconds(record.move_began - record.verdict) : 0.0},
+      {"waited_us", microseconds(record.decided - record.event_received)},
+      {"total_us", microseconds(record.execution.last_message_sent -
+                                record.first_lost.value_or(record.verdict))},
+      {"verified_us", microseconds(record.finished - record.verdict)},
+      {"steered_in_kernel", record.steered_in_kernel},
+      {"verdict_waited", record.verdict_waited},
+      {"outcome", failover::to_text(record.execution.outcome)},
+      {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
+      {"steps", std::move(steps)}};
+}
+
+Json plan_json(const failover::Plan& plan) {
+  Json steps = Json::array();
+  for (const failover::Step& step : plan.steps)
+    steps.push_back({{"name", step.name}, {"changes", step.messages.size()}});
+  if (!plan.announcements.empty())
+    steps.push_back({{"name", "announce the addresses from " + plan.to.name},
+                     {"changes", plan.announcements.size()}});
+  return steps;
+}
+
+Json notice_json(const group::Notice& notice) {
+  return {{"at_ns", kernel_ns(notice.at)}, {"wall_time", wall_text(notice.wall_time)},
+          {"event", notice.event},         {"group", notice.group},
+          {"path", notice.path},           {"text", notice.text}};
+}
+
+}  // namespace hanet::report

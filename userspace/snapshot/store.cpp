@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See snapshot_store.h.
+#include "snapshot/store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstring>
+#include <fstream>
+
+#include "core/fd.h"
+#include "core/log.h"
+
+namespace hanet::snapshot {
+namespace {
+
+constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+
+// http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.
+std::uint64_t checksum(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+// A daemon lives in one namespace; interface numbers mean nothing in another.
+std::string own_netns() {
+  std::error_code failed;
+  const std::filesystem::path link =
+      std::filesystem::read_symlink("/proc/thread-self/ns/net", failed);
+  return failed ? std::string() : link.string();
+}
+
+Status write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno_error(errno, "write");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<std::string> read_private_file(const Fd& fd) {
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "look at it");
+  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
+    return failure("somebody else may have written it");
+  if (static_cast<std::size_t>(status.st_size) > kMaxBytes) return failure("it is too long");
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const ssize_t got = ::read(fd.get(), bytes.data() + at, bytes.size() - at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return errno_error(got < 0 ? errno : EIO, "read it");
+    at += static_cast<std::size_t>(got);
+  }
+  return bytes;
+}
+
+Result<KeptSnapshot> unpack(std::string_view bytes) {
+  SnapshotHead head{};
+  if (bytes.size() < sizeof(head)) return failure("it is cut off");
+  std::memcpy(&head, bytes.data(), sizeof(head));
+  const std::string_view text = bytes.substr(sizeof(head));
+  if (head.magic != kMagic || head.version != kVersion)
+    return failure("it is of another version of hanet");
+  if (head.bytes != text.size() || head.checksum != checksum(text)) return failure("it is damaged");
+  std::optional<Snapshot> snapshot = parse_snapshot(text);
+  if (!snapshot) return failure("it is damaged");
+  KeptSnapshot kept{.snapshot = std::move(*snapshot), .moving_to = {}, .ended = {}};
+  if (head.moving_to != 0) kept.moving_to = head.moving_to - 1;
+  if (head.ended_ns != 0) kept.ended = from_kernel_ns(head.ended_ns);
+  return kept;
+}
+
+}  // namespace
+
+void SnapshotStore::Unmap::operator()(SnapshotHead* head) const { ::munmap(head, sizeof(*head)); }
+
+SnapshotStore::SnapshotStore(const std::filesystem::path& directory, std::string group)
+    : file_(directory / (group + ".snapshot")), group_(std::move(group)) {}
+
+Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
+  const Fd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd.valid() && errno == ENOENT) return std::nullopt;
+  const auto unusable = [&](const std::string& why) {
+    return failure(fmt::format("the snapshot {} is not used: {}", file_.string(), why));
+  };
+  if (!fd.valid()) return unusable(std::strerror(errno));
+  Result<std::string> bytes = read_private_file(fd);
+  if (!bytes) return unusable(bytes.error().message);
+  Result<KeptSnapshot> kept = unpack(*bytes);
+  if (!kept) return unusable(kept.error().message);
+  const Snapshot& snapshot = kept->snapshot;
+  if (snapshot.group != group_) return unusable("it is of the group " + snapshot.group);
+  if (snapshot.boot != boot_id()) return unusable("the host was booted since");
+  if (snapshot.netns != own_netns()) return unusable("it is of another network namespace");
+  return std::move(*kept);
+}
+
+Status SnapshotStore::save(net::Identity identity, const std::vector<std::string>& ports,
+                           const net::PlaceSettings& settings, MonotonicTime now) {
+  const std::string text = to_text({.group = group_,
+                                    .boot = boot_id(),
+                                    .netns = own_netns(),
+                                    .ports = ports,
+                                    .taken_at = now,
+                                    .identity = std::move(identity),
+                                    .settings = settings});
+  const SnapshotHead head{.magic = kMagic,
+                          .version = kVersion,
+                          .unused = 0,
+                          .bytes = text.size(),
+                          .checksum = checksum(text),
+                          .moving_to = 0,
+                          .ended_ns = 0};
+  const std::string fresh = file_.string() + ".new";
+  ::unlink(fresh.c_str());
+  const Fd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const auto failed = [&](const char* what) {
+    return errno_error(errno, fmt::format("{} {}", what, fresh));
+  };
+  if (!fd.valid()) return failed("create");
+  if (Status done = write_all(fd.get(), {reinterpret_cast<const char*>(&head), sizeof(head)});
+      !done)
+    return failed("write");
+  if (Status done = write_all(fd.get(), text); !done) return failed("write");
+  void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  if (mapped == MAP_FAILED) return failed("map");
+  std::unique_ptr<SnapshotHead, Unmap> fresh_head(static_cast<SnapshotHead*>(mapped));
+  // The page is there before a switchover needs it.
+  std::atomic_ref<std::uint64_t>(fresh_head->moving_to).store(0);
+  if (::rename(fresh.c_str(), file_.c_str()) != 0) return failed("rename");
+  head_ = std::move(fresh_head);
+  return {};
+}
+
+std::vector<std::string> kept_ports(const std::filesystem::path& directory,
+                                    std::span<const std::string> groups) {
+  std::vector<std::string> ports;
+  for (const std::string& group : groups) {
+    const Result<std::optional<KeptSnapshot>> kept = SnapshotStore(directory, group).load();
+    if (!kept) log::notice("{}: {}", group, kept.error().message);
+    if (!kept || !*kept) continue;
+    ports.insert(ports.end(), (*kept)->snapshot.ports.begin(), (*kept)->snapshot.ports.end());
+  }
+  return ports;
+}
+
+void SnapshotStore::write_field(std::uint64_t SnapshotHead::* field, std::uint64_t value) {
+  if (head_) std::atomic_ref<std::uint64_t>((*head_).*field).store(value);
+}
+
+void SnapshotStore::moves_to(std::size_t port) { write_field(&SnapshotHead::moving_to, port + 1); }
+void SnapshotStore::moves_no_more() { write_field(&SnapshotHead::moving_to, 0); }
+void SnapshotStore::ends(MonotonicTime now) {
+  write_field(&SnapshotHead::ended_ns, static_cast<std::uint64_t>(now.time_since_epoch().count()));
+}
+
+}  // namespace hanet::snapshot
