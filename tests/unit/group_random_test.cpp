@@ -107,6 +107,7 @@ class History {
     if (one_in(3)) now_ += std::chrono::milliseconds(pick(4000));
     const Event event = next_event();
     before_ = state_;
+    moved_ = std::holds_alternative<IdentityMoved>(event);
     Decision decision = decide(state_, event, now_, rules_);
     state_ = std::move(decision.state);
     what_ = describe(event);
@@ -148,11 +149,18 @@ class History {
   }
 
   Event next_event() {
-    switch (pick(10)) {
+    // What carries out a switchover that has moved the identity ends it as moved.
+    if (moved_) return SwitchoverEnded{.moved = true};
+    switch (pick(12)) {
+      case 11:
+        return WaitingEnds{};
+      case 10:
+        if (state_.running && !state_.waits_until) return IdentityMoved{};
+        return TimePassed{};
       case 9:
         return ThresholdChanged{.percent = static_cast<std::uint32_t>(1 + pick(100))};
       case 8:
-        return SwitchoverWaits{};
+        return SwitchoverWaits{.until = now_ + std::chrono::milliseconds(pick(200))};
       case 0: {
         ManualSwitch event{.to = pick(state_.paths.size() + 1)};
         if (event.to < state_.paths.size() && one_in(2))
@@ -175,8 +183,8 @@ class History {
     ASSERT_EQ(state_.paths.size(), before_.paths.size()) << what_;
     ASSERT_LT(state_.active, state_.paths.size()) << what_;
     ASSERT_EQ(state_.standby_alarm.size(), state_.paths.size()) << what_;
-    EXPECT_TRUE(state_.running || !state_.waiting) << what_;
-    if (state_.waiting && state_.running) {
+    EXPECT_TRUE(state_.running || !state_.waits_until.has_value()) << what_;
+    if (state_.waits_until && state_.running) {
       EXPECT_TRUE(state_.enabled) << what_;
       const PathState& to = state_.paths[state_.running->to];
       EXPECT_TRUE(!known_down(to) || worth(to).proved > 0) << what_;
@@ -186,12 +194,14 @@ class History {
           << what_;
     }
     if (state_.running) {
-      EXPECT_EQ(state_.running->from, state_.active) << what_;
+      EXPECT_EQ(moved_ ? state_.running->to : state_.running->from, state_.active) << what_;
       EXPECT_LT(state_.running->to, state_.paths.size()) << what_;
       EXPECT_TRUE(state_.running->to != state_.active ||
                   state_.running->to_port != state_.running->from_port)
           << what_;
-      EXPECT_EQ(state_.running->from_port, state_.paths[state_.active].lead) << what_;
+      EXPECT_EQ(moved_ ? state_.running->to_port : state_.running->from_port,
+                state_.paths[state_.active].lead)
+          << what_;
     }
   }
 
@@ -199,7 +209,8 @@ class History {
     ++switchovers_;
     const Switchover& it = start.switchover;
     EXPECT_EQ(state_.running, it) << what_;
-    const bool ends_one = std::holds_alternative<SwitchoverEnded>(event) || before_.waiting ||
+    const bool ends_one = std::holds_alternative<SwitchoverEnded>(event) ||
+                          before_.waits_until.has_value() ||
                           std::holds_alternative<SwitchoverWaits>(event);
     EXPECT_TRUE(!before_.running || ends_one) << what_ << ": one was running";
     ASSERT_LT(it.to, state_.paths.size()) << what_;
@@ -260,8 +271,8 @@ class History {
     EXPECT_GE(now_, *before_.apart_since + kApart) << what_ << ": too early";
   }
 
-  void check(const AbandonSwitchover& abandon, const Event& event) {
-    EXPECT_TRUE(before_.waiting || std::holds_alternative<SwitchoverWaits>(event))
+  void check(const AbandonSwitchover& abandon, const Event&) {
+    EXPECT_TRUE(before_.waits_until.has_value())
         << what_ << ": it had begun";
     EXPECT_EQ(abandon.switchover, before_.running) << what_;
     EXPECT_TRUE(!state_.enabled || known_down(state_.paths[abandon.switchover.to]) ||
@@ -269,6 +280,19 @@ class History {
         << what_ << ": given up for no reason";
   }
 
+  void check(const CarryOutSwitchover& carry, const Event& event) {
+    EXPECT_EQ(carry.switchover, state_.running) << what_;
+    EXPECT_FALSE(state_.waits_until.has_value()) << what_ << ": it waits no more";
+    const bool was_due = before_.waits_until && now_ >= *before_.waits_until;
+    EXPECT_TRUE(was_due || std::holds_alternative<SwitchoverWaits>(event) ||
+                std::holds_alternative<WaitingEnds>(event) ||
+                std::holds_alternative<ManualSwitch>(event))
+        << what_ << ": too early";
+  }
+  void check(const FinishSwitchover& finish, const Event& event) {
+    EXPECT_TRUE(std::holds_alternative<IdentityMoved>(event)) << what_;
+    EXPECT_EQ(finish.switchover, state_.running) << what_;
+  }
   void check(const RaiseAlarm& alarm, const Event&) { turn(alarm.path, alarm.no_path, true); }
   void check(const ClearAlarm& alarm, const Event&) { turn(alarm.path, alarm.no_path, false); }
   void check(const Refuse& refuse, const Event& event) {
@@ -327,6 +351,7 @@ class History {
   GroupState before_;
   std::vector<bool> alarms_;
   bool no_path_alarm_ = false;
+  bool moved_ = false;  // the identity, by the switchover that runs
   MonotonicTime now_{1h};
   std::string what_;
   int switchovers_ = 0;

@@ -135,6 +135,69 @@ TEST(Group, D4_AWaitingSwitchoverIsGivenUpWhenTheGroupIsDisabled) {
   EXPECT_FALSE(world.started());
 }
 
+TEST(Group, F12_AWaitingSwitchoverIsCarriedOutWhenItsTimeHasCome) {
+  World world = hot_pair();
+  world.session_becomes(0, SessionState::Down);
+  const MonotonicTime until = world.now() + 5ms;
+  world.happens(SwitchoverWaits{.until = until});
+  EXPECT_FALSE(world.carried_out());
+  EXPECT_EQ(next_deadline(world.state(), world.now(), {}), until);
+  world.time_passes(4ms);
+  world.happens(TimePassed{});
+  EXPECT_FALSE(world.carried_out()) << "too early";
+  world.time_passes(1ms);
+  world.happens(TimePassed{});
+  EXPECT_EQ(world.carried_out(), to_standby(Cause::HeartbeatLost));
+  world.happens(TimePassed{});
+  EXPECT_FALSE(world.carried_out()) << "once";
+}
+
+TEST(Group, F12_ASwitchoverThatNeedNotWaitIsCarriedOutAtOnceAlsoInADisabledGroup) {
+  World world = hot_pair();
+  world.happens(EnabledChanged{.enabled = false});
+  world.happens(ManualSwitch{.to = 1});
+  world.happens(SwitchoverWaits{.until = world.now()});
+  EXPECT_EQ(world.carried_out(), to_standby(Cause::Manual));
+  EXPECT_FALSE(world.abandoned());
+}
+
+TEST(Group, F12_AWaitingSwitchoverIsCarriedOutAtOnceWhenItsBridgeEnds) {
+  World world = waiting_pair();
+  world.happens(WaitingEnds{});
+  EXPECT_EQ(world.carried_out(), to_standby(Cause::HeartbeatLost));
+  world.happens(WaitingEnds{});
+  EXPECT_FALSE(world.carried_out()) << "it has begun";
+}
+
+TEST(Group, A2_APersonWhoAsksForAWaitingSwitchoverGetsItAtOnce) {
+  World world = waiting_pair();
+  world.happens(ManualSwitch{.to = 1});
+  EXPECT_EQ(world.carried_out(), to_standby(Cause::HeartbeatLost));
+  EXPECT_EQ(world.refusal(), "");
+}
+
+TEST(Group, M8_ThePathIsActiveBeforeItsSwitchoverHasEnded) {
+  World world = waiting_pair();
+  world.happens(WaitingEnds{});
+  world.happens(IdentityMoved{});
+  EXPECT_EQ(world.state().active, 1U);
+  EXPECT_TRUE(world.state().running);
+  EXPECT_FALSE(world.started());
+  world.happens(SwitchoverEnded{.moved = true});
+  EXPECT_FALSE(world.state().running);
+  EXPECT_EQ(world.state().active, 1U);
+}
+
+TEST(Group, A5_TheNextPathIsTheOneThatAFailoverWouldTake) {
+  World world(3);
+  for (const std::size_t path : {0, 2}) world.session_becomes(path, SessionState::Up);
+  EXPECT_EQ(next_path(world.state(), world.now(), {}), 2U) << "the only one that is proved";
+  world.session_becomes(2, SessionState::Down);
+  EXPECT_EQ(next_path(world.state(), world.now(), {}), 1U) << "none is fit: the next in order";
+  world.session_becomes(0, SessionState::Down);
+  EXPECT_FALSE(world.started()) << "nothing to go to, so next_path() was no promise";
+}
+
 TEST(Group, F12_ASwitchoverThatHasBegunIsNotGivenUp) {
   World world = hot_pair();
   world.session_becomes(0, SessionState::Down);

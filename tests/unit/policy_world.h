@@ -49,6 +49,12 @@ class World {
       if (const auto* start = std::get_if<StartSwitchover>(&action)) return start->switchover;
     return std::nullopt;
   }
+  /// The switchover that the last event let go on.
+  [[nodiscard]] std::optional<Switchover> carried_out() const {
+    for (const Action& action : actions_)
+      if (const auto* carry = std::get_if<CarryOutSwitchover>(&action)) return carry->switchover;
+    return std::nullopt;
+  }
   /// The waiting switchover that the last event ended.
   [[nodiscard]] std::optional<Switchover> abandoned() const {
     for (const Action& action : actions_)

@@ -14,7 +14,7 @@
 #include "identity_samples.h"
 #include "snapshot/store.h"
 
-namespace hanet::service {
+namespace hanet::snapshot {
 namespace {
 
 const MonotonicTime kNow{std::chrono::hours(5)};
@@ -30,7 +30,7 @@ class SnapshotFile : public testing::Test {
 
   SnapshotStore save() {
     SnapshotStore store(directory_, "mether0");
-    PlaceSettings settings;
+    net::PlaceSettings settings;
     settings[0] = {.address_generation = 3, .accept_ra = "1", .arp_ignore = "2"};
     settings[net::samples::kFive] = {.address_generation = 1, .accept_ra = "0", .arp_ignore = "8"};
     const Status saved =
@@ -211,4 +211,4 @@ TEST(Aged, F3_LifetimesRunDownAndWhatIsOverIsGone) {
 }
 
 }  // namespace
-}  // namespace hanet::service
+}  // namespace hanet::snapshot

@@ -4,11 +4,12 @@
 //
 // The worst monitor is one that is silently off. So "up" is said only while requests leave or the
 // peer is heard, and every other state has a word that says what is missing.
-#include "report/status.h"
+#include "report/maps.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
-namespace hanet::service {
+namespace hanet::report {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
@@ -60,4 +61,4 @@ TEST(SessionStatus, O3_M5_ASilentSessionSaysWhetherAndWhenThePeerWasHeard) {
 }
 
 }  // namespace
-}  // namespace hanet::service
+}  // namespace hanet::report

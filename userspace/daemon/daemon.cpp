@@ -5,13 +5,9 @@
 
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
-#include <array>
 #include <system_error>
 #include <utility>
 
@@ -27,13 +23,6 @@ constexpr Nanoseconds kReconcile = std::chrono::milliseconds(50);
 constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                              RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
                              RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1));
-
-Status watch(const Fd& poll, int fd) {
-  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
-  if (::epoll_ctl(poll.get(), EPOLL_CTL_ADD, fd, &event) != 0)
-    return errno_error(errno, "add a descriptor to epoll");
-  return {};
-}
 
 log::Level level_of(const group::Notice& notice) {
   if (notice.event == "alarm") return log::Level::Error;
@@ -66,16 +55,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
 }
 
 Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
-  sigset_t handled;
-  ::sigemptyset(&handled);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
-  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-  signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
-  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  poll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!signals_.valid() || !timer_.valid() || !poll_.valid())
-    return errno_error(errno, "open hanetd's descriptors");
+  Result<Wakeups> wakeups = Wakeups::open();
+  if (!wakeups) return pass_on(wakeups);
+  wakeups_ = std::move(*wakeups);
 
   Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
   if (!requests) return pass_on(requests);
@@ -98,35 +81,38 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
-  for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(), timer_.get(),
-                       control_->descriptor(), signals_.get()})
-    if (Status done = watch(poll_, fd); !done) return done;
+  for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(),
+                       control_->descriptor()})
+    if (Status done = wakeups_.watch(fd); !done) return done;
   return {};
+}
+
+bool Daemon::is_port(unsigned ifindex) const {
+  return std::ranges::any_of(groups_, [&](const auto& group) {
+    return std::ranges::any_of(group->view().ports.all(), [&](const group::Port& port) {
+      return port.present() && port.interface.index == ifindex;
+    });
+  });
+}
+
+group::Environment Daemon::environment(const DaemonOptions& options) {
+  return {.engine = *engine_,
+          .requests = requests_,
+          .history = history_,
+          .publish = [this](const group::Notice& notice) { publish(notice); },
+          .is_port = [this](unsigned ifindex) { return is_port(ifindex); },
+          .replace_socket =
+              [this](engine::SessionIndex session, net::PacketSocket socket) {
+                sender_->replace_socket(session, std::move(socket));
+              },
+          .drain_notifications = [this] { read_notifications(); },
+          .run_directory = options.run_directory};
 }
 
 Status Daemon::start_groups(const config::Config& config, const DaemonOptions& options) {
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
-    groups_.push_back(std::make_unique<group::GroupRunner>(
-        config.groups[at], static_cast<engine::GroupIndex>(at),
-        group::Surroundings{.engine = *engine_,
-                            .requests = requests_,
-                            .history = history_,
-                            .publish = [this](const group::Notice& notice) { publish(notice); },
-                            .is_port =
-                                [this](unsigned ifindex) {
-                                  return std::ranges::any_of(groups_, [&](const auto& group) {
-                                    return std::ranges::any_of(
-                                        group->ports(), [&](const group::RunningPort& port) {
-                                          return port.present && port.interface.index == ifindex;
-                                        });
-                                  });
-                                },
-                            .replace_socket =
-                                [this](engine::SessionIndex session, net::PacketSocket socket) {
-                                  sender_->replace_socket(session, std::move(socket));
-                                },
-                            .drain_notifications = [this] { read_notifications(); },
-                            .run_directory = options.run_directory}));
+    groups_.push_back(std::make_unique<group::PathGroup>(
+        config.groups[at], static_cast<engine::GroupIndex>(at), environment(options)));
     if (Status looked = groups_.back()->look(); !looked) return looked;
   }
   std::vector<engine::RequestFrames> requests;
@@ -152,23 +138,23 @@ void Daemon::publish(const group::Notice& notice) {
 }
 
 Status Daemon::run() {
-  std::uint64_t watchdog_us = 0;
-  if (::sd_watchdog_enabled(0, &watchdog_us) > 0)
-    watchdog_ = std::chrono::microseconds(watchdog_us / 2);
+  watchdog_.begin();
+  const Answers answers({.engine = *engine_,
+                         .sender = sender_.get(),
+                         .history = history_,
+                         .groups = groups_,
+                         .started = started_},
+                        [this](const group::Notice& notice) { publish(notice); });
   ::sd_notifyf(0, "READY=1\nSTATUS=watching %zu group(s)", groups_.size());
   log::notice("watching {} group(s); link events from {}; deadlines kept by {}", groups_.size(),
               engine_->capabilities().link_source, engine_->capabilities().deadlines);
-  for (;;) {
-    set_timer();
-    std::array<epoll_event, 8> events;
-    const int ready = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()), -1);
-    if (ready < 0 && errno != EINTR) return errno_error(errno, "wait for events");
+  while (!wakeups_.is_asked_to_end()) {
+    if (Status waited = wakeups_.wait(next_deadline()); !waited) return waited;
     read_kernel_events();
     read_notifications();
     tick();
-    control_->serve([this](const Json& request) { return answer(request); });
+    control_->serve(answers);
     control_->flush();
-    if (handle_signal()) break;
   }
   ::sd_notify(0, "STOPPING=1");
   log::notice("stopping: detaching, every identity stays where it is");
@@ -184,7 +170,7 @@ void Daemon::read_kernel_events() {
       log::warning(
           "{}: a live parameter is out of range and was clamped; 'hanetctl status' shows "
           "what is in force",
-          groups_[event.group]->config().name);
+          groups_[event.group]->view().config.name);
   });
   const std::uint64_t dropped = engine::load(engine_->accounts().events_dropped);
   if (!changed && dropped == dropped_events_) return;
@@ -204,7 +190,7 @@ void Daemon::read_notifications() {
 void Daemon::look_at_links() {
   const bool told = std::exchange(look_again_, false);
   for (const auto& group : groups_)
-    for (const group::RunningPort& port : group->ports()) {
+    for (const group::Port& port : group->view().ports.all()) {
       const Result<net::LinkInfo> link = net::read_link(requests_, port.interface.index);
       if (link) {
         group->link_changed(*link, false);
@@ -213,7 +199,7 @@ void Daemon::look_at_links() {
       } else {
         look_again_ = true;
         if (!told)
-          log::warning("{}: {} can not be looked at, hanetd tries again: {}", group->config().name,
+          log::warning("{}: {} can not be looked at, hanetd tries again: {}", group->view().config.name,
                        port.interface.name, link.error().message);
       }
     }
@@ -237,97 +223,30 @@ void Daemon::handle_notification(const nlmsghdr& message) {
 }
 
 void Daemon::tick() {
-  std::uint64_t expirations = 0;
-  [[maybe_unused]] const ssize_t got = ::read(timer_.get(), &expirations, sizeof(expirations));
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_) group->tick(now);
   if (sender_) sender_->close_replaced_sockets();
-  if (watchdog_ > Nanoseconds::zero() && now >= next_watchdog_) {
-    next_watchdog_ = now + watchdog_;
-    ::sd_notify(0, "WATCHDOG=1");
-  }
+  watchdog_.tick(now);
 }
 
-void Daemon::set_timer() {
+MonotonicTime Daemon::next_deadline() const {
   const MonotonicTime now = monotonic_now();
   MonotonicTime next = now + kReconcile;
   for (const auto& group : groups_)
     if (const auto wanted = group->next_deadline(now)) next = std::min(next, *wanted);
-  next = std::max(next, now + std::chrono::microseconds(10));
-  const auto at = next.time_since_epoch();
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(at);
-  const itimerspec when{.it_interval = {}, .it_value = {whole.count(), (at - whole).count()}};
-  ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+  return next;
 }
 
-bool Daemon::handle_signal() {
-  signalfd_siginfo signal{};
-  while (::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal)))
-    if (signal.ssi_signo != SIGHUP) return true;
-  return false;
+void Daemon::Watchdog::begin() {
+  std::uint64_t limit_us = 0;
+  if (::sd_watchdog_enabled(0, &limit_us) > 0) period = std::chrono::microseconds(limit_us / 2);
 }
 
-group::GroupRunner* Daemon::find_group(const std::string& name) {
-  const auto found = std::ranges::find_if(
-      groups_, [&](const auto& group) { return group->config().name == name; });
-  return found == groups_.end() ? nullptr : found->get();
-}
-
-Json Daemon::answer(const Json& request) {
-  const std::string command = request.value("command", "");
-  const MonotonicTime now = monotonic_now();
-  if (command == "status") {
-    Json groups = Json::array();
-    for (const auto& group : groups_)
-      groups.push_back(report::group_json(*group, *engine_, sender_.get(), now));
-    return {{"ok", true},
-            {"daemon",
-             {{"pid", ::getpid()},
-              {"version", HANET_VERSION},
-              {"uptime_s", std::chrono::duration<double>(now - started_).count()},
-              {"link_source", engine_->capabilities().link_source},
-              {"deadlines", engine_->capabilities().deadlines},
-              {"kernel", report::kernel_json(engine_->capabilities())},
-              {"events_dropped", engine_->accounts().events_dropped}}},
-            {"groups", std::move(groups)}};
-  }
-  if (command == "explain") {
-    const auto& kept = history_.records();
-    const auto last = std::min(request.value("last", kept.size()), kept.size());
-    Json records = Json::array();
-    for (std::size_t at = kept.size() - last; at < kept.size(); ++at)
-      records.push_back(report::record_json(kept[at]));
-    return {{"ok", true}, {"switchovers", std::move(records)}};
-  }
-  if (command == "switch" || command == "set" || command == "remove" || command == "add")
-    return answer_group(command, request);
-  return {{"ok", false}, {"error", fmt::format("unknown command '{}'", command)}};
-}
-
-Json Daemon::answer_group(const std::string& command, const Json& request) {
-  const std::string name = request.value("group", "");
-  group::GroupRunner* group = find_group(name);
-  if (group == nullptr) {
-    std::vector<std::string> names;
-    for (const auto& each : groups_) names.push_back(each->config().name);
-    return {{"ok", false},
-            {"error", fmt::format("no group '{}'; there is {}", name, fmt::join(names, ", "))}};
-  }
-  if (command == "switch" && request.value("dry_run", false)) {
-    const Result<const failover::Plan*> plan = group->preview(request.value("to", ""));
-    if (!plan) return {{"ok", false}, {"error", plan.error().message}};
-    return {{"ok", true}, {"steps", report::plan_json(**plan)}};
-  }
-  const auto carry_out = [&]() -> Status {
-    if (command == "switch") return group->switch_to(request.value("to", ""));
-    if (command == "remove") return group->take_out(request.value("port", ""));
-    if (command == "add") return group->put_back(request.value("port", ""));
-    return group->set(request.value("key", ""), request.value("value", ""));
-  };
-  const Status done = carry_out();
-  if (!done) return {{"ok", false}, {"error", done.error().message}};
-  return {{"ok", true}};
+void Daemon::Watchdog::tick(MonotonicTime now) {
+  if (period == Nanoseconds::zero() || now < next_at) return;
+  next_at = now + period;
+  ::sd_notify(0, "WATCHDOG=1");
 }
 
 }  // namespace hanet::daemon

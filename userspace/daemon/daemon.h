@@ -12,11 +12,13 @@
 #include <vector>
 
 #include "config/config.h"
+#include "daemon/answers.h"
 #include "daemon/control.h"
+#include "daemon/wakeups.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
 #include "failover/record.h"
-#include "group/group_runner.h"
+#include "group/path_group.h"
 #include "net/port_lock.h"
 
 namespace hanet::daemon {
@@ -50,26 +52,29 @@ class Daemon {
   void look_at_links();
   void handle_notification(const nlmsghdr& message);
   void tick();
-  void set_timer();
-  [[nodiscard]] bool handle_signal();
-  [[nodiscard]] Json answer(const Json& request);
-  [[nodiscard]] Json answer_group(const std::string& command, const Json& request);
-  [[nodiscard]] group::GroupRunner* find_group(const std::string& name);
+  [[nodiscard]] MonotonicTime next_deadline() const;
+  [[nodiscard]] bool is_port(unsigned ifindex) const;
+  [[nodiscard]] group::Environment environment(const DaemonOptions& options);
+
+  /// systemd's, if it asks for one.
+  struct Watchdog {
+    Nanoseconds period{};
+    MonotonicTime next_at{};
+    void begin();
+    void tick(MonotonicTime now);
+  };
 
   std::vector<net::PortLock> locks_;
   std::unique_ptr<engine::Engine> engine_;
   net::NetlinkSocket requests_;
   net::NetlinkSocket notifications_;
   std::unique_ptr<ControlSocket> control_;
-  Fd poll_;
-  Fd timer_;
-  Fd signals_;
+  Wakeups wakeups_;
   failover::History history_;
-  std::vector<std::unique_ptr<group::GroupRunner>> groups_;
+  Groups groups_;
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
   MonotonicTime started_{};
-  Nanoseconds watchdog_{};
-  MonotonicTime next_watchdog_{};
+  Watchdog watchdog_;
   std::uint64_t dropped_events_ = 0;
   bool look_again_ = false;  // a link could not be read
 };

@@ -35,7 +35,7 @@ void IdentityKeeper::hold(net::Identity identity) {
 }
 
 void IdentityKeeper::mark_stale() {
-  if (!stale_) read_at_ = monotonic_now() + std::max(kBurst, kRest * last_reading_);
+  if (!stale_) read_at_ = monotonic_now() + std::max(policy::kBurst, kRest * last_reading_);
   stale_ = true;
 }
 

@@ -17,11 +17,12 @@
 #include "core/result.h"
 #include "net/identity.h"
 #include "net/netlink.h"
+#include "policy/repair.h"
 
 namespace hanet::group {
 
-/// Changes come in bursts (an `ip addr flush`, a daemon that configures): act once, behind them.
-inline constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
+
+
 /// Between two readings, or two writings, there is this many times what the last one took.
 inline constexpr int kRest = 9;
 

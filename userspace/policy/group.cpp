@@ -92,6 +92,7 @@ class Decider {
   }
 
   void operator()(const ManualSwitch& event) {
+    if (state().waits_until && state().running->to == event.to) return carry_out();
     const std::string_view refusal = why_not(event);
     if (!refusal.empty()) {
       decision_.actions.emplace_back(Refuse{refusal});
@@ -100,24 +101,69 @@ class Decider {
     start(event.to, Cause::Manual, event.port);
   }
 
-  void operator()(const SwitchoverWaits&) { state().waiting = state().running.has_value(); }
+  void operator()(const SwitchoverWaits& event) {
+    if (!state().running) return;
+    if (event.until <= now_) return carry_out();
+    state().waits_until = event.until;
+  }
+
+  void operator()(const WaitingEnds&) {
+    if (state().waits_until) carry_out();
+  }
+
+  void operator()(const IdentityMoved&) {
+    if (!state().running) return;
+    state().active = state().running->to;
+    state().paths[state().active].lead = state().running->to_port;
+    decision_.actions.emplace_back(FinishSwitchover{*state().running});
+  }
 
   void operator()(const SwitchoverEnded& event) {
-    state().waiting = false;
+    state().waits_until.reset();
     if (!state().running) return;
-    const Switchover ended = *state().running;
-    state().running.reset();
-    if (!event.moved) {
-      if (!event.attempted) return;
-      if (ended.from == ended.to) {
-        state().paths[ended.to].keep_lead_until = now_ + rules_.first_retry;
-        return;
-      }
-      avoid(state().paths[ended.to]);
-      // A path that works and refuses the identity is not asked again and again.
-      if (ended.cause == Cause::Failback) state().failback_held = true;
+    const Switchover ended = *std::exchange(state().running, std::nullopt);
+    if (event.moved)
+      note_move(ended);
+    else if (event.attempted)
+      note_roll_back(ended);
+  }
+
+  void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
+  void operator()(const ThresholdChanged& event) {
+    for (PathState& path : state().paths) path.threshold_percent = event.percent;
+  }
+  void operator()(const TimePassed&) {}
+
+  Decision finish() {
+    if (state().waits_until) reconsider();
+    if (state().waits_until && now_ >= *state().waits_until) carry_out();
+    consider_failover();
+    consider_lead();
+    consider_agreement();
+    consider_failback();
+    review_alarms();
+    return std::move(decision_);
+  }
+
+ private:
+  GroupState& state() { return decision_.state; }
+
+  void carry_out() {
+    state().waits_until.reset();
+    decision_.actions.emplace_back(CarryOutSwitchover{*state().running});
+  }
+
+  void note_roll_back(const Switchover& ended) {
+    if (ended.from == ended.to) {
+      state().paths[ended.to].keep_lead_until = now_ + rules_.first_retry;
       return;
     }
+    avoid(state().paths[ended.to]);
+    // A path that works and refuses the identity is not asked again and again.
+    if (ended.cause == Cause::Failback) state().failback_held = true;
+  }
+
+  void note_move(const Switchover& ended) {
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
     state().active = ended.to;
@@ -138,25 +184,6 @@ class Decider {
       port.weight = seen.weight;
     }
   }
-
-  void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
-  void operator()(const ThresholdChanged& event) {
-    for (PathState& path : state().paths) path.threshold_percent = event.percent;
-  }
-  void operator()(const TimePassed&) {}
-
-  Decision finish() {
-    if (state().waiting) reconsider();
-    consider_failover();
-    consider_lead();
-    consider_agreement();
-    consider_failback();
-    review_alarms();
-    return std::move(decision_);
-  }
-
- private:
-  GroupState& state() { return decision_.state; }
 
   std::string_view why_not(const ManualSwitch& event) {
     const std::size_t to = event.to;
@@ -206,7 +233,7 @@ class Decider {
       reason = "the path is not down any more";
     if (reason.empty()) return;
     state().running.reset();
-    state().waiting = false;
+    state().waits_until.reset();
     decision_.actions.emplace_back(AbandonSwitchover{.switchover = waiting, .reason = reason});
   }
 
@@ -274,7 +301,8 @@ class Decider {
 }  // namespace
 
 GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
-                         const GroupRules& rules) {
+                         const GroupRules& rules, std::size_t lead,
+                         std::uint32_t threshold_percent) {
   GroupState state;
   state.active = active;
   state.standby_alarm.resize(ports.size(), false);
@@ -282,9 +310,17 @@ GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
     PathState path;
     path.ports.resize(ports[at]);
     path.watched = !rules.cold || at == active;
+    path.threshold_percent = threshold_percent;
+    if (at == active) path.lead = lead;
     state.paths.push_back(std::move(path));
   }
   return state;
+}
+
+std::size_t next_path(const GroupState& state, MonotonicTime now, const GroupRules& rules) {
+  if (const auto best = best_alternative(state, now, rules)) return *best;
+  if (const auto most = last_resort(state, now)) return *most;
+  return (state.active + 1) % state.paths.size();
 }
 
 Decision decide(GroupState state, const Event& event, MonotonicTime now, const GroupRules& rules) {
@@ -313,6 +349,7 @@ std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTim
   const auto consider = [&](MonotonicTime at) {
     if (at > now && (!next || at < *next)) next = at;
   };
+  if (state.waits_until) consider(*state.waits_until);
   if (state.apart_since) consider(*state.apart_since + kApart);
   consider(state.by_hand_until);
   for (const PathState& path : state.paths) {

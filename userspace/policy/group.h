@@ -80,7 +80,8 @@ struct GroupState {
   std::size_t active = 0;
   bool enabled = true;
   std::optional<Switchover> running;
-  bool waiting = false;  ///< `running` is decided and has not touched anything yet
+  /// `running` is decided and has not touched anything; it is carried out then.
+  std::optional<MonotonicTime> waits_until;
   /// A person moved the identity away from the primary, here or at the other end: it stays until
   /// the primary has failed and recovered, or a person moves it back.
   bool failback_held = false;
@@ -102,9 +103,16 @@ struct ManualSwitch {
   std::size_t to = 0;
   std::optional<std::size_t> port{};  ///< of a trunk: this one is to carry the identity
 };
-/// The switchover that was started does not move the identity yet, because the kernel bridges.
-/// Until it ends, it is given up if its reason or its goal goes away.
-struct SwitchoverWaits {};
+/// What carries out the switchover that was started is ready, and moves the identity not before
+/// `until`, because the kernel bridges. Until then it is given up if its reason or its goal goes
+/// away. A time that has come: at once.
+struct SwitchoverWaits {
+  MonotonicTime until = MonotonicTime::max();
+};
+/// Nothing carries the traffic any more while a switchover waits, or hanetd ends: it goes at once.
+struct WaitingEnds {};
+/// The identity is on the new path, and the switchover is not yet at its end.
+struct IdentityMoved {};
 struct SwitchoverEnded {
   bool moved = true;      ///< false: rolled back, the identity is where it was
   bool attempted = true;  ///< false: the goal went away before anything was touched
@@ -116,11 +124,22 @@ struct ThresholdChanged {
   std::uint32_t percent = kDefaultThreshold;
 };
 struct TimePassed {};
-using Event = std::variant<PathChanged, ManualSwitch, SwitchoverWaits, SwitchoverEnded,
-                           EnabledChanged, ThresholdChanged, TimePassed>;
+using Event =
+    std::variant<PathChanged, ManualSwitch, SwitchoverWaits, WaitingEnds, IdentityMoved,
+                 SwitchoverEnded, EnabledChanged, ThresholdChanged, TimePassed>;
 
 // Actions.
+/// Make ready; the answer is SwitchoverWaits.
 struct StartSwitchover {
+  Switchover switchover;
+};
+/// Move the identity now; the answer is IdentityMoved, or SwitchoverEnded if it did not.
+struct CarryOutSwitchover {
+  Switchover switchover;
+};
+/// The identity is on the new path, which is active now: do what follows; the answer is
+/// SwitchoverEnded.
+struct FinishSwitchover {
   Switchover switchover;
 };
 /// A switchover that waited is not carried out.
@@ -139,16 +158,23 @@ struct ClearAlarm {
 struct Refuse {
   std::string_view reason;  ///< answer to a ManualSwitch
 };
-using Action = std::variant<StartSwitchover, AbandonSwitchover, RaiseAlarm, ClearAlarm, Refuse>;
+using Action = std::variant<StartSwitchover, CarryOutSwitchover, FinishSwitchover, AbandonSwitchover, RaiseAlarm,
+                            ClearAlarm, Refuse>;
 
 struct Decision {
   GroupState state;
   std::vector<Action> actions;
 };
 
-/// A group of paths with so many ports each and `active` carrying the identity.
+/// A group of paths with so many ports each, of which port `lead` of path `active` has the identity.
 [[nodiscard]] GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
-                                       const GroupRules& rules);
+                                       const GroupRules& rules, std::size_t lead = 0,
+                                       std::uint32_t threshold_percent = kDefaultThreshold);
+
+/// Where a failover would go if it came now; the next path in order where none is fit. Never the
+/// active one.
+[[nodiscard]] std::size_t next_path(const GroupState& state, MonotonicTime now,
+                                    const GroupRules& rules);
 
 [[nodiscard]] Decision decide(GroupState state, const Event& event, MonotonicTime now,
                               const GroupRules& rules);

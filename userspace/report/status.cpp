@@ -41,13 +41,13 @@ Json identity_json(const net::Identity& identity) {
           {"rules", identity.rules.size()},    {"neighbours", identity.neighbours.size()}};
 }
 
-Json left_behind_json(const group::GroupRunner& group) {
+Json left_behind_json(const group::View& group) {
   Json left_behind = Json::array();
-  for (const group::Upper& upper : group.uppers()) {
-    const auto port = std::ranges::find_if(group.ports(), [&](const group::RunningPort& each) {
-      return each.present && each.place().has(upper.below.index);
+  for (const group::Upper& upper : group.uppers) {
+    const auto port = std::ranges::find_if(group.ports.all(), [&](const group::Port& each) {
+      return each.present() && each.place().has(upper.below.index);
     });
-    if (port == group.ports().end()) continue;
+    if (port == group.ports.all().end()) continue;
     left_behind.push_back({{"port", upper.below.name},
                            {"name", upper.name},
                            {"kind", upper.kind},
@@ -56,10 +56,10 @@ Json left_behind_json(const group::GroupRunner& group) {
   return left_behind;
 }
 
-Json failback_json(const group::GroupRunner& group, MonotonicTime now) {
-  const std::optional<MonotonicTime> at = policy::failback_at(group.state(), group.rules());
-  return {{"policy", policy::to_text(group.rules().failback)},
-          {"held", group.state().failback_held},
+Json failback_json(const group::View& group, MonotonicTime now) {
+  const std::optional<MonotonicTime> at = policy::failback_at(group.state, group.rules);
+  return {{"policy", policy::to_text(group.rules.failback)},
+          {"held", group.state.failback_held},
           {"in_s",
            at ? Json(std::max(0.0, std::chrono::duration<double>(*at - now).count())) : Json()}};
 }
@@ -78,7 +78,7 @@ std::string group_state_text(const policy::GroupState& state) {
   return "protected";
 }
 
-Json watched_port_json(const group::GroupRunner& group, const group::RunningPort& port,
+Json watched_port_json(const group::View& group, const group::Port& port,
                        const engine::Engine& engine, const engine::Sender* sender,
                        MonotonicTime now) {
   Json session = session_json(engine.session(port.session), now);
@@ -88,16 +88,16 @@ Json watched_port_json(const group::GroupRunner& group, const group::RunningPort
     session["send_errors"] = account.send_errors.load();
     session["sender_late_max_us"] = microseconds(account.latest_ns.load());
   }
-  Json link = port_json(engine.port(port.port));
+  Json link = port_json(engine.port(port.index));
   link["link_source"] = engine.capabilities().link_source;
-  link["xdp"] = engine.attachment(port.port).xdp_mode();
-  link["tc"] = engine.attachment(port.port).tc_mode();
-  const policy::PathState& path = group.state().paths[port.path];
+  link["xdp"] = engine.attachment(port.index).xdp_mode();
+  link["tc"] = engine.attachment(port.index).tc_mode();
+  const policy::PathState& path = group.state.paths[port.path];
   const bool idle = !path.watched;
   const policy::DownReason reason = policy::down_reason(path, port.slot);
   const bool up = path.ports[port.slot].session == policy::SessionState::Up;
   return {{"name", port.interface.name},
-          {"lead", &port == &group.lead(port.path)},
+          {"lead", &port == &group.ports.lead(port.path)},
           {"health", idle                                 ? "idle"
                      : reason != policy::DownReason::None ? "down"
                      : up                                 ? "up"
@@ -109,17 +109,17 @@ Json watched_port_json(const group::GroupRunner& group, const group::RunningPort
           {"port", std::move(link)}};
 }
 
-Json trunk_json(const group::GroupRunner& group, std::size_t at, const engine::Engine& engine) {
-  const group::RunningPort& lead = group.lead(at);
-  const hanet_trunk* trunk = engine.trunk_of(lead.port);
+Json trunk_json(const group::View& group, std::size_t at, const engine::Engine& engine) {
+  const group::Port& lead = group.ports.lead(at);
+  const hanet_trunk* trunk = engine.trunk_of(lead.index);
   if (trunk == nullptr) return nullptr;
-  const policy::PathState& path = group.state().paths[at];
+  const policy::PathState& path = group.state.paths[at];
   const policy::Capacity capacity = policy::capacity_of(path);
   const std::uint32_t speaker = engine::load(trunk->speaker);
   const bool independent = trunk->mode == HANET_TRUNK_INDEPENDENT;
-  return {{"mode", config::to_text(group.config().trunk.mode)},
+  return {{"mode", config::to_text(group.config.trunk.mode)},
           {"lead", lead.interface.name},
-          {"speaker", independent ? Json(group.ports_of(at)[speaker].interface.name) : Json()},
+          {"speaker", independent ? Json(group.ports.of(at)[speaker].interface.name) : Json()},
           {"threshold_percent", path.threshold_percent},
           {"capacity", capacity.total},
           {"working", capacity.working},
@@ -131,20 +131,20 @@ Json trunk_json(const group::GroupRunner& group, std::size_t at, const engine::E
 }
 
 // A path of one port has that port's session and link; a trunk has them in its ports.
-Json path_json(const group::GroupRunner& group, std::size_t at, const engine::Engine& engine,
+Json path_json(const group::View& group, std::size_t at, const engine::Engine& engine,
                const engine::Sender* sender, MonotonicTime now) {
-  const policy::PathState& path = group.state().paths[at];
-  const std::span<const group::RunningPort> ports = group.ports_of(at);
+  const policy::PathState& path = group.state.paths[at];
+  const std::span<const group::Port> ports = group.ports.of(at);
   Json watched = Json::array();
-  for (const group::RunningPort& port : ports)
+  for (const group::Port& port : ports)
     watched.push_back(watched_port_json(group, port, engine, sender, now));
-  Json json{{"name", group.path_name(at)},
-            {"role", at == group.state().active ? "active" : "standby"},
-            {"mode", config::to_text(group.config().standby_mode)},
+  Json json{{"name", group.ports.name(at)},
+            {"role", at == group.state.active ? "active" : "standby"},
+            {"mode", config::to_text(group.config.standby_mode)},
             {"health", !path.watched ? "idle" : policy::to_text(policy::health_of(path))},
             {"reason", policy::to_text(policy::down_reason(path))},
-            {"penalty", path.damping.penalty(now, group.rules().damping_half_life)},
-            {"suppressed", path.damping.suppressed(now, group.rules().damping_half_life)}};
+            {"penalty", path.damping.penalty(now, group.rules.damping_half_life)},
+            {"suppressed", path.damping.suppressed(now, group.rules.damping_half_life)}};
   if (ports.size() == 1) {
     json["peer"] = std::move(watched[0]["peer"]);
     json["session"] = std::move(watched[0]["session"]);
@@ -167,19 +167,19 @@ Json kernel_json(const engine::Capabilities& kernel) {
           {"timers", kernel.timers}};
 }
 
-Json group_json(const group::GroupRunner& group, const engine::Engine& engine,
+Json group_json(const group::View& group, const engine::Engine& engine,
                 const engine::Sender* sender, MonotonicTime now) {
-  const policy::GroupState& state = group.state();
-  const hanet_params& params = engine.params(group.index());
+  const policy::GroupState& state = group.state;
+  const hanet_params& params = engine.params(group.index);
   Json paths = Json::array();
   for (std::size_t at = 0; at < state.paths.size(); ++at)
     paths.push_back(path_json(group, at, engine, sender, now));
-  return {{"name", group.config().name},
-          {"active", group.lead(state.active).interface.name},
+  return {{"name", group.config.name},
+          {"active", group.ports.lead(state.active).interface.name},
           {"state", group_state_text(state)},
           {"switching_to",
            state.running
-               ? Json(group.ports_of(state.running->to)[state.running->to_port].interface.name)
+               ? Json(group.ports.of(state.running->to)[state.running->to_port].interface.name)
                : Json()},
           {"failback", failback_json(group, now)},
           {"left_behind", left_behind_json(group)},
@@ -190,7 +190,7 @@ Json group_json(const group::GroupRunner& group, const engine::Engine& engine,
           {"link_poll_us", params.link_poll_us},
           {"threshold_percent", params.threshold_percent},
           {"clamped", params.clamped},
-          {"identity", identity_json(group.identity())},
+          {"identity", identity_json(group.identity)},
           {"paths", std::move(paths)}};
 }
 

@@ -8,14 +8,14 @@
 #include "engine/engine.h"
 #include "engine/sender.h"
 #include "failover/record.h"
-#include "group/group_runner.h"
+#include "group/path_group.h"
 
 namespace hanet::report {
 
 /// What the kernel offers (spec M4 needs its link events, M3 its timers).
 [[nodiscard]] Json kernel_json(const engine::Capabilities& kernel);
 /// `sender` may be null while hanetd starts.
-[[nodiscard]] Json group_json(const group::GroupRunner& group, const engine::Engine& engine,
+[[nodiscard]] Json group_json(const group::View& group, const engine::Engine& engine,
                               const engine::Sender* sender, MonotonicTime now);
 [[nodiscard]] Json record_json(const failover::SwitchoverRecord& record);
 /// The steps of a switchover that has not happened.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What hanetd answers to hanetctl: one function for each command. What is not right is answered by
+// {"ok": false, "error": ...} and changes nothing.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+#include "engine/sender.h"
+#include "failover/record.h"
+#include "group/path_group.h"
+
+namespace hanet::daemon {
+
+using Groups = std::vector<std::unique_ptr<group::PathGroup>>;
+
+class Answers {
+ public:
+  struct Sources {
+    engine::Engine& engine;
+    const engine::Sender* sender = nullptr;
+    const failover::History& history;
+    const Groups& groups;
+    MonotonicTime started{};
+  };
+  Answers(const Sources& sources, group::Notices::Publish publish)
+      : sources_(sources), publish_(std::move(publish)) {}
+
+  /// Throws Json::exception where a member has the wrong type; the caller answers that.
+  [[nodiscard]] Json operator()(const Json& request) const;
+
+ private:
+  [[nodiscard]] Json status() const;
+  [[nodiscard]] Json explain(const Json& request) const;
+  [[nodiscard]] Json for_group(const std::string& command, const Json& request) const;
+  [[nodiscard]] Status carry_out(group::PathGroup& group, const std::string& command,
+                                 const Json& request) const;
+  [[nodiscard]] Status set(group::PathGroup& group, const Json& request) const;
+  [[nodiscard]] Result<group::PathGroup*> find_group(const std::string& name) const;
+
+  Sources sources_;
+  group::Notices::Publish publish_;
+};
+
+}  // namespace hanet::daemon

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What hanetd's thread waits for: descriptors, a moment, signals.
+//
+// epoll, one timerfd and one signalfd by hand, not sd-event: the loop reads every source in a fixed
+// order at each wake-up, kernel events first, because they are what the host is waiting for. sd-event
+// dispatches one source a round and waits again between them.
+#pragma once
+
+#include "core/clock.h"
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace hanet::daemon {
+
+class Wakeups {
+ public:
+  /// Blocks SIGTERM, SIGINT and SIGHUP in the calling thread; they are read here.
+  [[nodiscard]] static Result<Wakeups> open();
+  /// Wakes up whenever `fd` can be read.
+  [[nodiscard]] Status watch(int fd) const;
+  /// Until something can be read, or until `until` (CLOCK_MONOTONIC).
+  [[nodiscard]] Status wait(MonotonicTime until) const;
+  /// Did a signal come that ends hanetd? SIGHUP does not.
+  [[nodiscard]] bool is_asked_to_end() const;
+
+ private:
+  Fd poll_;
+  Fd timer_;
+  Fd signals_;
+};
+
+}  // namespace hanet::daemon

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See judge.h.
+#include "group/judge.h"
+
+#include <algorithm>
+
+#include "core/log.h"
+
+namespace hanet::group {
+namespace {
+
+policy::SessionState session_state(std::uint32_t state) {
+  switch (static_cast<hanet_session_state>(state)) {
+    case HANET_SESSION_UP:
+      return policy::SessionState::Up;
+    case HANET_SESSION_DOWN:
+      return policy::SessionState::Down;
+    case HANET_SESSION_PAUSED:
+      return policy::SessionState::Paused;
+    case HANET_SESSION_UNKNOWN:
+      break;
+  }
+  return policy::SessionState::Unknown;
+}
+
+policy::Place place(std::uint8_t said) {
+  switch (static_cast<hanet_place>(said)) {
+    case HANET_PLACE_ELSEWHERE:
+      return policy::Place::Elsewhere;
+    case HANET_PLACE_HERE:
+      return policy::Place::Here;
+    case HANET_PLACE_HERE_BY_HAND:
+      return policy::Place::HereByHand;
+    case HANET_PLACE_UNKNOWN:
+    case HANET_PLACE_COUNT:
+      break;
+  }
+  return policy::Place::Unknown;
+}
+
+std::optional<bool> carrier(std::uint32_t seen) {
+  if (seen == HANET_CARRIER_UNKNOWN) return std::nullopt;
+  return seen == HANET_CARRIER_UP;
+}
+
+// A reply is due once in an interval; looking four times as often loses little and costs little.
+Nanoseconds proof_interval(const hanet_session& session) {
+  const std::chrono::microseconds interval(engine::load(session.interval_us));
+  return std::max<Nanoseconds>(interval / 4, std::chrono::microseconds(HANET_INTERVAL_MIN_US));
+}
+
+}  // namespace
+
+void PortJudge::begin(MonotonicTime now) {
+  entries_.resize(ports_.all().size());
+  for (const Port& port : ports_.all()) expect_negotiation(port, now);
+}
+
+// Attaching costs time on the path and on the CPU: the first answers may take longer than the
+// detection time, and the other path may be the first to be proved.
+Status PortJudge::begin_monitoring(MonotonicTime now) {
+  for (const Port& port : ports_.all()) {
+    if (!context_.state.paths[port.path].watched || !port.present()) continue;
+    if (Status started = context_.engine().start_session(port.session); !started) return started;
+    of(port).trial.first_answers_until = now + policy::kFirstAnswers;
+  }
+  return {};
+}
+
+void PortJudge::expect_negotiation(const Port& port, MonotonicTime now) {
+  of(port).trial = policy::negotiating(of(port).trial, now);
+}
+
+void PortJudge::begin_session(const Port& port) const {
+  if (Status started = context_.engine().start_session(port.session); !started)
+    log::error("{}: {}", context_.config.name, started.error().message);
+}
+
+void PortJudge::pause_until(const Port& port, MonotonicTime until) {
+  context_.engine().pause_session(port.session);
+  of(port).trial.judged_from = until;
+}
+
+policy::PortSeen PortJudge::seen(const Port& port) const {
+  const engine::Engine& engine = context_.engine();
+  const hanet_session& session = engine.session(port.session);
+  policy::PortSeen seen;
+  seen.present = port.present();
+  seen.taken_out = port.presence == Presence::TakenOut;
+  seen.admin_up = port.admin_up;
+  seen.watched = context_.state.paths[port.path].watched;
+  seen.kernel_carrier = carrier(engine::load(engine.port(port.index).carrier));
+  seen.rtnetlink_carrier = port.rtnetlink_carrier;
+  seen.session = session_state(engine::load(session.state));
+  seen.was_up = engine::load(session.up_verdicts) != 0;
+  seen.last_reply = from_kernel_ns(engine::load(session.last_reply_ns));
+  if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();
+  seen.rehash_ends = rehash_ends(port);
+  seen.weight = port.weight;
+  seen.peer = place(engine::load(session.peer_place));
+  return seen;
+}
+
+// Of a trunk, when the last of its silent ports fell silent.
+std::optional<MonotonicTime> PortJudge::active_silent_since() const {
+  std::optional<MonotonicTime> since;
+  for (const Port& port : ports_.of(context_.state.active)) {
+    const hanet_session& session = context_.engine().session(port.session);
+    if (engine::load(session.state) != HANET_SESSION_DOWN) continue;
+    const MonotonicTime lost = from_kernel_ns(engine::load(session.first_lost_ns));
+    since = std::max(since.value_or(lost), lost);
+  }
+  return since;
+}
+
+// Until then the switch of a static trunk may send replies by a port that lost its carrier
+// (bpf/trunk.bpf.h, trunk_rehashes).
+MonotonicTime PortJudge::rehash_ends(const Port& port) const {
+  const hanet_trunk* trunk = context_.engine().trunk_of(port.index);
+  if (trunk == nullptr || trunk->mode != HANET_TRUNK_STATIC) return {};
+  const std::uint64_t lost = engine::load(trunk->carrier_lost_ns);
+  return lost == 0 ? MonotonicTime{} : from_kernel_ns(lost + HANET_REHASH_NS);
+}
+
+std::vector<policy::PortState> PortJudge::judge(std::size_t path, MonotonicTime received) {
+  std::vector<policy::PortState> states;
+  for (const Port& port : ports_.of(path)) {
+    const policy::PortSeen seen_now = seen(port);
+    policy::Judgement judgement = policy::judge(seen_now, of(port).trial, received);
+    of(port).trial = judgement.trial;
+    of(port).again_at = judgement.again_at;
+    if (judgement.restart_session) begin_session(port);
+    states.push_back(judgement.state);
+  }
+  return states;
+}
+
+std::optional<MonotonicTime> PortJudge::next_deadline(MonotonicTime now) const {
+  std::optional<MonotonicTime> next;
+  const auto consider = [&](MonotonicTime at) {
+    if (!next || at < *next) next = at;
+  };
+  for (const Port& port : ports_.all()) {
+    if (of(port).again_at) consider(*of(port).again_at);
+    if (policy::awaits_proof(seen(port)))
+      consider(now + proof_interval(context_.engine().session(port.session)));
+  }
+  return next;
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See kept_identity.h.
+#include "group/kept_identity.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+#include "group/identity_keeper.h"
+#include "net/link.h"
+#include "net/settings.h"
+#include "policy/repair.h"
+
+namespace hanet::group {
+namespace {
+
+constexpr Nanoseconds kRestartTime = std::chrono::minutes(1);
+// A full routing table belongs to its routing daemon, which will set it up again.
+constexpr std::size_t kMaxRoutes = 10'000;
+
+/// `found` is empty where the port is missing.
+bool is_whole_on(const net::Identity& found, const net::Identity& lost, bool with_mac) {
+  const net::Identity part = net::part_for(lost, net::place_of(found));
+  if (found.on.index == 0 || part.addresses.size() != lost.addresses.size()) return false;
+  return net::missing_from(found, net::retarget(lost, net::place_of(found)), !with_mac).empty();
+}
+
+}  // namespace
+
+bool has_own_address(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
+    return address.scope != RT_SCOPE_LINK;
+  });
+}
+
+void KeptIdentity::load(MonotonicTime now) {
+  Result<std::optional<snapshot::KeptSnapshot>> kept = store_.load();
+  if (!kept || !*kept) return;  // kept_ports() has told why
+  kept_ = std::move(*kept);
+  snapshot::Snapshot& snapshot = kept_->snapshot;
+  snapshot.identity = snapshot::aged(std::move(snapshot.identity), now - snapshot.taken_at);
+  if (kept_->ended && now - *kept_->ended > kRestartTime) kept_.reset();
+}
+
+std::vector<std::string> KeptIdentity::ports() const {
+  return kept_ ? kept_->snapshot.ports : std::vector<std::string>();
+}
+
+policy::Holder KeptIdentity::find_holder(const FoundPorts& found) const {
+  std::vector<policy::PortFound> facts;
+  std::optional<policy::KeptFacts> kept;
+  const net::Identity* lost = kept_ ? &kept_->snapshot.identity : nullptr;
+  if (lost != nullptr)
+    kept = {.has_own_address = has_own_address(*lost), .moving_to = kept_->moving_to};
+  for (const Port& port : ports_.all()) {
+    const net::Identity& there = found.identities[ports_.number_of(port)];
+    policy::PortFound fact{.present = port.present()};
+    fact.is_bare = check_standby(dummy_.without(there)).has_value();
+    fact.has_own_address = has_own_address(dummy_.without(there));
+    if (lost != nullptr) {
+      fact.has_kept_identity =
+          kept->has_own_address && is_whole_on(there, *lost, context_.config.move_mac);
+      fact.was_holder = there.on.index == lost->on.index;
+      fact.was_called_so = port.interface.name == lost->on.name;
+    }
+    facts.push_back(fact);
+  }
+  const policy::Holder holder = policy::find_holder(facts, kept);
+  if (holder.was_emptied)
+    log::notice("{}: {} has lost its addresses while hanetd did not run; it is taken as it is",
+                context_.config.name, lost->on.name);
+  return holder;
+}
+
+// An interface that was set down while hanetd did not run has lost its IPv6 addresses and routes to
+// the kernel, not to a person. IPv4 addresses outlive that: one that is not there was removed.
+net::Identity KeptIdentity::identity_of(const policy::Holder& holder,
+                                        const FoundPorts& found) const {
+  if (holder.state == policy::HolderState::Lost) return kept_->snapshot.identity;
+  const net::Identity& there = found.identities[holder.port];
+  const Port& port = ports_.all()[holder.port];
+  if (!kept_ || !port.present() || port.admin_up ||
+      kept_->snapshot.identity.on.index != there.on.index)
+    return there;
+  // A VLAN may have been made anew.
+  net::Identity whole = net::retarget(kept_->snapshot.identity, net::place_of(there));
+  std::erase_if(whole.addresses, [&](const net::Address& address) {
+    return address.family == AF_INET &&
+           std::ranges::count(there.addresses, address.local, &net::Address::local) == 0;
+  });
+  net::call(whole, there.mac);
+  return whole;
+}
+
+Result<KeptIdentity::Recovered> KeptIdentity::recover(const net::Identity& lost) {
+  net::NetlinkSocket& requests = context_.requests();
+  const Port& to = ports_.holder();
+  const auto from = std::ranges::find_if(ports_.all(), [&](const Port& port) {
+    return port.present() && &port != &to && port.interface.index == lost.on.index;
+  });
+  const bool from_gone = from == ports_.all().end();
+  if (!from_gone && from->macs.spare == lost.mac)
+    ports_.set_spare_mac(*from, net::random_local_mac());
+  Result<net::LinkInfo> link = net::read_link(requests, to.interface.index);
+  if (!link) return pass_on(link);
+  const std::optional<Dummy>& dummy = dummy_.parameters();
+  Recovered recovered;
+  recovered.plan = failover::make_plan(
+      lost, to.place(), link->mac,
+      {.cold = context_.rules.cold || !link->admin_up,
+       .move_mac = context_.config.move_mac,
+       .from_gone = from_gone,
+       .spare_mac = from_gone ? net::MacAddress{} : from->macs.spare,
+       .dummy = dummy ? std::optional(dummy->address) : std::nullopt});
+  const auto nowhere = [&] { return failover::no_way_back(recovered.plan); };
+  recovered.execution =
+      failover::execute(requests, recovered.plan, nowhere, [](const failover::Plan&) {});
+  if (recovered.execution.outcome == failover::Outcome::RolledBack)
+    return failure(fmt::format("group {}: the identity of {} is lost and {} does not take it: {}",
+                               context_.config.name, lost.on.name, to.interface.name,
+                               fmt::join(recovered.execution.problems, "; ")));
+  net::restore_settings(requests, to.place(), kept_->snapshot.settings);
+  ports_.set_admin_up(to, true);
+  return recovered;
+}
+
+std::string KeptIdentity::story(const net::Identity& lost, const Recovered& recovered) const {
+  const std::vector<std::string>& problems = recovered.execution.problems;
+  return fmt::format(
+      "the identity was lost with {}{} while hanetd did not run; {} has it now, as it was last "
+      "seen{}{}",
+      lost.on.name, kept_->moving_to ? " in the middle of a switchover" : "",
+      recovered.plan.to.name, problems.empty() ? "" : "; ", fmt::join(problems, "; "));
+}
+
+void KeptIdentity::save(const net::Identity& identity, MonotonicTime now) {
+  const Port& holder = ports_.holder();
+  if (!holder.present() || now < save_at_ || saved_ == identity) return;
+  saved_ = identity;
+  std::vector<std::string> ports;
+  for (const config::PathConfig& path : context_.config.paths)
+    for (const config::PortConfig& port : path.ports) ports.push_back(port.interface);
+  net::PlaceSettings settings;
+  if (Result<net::PortSettings> set = net::read_settings(context_.requests(), holder.interface))
+    settings = std::move(set->settings);
+  const Status saved = identity.routes.size() > kMaxRoutes
+                           ? failure("it has too many routes")
+                           : store_.save(identity, ports, settings, now);
+  save_at_ = monotonic_now();
+  save_at_ += std::max(policy::kBurst, kRest * (save_at_ - now));
+  if (!saved && !std::exchange(trouble_told_, true))
+    log::warning("{}: no snapshot of the identity survives hanetd: {}", context_.config.name,
+                 saved.error().message);
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is kept of a group across a restart of hanetd (snapshot/), and what it is good for at the
+// next start. When it may be used at all is decided by policy::find_holder() (policy/holder.h). Of
+// an earlier hanetd that ended as it was asked to, it counts for the minute that a restart may take.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failover/execute.h"
+#include "group/dummy.h"
+#include "group/ports.h"
+#include "policy/holder.h"
+#include "snapshot/store.h"
+
+namespace hanet::group {
+
+/// Is there more than what the kernel makes by itself?
+[[nodiscard]] bool has_own_address(const net::Identity& identity);
+
+class KeptIdentity {
+ public:
+  KeptIdentity(const Context& context, Ports& ports, const WarmDummy& dummy)
+      : context_(context),
+        ports_(ports),
+        dummy_(dummy),
+        store_(context.env.run_directory, context.config.name) {}
+
+  /// Reads what an earlier hanetd kept, if it may still be used.
+  void load(MonotonicTime now);
+  /// The interfaces that may be missing at the start.
+  [[nodiscard]] std::vector<std::string> ports() const;
+  /// Who has the identity now, by what is found of the ports.
+  [[nodiscard]] policy::Holder find_holder(const FoundPorts& found) const;
+  /// As it is to be from now on: what was found, or what was kept where that is more by right.
+  [[nodiscard]] net::Identity identity_of(const policy::Holder& holder,
+                                          const FoundPorts& found) const;
+
+  /// Gives the lost identity to the holder. Before anything else is changed: what is left of it
+  /// elsewhere is taken off there. The plan that was carried out.
+  struct Recovered {
+    failover::Plan plan;
+    failover::Execution execution;
+  };
+  [[nodiscard]] Result<Recovered> recover(const net::Identity& lost);
+  /// What came of it, for people.
+  [[nodiscard]] std::string story(const net::Identity& lost, const Recovered& recovered) const;
+
+  /// Writes the identity down if it is another one than at the last time.
+  void save(const net::Identity& identity, MonotonicTime now);
+  // A switchover is under way to a port, is not any more; hanetd ends in good order.
+  void moves_to(const Port& port) { store_.moves_to(ports_.number_of(port)); }
+  void moves_no_more() { store_.moves_no_more(); }
+  void ends(MonotonicTime now) { store_.ends(now); }
+
+ private:
+  const Context& context_;
+  Ports& ports_;
+  const WarmDummy& dummy_;
+  snapshot::SnapshotStore store_;
+  std::optional<snapshot::KeptSnapshot> kept_;  // by an earlier hanetd
+  std::optional<net::Identity> saved_;          // by this one
+  MonotonicTime save_at_{};
+  bool trouble_told_ = false;
+};
+
+}  // namespace hanet::group

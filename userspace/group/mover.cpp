@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See mover.h.
+#include "group/mover.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/priority.h"
+#include "group/late_changes.h"
+#include "group/switch_record.h"
+#include "policy/bridging.h"
+
+namespace hanet::group {
+namespace {
+
+Nanoseconds detection_time(const hanet_session& session) {
+  return std::chrono::microseconds(std::int64_t{engine::load(session.interval_us)} *
+                                   engine::load(session.multiplier));
+}
+
+std::vector<std::uint32_t> routers_of(const net::Place& place) {
+  std::vector<std::uint32_t> routers;
+  if (is_router(place.port.name)) routers.push_back(0);
+  for (const net::Vlan& vlan : place.vlans)
+    if (is_router(vlan.on.name)) routers.push_back(vlan.tag);
+  return routers;
+}
+
+bool has_vlan_address(const net::Identity& identity) {
+  return std::ranges::any_of(identity.addresses,
+                             [](const net::Address& address) { return address.vlan != 0; });
+}
+
+bool is_within_trunk(const policy::Switchover& switchover) {
+  return switchover.from == switchover.to;
+}
+
+}  // namespace
+
+failover::Plan Mover::plan_of(const Port& from, const Port& to,
+                              const net::Identity& identity) const {
+  const bool within_trunk = from.path == to.path;
+  failover::PlanSettings settings{.cold = context_.rules.cold && !within_trunk,
+                                  .move_mac = context_.config.move_mac,
+                                  .from_gone = !from.present(),
+                                  .routers = routers_of(from.place()),
+                                  .spare_mac = from.macs.spare,
+                                  .metaname = context_.config.name};
+  if (const auto& dummy = parts_.dummy.parameters(); dummy && !within_trunk) {
+    settings.spare_mac = dummy->mac;
+    settings.dummy = dummy->address;
+  }
+  for (const Port& port : parts_.ports.all()) {
+    if (!settings.cold || !port.present() || &port == &from || &port == &to) continue;
+    if (port.path == from.path) settings.from_members.push_back(port.interface);
+    if (port.path == to.path) settings.to_members.push_back(port.interface);
+  }
+  return failover::make_plan(identity, to.place(), to.macs.spare, settings,
+                             parts_.keeper.known_neighbours());
+}
+
+void Mover::prepare() {
+  const policy::GroupState& state = context_.state;
+  const Port& from = parts_.ports.holder();
+  const std::size_t next = policy::next_path(state, monotonic_now(), context_.rules);
+  const Port& to = parts_.ports.of(next)[policy::best_lead(state.paths[next], true)];
+  const net::Identity& identity = parts_.keeper.identity();
+  plan_ = plan_of(from, to, identity);
+  outdated_ = false;
+  expect_new_announcement();  // there may be a new address in it
+  parts_.bridge.tell(identity);
+  parts_.bridge.arm(from, to, identity.mac);
+}
+
+MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime received) {
+  const Port& failed = verdict_port(parts_.ports, parts_.judge, switchover);
+  const Port& from = parts_.ports.from(switchover);
+  // A path that has been down for longer was bridged, or was not armed when it went.
+  if (policy::is_failure(switchover.cause) && parts_.judge.down_since(failed) == received)
+    parts_.bridge.bridge_now(from, failed);
+  const bool bridged = parts_.bridge.is_bridging(from);
+  pending_ = {};
+  pending_.record =
+      begin_record(context_, parts_.ports, parts_.judge, switchover, bridged, received);
+  const MonotonicTime now = monotonic_now();
+  const policy::BridgeFacts facts{
+      .bridges = bridged,
+      .from_present = from.present(),
+      .planned = plan_.has_value(),
+      .keeps_mac = plan_ && plan_->expected.mac == parts_.keeper.identity().mac,
+      .has_vlan_addresses = plan_ && has_vlan_address(plan_->expected),
+      .detection_time = detection_time(context_.engine().session(from.session))};
+  const Nanoseconds delay =
+      context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
+  const Nanoseconds wait = policy::wait_before_move(facts, switchover, delay);
+  // The switch learns the new place of the identity's address although the host sends nothing.
+  if (delay == Nanoseconds::zero() && wait > Nanoseconds::zero())
+    pending_.announced = parts_.announcements.send(*plan_);
+  return now + wait;
+}
+
+failover::Outcome Mover::carry_out(const policy::Switchover& switchover) {
+  const Port& from = parts_.ports.from(switchover);
+  const Port& to = parts_.ports.to(switchover);
+  pending_.record.move_began = monotonic_now();
+  parts_.afterwards.finish();
+  const net::Identity& identity = parts_.keeper.identity();
+  const bool ready =
+      plan_ && !outdated_ && plan_->from == from.interface && plan_->to == to.interface;
+  pending_.plan = ready ? std::move(*plan_) : plan_of(from, to, identity);
+  plan_.reset();
+  if (context_.rules.cold && !is_within_trunk(switchover))
+    for (const Port& port : parts_.ports.of(switchover.from))
+      if (port.present()) context_.engine().pause_session(port.session);
+  parts_.kept.moves_to(to);
+  // At another MAC address from now on: what the old port says is no longer true.
+  if (pending_.plan.expected.mac != identity.mac) parts_.bridge.name(pending_.plan.expected);
+  context_.engine().begin_move(from.index, to.index, identity.mac);
+  execute(from, to);
+  const failover::Outcome outcome = pending_.record.execution.outcome;
+  tell_engine(switchover, outcome != failover::Outcome::RolledBack);
+  return outcome;
+}
+
+void Mover::execute(const Port& from, const Port& to) {
+  failover::Plan& plan = pending_.plan;
+  failover::SwitchoverRecord& record = pending_.record;
+  const auto back = [&] { return plan_of(to, from, plan.expected); };
+  record.execution =
+      failover::execute(context_.requests(), plan, back, [&](const failover::Plan& done) {
+        if (!std::exchange(pending_.announced, false)) parts_.announcements.send(done);
+        become_ordinary();
+      });
+  follow_late_changes(context_, plan,
+                      {.execution = record.execution,
+                       .repair = pending_.repair,
+                       .cleaned = [&](net::Identity identity) {
+                         return parts_.dummy.without(std::move(identity));
+                       }});
+  parts_.afterwards.keep(std::move(record.execution.afterwards),
+                         monotonic_now() + kAfterwardsDelay);
+  if (record.execution.restarted_link) parts_.judge.expect_negotiation(to, monotonic_now());
+}
+
+void Mover::tell_engine(const policy::Switchover& switchover, bool moved) {
+  const Port& from = parts_.ports.from(switchover);
+  const Port& to = parts_.ports.to(switchover);
+  const net::Identity& identity = moved ? pending_.plan.expected : parts_.keeper.identity();
+  parts_.bridge.name(identity);  // before the port that is left waits: a VLAN may stay on it
+  if (moved)
+    parts_.bridge.settle(to, from, identity.mac);
+  else
+    parts_.bridge.settle(from, to, identity.mac);
+}
+
+void Mover::settle(const policy::Switchover& switchover, failover::Outcome outcome) {
+  const bool moved = outcome != failover::Outcome::RolledBack;
+  const failover::Plan& plan = pending_.plan;
+  const MonotonicTime now = monotonic_now();
+  if (moved) {
+    parts_.keeper.hold(plan.expected);
+    parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
+    parts_.announcements.repeat(plan.announcements, now);
+  } else {  // the roll-back's own announcement was bridged to the other path
+    parts_.announcements.send_all_of(parts_.keeper.identity(), now);
+  }
+  if (context_.rules.cold && !is_within_trunk(switchover)) change_cold_ports(switchover, moved);
+  if (moved && !is_within_trunk(switchover) && context_.config.delay.count() > 0)
+    for (const Port& port : parts_.ports.of(switchover.to))
+      parts_.judge.pause_until(port, now + context_.config.delay);
+  parts_.keeper.mark_stale();
+  prepare();
+  parts_.kept.moves_no_more();
+  report(switchover);
+}
+
+void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) {
+  for (const Port& port : parts_.ports.of(moved ? switchover.to : switchover.from)) {
+    parts_.ports.set_admin_up(port, true);
+    parts_.judge.expect_negotiation(port, monotonic_now());
+    parts_.judge.begin_session(port);
+  }
+  for (const Port& port : parts_.ports.of(moved ? switchover.from : switchover.to)) {
+    parts_.ports.set_admin_up(port, false);
+    context_.engine().pause_session(port.session);
+  }
+}
+
+void Mover::report(const policy::Switchover& switchover) {
+  pending_.record.finished = monotonic_now();
+  const failover::SwitchoverRecord& kept = context_.env.history.add(std::move(pending_.record));
+  context_.notices.add(
+      "switchover", parts_.ports.name(switchover.to),
+      fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from, kept.to,
+                  kept.cause, failover::to_text(kept.execution.outcome),
+                  (kept.execution.last_message_sent - kept.verdict).count() / 1000,
+                  kept.verdict_waited ? ", for which the path was given time" : "",
+                  kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
+                  kept.execution.problems.empty() ? "" : "; ",
+                  fmt::join(kept.execution.problems, "; ")));
+  // Without the right to it, hanetd said so when it started.
+  [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
+}
+
+void Mover::abandon(const policy::Switchover& switchover) {
+  const net::Identity& identity = parts_.keeper.identity();
+  parts_.bridge.settle(parts_.ports.from(switchover), parts_.ports.to(switchover), identity.mac);
+  parts_.announcements.send_all_of(identity, monotonic_now());
+}
+
+const failover::Plan* Mover::preview(const policy::Switchover& switchover) {
+  preview_ = plan_of(parts_.ports.from(switchover), parts_.ports.to(switchover),
+                     parts_.keeper.identity());
+  return &preview_;
+}
+
+bool Mover::bridges_from(const Port& port) const {
+  const policy::GroupState& state = context_.state;
+  return state.waits_until && pending_.record.steered_in_kernel &&
+         &port == &parts_.ports.from(*state.running);
+}
+
+// As onto a cold standby: it has to be brought up, and there is nothing to take it from.
+Status Mover::give_back(const Port& port, const net::LinkInfo& link) {
+  if (context_.state.running) return failure("a switchover is running");
+  const net::Identity& identity = parts_.keeper.identity();
+  Result<net::Place> place = net::place_on(context_.requests(), link.interface);
+  if (!place) return pass_on(place);
+  if (Status bound = parts_.ports.bind(port, link, *place, parts_.bridge.listened_mac(identity));
+      !bound)
+    return bound;
+  failover::Plan plan = failover::make_plan(identity, port.place(), link.mac,
+                                            {.cold = true,
+                                             .move_mac = context_.config.move_mac,
+                                             .from_gone = true,
+                                             .metaname = context_.config.name});
+  const auto nowhere = [&] { return failover::no_way_back(plan); };
+  failover::Execution done =
+      failover::execute(context_.requests(), plan, nowhere,
+                        [&](const failover::Plan& moved) { parts_.announcements.send(moved); });
+  parts_.afterwards.keep(std::move(done.afterwards), monotonic_now());
+  if (done.outcome == failover::Outcome::RolledBack) {
+    parts_.ports.unbind(port, Presence::Gone);
+    return failure(fmt::format("{}", fmt::join(done.problems, "; ")));
+  }
+  parts_.ports.set_admin_up(port, true);
+  parts_.keeper.hold(plan.expected);
+  parts_.keeper.mark_stale();
+  return {};
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a group tells the world while it works. Notices are kept until nothing is urgent: a log that
+// nobody reads must not hold a switchover up.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+
+namespace hanet::group {
+
+/// One line for people, one object for programs.
+struct Notice {
+  MonotonicTime at{};
+  std::chrono::system_clock::time_point wall_time;
+  std::string event;  ///< "path-down", "path-up", "switchover", "alarm" ...
+  std::string group;
+  std::string path;
+  std::string text;
+};
+
+class Notices {
+ public:
+  using Publish = std::function<void(const Notice&)>;
+
+  Notices(std::string group, Publish publish)
+      : group_(std::move(group)), publish_(std::move(publish)) {}
+
+  /// `path`: the name of the path that it is about.
+  void add(std::string event, std::string path, std::string text) {
+    waiting_.push_back(Notice{.at = monotonic_now(),
+                              .wall_time = wall_now(),
+                              .event = std::move(event),
+                              .group = group_,
+                              .path = std::move(path),
+                              .text = std::move(text)});
+  }
+  /// Publishes what waits, in order.
+  void flush() {
+    for (const Notice& notice : waiting_) publish_(notice);
+    waiting_.clear();
+  }
+
+ private:
+  std::string group_;
+  Publish publish_;
+  std::vector<Notice> waiting_;
+};
+
+}  // namespace hanet::group

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of a path group, in the order in which they know each other. Each has its own state and
+// its own next deadline, and none writes another's.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+
+#include "group/afterwards.h"
+#include "group/announcements.h"
+#include "group/bridge.h"
+#include "group/dummy.h"
+#include "group/guard.h"
+#include "group/identity_keeper.h"
+#include "group/judge.h"
+#include "group/kept_identity.h"
+#include "group/metaname.h"
+#include "group/mover.h"
+#include "group/ports.h"
+#include "group/replug.h"
+#include "group/standbys.h"
+#include "group/unheard.h"
+#include "group/uppers.h"
+
+namespace hanet::group {
+
+struct Parts {
+  explicit Parts(const Context& context)
+      : ports(context),
+        judge(context, ports),
+        dummy(context, ports),
+        metaname(context, ports),
+        unheard(context, ports),
+        uppers(context, ports),
+        keeper(context.requests()),
+        standbys(context, ports, dummy),
+        announcements(context, ports, judge),
+        bridge(context, ports),
+        afterwards(context.requests(), context.config.name),
+        guard(context, ports, keeper),
+        kept(context, ports, dummy),
+        mover(context, {.ports = ports,
+                        .judge = judge,
+                        .keeper = keeper,
+                        .standbys = standbys,
+                        .dummy = dummy,
+                        .bridge = bridge,
+                        .announcements = announcements,
+                        .afterwards = afterwards,
+                        .kept = kept}),
+        replug(context, {.ports = ports,
+                         .judge = judge,
+                         .standbys = standbys,
+                         .mover = mover,
+                         .keeper = keeper,
+                         .dummy = dummy,
+                         .bridge = bridge}) {}
+
+  /// The earliest that any part asks for.
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const {
+    std::optional<MonotonicTime> next;
+    for (const std::optional<MonotonicTime>& at :
+         {judge.next_deadline(now), uppers.next_deadline(now), keeper.next_deadline(),
+          announcements.next_deadline(), afterwards.next_deadline(), guard.next_deadline()})
+      if (at && (!next || *at < *next)) next = at;
+    return next;
+  }
+
+  Ports ports;                  ///< how they are bound
+  PortJudge judge;              ///< what the policy is told of them
+  WarmDummy dummy;              ///< what a warm standby has instead of the identity
+  Metaname metaname;            ///< the group's name on the host
+  UnheardWatch unheard;         ///< silent paths on which nothing was heard
+  Uppers uppers;                ///< what a switchover would leave behind
+  IdentityKeeper keeper;        ///< what is known of the identity
+  Standbys standbys;            ///< the ports that wait
+  Announcements announcements;  ///< where the identity is, for the network
+  Bridge bridge;                ///< what the kernel side is told of the identity
+  Afterwards afterwards;        ///< steps that are sent a second later
+  Guard guard;                  ///< puts back what others took
+  KeptIdentity kept;            ///< across a restart
+  Mover mover;                  ///< what carries out a switchover
+  Replug replug;                ///< cards that come and go
+};
+
+}  // namespace hanet::group

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens to a group while it works, what is decided, what follows; see path_group.h. How it
+// comes to life and ends is in path_group_start.cpp, what a person asks of it in commands.cpp.
+#include "group/path_group.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "core/log.h"
+#include "policy/agreement.h"
+
+namespace hanet::group {
+namespace {
+
+hanet_place place(policy::Place said) {
+  switch (said) {
+    case policy::Place::Elsewhere:
+      return HANET_PLACE_ELSEWHERE;
+    case policy::Place::Here:
+      return HANET_PLACE_HERE;
+    case policy::Place::HereByHand:
+      return HANET_PLACE_HERE_BY_HAND;
+    case policy::Place::Unknown:
+      break;
+  }
+  return HANET_PLACE_UNKNOWN;
+}
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+using Events = std::vector<policy::Event>;
+
+}  // namespace
+
+View PathGroup::view() const {
+  return {.config = config_,
+          .index = context_.index,
+          .state = state_,
+          .rules = rules_,
+          .ports = parts_.ports,
+          .identity = parts_.keeper.identity(),
+          .uppers = parts_.uppers.all()};
+}
+
+std::vector<policy::Action> PathGroup::decide(const policy::Event& event,
+                                              MonotonicTime received) {
+  policy::Decision decision = policy::decide(std::move(state_), event, received, rules_);
+  state_ = std::move(decision.state);
+  return std::move(decision.actions);
+}
+
+// What an action leads to comes before the actions behind it: a switchover before its alarms.
+void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
+  std::deque<policy::Action> to_do;
+  const auto add = [&](const Events& events) {
+    std::vector<policy::Action> actions;
+    for (const policy::Event& each : events)
+      std::ranges::move(decide(each, received), std::back_inserter(actions));
+    to_do.insert(to_do.begin(), actions.begin(), actions.end());
+  };
+  add({event});
+  while (!to_do.empty()) {
+    const policy::Action action = to_do.front();
+    to_do.pop_front();
+    add(act(action, received));
+  }
+  for (const Port& port : parts_.ports.all())
+    environment_.engine.say_place(
+        port.index, place(policy::place_said(state_, port.path, monotonic_now())));
+}
+
+Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
+  return std::visit(
+      Overloaded{
+          [&](const policy::StartSwitchover& start) -> Events {
+            return {policy::SwitchoverWaits{parts_.mover.begin(start.switchover, received)}};
+          },
+          [&](const policy::CarryOutSwitchover& carry) { return carry_out(carry.switchover); },
+          [&](const policy::FinishSwitchover& finish) -> Events {
+            parts_.mover.settle(finish.switchover, failover::Outcome::Complete);
+            // What the move itself caused is heard while it still runs: nobody else did it.
+            environment_.drain_notifications();
+            return {policy::SwitchoverEnded{.moved = true}};
+          },
+          [&](const policy::AbandonSwitchover& abandon) -> Events {
+            parts_.mover.abandon(abandon.switchover);
+            notices_.add("switchover-abandoned", parts_.ports.name(abandon.switchover.from),
+                         fmt::format("the switch from {} to {} is given up: {}",
+                                     parts_.ports.name(abandon.switchover.from),
+                                     parts_.ports.name(abandon.switchover.to), abandon.reason));
+            return {};
+          },
+          [&](const policy::RaiseAlarm& alarm) -> Events {
+            tell(alarm);
+            return {};
+          },
+          [&](const policy::ClearAlarm& alarm) -> Events {
+            const std::string name = parts_.ports.name(alarm.path);
+            notices_.add("alarm-cleared", name,
+                         fmt::format("{} {}", name,
+                                     alarm.no_path ? "carries traffic again"
+                                                   : "can take over again"));
+            return {};
+          },
+          [&](const policy::Refuse& refuse) -> Events {
+            refusal_ = std::string(refuse.reason);
+            return {};
+          }},
+      action);
+}
+
+void PathGroup::tell(const policy::RaiseAlarm& alarm) const {
+  const std::string name = parts_.ports.name(alarm.path);
+  context_.notices.add(
+      "alarm", name,
+      alarm.no_path ? fmt::format("NO WORKING PATH: {} is down and no other path works; the "
+                                  "identity stays, the first path to recover is used",
+                                  name)
+                    : fmt::format("standby {} is down: there is nothing to fail over to", name));
+}
+
+// Looks at what waits before the identity is touched (spec F3). Bridging covers the time.
+Events PathGroup::carry_out(const policy::Switchover& switchover) {
+  environment_.drain_notifications();
+  if (parts_.keeper.stale()) {
+    recapture();
+    parts_.mover.expect_new_announcement();  // there may be a new address
+  }
+  const Port& to = parts_.ports.to(switchover);
+  if (!to.present() || (!to.admin_up && state_.paths[to.path].watched)) {
+    // Heard just now: the policy chooses anew, with what has become of the ports.
+    return {judged(to.path, monotonic_now()),
+            policy::SwitchoverEnded{.moved = false, .attempted = false}};
+  }
+  parts_.mover.note_repair(parts_.guard.due());
+  const failover::Outcome outcome = parts_.mover.carry_out(switchover);
+  parts_.guard.forget();
+  if (outcome != failover::Outcome::RolledBack) return {policy::IdentityMoved{}};
+  parts_.mover.settle(switchover, outcome);
+  environment_.drain_notifications();
+  return {policy::SwitchoverEnded{.moved = false}};
+}
+
+void PathGroup::refresh(MonotonicTime received) {
+  // Standbys first: the decision about the active path must know what they are worth now.
+  const std::size_t active = state_.active;
+  for (std::size_t path = 0; path < state_.paths.size(); ++path)
+    if (path != active) refresh_path(path, received);
+  refresh_path(active, received);
+  follow_parameters(received);
+  release_needless_bridging(received);
+  follow_speaker();
+  notices_.flush();
+}
+
+policy::PathChanged PathGroup::judged(std::size_t path, MonotonicTime received) {
+  policy::PathState next = state_.paths[path];
+  next.ports = parts_.judge.judge(path, received);
+  if (next.ports != state_.paths[path].ports) tell_path_changes(path, next, received);
+  return {.path = path, .ports = std::move(next.ports)};
+}
+
+void PathGroup::refresh_path(std::size_t path, MonotonicTime received) {
+  const policy::PathChanged change = judged(path, received);
+  if (change.ports != state_.paths[path].ports) apply(change, received);
+}
+
+void PathGroup::tell_path_changes(std::size_t path, const policy::PathState& next,
+                                  MonotonicTime received) {
+  const policy::PathState& before = state_.paths[path];
+  const std::string name = parts_.ports.name(path);
+  for (std::size_t slot = 0; slot < next.ports.size(); ++slot) {
+    const policy::DownReason reason = policy::down_reason(next, slot);
+    if (reason == policy::down_reason(before, slot)) continue;
+    const Port& port = parts_.ports.of(path)[slot];
+    const bool down = reason != policy::DownReason::None;
+    if (down) parts_.judge.note_down(port, received);
+    if (next.ports.size() == 1) continue;  // it is the path
+    const policy::Capacity capacity = policy::capacity_of(next);
+    notices_.add(down ? "port-down" : "port-up", name,
+                 fmt::format("port {} is {}{}{}; {} % of the trunk's capacity is lost, it fails "
+                             "over at {} %",
+                             port.interface.name, down ? "down" : "not down any more",
+                             down ? ": " : "", policy::to_text(reason),
+                             100 * capacity.lost / std::max<std::uint64_t>(capacity.total, 1),
+                             next.threshold_percent));
+  }
+  const policy::Health after = policy::health_of(next);
+  if (policy::health_of(before) == after) return;
+  const std::string_view reason = policy::to_text(policy::down_reason(next));
+  notices_.add(fmt::format("path-{}", policy::to_text(after)), name,
+               fmt::format("path {} is {}{}{}", name, policy::to_text(after),
+                           reason.empty() ? "" : ": ", reason));
+}
+
+void PathGroup::follow_parameters(MonotonicTime received) {
+  const hanet_params& params = environment_.engine.params(context_.index);
+  const bool enabled = engine::load(params.enabled) != 0;
+  if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
+  const std::uint32_t threshold =
+      std::clamp<std::uint32_t>(engine::load(params.threshold_percent), HANET_THRESHOLD_MIN_PERCENT,
+                                HANET_THRESHOLD_MAX_PERCENT);
+  if (threshold != state_.paths[0].threshold_percent)
+    apply(policy::ThresholdChanged{threshold}, received);
+}
+
+// The switch has to learn where the identity's frames come in now: the host may have nothing to
+// say, and what is sent to the port that was the speaker before is lost.
+void PathGroup::follow_speaker() {
+  const hanet_trunk* trunk = environment_.engine.trunk_of(parts_.ports.holder().index);
+  if (trunk == nullptr || trunk->mode != HANET_TRUNK_INDEPENDENT) return;
+  const std::uint64_t changes = engine::load(trunk->speaker_changes);
+  if (changes == speaker_changes_) return;
+  speaker_changes_ = changes;
+  parts_.announcements.send_all_of(parts_.keeper.identity(), monotonic_now());
+}
+
+// The kernel side bridged, but the path came back before anything was moved. Not while nobody knows
+// what the path is worth, as a port without carrier just after attaching: bridged, the host works.
+// Where both have died it stays: the kernel does not bridge again, and the standby may come back
+// first.
+void PathGroup::release_needless_bridging(MonotonicTime received) {
+  const std::size_t bridged = state_.active;
+  const Port& holder = parts_.ports.holder();
+  if (rules_.cold || state_.running || !parts_.bridge.is_bridging(holder)) return;
+  // The kernel loses a path before it bridges: what was read before may be older than the bridge.
+  refresh_path(bridged, received);
+  if (state_.running || !parts_.ports.is_holder(holder)) return;
+  if (policy::health_of(state_.paths[bridged]) != policy::Health::Up) return;
+  const net::Identity& identity = parts_.keeper.identity();
+  for (std::size_t path = 0; path < state_.paths.size(); ++path)
+    if (path != bridged)
+      parts_.bridge.settle(holder, parts_.ports.lead(path), identity.mac);
+  parts_.announcements.send_all_of(identity, monotonic_now());
+  const std::string name = parts_.ports.name(bridged);
+  notices_.add("bridging-released", name,
+               fmt::format("{} works again before the identity was moved", name));
+}
+
+void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
+  const MonotonicTime now = monotonic_now();
+  const VlanNews vlan = parts_.ports.vlan_changed(link, removed);
+  if (vlan.port != nullptr) {
+    if (vlan.appeared) parts_.standbys.welcome_vlan(*vlan.port, *vlan.appeared);
+    if (parts_.ports.is_holder(*vlan.port)) parts_.keeper.mark_stale();
+    parts_.mover.mark_outdated();
+    if (!vlan.is_same_interface) parts_.uppers.expect_other_vlans(now);
+  }
+  parts_.uppers.link_changed(link, removed);
+  const net::Identity& identity = parts_.keeper.identity();
+  const LinkNews news = parts_.ports.link_changed(link, removed);
+  if (news.port == nullptr) {
+    if (!removed) parts_.replug.stranger_changed(link, now);
+    return;
+  }
+  if (link.interface.index == identity.on.index &&
+      (link.mac != identity.mac || link.interface.name != identity.on.name))
+    parts_.keeper.mark_stale();
+  if (news.renamed) parts_.mover.mark_outdated();
+  if (news.vanished) parts_.replug.vanished(*news.port, now);
+  if (news.came_up && parts_.ports.is_holder(*news.port)) parts_.guard.expect_identity_back();
+  // The bridge ends with the interface it hangs on.
+  if (news.bridge_ends && parts_.mover.bridges_from(*news.port)) apply(policy::WaitingEnds{}, now);
+}
+
+void PathGroup::hear(const nlmsghdr& message) {
+  if (parts_.guard.hear(message)) return;
+  if (parts_.keeper.hear(message)) parts_.mover.mark_outdated();
+}
+
+void PathGroup::distrust_snapshot() {
+  parts_.keeper.mark_stale();
+  parts_.uppers.distrust();
+}
+
+void PathGroup::recapture() {
+  const Port& holder = parts_.ports.holder();
+  // What is down has lost a part of its identity already: the snapshot from before counts.
+  if (!holder.present() || !holder.admin_up) return parts_.keeper.keep_snapshot();
+  const auto tell = [&](const Error& error) {
+    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
+                 config_.name, holder.interface.name, error.message);
+  };
+  if (parts_.guard.due() != RepairDue::None) {
+    if (const auto there = parts_.guard.hold_what_will_be_back(); !there)
+      return tell(there.error());
+    return parts_.mover.prepare();
+  }
+  net::Identity held = parts_.keeper.identity();
+  const Result<bool> read = parts_.keeper.read(holder.interface);
+  if (!read) tell(read.error());
+  if (!read || !*read || parts_.guard.was_taken_meanwhile(std::move(held))) return;
+  parts_.guard.note_reading();
+  if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();
+  parts_.mover.prepare();
+}
+
+void PathGroup::tick(MonotonicTime now) {
+  if (state_.waits_until && now >= *state_.waits_until) apply(policy::TimePassed{}, now);
+  parts_.guard.tick(now);
+  parts_.afterwards.tick(now);
+  if (parts_.keeper.due(now)) recapture();
+  parts_.mover.prepare_if_outdated();
+  refresh(now);
+  // A carrier that has been there all the time is known now: nothing was announced in vain.
+  parts_.announcements.tick(now);
+  parts_.replug.tick(now);
+  parts_.unheard.tick(now);
+  parts_.uppers.tick(now);
+  for (const LinkUpdate& update : parts_.uppers.read_anew())
+    link_changed(update.link, update.removed);
+  if (!state_.running && parts_.guard.due() == RepairDue::None && !parts_.keeper.stale())
+    parts_.kept.save(parts_.keeper.identity(), now);
+  apply(policy::TimePassed{}, now);
+  // Behind the decisions, because looking takes its time; what it finds is an event like any other.
+  parts_.ports.look_at_doubted_carriers();
+  notices_.flush();
+}
+
+std::optional<MonotonicTime> PathGroup::next_deadline(MonotonicTime now) const {
+  const std::optional<MonotonicTime> policy = policy::next_deadline(state_, now, rules_);
+  const std::optional<MonotonicTime> parts = parts_.next_deadline(now);
+  if (!policy || !parts) return policy ? policy : parts;
+  return std::min(*policy, *parts);
+}
+
+}  // namespace hanet::group

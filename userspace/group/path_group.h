@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One path group at work: a composition of parts, driven by events.
+//
+//   what is seen -> PortJudge -> policy::decide() -> Switcher -> record, notices
+//
+// The ring only wakes: on every wake-up the group reads its ports' states from the maps and gives
+// the differences to the policy, so a lost event costs time and never a decision. The identity is
+// captured again whenever rtnetlink says that something changed, and the plan of the next
+// switchover is encoded right then.
+//
+// The state of the policy is written by apply() alone, with what decide() returns. What an action
+// leads to is an event like any other; there are no calls back into a part that is at work.
+//
+// Threading: everything runs on hanetd's main thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "group/parts.h"
+
+namespace hanet::group {
+
+/// What reports are made of (report/).
+struct View {
+  const config::GroupConfig& config;
+  engine::GroupIndex index;
+  const policy::GroupState& state;
+  const policy::GroupRules& rules;
+  const PortList& ports;
+  const net::Identity& identity;
+  /// What a switchover would leave behind, if it came now.
+  const std::vector<Upper>& uppers;
+};
+
+class PathGroup {
+ public:
+  PathGroup(const config::GroupConfig& config, engine::GroupIndex index, Environment environment);
+  // The parts know where it is.
+  PathGroup(const PathGroup&) = delete;
+  PathGroup& operator=(const PathGroup&) = delete;
+
+  /// Looks at the ports and captures the identity. Changes nothing: a port that can not be used is
+  /// found here, before any group is started.
+  [[nodiscard]] Status look();
+  /// Prepares the standby and attaches. Returns what the sender has to send.
+  [[nodiscard]] Result<std::vector<engine::RequestFrames>> start();
+  /// Starts the sessions; call when the sender runs.
+  [[nodiscard]] Status begin_monitoring();
+  /// Puts standby settings back; the identity stays where it is.
+  void stop();
+
+  /// Reads the maps and acts on what changed. `received`: when user space was woken.
+  void refresh(MonotonicTime received);
+  void link_changed(const net::LinkInfo& link, bool removed);
+  /// A notification about addresses, routes, rules or neighbours, this group's or not.
+  void hear(const nlmsghdr& message);
+  /// Notifications were lost.
+  void distrust_snapshot();
+  /// Time passed: every part does what is due.
+  void tick(MonotonicTime now);
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
+
+  /// A person's switch. Returns when it is carried out or refused.
+  [[nodiscard]] Status switch_to(const std::string& interface);
+  /// What that switch would do now, without doing it. The error is the refusal it would get. The
+  /// plan lives until the next event.
+  [[nodiscard]] Result<const failover::Plan*> preview(const std::string& interface);
+  /// Takes the card of an idle path out of the group, and puts it or another one back, while
+  /// everything runs (spec F10).
+  [[nodiscard]] Status take_out(const std::string& interface);
+  [[nodiscard]] Status put_back(const std::string& interface);
+
+  [[nodiscard]] View view() const;
+
+ private:
+  void apply(const policy::Event& event, MonotonicTime received);
+  [[nodiscard]] std::vector<policy::Action> decide(const policy::Event& event,
+                                                   MonotonicTime received);
+  /// What the action leads to.
+  [[nodiscard]] std::vector<policy::Event> act(const policy::Action& action,
+                                               MonotonicTime received);
+  [[nodiscard]] std::vector<policy::Event> carry_out(const policy::Switchover& switchover);
+  void tell(const policy::RaiseAlarm& alarm) const;
+  [[nodiscard]] policy::PathChanged judged(std::size_t path, MonotonicTime received);
+  void refresh_path(std::size_t path, MonotonicTime received);
+  void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
+  void follow_parameters(MonotonicTime received);
+  void release_needless_bridging(MonotonicTime received);
+  void follow_speaker();
+  void recapture();
+  [[nodiscard]] Status recover();
+  void leave_a_lead_that_works();
+  [[nodiscard]] policy::ManualSwitch manual_switch(const Port& port) const;
+
+  config::GroupConfig config_;
+  Environment environment_;
+  policy::GroupRules rules_;
+  policy::GroupState state_;
+  Notices notices_;
+  Context context_;
+  Parts parts_;
+  policy::Holder found_;               // at the start
+  std::uint64_t speaker_changes_ = 0;  // of the active trunk, when it was last announced
+  std::string refusal_;                // of the person's switch that is being decided
+};
+
+}  // namespace hanet::group

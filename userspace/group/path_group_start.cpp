@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a group comes to life and ends; see path_group.h.
+//
+// The order keeps a refusal harmless: everything that can be wrong is looked at before the first
+// change, the standby is prepared before the programs are attached, and nothing is sent before the
+// caller says so.
+#include <fmt/format.h>
+
+#include "core/log.h"
+#include "group/path_group.h"
+
+namespace hanet::group {
+namespace {
+
+policy::GroupRules rules_of(const config::GroupConfig& config) {
+  return {.cold = config.standby_is_down(),
+          .cold_retry = config.cold_retry,
+          .failback = config.failback.policy,
+          .hold_down = config.failback.hold_down,
+          .damping_half_life = config.failback.damping_half_life};
+}
+
+hanet_params params_of(const config::LiveParameters& live) {
+  return {.interval_us = static_cast<std::uint32_t>(live.interval.count()),
+          .multiplier = live.multiplier,
+          .up_count = live.up_count,
+          .link_poll_us = static_cast<std::uint32_t>(live.link_poll.count()),
+          .enabled = live.enabled ? 1U : 0U,
+          .clamped = 0,
+          .threshold_percent = live.threshold_percent,
+          .pad = 0};
+}
+
+}  // namespace
+
+PathGroup::PathGroup(const config::GroupConfig& config, engine::GroupIndex index,
+                     Environment environment)
+    : config_(config),
+      environment_(std::move(environment)),
+      rules_(rules_of(config)),
+      notices_(config.name, environment_.publish),
+      context_{.config = config_,
+               .index = index,
+               .rules = rules_,
+               .state = state_,
+               .env = environment_,
+               .notices = notices_},
+      parts_(context_) {}
+
+Status PathGroup::look() {
+  parts_.kept.load(monotonic_now());
+  Result<FoundPorts> found = parts_.ports.find(parts_.kept.ports());
+  if (!found) return pass_on(found);
+  found_ = parts_.kept.find_holder(*found);
+  const bool is_lost = found_.state == policy::HolderState::Lost;
+  const net::Identity& there = found->identities[found_.port];
+  if (!is_lost && parts_.dummy.without(there) != there)
+    return failure(fmt::format(
+        "group {}: the dummy address {} is an address of {}; choose another dummy_address",
+        config_.name, net::describe(parts_.dummy.parameters()->address), there.on.name));
+  for (std::size_t at = 0; at < found->identities.size(); ++at)
+    if (at != found_.port && !is_lost)
+      if (Status fit = check_standby(parts_.dummy.without(found->identities[at])); !fit)
+        return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
+  parts_.keeper.hold(parts_.kept.identity_of(found_, *found));
+  parts_.ports.choose_macs(found_.port, parts_.keeper.identity().mac);
+  std::vector<std::size_t> counts;
+  for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
+  const Port& holder = parts_.ports.all()[found_.port];
+  state_ = policy::initial_state(counts, holder.path, rules_, holder.slot,
+                                 config_.live.threshold_percent);
+  if (found_.state == policy::HolderState::Nobody)
+    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
+                 config_.name, parts_.ports.name(0), parts_.ports.name(1), holder.interface.name);
+  if (Status free = parts_.metaname.check(); !free) return free;
+  return parts_.dummy.check(parts_.keeper.identity().mac);
+}
+
+// Before anything else is changed.
+Status PathGroup::recover() {
+  if (found_.state != policy::HolderState::Lost) return {};
+  const net::Identity lost = parts_.keeper.identity();
+  Result<KeptIdentity::Recovered> recovered = parts_.kept.recover(lost);
+  if (!recovered) return pass_on(recovered);
+  parts_.keeper.hold(recovered->plan.expected);
+  parts_.keeper.mark_stale();
+  parts_.afterwards.keep(std::move(recovered->execution.afterwards), MonotonicTime{});
+  parts_.announcements.send_all(recovered->plan.announcements, MonotonicTime{});
+  notices_.add("recovered", parts_.ports.name(state_.active),
+               parts_.kept.story(lost, *recovered));
+  return {};
+}
+
+Result<std::vector<engine::RequestFrames>> PathGroup::start() {
+  if (Status recovered = recover(); !recovered) return pass_on(recovered);
+  if (Status prepared = parts_.standbys.prepare_all(); !prepared) return pass_on(prepared);
+  environment_.engine.params(context_.index) = params_of(config_.live);
+  Result<std::vector<engine::RequestFrames>> requests = parts_.ports.attach();
+  if (!requests) return requests;
+  parts_.judge.begin(monotonic_now());
+  parts_.replug.begin();
+  for (std::size_t path = 0; path < state_.paths.size(); ++path)
+    if (path != state_.active)
+      parts_.bridge.settle(parts_.ports.holder(), parts_.ports.lead(path),
+                           parts_.keeper.identity().mac);
+  parts_.metaname.take();
+  parts_.keeper.read_known_neighbours();
+  parts_.mover.prepare();
+  return requests;
+}
+
+Status PathGroup::begin_monitoring() { return parts_.judge.begin_monitoring(monotonic_now()); }
+
+// Without hanetd the lead carries everything alone.
+void PathGroup::leave_a_lead_that_works() {
+  const policy::PathState& active = state_.paths[state_.active];
+  if (policy::down_reason(active, active.lead) == policy::DownReason::None) return;
+  for (std::size_t slot = 0; slot < active.ports.size(); ++slot)
+    if (policy::is_proved(active, slot))
+      return apply(policy::ManualSwitch{.to = state_.active, .port = slot}, monotonic_now());
+}
+
+void PathGroup::stop() {
+  if (state_.paths.empty()) return;  // it never came to life
+  parts_.kept.ends(monotonic_now());
+  apply(policy::WaitingEnds{}, monotonic_now());  // the bridge ends with hanetd
+  parts_.guard.restore();
+  leave_a_lead_that_works();
+  parts_.afterwards.finish();
+  parts_.metaname.give_up();
+  parts_.standbys.restore_all(parts_.keeper.identity().mac);
+  notices_.flush();
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See port_list.h.
+#include "group/port_list.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hanet::group {
+
+std::span<const Port> PortList::of(std::size_t path) const {
+  const auto first = std::ranges::find(ports_, path, &Port::path);
+  const auto count = std::ranges::count(ports_, path, &Port::path);
+  return {first, static_cast<std::size_t>(count)};
+}
+
+const Port& PortList::lead(std::size_t path) const {
+  return of(path)[context_.state.paths[path].lead];
+}
+
+std::string PortList::name(std::size_t path) const {
+  std::string name;
+  for (const Port& port : of(path)) name += (name.empty() ? "" : "+") + port.interface.name;
+  return name;
+}
+
+Result<const Port*> PortList::named(const std::string& interface) const {
+  const auto found = std::ranges::find_if(
+      ports_, [&](const Port& port) { return port.interface.name == interface; });
+  if (found != ports_.end()) return &*found;
+  std::string names;
+  for (std::size_t path = 0; path < context_.config.paths.size(); ++path)
+    names += (path == 0 ? "" : " and ") + name(path);
+  return failure(fmt::format("group {} has no path {}; its paths are {}", context_.config.name,
+                             interface, names));
+}
+
+}  // namespace hanet::group

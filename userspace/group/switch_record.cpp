@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See switch_record.h.
+#include "group/switch_record.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace hanet::group {
+namespace {
+
+// The kernel side knows when it reached the verdict, better than hanetd.
+void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine& engine,
+                       const Port& from, policy::DownReason reason) {
+  const hanet_session& session = engine.session(from.session);
+  const hanet_port& port = engine.port(from.index);
+  if (reason == policy::DownReason::HeartbeatLost) {
+    record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
+    record.deadline = from_kernel_ns(engine::load(session.deadline_ns));
+    record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
+    record.unanswered =
+        static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
+  } else if (reason == policy::DownReason::CarrierLost &&
+             engine::load(port.carrier) == HANET_CARRIER_DOWN) {
+    record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
+  }
+}
+
+}  // namespace
+
+const Port& verdict_port(const PortList& ports, const PortJudge& judge,
+                         const policy::Switchover& switchover) {
+  if (switchover.from == switchover.to) return ports.from(switchover);
+  return *std::ranges::max_element(ports.of(switchover.from), {},
+                                   [&](const Port& port) { return judge.down_since(port); });
+}
+
+failover::SwitchoverRecord begin_record(const Context& context, const PortList& ports,
+                                        const PortJudge& judge,
+                                        const policy::Switchover& switchover, bool bridged,
+                                        MonotonicTime received) {
+  failover::SwitchoverRecord record;
+  record.group = context.config.name;
+  record.from = ports.from(switchover).interface.name;
+  record.to = ports.to(switchover).interface.name;
+  record.cause = policy::to_text(switchover.cause);
+  record.rule = policy::rule_of(switchover.cause);
+  record.wall_time = wall_now();
+  record.verdict = received;
+  record.event_received = received;
+  record.decided = received;
+  record.steered_in_kernel = bridged;
+  if (!policy::is_failure(switchover.cause)) return record;
+  // It may be long ago that the path went down, if nothing could take over then.
+  const Port& failed = verdict_port(ports, judge, switchover);
+  record.event_received = record.verdict = judge.down_since(failed);
+  const policy::PathState& path = context.state.paths[switchover.from];
+  if (path.ports.size() > 1 && switchover.from != switchover.to) {
+    const policy::Capacity sum = policy::capacity_of(path);
+    record.rule +=
+        fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)", sum.lost,
+                    sum.total, path.threshold_percent);
+  }
+  take_kernel_times(record, context.engine(), failed, policy::down_reason(path, failed.slot));
+  record.verdict_waited = judge.trial(failed).held_back;
+  return record;
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See bridging.h.
+#include "policy/bridging.h"
+
+#include <algorithm>
+
+namespace hanet::policy {
+
+bool bridge_serves(const BridgeFacts& facts, Cause cause) {
+  const bool vlans_stopped = cause == Cause::CarrierLost && facts.has_vlan_addresses;
+  return is_failure(cause) && facts.bridges && facts.from_present && facts.planned &&
+         facts.keeps_mac && !vlans_stopped;
+}
+
+Nanoseconds wait_before_move(const BridgeFacts& facts, const Switchover& switchover,
+                             Nanoseconds delay) {
+  if (!is_failure(switchover.cause)) return {};
+  // Both ends of a pair have their verdicts before either enables its standby.
+  if (delay > Nanoseconds::zero() && switchover.from != switchover.to) return delay;
+  if (!bridge_serves(facts, switchover.cause)) return {};
+  return std::min(2 * facts.detection_time, kLongestBridge);
+}
+
+}  // namespace hanet::policy
