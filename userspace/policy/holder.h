@@ -34,7 +34,7 @@ struct PortFound {
 /// What an earlier hanetd kept, if it may be used.
 struct KeptFacts {
   bool has_own_address = false;          ///< of the identity that was kept
-  std::optional<std::size_t> moving_to;  ///< it died while it moved the identity to this port
+  std::optional<std::size_t> moving_to{};  ///< it died while it moved the identity to this port
 };
 
 enum class HolderState {
