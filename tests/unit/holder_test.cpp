@@ -50,8 +50,7 @@ TEST(Holder, F3_AnIdentityIsLostWithItsInterface) {
 }
 
 TEST(Holder, F3_NothingIsLostWhereSomebodyHasAnAddress) {
-  EXPECT_EQ(found({kMissing, kWithAddress}, kKept),
-            (Holder{.port = 1, .state = HolderState::Has}));
+  EXPECT_EQ(found({kMissing, kWithAddress}, kKept), (Holder{.port = 1, .state = HolderState::Has}));
 }
 
 TEST(Holder, F3_AnInterfaceThatIsThereWithoutItsAddressesWasEmptied) {
@@ -74,8 +73,7 @@ TEST(Holder, F12_AKillInTheMiddleOfASwitchoverIsFinished) {
 }
 
 TEST(Holder, F3_NothingIsRecoveredWithoutAPortOrWithoutAnAddressOfItsOwn) {
-  EXPECT_EQ(found({kMissing, kMissing}, kKept),
-            (Holder{.port = 0, .state = HolderState::Nobody}));
+  EXPECT_EQ(found({kMissing, kMissing}, kKept), (Holder{.port = 0, .state = HolderState::Nobody}));
   EXPECT_EQ(found({kMissing, kBare}, KeptFacts{.has_own_address = false}),
             (Holder{.port = 1, .state = HolderState::Nobody}));
 }

@@ -38,8 +38,9 @@ TEST(PortJudgement, M3_ASettledPortIsToldAsItIsSeen) {
   for (const SessionState session :
        {SessionState::Unknown, SessionState::Up, SessionState::Down, SessionState::Paused}) {
     seen.session = session;
-    EXPECT_EQ(told(seen, proved()),
-              (PortState{.carrier = true, .session = session, .weight = 1000, .peer = Place::Here}));
+    EXPECT_EQ(
+        told(seen, proved()),
+        (PortState{.carrier = true, .session = session, .weight = 1000, .peer = Place::Here}));
   }
 }
 

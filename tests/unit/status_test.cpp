@@ -4,10 +4,10 @@
 //
 // The worst monitor is one that is silently off. So "up" is said only while requests leave or the
 // peer is heard, and every other state has a word that says what is missing.
-#include "report/maps.h"
-
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+
+#include "report/maps.h"
 
 namespace hanet::report {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "config/config.h"
+#include "config/parameters.h"
 #include "offline.h"
 #include "render.h"
 
@@ -20,6 +21,13 @@ using hanet::Json;
 using hanet::ctl::Client;
 
 enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4 };
+
+std::string parameter_names() {
+  std::string names;
+  for (const hanet::config::LiveParameter& parameter : hanet::config::kLiveParameters)
+    names += (names.empty() ? "" : ", ") + std::string(parameter.name);
+  return names;
+}
 
 struct Options {
   std::filesystem::path run_directory = "/run/hanet";
@@ -153,8 +161,7 @@ int main(int argc, char** argv) {
   }
   CLI::App* set = app.add_subcommand("set", "change a live parameter");
   set->add_option("group", options.group, "metaname of the group")->required();
-  set->add_option("key", options.key, "interval_us, multiplier, up_count, link_poll_us, enabled")
-      ->required();
+  set->add_option("key", options.key, parameter_names())->required();
   set->add_option("value", options.value)->required();
   set->callback([&] {
     result = ask(options,

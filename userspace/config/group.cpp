@@ -11,17 +11,18 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "config/parameters.h"
 #include "config/sections.h"
 
 namespace hanet::config {
 namespace {
 
 constexpr std::array<std::string_view, 18> kGroupKeys{
-    "name",     "primary",        "standby",         "mode",          "bridging",
-    "move_mac", "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
-    "enabled",  "heartbeat",      "failback",        "warm",          "restore",
-    "trunk",    "capacity",       "delay_enabling"};
-constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", "threshold_percent"};
+    "name",        "primary",        "standby",         "mode",          "bridging",
+    "move_mac",    "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
+    kEnabled.name, "heartbeat",      "failback",        "warm",          "restore",
+    "trunk",       "capacity",       "delay_enabling"};
+constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", kThreshold.name};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
                                                         "damping_half_life_ms"};
@@ -104,7 +105,7 @@ void read_trunk(const TableReader& group, GroupConfig& config) {
   config.trunk.mode =
       read_enum(*trunk, "mode", std::array{TrunkMode::Independent, TrunkMode::Static},
                 TrunkMode::Independent);
-  if (const auto threshold = trunk->integer("threshold_percent", kThresholdPercent))
+  if (const auto threshold = trunk->integer(kThreshold.name, kThreshold.range))
     config.live.threshold_percent = static_cast<std::uint32_t>(*threshold);
 }
 
@@ -141,7 +142,7 @@ void read_standby_mode(const TableReader& group, GroupConfig& config) {
 void read_switchover(const TableReader& group, GroupConfig& config) {
   if (const auto flag = group.boolean("move_mac")) config.move_mac = *flag;
   if (const auto flag = group.boolean("restore")) config.restore = *flag;
-  if (const auto flag = group.boolean("enabled")) config.live.enabled = *flag;
+  if (const auto flag = group.boolean(kEnabled.name)) config.live.enabled = *flag;
   if (const auto count = group.integer("announce_count", kAnnounceCount)) {
     config.announce_count = static_cast<std::uint32_t>(*count);
   }

@@ -9,6 +9,7 @@
 // address that a standby has of its own and keeps when the identity moves.
 #include <fmt/format.h>
 
+#include "config/parameters.h"
 #include "config/sections.h"
 
 namespace hanet::config {
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::array<std::string_view, 15> kHeartbeatKeys{
     "kind",           "target",           "primary_target",   "standby_target", "primary_source",
-    "standby_source", "interval_us",      "multiplier",       "up_count",       "link_poll_us",
+    "standby_source", kInterval.name,     kMultiplier.name,   kUpCount.name,    kLinkPoll.name,
     "peer_mac",       "primary_peer_mac", "standby_peer_mac", "primary_kind",   "standby_kind"};
 
 /// What one port asks, and from where; where the file says so.
@@ -151,23 +152,24 @@ void check_detection_time(const TableReader& heartbeat, const LiveParameters& li
   const std::chrono::microseconds detection_time = live.interval * live.multiplier;
   if (detection_time <= kMaxDetectionTime) return;
   const std::chrono::microseconds limit = kMaxDetectionTime;
-  heartbeat.report("interval_us",
-                   fmt::format("{} (with multiplier {} a detection time of {} us)",
-                               live.interval.count(), live.multiplier, detection_time.count()),
-                   fmt::format("interval_us x multiplier up to {}", limit.count()));
+  heartbeat.report(
+      kInterval.name,
+      fmt::format("{} (with multiplier {} a detection time of {} us)", live.interval.count(),
+                  live.multiplier, detection_time.count()),
+      fmt::format("{} x {} up to {}", kInterval.name, kMultiplier.name, limit.count()));
 }
 
 void read_timing(const TableReader& heartbeat, LiveParameters& live) {
-  if (const auto interval = heartbeat.integer("interval_us", kIntervalUs)) {
+  if (const auto interval = heartbeat.integer(kInterval.name, kInterval.range)) {
     live.interval = std::chrono::microseconds(*interval);
   }
-  if (const auto multiplier = heartbeat.integer("multiplier", kMultiplier)) {
+  if (const auto multiplier = heartbeat.integer(kMultiplier.name, kMultiplier.range)) {
     live.multiplier = static_cast<std::uint32_t>(*multiplier);
   }
-  if (const auto up_count = heartbeat.integer("up_count", kUpCount)) {
+  if (const auto up_count = heartbeat.integer(kUpCount.name, kUpCount.range)) {
     live.up_count = static_cast<std::uint32_t>(*up_count);
   }
-  if (const auto poll = heartbeat.integer("link_poll_us", kLinkPollUs)) {
+  if (const auto poll = heartbeat.integer(kLinkPoll.name, kLinkPoll.range)) {
     live.link_poll = std::chrono::microseconds(*poll);
   }
   check_detection_time(heartbeat, live);

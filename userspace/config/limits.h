@@ -2,11 +2,9 @@
 //
 // What a configuration may ask for.
 //
-// A limit is used in three places: where a file is checked, where `hanetctl set` checks a value,
-// and where the kernel side clamps what somebody wrote straight into its map (spec D4). The numbers
-// of the first two are here, in the units of the keys. They are wide on purpose: they refuse what
-// cannot work (a heartbeat every microsecond, a detection time of hours) and leave taste to the
-// person who knows the network.
+// In the units of the keys. The limits are wide on purpose: they refuse what cannot work (a
+// detection time of hours) and leave taste to the person who knows the network. Those of the live
+// parameters are in parameters.h.
 #pragma once
 
 #include <chrono>
@@ -24,14 +22,7 @@ struct Range {
   }
 };
 
-// Live parameters, see LiveParameters.
-inline constexpr Range kIntervalUs{100, 10'000'000};
-inline constexpr Range kMultiplier{1, 50};
-inline constexpr Range kUpCount{1, 1000};
-inline constexpr Range kLinkPollUs{50, 1'000'000};
-
 // Trunks, see TrunkConfig.
-inline constexpr Range kThresholdPercent{1, 100};
 /// Ports of one trunk: the size of the kernel side's tables.
 inline constexpr std::size_t kMaxTrunkPorts = 16;
 

@@ -81,8 +81,8 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
-  for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(),
-                       control_->descriptor()})
+  for (const int fd :
+       {engine_->event_descriptor(), notifications_.descriptor(), control_->descriptor()})
     if (Status done = wakeups_.watch(fd); !done) return done;
   return {};
 }
@@ -199,8 +199,8 @@ void Daemon::look_at_links() {
       } else {
         look_again_ = true;
         if (!told)
-          log::warning("{}: {} can not be looked at, hanetd tries again: {}", group->view().config.name,
-                       port.interface.name, link.error().message);
+          log::warning("{}: {} can not be looked at, hanetd tries again: {}",
+                       group->view().config.name, port.interface.name, link.error().message);
       }
     }
 }

@@ -3,8 +3,8 @@
 // What hanetd's thread waits for: descriptors, a moment, signals.
 //
 // epoll, one timerfd and one signalfd by hand, not sd-event: the loop reads every source in a fixed
-// order at each wake-up, kernel events first, because they are what the host is waiting for. sd-event
-// dispatches one source a round and waits again between them.
+// order at each wake-up, kernel events first, because they are what the host is waiting for.
+// sd-event dispatches one source a round and waits again between them.
 #pragma once
 
 #include "core/clock.h"

@@ -21,8 +21,7 @@ void Bridge::tell(const net::Identity& identity) {
 
 // Without it the other port may speak in the identity's name, as on every Linux host.
 void Bridge::name(const net::Identity& identity) {
-  const Status named =
-      context_.engine().name_identity(context_.index, net::arp_entries(identity));
+  const Status named = context_.engine().name_identity(context_.index, net::arp_entries(identity));
   const std::string trouble = named ? "" : named.error().message;
   if (!trouble.empty() && trouble != naming_trouble_)
     log::warning("{}: {}", context_.config.name, trouble);

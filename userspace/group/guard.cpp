@@ -128,8 +128,7 @@ bool Guard::is_removal_to_repair(const nlmsghdr& message) {
       "restored", ports_.name(context_.state.active),
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
                   net::describe_part(*lost), on.name, who(message.nlmsg_pid)));
-  repair_ =
-      Repair{.at = monotonic_now() + repairs_.take_pause(), .taken = true, .came_up = false};
+  repair_ = Repair{.at = monotonic_now() + repairs_.take_pause(), .taken = true, .came_up = false};
   return true;
 }
 
@@ -192,8 +191,7 @@ void Guard::expect_identity_back() {
 // What is removed or replaced, and is no intrusion. A repair that begins before the next reading
 // must not bring it back.
 void Guard::note_withdrawal(const nlmsghdr& message) {
-  const bool may_be_repaired =
-      repair_ || (context_.config.restore && context_.state.active != 0);
+  const bool may_be_repaired = repair_ || (context_.config.restore && context_.state.active != 0);
   // An interface that goes down takes a part along.
   if (!may_be_repaired || is_own(message) || !ports_.holder().admin_up) return;
   const net::Identity& identity = keeper_.identity();

@@ -21,8 +21,6 @@
 
 namespace hanet::group {
 
-
-
 /// Between two readings, or two writings, there is this many times what the last one took.
 inline constexpr int kRest = 9;
 

@@ -110,13 +110,13 @@ Result<KeptIdentity::Recovered> KeptIdentity::recover(const net::Identity& lost)
   if (!link) return pass_on(link);
   const std::optional<Dummy>& dummy = dummy_.parameters();
   Recovered recovered;
-  recovered.plan = failover::make_plan(
-      lost, to.place(), link->mac,
-      {.cold = context_.rules.cold || !link->admin_up,
-       .move_mac = context_.config.move_mac,
-       .from_gone = from_gone,
-       .spare_mac = from_gone ? net::MacAddress{} : from->macs.spare,
-       .dummy = dummy ? std::optional(dummy->address) : std::nullopt});
+  recovered.plan =
+      failover::make_plan(lost, to.place(), link->mac,
+                          {.cold = context_.rules.cold || !link->admin_up,
+                           .move_mac = context_.config.move_mac,
+                           .from_gone = from_gone,
+                           .spare_mac = from_gone ? net::MacAddress{} : from->macs.spare,
+                           .dummy = dummy ? std::optional(dummy->address) : std::nullopt});
   const auto nowhere = [&] { return failover::no_way_back(recovered.plan); };
   recovered.execution =
       failover::execute(requests, recovered.plan, nowhere, [](const failover::Plan&) {});

@@ -2,7 +2,8 @@
 //
 // What is kept of a group across a restart of hanetd (snapshot/), and what it is good for at the
 // next start. When it may be used at all is decided by policy::find_holder() (policy/holder.h). Of
-// an earlier hanetd that ended as it was asked to, it counts for the minute that a restart may take.
+// an earlier hanetd that ended as it was asked to, it counts for the minute that a restart may
+// take.
 #pragma once
 
 #include <optional>

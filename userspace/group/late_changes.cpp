@@ -50,8 +50,8 @@ class Correction {
         "follow a removal");
     std::erase_if(plan_.expected.addresses,
                   [&](const net::Address& one) { return is_same(one, address); });
-    log::notice("{}: {} was removed by another program during the switchover",
-                context_.config.name, net::describe(address));
+    log::notice("{}: {} was removed by another program during the switchover", context_.config.name,
+                net::describe(address));
   }
 
   void follow_addition(const net::Address& address) {

@@ -4,60 +4,68 @@
 #include "group/live_parameters.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
+#include <optional>
+#include <vector>
 
-#include "config/limits.h"
+#include "config/parameters.h"
 
 namespace hanet::group {
 namespace {
 
-struct Parameter {
-  std::string_view key;
-  config::Range range;
-  std::uint32_t hanet_params::* field;
-};
-constexpr std::array<Parameter, 6> kParameters{{
-    {"interval_us", config::kIntervalUs, &hanet_params::interval_us},
-    {"multiplier", config::kMultiplier, &hanet_params::multiplier},
-    {"up_count", config::kUpCount, &hanet_params::up_count},
-    {"link_poll_us", config::kLinkPollUs, &hanet_params::link_poll_us},
-    {"threshold_percent", config::kThresholdPercent, &hanet_params::threshold_percent},
-    {"enabled", {0, 1}, &hanet_params::enabled},
-}};
-}  // namespace
+std::string allowed(const config::LiveParameter& parameter) {
+  if (parameter.name == config::kEnabled.name) return "true or false";
+  return fmt::format("{} to {}", parameter.range.low, parameter.range.high);
+}
 
-Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group,
-                          const std::string& key, const std::string& value) {
-  const auto* parameter = std::ranges::find(kParameters, key, &Parameter::key);
-  if (parameter == kParameters.end())
-    return failure(
-        fmt::format("key '{}': no such live parameter; allowed: interval_us, "
-                    "multiplier, up_count, link_poll_us, threshold_percent, enabled",
-                    key));
-  std::string_view text = value;
-  if (key == "enabled" && text == "true") text = "1";
-  if (key == "enabled" && text == "false") text = "0";
+std::string names() {
+  std::vector<std::string_view> names;
+  for (const config::LiveParameter& parameter : config::kLiveParameters)
+    names.push_back(parameter.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+std::optional<std::int64_t> number_of(const config::LiveParameter& parameter,
+                                      std::string_view text) {
+  if (parameter.name == config::kEnabled.name && text == "true") return 1;
+  if (parameter.name == config::kEnabled.name && text == "false") return 0;
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc() || end != text.data() + text.size() || !parameter->range.holds(number))
-    return failure(fmt::format(
-        "key '{}': found {}, allowed: {}", key, value,
-        key == "enabled" ? std::string("true or false")
-                         : fmt::format("{} to {}", parameter->range.low, parameter->range.high)));
+  if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// The limits of the factors allow products that nobody wants to wait for.
+Status check_detection_time(const hanet_params& wanted, std::string_view key) {
+  const std::chrono::microseconds detection{std::int64_t{wanted.interval_us} * wanted.multiplier};
+  if (detection <= config::kMaxDetectionTime) return {};
+  return failure(
+      fmt::format("key '{}': {} us x {} is a detection time above {} s, which watches "
+                  "nothing; choose a smaller {} or {}",
+                  key, wanted.interval_us, wanted.multiplier, config::kMaxDetectionTime.count(),
+                  config::kInterval.name, config::kMultiplier.name));
+}
+
+}  // namespace
+
+Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group, const std::string& key,
+                          const std::string& value) {
+  const auto* parameter =
+      std::ranges::find(config::kLiveParameters, key, &config::LiveParameter::name);
+  if (parameter == config::kLiveParameters.end())
+    return failure(fmt::format("key '{}': no such live parameter; allowed: {}", key, names()));
+  const std::optional<std::int64_t> number = number_of(*parameter, value);
+  if (!number || !parameter->range.holds(*number))
+    return failure(fmt::format("key '{}': found {}, allowed: {}", key, value, allowed(*parameter)));
   hanet_params& params = engine.params(group);
   hanet_params wanted = params;
-  wanted.*parameter->field = static_cast<std::uint32_t>(number);
-  const std::chrono::microseconds detection{std::int64_t{wanted.interval_us} * wanted.multiplier};
-  if (detection > config::kMaxDetectionTime)
-    return failure(
-        fmt::format("key '{}': {} us x {} is a detection time above {} s, which watches "
-                    "nothing; choose a smaller interval_us or multiplier",
-                    key, wanted.interval_us, wanted.multiplier, config::kMaxDetectionTime.count()));
-  engine::store(params.*parameter->field, static_cast<std::uint32_t>(number));
+  wanted.*parameter->field = static_cast<std::uint32_t>(*number);
+  if (Status sane = check_detection_time(wanted, key); !sane) return sane;
+  engine::store(params.*parameter->field, static_cast<std::uint32_t>(*number));
   return {};
 }
 

@@ -9,8 +9,8 @@
 
 namespace hanet::group {
 
-/// Checks the value and stores it. The error names the key, what was found and what is allowed; then
-/// nothing has changed.
+/// Checks the value and stores it. The error names the key, what was found and what is allowed;
+/// then nothing has changed.
 [[nodiscard]] Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group,
                                         const std::string& key, const std::string& value);
 

@@ -100,7 +100,7 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
   // The switch learns the new place of the identity's address although the host sends nothing.
   if (delay == Nanoseconds::zero() && wait > Nanoseconds::zero())
     pending_.announced = parts_.announcements.send(*plan_);
-  return now + wait;
+  return wait > Nanoseconds::zero() ? now + wait : received;
 }
 
 failover::Outcome Mover::carry_out(const policy::Switchover& switchover) {
@@ -213,8 +213,8 @@ void Mover::abandon(const policy::Switchover& switchover) {
 }
 
 const failover::Plan* Mover::preview(const policy::Switchover& switchover) {
-  preview_ = plan_of(parts_.ports.from(switchover), parts_.ports.to(switchover),
-                     parts_.keeper.identity());
+  preview_ =
+      plan_of(parts_.ports.from(switchover), parts_.ports.to(switchover), parts_.keeper.identity());
   return &preview_;
 }
 

@@ -48,8 +48,7 @@ View PathGroup::view() const {
           .uppers = parts_.uppers.all()};
 }
 
-std::vector<policy::Action> PathGroup::decide(const policy::Event& event,
-                                              MonotonicTime received) {
+std::vector<policy::Action> PathGroup::decide(const policy::Event& event, MonotonicTime received) {
   policy::Decision decision = policy::decide(std::move(state_), event, received, rules_);
   state_ = std::move(decision.state);
   return std::move(decision.actions);
@@ -71,8 +70,8 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
     add(act(action, received));
   }
   for (const Port& port : parts_.ports.all())
-    environment_.engine.say_place(
-        port.index, place(policy::place_said(state_, port.path, monotonic_now())));
+    environment_.engine.say_place(port.index,
+                                  place(policy::place_said(state_, port.path, monotonic_now())));
 }
 
 Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
@@ -102,10 +101,10 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
           },
           [&](const policy::ClearAlarm& alarm) -> Events {
             const std::string name = parts_.ports.name(alarm.path);
-            notices_.add("alarm-cleared", name,
-                         fmt::format("{} {}", name,
-                                     alarm.no_path ? "carries traffic again"
-                                                   : "can take over again"));
+            notices_.add(
+                "alarm-cleared", name,
+                fmt::format("{} {}", name,
+                            alarm.no_path ? "carries traffic again" : "can take over again"));
             return {};
           },
           [&](const policy::Refuse& refuse) -> Events {
@@ -235,8 +234,7 @@ void PathGroup::release_needless_bridging(MonotonicTime received) {
   if (policy::health_of(state_.paths[bridged]) != policy::Health::Up) return;
   const net::Identity& identity = parts_.keeper.identity();
   for (std::size_t path = 0; path < state_.paths.size(); ++path)
-    if (path != bridged)
-      parts_.bridge.settle(holder, parts_.ports.lead(path), identity.mac);
+    if (path != bridged) parts_.bridge.settle(holder, parts_.ports.lead(path), identity.mac);
   parts_.announcements.send_all_of(identity, monotonic_now());
   const std::string name = parts_.ports.name(bridged);
   notices_.add("bridging-released", name,

@@ -87,8 +87,7 @@ Status PathGroup::recover() {
   parts_.keeper.mark_stale();
   parts_.afterwards.keep(std::move(recovered->execution.afterwards), MonotonicTime{});
   parts_.announcements.send_all(recovered->plan.announcements, MonotonicTime{});
-  notices_.add("recovered", parts_.ports.name(state_.active),
-               parts_.kept.story(lost, *recovered));
+  notices_.add("recovered", parts_.ports.name(state_.active), parts_.kept.story(lost, *recovered));
   return {};
 }
 

@@ -50,9 +50,8 @@ VlanNews Ports::vlan_changed(const net::LinkInfo& link, bool removed) {
     if (!port.present()) continue;
     const std::optional<net::Vlan> vlan =
         removed ? std::nullopt : net::vlan_on(link, port.interface.index);
-    const auto known = std::ranges::find_if(port.vlans, [&](const net::Vlan& one) {
-      return one.on.index == link.interface.index;
-    });
+    const auto known = std::ranges::find_if(
+        port.vlans, [&](const net::Vlan& one) { return one.on.index == link.interface.index; });
     const bool is_known = known != port.vlans.end();
     if ((!is_known && !vlan) || (is_known && vlan && *vlan == *known)) continue;
     VlanNews news{.port = &port};

@@ -2,7 +2,8 @@
 //
 // How the ports of a group are bound to interfaces and to the engine.
 //
-// The session of a port and its entries in the maps stay also while its interface is gone. What its heartbeats and its link are worth is the PortJudge's.
+// The session of a port and its entries in the maps stay also while its interface is gone. What its
+// heartbeats and its link are worth is the PortJudge's.
 //
 // Threading: hanetd's main thread.
 #pragma once
@@ -28,9 +29,9 @@ struct LinkNews {
 
 /// What a notification meant for the VLANs of a port.
 struct VlanNews {
-  const Port* port = nullptr;          ///< whose list changed; none: no port's
+  const Port* port = nullptr;           ///< whose list changed; none: no port's
   std::optional<net::Vlan> appeared{};  ///< it was not on the list
-  bool is_same_interface = false;      ///< only its tag or MAC address changed
+  bool is_same_interface = false;       ///< only its tag or MAC address changed
 };
 
 /// What is found of the ports at the start.
@@ -61,8 +62,8 @@ class Ports : public PortList {
   void set_spare_mac(const Port& port, const net::MacAddress& mac) { own(port).macs.spare = mac; }
   /// A card that comes has another MAC address, and as a trunk's port it sends by that one.
   void set_own_mac(const Port& port, const net::MacAddress& mac);
-  /// Binds a port to an interface that is there now. `listen_to`: the identity's MAC address, if the
-  /// port has to receive its frames while it does not use it.
+  /// Binds a port to an interface that is there now. `listen_to`: the identity's MAC address, if
+  /// the port has to receive its frames while it does not use it.
   [[nodiscard]] Status bind(const Port& port, const net::LinkInfo& link, const net::Place& place,
                             const net::MacAddress* listen_to);
   /// It is used again from now on.

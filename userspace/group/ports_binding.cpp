@@ -69,8 +69,8 @@ Result<FoundPorts> Ports::find(std::span<const std::string> may_be_missing) {
 // Without the identity, its MAC address must not stay behind. Ports that are given one MAC address
 // from the start keep it (spec F2).
 void Ports::choose_macs(std::size_t holder, const net::MacAddress& identity) {
-  const bool one_for_all = std::ranges::all_of(
-      ports_, [&](const Port& port) { return port.macs.spare == identity; });
+  const bool one_for_all =
+      std::ranges::all_of(ports_, [&](const Port& port) { return port.macs.spare == identity; });
   for (Port& port : ports_) {
     port.macs.wire = port.macs.spare == identity ? net::random_local_mac() : port.macs.spare;
     const bool is_holder = number_of(port) == holder;

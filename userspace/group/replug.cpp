@@ -35,13 +35,12 @@ void Replug::vanished(const Port& port, MonotonicTime now) {
 
 // What is known by name or MAC address is the card itself, and no other port's replacement.
 void Replug::stranger_changed(const net::LinkInfo& link, MonotonicTime now) {
-  const policy::CardSeen seen{
-      .name = link.interface.name,
-      .number = link.interface.index,
-      .mac = net::to_text(link.permanent_mac.value_or(link.mac)),
-      .bus_path = link.bus_path,
-      // A VLAN or a bridge borrows the MAC address of the card it is on.
-      .is_card = config::is_card(link.interface.name)};
+  const policy::CardSeen seen{.name = link.interface.name,
+                              .number = link.interface.index,
+                              .mac = net::to_text(link.permanent_mac.value_or(link.mac)),
+                              .bus_path = link.bus_path,
+                              // A VLAN or a bridge borrows the MAC address of the card it is on.
+                              .is_card = config::is_card(link.interface.name)};
   std::vector<policy::CardAwaited> awaited;
   for (const Port& port : parts_.ports.all())
     awaited.push_back({.is_awaited = is_awaited(port),
@@ -103,20 +102,20 @@ Status Replug::take_back(const Port& port, const std::string& name) {
   const net::Identity& identity = parts_.keeper.identity();
   const bool is_holder = parts_.ports.is_holder(port);
   if (Status done = is_holder ? parts_.mover.give_back(port, *link)
-                              : parts_.standbys.prepare_card(
-                                    port, *link, identity.mac, parts_.bridge.listened_mac(identity));
+                              : parts_.standbys.prepare_card(port, *link, identity.mac,
+                                                             parts_.bridge.listened_mac(identity));
       !done)
     return done;
   parts_.ports.welcome(port, *link);
   parts_.judge.expect_negotiation(port, monotonic_now());
   if (context_.state.paths[port.path].watched) parts_.judge.begin_session(port);
   parts_.mover.prepare();
-  context_.notices.add("port-back", parts_.ports.name(port.path),
-                       fmt::format("{} is back {}", port.interface.name,
-                                   is_holder ? "and has the identity again"
-                                   : port.path == context_.state.active
-                                       ? "in its trunk"
-                                       : "and waits as a standby"));
+  context_.notices.add(
+      "port-back", parts_.ports.name(port.path),
+      fmt::format("{} is back {}", port.interface.name,
+                  is_holder                            ? "and has the identity again"
+                  : port.path == context_.state.active ? "in its trunk"
+                                                       : "and waits as a standby"));
   return {};
 }
 
@@ -145,9 +144,9 @@ Status Replug::why_not_taken_out(const Port& port) const {
   if (context_.state.running)
     return failure("a switchover is running; try again when it has ended");
   if (parts_.ports.is_holder(port))
-    return failure(fmt::format(
-        "{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}", interface,
-        context_.config.name, other_holder(port).interface.name));
+    return failure(
+        fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
+                    interface, context_.config.name, other_holder(port).interface.name));
   if (alone_carries_traffic(port))
     return failure(
         fmt::format("{} alone carries the traffic while path {} does not work; repair that first",
@@ -165,16 +164,15 @@ Status Replug::take_out(const std::string& interface) {
   if (was_there) parts_.standbys.leave(port, parts_.keeper.identity().mac);
   parts_.mover.prepare();
   context_.notices.add("port-removed", parts_.ports.name(port.path),
-                       fmt::format("{} was taken out; 'hanetctl add {} {}' puts it back",
-                                   interface, context_.config.name, interface));
+                       fmt::format("{} was taken out; 'hanetctl add {} {}' puts it back", interface,
+                                   context_.config.name, interface));
   return {};
 }
 
 Status Replug::put_back(const std::string& interface) {
   const std::vector<Port>& ports = parts_.ports.all();
-  auto found = std::ranges::find_if(ports, [&](const Port& port) {
-    return !port.present() && port.interface.name == interface;
-  });
+  auto found = std::ranges::find_if(
+      ports, [&](const Port& port) { return !port.present() && port.interface.name == interface; });
   // A new card may have a new name: then the only place that is empty is meant.
   if (found == ports.end() && std::ranges::count(ports, false, &Port::present) == 1)
     found = std::ranges::find(ports, false, &Port::present);

@@ -51,14 +51,12 @@ class Replug {
 
  private:
   struct Entry {
-    std::string expected_name;         ///< of a port that is not there
-    MonotonicTime come_back_at{};      ///< when to look for it again
-    std::string trouble;               ///< why it could not be used last time
+    std::string expected_name;          ///< of a port that is not there
+    MonotonicTime come_back_at{};       ///< when to look for it again
+    std::string trouble;                ///< why it could not be used last time
     std::optional<net::PortLock> lock;  ///< under a name that the configuration does not have
   };
-  [[nodiscard]] Entry& of(const Port& port) {
-    return entries_.at(parts_.ports.number_of(port));
-  }
+  [[nodiscard]] Entry& of(const Port& port) { return entries_.at(parts_.ports.number_of(port)); }
   [[nodiscard]] Status check_card(const Port& port, const net::LinkInfo& link) const;
   [[nodiscard]] Status take_lock(const Port& port, const std::string& name);
   [[nodiscard]] Status take_back(const Port& port, const std::string& name);

@@ -43,9 +43,8 @@ Status Standbys::take_own_mac(const Port& port, const net::LinkInfo& link,
   const bool borrowed = context_.config.move_mac && link.mac == identity;
   ports_.set_own_mac(port, borrowed ? net::random_local_mac() : link.mac);
   if (!borrowed) return {};
-  return context_.requests().request(
-      net::set_mac(link.interface.index, port.macs.spare),
-      fmt::format("set the MAC address of {}", link.interface.name));
+  return context_.requests().request(net::set_mac(link.interface.index, port.macs.spare),
+                                     fmt::format("set the MAC address of {}", link.interface.name));
 }
 
 Status Standbys::prepare_card(const Port& port, const net::LinkInfo& link,

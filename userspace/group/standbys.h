@@ -54,7 +54,7 @@ class Standbys {
   const Context& context_;
   Ports& ports_;
   const WarmDummy& dummy_;
-  std::vector<Entry> entries_;                // port by port
+  std::vector<Entry> entries_;         // port by port
   net::PlaceSettings first_settings_;  // of the interfaces that had the identity first
 };
 

@@ -58,9 +58,8 @@ failover::SwitchoverRecord begin_record(const Context& context, const PortList& 
   const policy::PathState& path = context.state.paths[switchover.from];
   if (path.ports.size() > 1 && switchover.from != switchover.to) {
     const policy::Capacity sum = policy::capacity_of(path);
-    record.rule +=
-        fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)", sum.lost,
-                    sum.total, path.threshold_percent);
+    record.rule += fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)",
+                               sum.lost, sum.total, path.threshold_percent);
   }
   take_kernel_times(record, context.engine(), failed, policy::down_reason(path, failed.slot));
   record.verdict_waited = judge.trial(failed).held_back;

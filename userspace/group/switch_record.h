@@ -13,8 +13,7 @@ namespace hanet::group {
                                        const policy::Switchover& switchover);
 
 /// `bridged`: the kernel bridges already. `received`: when hanetd had the news.
-[[nodiscard]] failover::SwitchoverRecord begin_record(const Context& context,
-                                                      const PortList& ports,
+[[nodiscard]] failover::SwitchoverRecord begin_record(const Context& context, const PortList& ports,
                                                       const PortJudge& judge,
                                                       const policy::Switchover& switchover,
                                                       bool bridged, MonotonicTime received);

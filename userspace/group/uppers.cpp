@@ -210,9 +210,8 @@ std::vector<LinkUpdate> Uppers::read_anew() {
   unread_ = false;
   std::vector<LinkUpdate> updates;
   const auto note_gone = [&](const net::InterfaceName& one) {
-    if (std::ranges::none_of(*links, [&](const net::LinkInfo& link) {
-          return link.interface.index == one.index;
-        }))
+    if (std::ranges::none_of(
+            *links, [&](const net::LinkInfo& link) { return link.interface.index == one.index; }))
       updates.push_back({.link = {.interface = one}, .removed = true});
   };
   for (const Upper& upper : uppers_)

@@ -124,9 +124,8 @@ struct ThresholdChanged {
   std::uint32_t percent = kDefaultThreshold;
 };
 struct TimePassed {};
-using Event =
-    std::variant<PathChanged, ManualSwitch, SwitchoverWaits, WaitingEnds, IdentityMoved,
-                 SwitchoverEnded, EnabledChanged, ThresholdChanged, TimePassed>;
+using Event = std::variant<PathChanged, ManualSwitch, SwitchoverWaits, WaitingEnds, IdentityMoved,
+                           SwitchoverEnded, EnabledChanged, ThresholdChanged, TimePassed>;
 
 // Actions.
 /// Make ready; the answer is SwitchoverWaits.
@@ -158,15 +157,16 @@ struct ClearAlarm {
 struct Refuse {
   std::string_view reason;  ///< answer to a ManualSwitch
 };
-using Action = std::variant<StartSwitchover, CarryOutSwitchover, FinishSwitchover, AbandonSwitchover, RaiseAlarm,
-                            ClearAlarm, Refuse>;
+using Action = std::variant<StartSwitchover, CarryOutSwitchover, FinishSwitchover,
+                            AbandonSwitchover, RaiseAlarm, ClearAlarm, Refuse>;
 
 struct Decision {
   GroupState state;
   std::vector<Action> actions;
 };
 
-/// A group of paths with so many ports each, of which port `lead` of path `active` has the identity.
+/// A group of paths with so many ports each, of which port `lead` of path `active` has the
+/// identity.
 [[nodiscard]] GroupState initial_state(std::span<const std::size_t> ports, std::size_t active,
                                        const GroupRules& rules, std::size_t lead = 0,
                                        std::uint32_t threshold_percent = kDefaultThreshold);

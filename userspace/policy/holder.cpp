@@ -10,8 +10,8 @@ namespace {
 
 template <typename Is>
 std::optional<std::size_t> first(std::span<const PortFound> found, Is is) {
-  const auto port = std::ranges::find_if(
-      found, [&](const PortFound& one) { return one.present && is(one); });
+  const auto port =
+      std::ranges::find_if(found, [&](const PortFound& one) { return one.present && is(one); });
   if (port == found.end()) return std::nullopt;
   return static_cast<std::size_t>(port - found.begin());
 }
@@ -19,9 +19,8 @@ std::optional<std::size_t> first(std::span<const PortFound> found, Is is) {
 enum class Loss { None, Emptied, Lost };
 
 Loss loss_of(std::span<const PortFound> found, const KeptFacts& kept) {
-  if (!kept.has_own_address || first(found, [](const PortFound& one) {
-        return one.has_kept_identity;
-      }))
+  if (!kept.has_own_address ||
+      first(found, [](const PortFound& one) { return one.has_kept_identity; }))
     return Loss::None;
   if (kept.moving_to) return Loss::Lost;
   if (first(found, [](const PortFound& one) { return !one.is_bare; })) return Loss::None;
@@ -52,8 +51,7 @@ Holder find_holder(std::span<const PortFound> found, const std::optional<KeptFac
   if (!has) has = first(found, [](const PortFound& one) { return !one.is_bare; });
   if (!has) has = first(found, [](const PortFound& one) { return one.has_own_address; });
   if (has) holder.state = HolderState::Has;
-  holder.port =
-      has.value_or(first(found, [](const PortFound&) { return true; }).value_or(0));
+  holder.port = has.value_or(first(found, [](const PortFound&) { return true; }).value_or(0));
   return holder;
 }
 

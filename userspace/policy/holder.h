@@ -5,9 +5,9 @@
 // After a restart the identity may be on an alternate path, or on another port of a trunk: it stays
 // where it is. An address that an idle port was given meanwhile makes it no holder.
 //
-// Nothing is configured from a guess (spec F3), and what an earlier hanetd kept is a guess unless two
-// things are sure: that the identity was lost against everybody's will, and that nobody has decided
-// otherwise since. So it counts as lost only
+// Nothing is configured from a guess (spec F3), and what an earlier hanetd kept is a guess unless
+// two things are sure: that the identity was lost against everybody's will, and that nobody has
+// decided otherwise since. So it counts as lost only
 //
 // - when the interface that had it does not exist any more and no other port has an address, or
 // - when hanetd died in the middle of a switchover and no port has the whole identity.
@@ -27,20 +27,20 @@ struct PortFound {
   bool has_kept_identity = false;  ///< all of what an earlier hanetd kept
   bool is_bare = true;             ///< nothing but what the kernel makes by itself
   bool has_own_address = false;    ///< more than a link-local one
-  bool was_holder = false;         ///< the interface, by number, that an earlier hanetd saw as holder
-  bool was_called_so = false;      ///< it has that interface's name
+  bool was_holder = false;     ///< the interface, by number, that an earlier hanetd saw as holder
+  bool was_called_so = false;  ///< it has that interface's name
 };
 
 /// What an earlier hanetd kept, if it may be used.
 struct KeptFacts {
-  bool has_own_address = false;          ///< of the identity that was kept
+  bool has_own_address = false;            ///< of the identity that was kept
   std::optional<std::size_t> moving_to{};  ///< it died while it moved the identity to this port
 };
 
 enum class HolderState {
-  Has,      ///< the port has the identity
-  Lost,     ///< nobody has it any more; it has to come up on the port
-  Nobody,   ///< no port has an address; what the port gets later is the identity
+  Has,     ///< the port has the identity
+  Lost,    ///< nobody has it any more; it has to come up on the port
+  Nobody,  ///< no port has an address; what the port gets later is the identity
 };
 
 struct Holder {

@@ -53,11 +53,11 @@ struct PortSeen {
   bool present = true;
   bool taken_out = false;
   bool admin_up = true;
-  bool watched = true;               ///< its path is: false for an idle cold standby
+  bool watched = true;                 ///< its path is: false for an idle cold standby
   std::optional<bool> kernel_carrier;  ///< by the kernel side; empty: it has not seen one yet
   bool rtnetlink_carrier = true;
   SessionState session = SessionState::Unknown;
-  bool was_up = false;        ///< the session has been up since it was added
+  bool was_up = false;  ///< the session has been up since it was added
   MonotonicTime last_reply{};
   /// Of a standby: when the active path fell silent, if it is silent.
   std::optional<MonotonicTime> active_silent_since;
@@ -71,8 +71,8 @@ enum class LinkTrial { Negotiating, Overdue, Proved };
 /// What a port is given time for.
 struct PortTrial {
   LinkTrial link = LinkTrial::Overdue;
-  MonotonicTime negotiates_until{};     ///< in LinkTrial::Negotiating
-  MonotonicTime first_answers_until{};  ///< in the past: they are due
+  MonotonicTime negotiates_until{};            ///< in LinkTrial::Negotiating
+  MonotonicTime first_answers_until{};         ///< in the past: they are due
   std::optional<MonotonicTime> judged_from{};  ///< its heartbeats pause until then (spec F7)
   /// It is down by what was seen, and was given time all the same.
   bool held_back = false;

@@ -16,7 +16,8 @@ namespace hanet::policy {
 
 /// Changes come in bursts (an `ip addr flush`, a daemon that configures): act once, behind them.
 inline constexpr Nanoseconds kBurst = std::chrono::milliseconds(20);
-/// Repairs within one truce; the next one is refused. Enough for a manager that configures in steps.
+/// Repairs within one truce; the next one is refused. Enough for a manager that configures in
+/// steps.
 inline constexpr int kRepairs = 5;
 /// How long a refusal lasts, counted from the first repair.
 inline constexpr Nanoseconds kTruce = std::chrono::seconds(60);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "config/parameters.h"
 #include "report/maps.h"
 #include "report/units.h"
 
@@ -183,12 +184,12 @@ Json group_json(const group::View& group, const engine::Engine& engine,
                : Json()},
           {"failback", failback_json(group, now)},
           {"left_behind", left_behind_json(group)},
-          {"enabled", state.enabled},
-          {"interval_us", params.interval_us},
-          {"multiplier", params.multiplier},
-          {"up_count", params.up_count},
-          {"link_poll_us", params.link_poll_us},
-          {"threshold_percent", params.threshold_percent},
+          {config::kEnabled.name, state.enabled},
+          {config::kInterval.name, params.interval_us},
+          {config::kMultiplier.name, params.multiplier},
+          {config::kUpCount.name, params.up_count},
+          {config::kLinkPoll.name, params.link_poll_us},
+          {config::kThreshold.name, params.threshold_percent},
           {"clamped", params.clamped},
           {"identity", identity_json(group.identity)},
           {"paths", std::move(paths)}};

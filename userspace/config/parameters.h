@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The live parameters (spec D4): each one's name and range, in this one place. The configuration
+// reads them by it, `hanetctl set` checks by it, reports show them by it; the kernel side clamps by
+// the same bounds (hanet/abi.h).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "config/limits.h"
+#include "hanet/abi.h"
+
+namespace hanet::config {
+
+struct LiveParameter {
+  std::string_view name;  ///< in the file, on the command line and in reports; with the unit
+  Range range;
+  std::uint32_t hanet_params::* field;  ///< in the pinned map
+};
+
+inline constexpr LiveParameter kInterval{
+    "interval_us", {HANET_INTERVAL_MIN_US, HANET_INTERVAL_MAX_US}, &hanet_params::interval_us};
+inline constexpr LiveParameter kMultiplier{
+    "multiplier", {HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX}, &hanet_params::multiplier};
+inline constexpr LiveParameter kUpCount{
+    "up_count", {HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX}, &hanet_params::up_count};
+inline constexpr LiveParameter kLinkPoll{
+    "link_poll_us", {HANET_LINK_POLL_MIN_US, HANET_LINK_POLL_MAX_US}, &hanet_params::link_poll_us};
+inline constexpr LiveParameter kThreshold{
+    "threshold_percent",
+    {HANET_THRESHOLD_MIN_PERCENT, HANET_THRESHOLD_MAX_PERCENT},
+    &hanet_params::threshold_percent};
+/// Of the group: true or false, on the command line also 1 or 0.
+inline constexpr LiveParameter kEnabled{"enabled", {0, 1}, &hanet_params::enabled};
+
+inline constexpr std::array kLiveParameters{kInterval, kMultiplier, kUpCount,
+                                            kLinkPoll, kThreshold,  kEnabled};
+
+}  // namespace hanet::config
