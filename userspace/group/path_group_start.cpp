@@ -123,7 +123,8 @@ void PathGroup::leave_a_lead_that_works() {
 void PathGroup::stop() {
   if (state_.paths.empty()) return;  // it never came to life
   parts_.kept.ends(monotonic_now());
-  apply(policy::WaitingEnds{}, monotonic_now());  // the bridge ends with hanetd
+  // The bridge ends with hanetd.
+  if (state_.waits_until) apply(policy::WaitingEnds{}, monotonic_now());
   parts_.guard.restore();
   leave_a_lead_that_works();
   parts_.afterwards.finish();

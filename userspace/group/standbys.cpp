@@ -105,6 +105,7 @@ void Standbys::leave(const Port& port, const net::MacAddress& identity) const {
 }
 
 void Standbys::restore_all(const net::MacAddress& identity) const {
+  if (entries_.empty()) return;  // nothing was prepared
   for (const Port& port : ports_.all()) {
     const Entry& entry = of(port);
     if (!entry.before || !port.present()) continue;
