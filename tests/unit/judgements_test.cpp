@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <initializer_list>
+#include <set>
+#include <string_view>
 
 #include "policy/bridging.h"
 #include "policy/card.h"
@@ -137,6 +140,32 @@ TEST(TwinVlans, F2_AVlanThatAnyPortLacksHasNoTwin) {
   EXPECT_EQ(tags_without_twin({5, 7, 9}, others), (Tags{5, 9}));
   EXPECT_EQ(tags_without_twin({}, others), Tags{});
   EXPECT_EQ(tags_without_twin({5}, {}), Tags{}) << "there is no other port";
+}
+
+template <typename Enum>
+void expect_a_word_for_each(std::initializer_list<Enum> values) {
+  std::set<std::string_view> words;
+  for (const Enum value : values) {
+    EXPECT_NE(to_text(value), "?");
+    EXPECT_TRUE(words.insert(to_text(value)).second) << "said twice: " << to_text(value);
+  }
+}
+
+TEST(Words, O4_EveryStateAndCauseHasAWordOfItsOwn) {
+  const std::initializer_list<Cause> causes{
+      Cause::HeartbeatLost, Cause::CarrierLost, Cause::AdminDown,    Cause::InterfaceGone,
+      Cause::Manual,        Cause::Failback,    Cause::PeerElsewhere};
+  expect_a_word_for_each(causes);
+  std::set<std::string_view> rules;
+  for (const Cause cause : causes) EXPECT_TRUE(rules.insert(rule_of(cause)).second);
+  expect_a_word_for_each({Failback::Never, Failback::Failure, Failback::Better, Failback::Always});
+  expect_a_word_for_each({Health::Unknown, Health::Up, Health::Down});
+  expect_a_word_for_each({DownReason::None, DownReason::TakenOut, DownReason::InterfaceGone,
+                          DownReason::AdminDown, DownReason::CarrierLost,
+                          DownReason::HeartbeatLost});
+  expect_a_word_for_each(
+      {SessionState::Unknown, SessionState::Up, SessionState::Down, SessionState::Paused});
+  expect_a_word_for_each({Place::Unknown, Place::Elsewhere, Place::Here, Place::HereByHand});
 }
 
 }  // namespace

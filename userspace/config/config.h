@@ -110,7 +110,8 @@ struct PathConfig {
   [[nodiscard]] const PortConfig& port() const { return ports.front(); }
 };
 
-/// One path group. Everything here was checked, also in relation to the rest of the file.
+/// One path group. Everything here was checked, also in relation to the rest of the file. It has as
+/// many members as a [[group]] table has keys.
 struct GroupConfig {
   std::string name;               ///< the metaname, 1 .. 15 characters, unique
   std::vector<PathConfig> paths;  ///< [0] is the primary, the rest are alternates in order
