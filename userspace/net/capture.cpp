@@ -371,9 +371,7 @@ Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket
   return known;
 }
 
-namespace {
-
-Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interface) {
+Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;
   identity.on = interface;
   Result<std::vector<LinkInfo>> links = read_links(socket);
@@ -390,8 +388,6 @@ Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interf
   return identity;
 }
 
-}  // namespace
-
 Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
                                          const std::vector<std::uint8_t>& local) {
   std::vector<unsigned> bearers;
@@ -404,14 +400,6 @@ Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
   });
   if (!done) return pass_on(done);
   return bearers;
-}
-
-Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
-  constexpr int kAttempts = 5;
-  Result<Identity> identity = capture_once(socket, interface);
-  for (int again = 1; again < kAttempts && !identity && identity.error().code == EINTR; ++again)
-    identity = capture_once(socket, interface);
-  return identity;
 }
 
 }  // namespace hanet::net

@@ -7,8 +7,6 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include <cstring>
-
 namespace hanet::net {
 namespace {
 
@@ -16,11 +14,7 @@ constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 
 NetlinkMessage object_message(std::uint16_t type, std::uint16_t flags, const KernelObject& object) {
   MessageBuilder message(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags));
-  for (std::size_t at = 0; at < object.header.size(); at += 4) {
-    std::uint32_t word = 0;
-    std::memcpy(&word, object.header.data() + at, sizeof(word));
-    message.header(word);
-  }
+  message.header_bytes(object.header);
   for (const auto& [attribute, value] : object.attributes) message.attribute(attribute, value);
   return message.take();
 }
