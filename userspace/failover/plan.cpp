@@ -61,8 +61,7 @@ Step take_off_addresses(const net::Identity& identity) {
 Step put_on_addresses(const Plan& plan) {
   Step step{.name = "add addresses to " + names_of(plan.expected),
             .messages = {},
-            .tolerated = kThereAlready,
-            .essential = true};
+            .tolerated = kThereAlready};
   for (const net::Address& address : plan.expected.addresses)
     step.messages.push_back(
         net::add_address(address, net::bearer_of(plan.expected, address).index));
@@ -89,8 +88,7 @@ Step renew_kernel_routes(const Plan& plan) {
 Step put_on_routes(const Plan& plan) {
   Step step{.name = "add routes, rules and neighbours to " + names_of(plan.expected),
             .messages = {},
-            .tolerated = kThereAlready,
-            .essential = true};
+            .tolerated = kThereAlready};
   for (const net::KernelObject& neighbour : plan.expected.neighbours)
     step.messages.push_back(net::add_neighbour(neighbour));
   for (const net::KernelObject& route : plan.expected.routes)
@@ -143,8 +141,7 @@ Step deliver_no_more(const Plan& plan) {
 Step set_state(const net::InterfaceName& interface, bool up) {
   return {.name = "set " + interface.name + (up ? " up" : " down"),
           .messages = {net::set_admin_state(interface.index, up)},
-          .tolerated = up ? std::vector<int>{} : kGoneAlready,
-          .essential = up};
+          .tolerated = up ? std::vector<int>{} : kGoneAlready};
 }
 
 Step set_members(const std::vector<net::InterfaceName>& members, bool up) {
@@ -164,11 +161,10 @@ Step set_vlans_up(const Plan& plan) {
   return step;
 }
 
-Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool essential) {
+Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool needed) {
   return {.name = "set MAC address of " + interface.name,
           .messages = {net::set_mac(interface.index, mac)},
-          .tolerated = essential ? std::vector<int>{} : kGoneAlready,
-          .essential = essential};
+          .tolerated = needed ? std::vector<int>{} : kGoneAlready};
 }
 
 // From one interface that is down to another: no dummy is ever where traffic is.
