@@ -8,7 +8,9 @@
 
 #include <gtest/gtest.h>
 
-namespace hanet::service {
+#include "report/maps.h"
+
+namespace hanet::report {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
@@ -60,4 +62,4 @@ TEST(SessionStatus, O3_M5_ASilentSessionSaysWhetherAndWhenThePeerWasHeard) {
 }
 
 }  // namespace
-}  // namespace hanet::service
+}  // namespace hanet::report
