@@ -50,7 +50,7 @@ class LabTest : public testing::Test {
   [[nodiscard]] std::string host_netns() const { return lab_->netns(lab_->hanet_nodes().front()); }
   [[nodiscard]] Echo& echo();
   /// Whether detection goes on while hanetd stands still: of silent faults, or of a lost carrier.
-  [[nodiscard]] bool kernel_keeps_deadlines();
+  [[nodiscard]] bool kernel_keeps_deadlines() const;
   [[nodiscard]] bool kernel_sees_carriers();
   /// How often a daemon's kernel side looks at a port of the lab in this time: a clock that stands
   /// still with the machine.

@@ -59,6 +59,18 @@ class KeptIdentity : public LabTest {
     ASSERT_TRUE(done) << done.error().message;
   }
   std::filesystem::path snapshot_file() { return host().directory() / "mether0.snapshot"; }
+  /// When an earlier hanetd ended as it was asked to.
+  void set_end(MonotonicTime at) {
+    const auto nanoseconds = static_cast<std::uint64_t>(at.time_since_epoch().count());
+    std::fstream head(snapshot_file(), std::ios::in | std::ios::out | std::ios::binary);
+    std::uint64_t there = 0;
+    head.seekg(offsetof(snapshot::SnapshotHead, ended_ns));
+    head.read(reinterpret_cast<char*>(&there), sizeof there);
+    ASSERT_NE(there, 0U) << "it did not say that it ended";
+    head.seekp(offsetof(snapshot::SnapshotHead, ended_ns));
+    head.write(reinterpret_cast<const char*>(&nanoseconds), sizeof nanoseconds);
+    ASSERT_TRUE(head.good());
+  }
   bool log_has(const std::string& text) { return host().log().contains(text); }
   void plug_in(const std::string& name, const std::string& mac) {
     const Result<std::string> added = bench::run_checked(
@@ -324,6 +336,27 @@ TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
   EXPECT_TRUE(log_has("mether0.snapshot is not used: it is damaged")) << host().log();
   EXPECT_TRUE(log_has("found 'p0', which is not here")) << host().log();
   EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+}
+
+// A restart takes a minute at most. What has been off for longer was ended for good, and who took
+// the card out since then knew that nobody would move its addresses.
+TEST_F(KeptIdentity, F3_ASnapshotOfAnOrderlyEndIsForgottenAfterAMinute) {
+  for (const bool in_time : {true, false}) {
+    SCOPED_TRACE(in_time ? "50 seconds after the end" : "70 seconds after the end");
+    ASSERT_NO_FATAL_FAILURE(prepare());
+    ASSERT_EQ(host().stop(), 0);
+    ASSERT_NO_FATAL_FAILURE(set_end(monotonic_now() - (in_time ? 50s : 70s)));
+    ASSERT_DONE(lab().ip("host", "link del p0"));
+    host().start();
+    if (in_time) {
+      ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
+    } else {
+      ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+      EXPECT_TRUE(log_has("found 'p0', which is not here")) << host().log();
+      EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+    }
+    TearDown();
+  }
 }
 
 // Lifetimes run down without a notification, so the identity is read again once a second. What is
