@@ -76,7 +76,7 @@ class BothEnds : public LabTest {
   }
 
  private:
-  std::vector<net::Identity> before_;
+  std::vector<SeenIdentity> before_;
   std::list<Observer> observers_;
 };
 

@@ -16,7 +16,7 @@ class Failback : public LabTest {};
 TEST_F(Failback, F9_TheIdentityReturnsWhenThePrimaryHasWorkedForTheHoldDownTime) {
   ASSERT_NO_FATAL_FAILURE(bring_up(
       Topology::Switch, {.group_keys = "failback = {policy = \"always\", hold_down_ms = 700}\n"}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_DONE(lab().heal());
@@ -73,7 +73,7 @@ TEST_F(Failback, F7_WhereConfiguredAColdStandbyIsNotEnabledBeforeTheDelay) {
   ASSERT_NO_FATAL_FAILURE(
       bring_up(Topology::Switch,
                {.mode = "cold", .group_keys = "delay_ms = 4000\ndelay_enabling = true\n"}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   // A failure that ends within the delay moves nothing.
   const MonotonicTime cut = monotonic_now();
   ASSERT_DONE(lab().fault("blackhole"));

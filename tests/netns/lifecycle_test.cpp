@@ -79,7 +79,7 @@ TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
     ASSERT_DONE(lab().ip("host", "link set p1 addrgenmode eui64"));
     const std::string settings = settings_of("p1");
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     ASSERT_NO_FATAL_FAILURE(start({.mode = mode, .group_keys = {}}));
     ASSERT_TRUE(all_ready());
     EXPECT_NE(attached_to("p0"), "") << "this test sees no attached programs";
@@ -100,7 +100,7 @@ TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
 
 TEST_F(Lifecycle, O1_TheIdentityStaysOnTheAlternatePathWhenItEnds) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_EQ(host().stop(), 0) << host().log();
@@ -110,7 +110,7 @@ TEST_F(Lifecycle, O1_TheIdentityStaysOnTheAlternatePathWhenItEnds) {
 
 TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   host().kill();
   EXPECT_TRUE(std::filesystem::exists(host().pins() / "sessions")) << "pins outlive a kill";
   EXPECT_TRUE(carries("p0", before));
@@ -123,7 +123,7 @@ TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
 
 TEST_F(Lifecycle, D7_AKillWithTheIdentityOnTheAlternatePathIsNoReasonToMoveItBack) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_DONE(lab().heal());
@@ -204,7 +204,7 @@ TEST_F(Lifecycle, O1_APathWhoseFirstAnswersAreLostCausesNoFailover) {
 
 TEST_F(Lifecycle, O1_O3_AVerdictThatWaitedForTheFirstAnswersIsExplained) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_TRUE(lose_answers());
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
@@ -216,7 +216,7 @@ TEST_F(Lifecycle, O1_M3_APathThatDoesNotAnswerAtTheStartIsLeft) {
   for (const char* mode : {"hot", "cold"}) {
     SCOPED_TRACE(mode);
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     ASSERT_DONE(lab().fault("blackhole"));
     ASSERT_NO_FATAL_FAILURE(start({.mode = mode, .group_keys = {}}));
     ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
@@ -228,7 +228,7 @@ TEST_F(Lifecycle, O1_M3_APathThatDoesNotAnswerAtTheStartIsLeft) {
 // A link may need some seconds after attaching, so the identity waits for it; the host does not.
 TEST_F(Lifecycle, O1_M4_ACableThatIsOutAtTheStartIsBridgedUntilTheIdentityMoves) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_NO_FATAL_FAILURE(expect_p1_proved());

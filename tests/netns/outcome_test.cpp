@@ -34,7 +34,7 @@ class Outcome : public LabTest {
   }
   json first_switchover() { return host().switchovers().at(0); }
 
-  net::Identity before;
+  SeenIdentity before;
 };
 
 TEST_F(Outcome, F12_AStandbyThatTakesNoAddressGivesTheIdentityBack) {
@@ -98,7 +98,7 @@ TEST_F(Outcome, F2_WithMoveMacOffEveryPortKeepsItsOwnAddress) {
 
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
-  net::Identity there = before;
+  SeenIdentity there = before;
   there.mac = standby_mac;
   EXPECT_TRUE(carries("p1", there));
   EXPECT_EQ(identity_on(host_netns(), "p0").mac, before.mac);

@@ -35,8 +35,8 @@ class RepairThatWaits : public ManagerTest {
   }
   std::vector<std::string> ipv4_addresses_on(const std::string& port) {
     std::vector<std::string> all;
-    for (const net::Address& address : identity_on(host_netns(), port).addresses)
-      if (address.family == AF_INET) all.push_back(net::describe(address));
+    for (const SeenAddress& address : identity_on(host_netns(), port).addresses)
+      if (address.family == AF_INET) all.push_back(address.text);
     return all;
   }
   bool carries_the_taken_one() {
@@ -65,7 +65,7 @@ class RepairThatWaits : public ManagerTest {
   static constexpr const char* kTooLate = "the repair's time had come before";
   static constexpr std::chrono::milliseconds kExcuse{400};
 
-  net::Identity before_;
+  SeenIdentity before_;
   StallWitness witness_;
 
  private:

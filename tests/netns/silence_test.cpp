@@ -34,7 +34,7 @@ class Silence : public LabTest {
                  [&] { return host().group().at("state") == state; });
   }
   net::MacAddress peer_{};
-  net::Identity before_;
+  SeenIdentity before_;
 };
 
 struct Peer {

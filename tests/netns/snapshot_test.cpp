@@ -15,6 +15,8 @@
 #include <thread>
 
 #include "net/encode.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
 #include "snapshot/store.h"
@@ -115,7 +117,7 @@ class KeptIdentity : public LabTest {
                                        << "; p1: " << carries("p1", before_).message();
   }
 
-  net::Identity before_;
+  SeenIdentity before_;
 };
 
 TEST_F(KeptIdentity, F3_WhenTheInterfaceVanishesTheSnapshotComesUpOnTheStandby) {
@@ -269,7 +271,7 @@ TEST_F(KeptIdentity, F3_AnAddressThatARouterGaveTheOldPrimaryMeanwhileMakesItNoB
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
   ASSERT_TRUE(all_on("p1"));
-  const net::Identity before = identity_on(host_netns(), "p1");
+  const SeenIdentity before = identity_on(host_netns(), "p1");
   ASSERT_EQ(host().stop(), 0);
   give_router_address("p0", 5);
   ASSERT_DONE(lab().ip("host", "-6 route add 2001:db8:98::/48 dev p0 proto ra"));
@@ -289,7 +291,7 @@ TEST_F(KeptIdentity, F3_NorIfTheIdentityWasChangedMeanwhile) {
   ASSERT_EQ(host().stop(), 0);
   ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
   give_router_address("p0", 5);
-  const net::Identity before = identity_on(host_netns(), "p1");
+  const SeenIdentity before = identity_on(host_netns(), "p1");
   host().start();
   ASSERT_TRUE(all_ready());
   EXPECT_EQ(host().active(), "p1");
@@ -319,9 +321,9 @@ TEST_F(KeptIdentity, F3_AnotherIdentityOnTheStandbyIsNotOverwritten) {
   ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }))
       << host().log();
   EXPECT_EQ(host().active(), "p1");
-  const net::Identity found = identity_on(host_netns(), "p1");
+  const SeenIdentity found = identity_on(host_netns(), "p1");
   ASSERT_EQ(found.addresses.size(), 1U);
-  EXPECT_EQ(net::describe(found.addresses[0]), "192.0.2.77/24");
+  EXPECT_EQ(found.addresses[0].text, "192.0.2.77/24");
 }
 
 TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
@@ -352,7 +354,7 @@ TEST_F(KeptIdentity, F3_ASnapshotOfAnOrderlyEndIsForgottenAfterAMinute) {
       ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
     } else {
       ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
-      EXPECT_TRUE(log_has("found 'p0', which is not here")) << host().log();
+      EXPECT_TRUE(log_has("interface p0: No such device")) << host().log();
       EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
     }
     TearDown();
