@@ -58,6 +58,20 @@ Step take_off_addresses(const net::Identity& identity) {
   return step;
 }
 
+// An IPv6 address that has a lifetime leaves its route behind, until that has run down
+// (net/ipv6/addrconf.c, ipv6_del_addr: only permanent ones clean up).
+Step take_off_prefix_routes(const net::Identity& identity) {
+  Step step{
+      .name = "remove the kernel's routes of addresses with a lifetime from " + names_of(identity),
+      .messages = {},
+      .tolerated = kGoneAlready};
+  for (const net::Address& address : identity.addresses)
+    if (address.family == AF_INET6 && address.valid_seconds != UINT32_MAX)
+      step.messages.push_back(
+          net::remove_prefix_route(address, net::bearer_of(identity, address).index));
+  return step;
+}
+
 Step put_on_addresses(const Plan& plan) {
   Step step{.name = "add addresses to " + names_of(plan.expected),
             .messages = {},
@@ -237,6 +251,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
     if (settings.cold) append(plan.steps, set_state(plan.from, false));
     append(plan.steps, take_off_addresses(identity));
     if (!identity.addresses.empty()) plan.address_removal = plan.steps.size() - 1;
+    append(plan.steps, take_off_prefix_routes(identity));
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
   if (settings.cold) append(plan.steps, set_members(settings.from_members, false));

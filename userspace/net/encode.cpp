@@ -54,6 +54,23 @@ NetlinkMessage remove_address(const Address& address, unsigned ifindex) {
   return address_message(RTM_DELADDR, 0, address, ifindex).take();
 }
 
+NetlinkMessage remove_prefix_route(const Address& address, unsigned ifindex) {
+  rtmsg header{};
+  header.rtm_family = AF_INET6;
+  header.rtm_dst_len = address.prefix_length;
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_KERNEL;
+  header.rtm_type = RTN_UNICAST;
+  std::vector<std::uint8_t> prefix = address.peer;
+  for (std::size_t bit = address.prefix_length; bit < 8 * prefix.size(); ++bit)
+    prefix[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+  return MessageBuilder(RTM_DELROUTE, NLM_F_REQUEST)
+      .header(header)
+      .attribute(RTA_DST, prefix)
+      .attribute_u32(RTA_OIF, ifindex)
+      .take();
+}
+
 NetlinkMessage add_route(const KernelObject& route) {
   // IPv4 keeps equal routes side by side only when told to append; for IPv6 the flag would merge
   // them into one multipath route.
