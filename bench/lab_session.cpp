@@ -83,6 +83,20 @@ Status await(std::chrono::milliseconds limit, const std::string& what, Done done
 
 }  // namespace
 
+// The benches are in BUILD/bench, hanetd and hanetctl in BUILD.
+std::filesystem::path program_of_this_build(const std::string& name) {
+  std::error_code failed;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  const std::filesystem::path beside = self.parent_path().parent_path() / name;
+  return !failed && std::filesystem::exists(beside, failed) ? beside : std::filesystem::path(name);
+}
+
+std::filesystem::path lab_of_this_build() {
+  const std::filesystem::path lab = HANET_LAB;
+  std::error_code failed;
+  return std::filesystem::exists(lab, failed) ? lab : std::filesystem::path("tools/lab");
+}
+
 LabSession::LabSession(LabOptions options) : options_(std::move(options)) {}
 
 LabSession::~LabSession() {

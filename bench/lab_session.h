@@ -25,6 +25,11 @@ namespace hanet::bench {
 
 enum class Topology : std::uint8_t { Switch, Crossover, Trunk };
 
+/// The programs that belong to the running one: beside it in a build directory, else in PATH; and
+/// tools/lab of the checkout that it was built in, else of the current directory.
+[[nodiscard]] std::filesystem::path program_of_this_build(const std::string& name);
+[[nodiscard]] std::filesystem::path lab_of_this_build();
+
 struct LabOptions {
   Topology topology = Topology::Switch;
   int family = 4;  ///< 4 or 6
@@ -34,9 +39,9 @@ struct LabOptions {
   std::uint32_t interval_us = 200;
   std::uint32_t multiplier = 3;
   bool with_hanet = true;
-  std::filesystem::path lab = "tools/lab";
-  std::filesystem::path hanetd = "hanetd";
-  std::filesystem::path hanetctl = "hanetctl";
+  std::filesystem::path lab = lab_of_this_build();
+  std::filesystem::path hanetd = program_of_this_build("hanetd");
+  std::filesystem::path hanetctl = program_of_this_build("hanetctl");
 };
 
 /// What one node's hanet says of itself.

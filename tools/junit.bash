@@ -69,3 +69,10 @@ junit_machines() {
     /<system-out>/ { sub(/.*<system-out>/, "") }
     /^hanet-vm: .* passed, / || /^  [A-Za-z\/]+[.].*: skipped: / { print plain($0) }' "$1"
 }
+
+# junit_reasons FILE: "COUNT REASON" of what was skipped, the most frequent first. What a reason says
+# of one case, behind a colon or in brackets, is left out.
+junit_reasons() {
+  junit_names "$1" notrun | sed 's/^[^:]*: *//; s/ *[(:].*//' | sort | uniq -c | sort -k1,1rn |
+    sed 's/^ *//'
+}

@@ -24,7 +24,7 @@ class Alarm : public LabTest, public testing::WithParamInterface<const char*> {
 TEST_P(Alarm, M6_ADeadStandbyIsToldAndCausesNoSwitch) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_EQ(host().group().at("state"), "protected");
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault(GetParam(), "standby"));
   EXPECT_TRUE(group_is("no standby"));
   EXPECT_TRUE(told("standby p1 is down: there is nothing to fail over to"));
@@ -42,7 +42,7 @@ TEST_P(Alarm, M6_ADeadStandbyIsToldAndCausesNoSwitch) {
 
 TEST_P(Alarm, F11_WithNoWorkingPathNothingIsTornDownAndTheFirstToRecoverIsUsed) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault(GetParam(), "standby"));
   ASSERT_TRUE(group_is("no standby"));
   ASSERT_DONE(lab().fault("blackhole", "primary"));
@@ -62,7 +62,7 @@ TEST_P(Alarm, F11_WithNoWorkingPathNothingIsTornDownAndTheFirstToRecoverIsUsed) 
 
 TEST_P(Alarm, F11_WhenTheActivePathRecoversFirstTheIdentityStays) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault(GetParam(), "standby"));
   ASSERT_TRUE(group_is("no standby"));
   ASSERT_DONE(lab().fault("blackhole", "primary"));

@@ -29,10 +29,7 @@ class Announcements : public LabTest, public testing::WithParamInterface<const c
         .mode = GetParam(),
         .group_keys = fmt::format("announce_count = {}\nannounce_gap_ms = {}\n", kCount, kGapMs)};
   }
-  std::string text_of(const net::Address& address) {
-    const std::string text = net::describe(address);
-    return text.substr(0, text.find('/'));
-  }
+  static const std::string& text_of(const SeenAddress& address) { return address.local; }
   std::size_t counted(const Sniffer& wire, const std::string& address, const net::MacAddress& mac) {
     return wire.count([&](const SeenFrame& frame) {
       return frame.is_announcement() && frame.announced() == address && frame.source == mac &&
@@ -49,19 +46,19 @@ class Announcements : public LabTest, public testing::WithParamInterface<const c
 
 TEST_P(Announcements, F5_EveryAddressIsAnnouncedExactlyAsOftenAsConfigured) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, settings()));
-  const net::Identity identity = identity_on(host_netns(), "p0");
+  const SeenIdentity identity = identity_on(host_netns(), "p0");
   ASSERT_GE(identity.addresses.size(), 3U);
   const Sniffer wire(lab().netns("mid"), "host-p1");
   const Sniffer neighbour(lab().netns("client"), "c0");
 
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
-  for (const net::Address& address : identity.addresses)
+  for (const SeenAddress& address : identity.addresses)
     EXPECT_TRUE(await(fmt::format("{} announcements of {}", kCount, text_of(address)),
                       [&] { return counted(wire, text_of(address), identity.mac) >= kCount; }));
   ASSERT_TRUE(heartbeats_pass(kSilenceBeats));
   const std::size_t heard_at_least = GetParam() == std::string("hot") ? kCount : 1;
-  for (const net::Address& address : identity.addresses) {
+  for (const SeenAddress& address : identity.addresses) {
     EXPECT_EQ(counted(wire, text_of(address), identity.mac), kCount) << text_of(address);
     EXPECT_GE(counted(neighbour, text_of(address), identity.mac), heard_at_least);
   }

@@ -68,7 +68,7 @@ class Cards : public WithHands {
   }
   /// A fault of `path`, which carries the identity, brings it to `port`, whole.
   void expect_failover(const std::string& path, const std::string& port,
-                       const net::Identity& before) {
+                       const SeenIdentity& before) {
     ASSERT_DONE(lab().fault("blackhole", path));
     ASSERT_TRUE(all_on(port));
     EXPECT_TRUE(carries(port, before));
@@ -78,7 +78,7 @@ class Cards : public WithHands {
 
 TEST_F(Cards, M1_AFarSideThatIsCutIsSeenAlthoughTheCarrierStays) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const hanet_port port = port_of("p0");
   ASSERT_DONE(by_hand({"down", "f0"}));
   ASSERT_TRUE(all_on("p1"));
@@ -99,7 +99,7 @@ TEST_F(Cards, M1_AFarSideThatIsCutIsSeenAlthoughTheCarrierStays) {
 
 TEST_F(Cards, F1_AColdStandbyNegotiatesItsLinkAndTakesOver) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "cold", .group_keys = {}}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_FALSE(link_of(host_netns(), "p1").admin_up);
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_TRUE(all_on("p1"));
@@ -129,8 +129,8 @@ TEST_P(MacChange, F1_F2_ACardTakesTheMacAddressOver) {
   // A card that has just been enabled may answer late.
   const std::string keys = mode == "cold" ? "delay_ms = 1000\n" : "";
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = mode, .group_keys = keys}));
-  const net::Identity before = identity_on(host_netns(), "p0");
-  const net::LinkInfo p1 = link_of(host_netns(), "p1");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  const SeenLink p1 = link_of(host_netns(), "p1");
   ASSERT_NE(p1.mac, before.mac) << "there is something to change";
   const std::uint64_t edges = port_of("p1").carrier_down_events;
   Recorder recorder(host_netns());
@@ -142,8 +142,8 @@ TEST_P(MacChange, F1_F2_ACardTakesTheMacAddressOver) {
   // What the kernel said of p1 at the moment when it had the address, and before.
   const std::vector<std::string> told = recorder.lines([&](const nlmsghdr& message) {
     if (message.nlmsg_type != RTM_NEWLINK) return std::string();
-    const net::LinkInfo link = net::link_of(message);
-    if (link.interface.index != p1.interface.index) return std::string();
+    const HeardLink link = link_in(message);
+    if (link.index != p1.index) return std::string();
     return fmt::format("{} {}", link.admin_up ? "running" : "stopped",
                        link.mac == before.mac ? "changed" : "as before");
   });
@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(Cards, MacChange, testing::Values("hot", "cold"), [](co
 
 TEST_F(Cards, O1_AttachingToARealCardCausesNoFailover) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   std::uint64_t edges = 0;
   const auto expect_calm = [&] {
     for (const std::string port : {"p0", "p1"}) {
@@ -203,7 +203,7 @@ TEST_F(Cards, F10_F11_ADriverThatIsUnloadedTakesBothCardsAndALoadedOneBringsTheI
   const std::string driver =
       std::filesystem::canonical("/sys/class/net/n0/device/driver/module").filename();
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const std::string mac0 = address_of("p0");
   const std::string mac1 = address_of("p1");
   ASSERT_DONE(run({"modprobe", "-r", driver}));
@@ -245,7 +245,7 @@ TEST_P(UnpluggedCard, F10_ACardThatIsUnpluggedWhileItsGroupRunsIsMissedAndPicked
   if (slot.new_mac && given("HANET_TEST_CARD_MODEL").starts_with("virtio"))
     GTEST_SKIP() << "skipped: virtio does not tell where its card is";
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const std::string mac = address_of(slot.port);
   ASSERT_DONE(by_hand({"unplug", slot.card}));
   ASSERT_TRUE(await("it is missed", [&] { return health_of(slot.port) == "down"; }));

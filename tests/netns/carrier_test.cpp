@@ -87,8 +87,8 @@ unsigned edges_heard(Recorder& recorder, unsigned index) {
   bool up = true;
   const std::vector<std::string> complaints = recorder.lines([&](const nlmsghdr& message) {
     if (message.nlmsg_type != RTM_NEWLINK) return std::string();
-    const net::LinkInfo link = net::link_of(message);
-    if (link.interface.index == index && link.carrier_on != up) {
+    const HeardLink link = link_in(message);
+    if (link.index == index && link.carrier.value_or(up) != up) {
       up = !up;
       ++edges;
     }
@@ -131,7 +131,7 @@ TEST_F(Carrier, M4_EveryEdgeOfManyIrregularFlapsIsCountedOneForOne) {
 // A driver may forget a program when its card stops.
 TEST_F(Carrier, M1_APortThatSomebodyStoppedAndStartedIsWatchedAsBefore) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link set p1 down"));
   ASSERT_TRUE(await("p1 is down", [&] { return health_of("p1") == "down"; }));
   const std::uint64_t answered = host().session("p1").at("received");
@@ -165,7 +165,7 @@ TEST_F(Carrier, D7_NoProgramStaysLoadedAfterAPortWasStopped) {
 // Some drivers reset their card when a program is attached, and the link negotiates anew.
 TEST_F(Carrier, O1_ALinkThatComesUpOnlyAfterAttachingCausesNoFailover) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   EXPECT_EQ(host().stop(), 0);
   ASSERT_DONE(set_carrier("p0", false));
   host().start();

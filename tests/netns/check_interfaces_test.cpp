@@ -8,34 +8,17 @@
 // Needs root.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include "config/config.h"
+#include "netns/own_netns.h"
 
 namespace hanet::config {
 namespace {
 
-/// Runs `body` in a thread that is alone in a new network namespace; returns 0 or an errno value.
-int in_new_namespace(const std::function<void()>& body) {
-  int code = 0;
-  std::thread([&] {
-    code = ::unshare(CLONE_NEWNET) == 0 ? 0 : errno;
-    if (code == 0) body();
-  }).join();
-  return code;
-}
-
-/// `ip` inherits the namespace of the thread that starts it.
-bool ip(std::string_view arguments) {
-  return std::system(fmt::format("ip {} 2>/dev/null", arguments).c_str()) == 0;
-}
+using test::in_new_namespace;
+using test::ip;
 
 Config with_ports(std::string_view primary, std::string_view standby) {
   GroupConfig group;
@@ -53,14 +36,7 @@ std::string verdict(const Config& config) {
   return status ? "accepted" : status.error().message;
 }
 
-class CheckInterfaces : public testing::Test {
- protected:
-  void SetUp() override {
-    if (const int code = in_new_namespace([] {}); code != 0) {
-      GTEST_SKIP() << "skipped: cannot create a network namespace: " << std::strerror(code);
-    }
-  }
-};
+using CheckInterfaces = test::OwnNetns;
 
 TEST_F(CheckInterfaces, O2_AcceptsEthernetInterfacesOfTheCallersNamespace) {
   in_new_namespace([] {

@@ -17,6 +17,8 @@
 #include <thread>
 
 #include "net/encode.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "netns/lab_test.h"
 
 namespace hanet::test {
@@ -94,19 +96,24 @@ class Churn : public LabTest, public testing::WithParamInterface<const char*> {
  protected:
   std::set<std::string> of_the_program(const std::string& port) {
     std::set<std::string> found;
-    for (const net::Address& address : identity_on(host_netns(), port).addresses)
-      if (address.local.back() >= kFirstOfTheProgram &&
-          address.local.back() < kFirstOfTheProgram + kOfTheProgram)
-        found.insert(net::describe(address));
+    for (const SeenAddress& address : identity_on(host_netns(), port).addresses)
+      if (is_of_the_program(address)) found.insert(address.text);
     return found;
   }
   /// Everything but what the program plays with.
-  static net::Identity without_program(net::Identity identity) {
-    std::erase_if(identity.addresses, [](const net::Address& address) {
-      return address.local.back() >= kFirstOfTheProgram &&
-             address.local.back() < kFirstOfTheProgram + kOfTheProgram;
+  static SeenIdentity without_program(SeenIdentity identity) {
+    // The kernel's own route to each of them goes along.
+    std::erase_if(identity.routes, [&](const json& route) {
+      return std::ranges::any_of(identity.addresses, [&](const SeenAddress& address) {
+        return is_of_the_program(address) && route.at("dst") == address.local;
+      });
     });
+    std::erase_if(identity.addresses, is_of_the_program);
     return identity;
+  }
+  static bool is_of_the_program(const SeenAddress& address) {
+    return address.last_byte() >= kFirstOfTheProgram &&
+           address.last_byte() < kFirstOfTheProgram + kOfTheProgram;
   }
   testing::AssertionResult agrees(const std::set<std::string>& wanted) {
     const std::set<std::string> here = of_the_program("p1"), there = of_the_program("p0");
@@ -130,7 +137,7 @@ TEST_P(Churn, F3_WhatTheKernelHadAtTheFailureIsWhatTheStandbyHas) {
         "host", fmt::format("addr add 192.0.2.{0}/24 brd + dev p0 label p0:v{0}", 110 + i)));
     ASSERT_DONE(lab().ip("host", fmt::format("addr add 2001:db8::{:x}/64 dev p0 nodad", 110 + i)));
   }
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(all_ready());
   Program program(host_netns(), "p0");
@@ -140,7 +147,7 @@ TEST_P(Churn, F3_WhatTheKernelHadAtTheFailureIsWhatTheStandbyHas) {
   program.end();
   EXPECT_TRUE(await("the host has what it must have", [&] { return bool{agrees(program.has())}; }));
   EXPECT_TRUE(agrees(program.has()));
-  net::Identity after = without_program(identity_on(host_netns(), "p1"));
+  SeenIdentity after = without_program(identity_on(host_netns(), "p1"));
   EXPECT_THAT(differences(before, after), testing::IsEmpty());
   EXPECT_TRUE(echo().reaches_every_address());
 }

@@ -78,7 +78,7 @@ TEST_F(ForeignXdp, M2_HeartbeatsAreMatchedAtTcAndThePortIsProtectedAllTheSame) {
     EXPECT_TRUE(xdp.starts_with("taken by other_xdp (id ")) << xdp;
     EXPECT_GT(host().session(port).at("received"), 0);
   }
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));

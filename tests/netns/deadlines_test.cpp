@@ -30,7 +30,7 @@ TEST_F(WithoutBpfTimer, O3_M3_TheStatusSaysWhoKeepsTheDeadlines) {
 TEST_F(WithoutBpfTimer, M3_ASilentPathGetsItsVerdict) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_TRUE(echo().reaches_every_address());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   const json record = host().switchovers().at(0);
@@ -41,7 +41,7 @@ TEST_F(WithoutBpfTimer, M3_ASilentPathGetsItsVerdict) {
 
 TEST_F(WithoutBpfTimer, M4_ALostCarrierIsAVerdict) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_NO_FATAL_FAILURE(expect_moved(before));
   EXPECT_EQ(host().path("p0").at("port").at("carrier_down_events"), 1);

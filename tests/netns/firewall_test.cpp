@@ -52,7 +52,7 @@ TEST_P(Firewall, F6_EstablishedConnectionsThroughItSurviveAndNewOnesAreAdmitted)
     ASSERT_TRUE(talk->begins());
     ASSERT_TRUE(talk->answers());
   }
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
 
   ASSERT_DONE(lab().fault(GetParam()));
   ASSERT_TRUE(all_on("p1"));

@@ -28,7 +28,7 @@ class FrozenDaemon : public LabTest {
   };
   /// Where the kernel side keeps a port; asked while hanetd still runs.
   Place place_of(const std::string& name) {
-    const unsigned index = link_of(host_netns(), name).interface.index;
+    const unsigned index = link_of(host_netns(), name).index;
     for (std::uint32_t at = 0; at < HANET_MAX_PORTS; ++at) {
       const auto port = host().pinned<hanet_port>("ports", at);
       if (port.in_use != 0 && port.ifindex == index) return {.port = at, .session = port.session};
@@ -41,7 +41,7 @@ class FrozenDaemon : public LabTest {
     ASSERT_TRUE(await("hanetd stands still", [&] { return host().frozen(); }));
   }
   /// The host answers although its daemon stands still and its identity is on the dead path.
-  void expect_bridged(const Place& dead, const net::Identity& before) {
+  void expect_bridged(const Place& dead, const SeenIdentity& before) {
     ASSERT_TRUE(
         await("the kernel bridges", [&] { return steer(dead).mode == HANET_STEER_BRIDGE_OUT; }));
     EXPECT_TRUE(echo().reaches("192.0.2.1"));
@@ -50,7 +50,7 @@ class FrozenDaemon : public LabTest {
     EXPECT_TRUE(carries("p0", before)) << "this test proves nothing: the identity has moved";
     EXPECT_GT(steer(dead).redirected_out, 0U);
   }
-  void expect_moved_after_thaw(const net::Identity& before) {
+  void expect_moved_after_thaw(const SeenIdentity& before) {
     host().thaw();
     ASSERT_TRUE(all_on("p1"));
     EXPECT_TRUE(carries("p1", before));
@@ -65,7 +65,7 @@ TEST_F(FrozenDaemon, D7_ALostCarrierIsBridgedByTheKernelAlone) {
   if (!kernel_sees_carriers())
     GTEST_SKIP() << "skipped: hanetd polls the carriers here (no bpf_timer, no fentry)";
   ASSERT_TRUE(echo().reaches_every_address());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const Place primary = place_of("p0");
   ASSERT_NO_FATAL_FAILURE(freeze());
   ASSERT_DONE(lab().fault("carrier"));
@@ -79,7 +79,7 @@ TEST_F(FrozenDaemon, D7_ASilentFaultIsBridgedWhenTheLastRequestsHadLeft) {
   if (!kernel_keeps_deadlines())
     GTEST_SKIP() << "skipped: hanetd keeps the deadlines here (no bpf_timer)";
   ASSERT_TRUE(echo().reaches_every_address());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const Place primary = place_of("p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(await("three requests without an answer", [&] {

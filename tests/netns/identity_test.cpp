@@ -86,9 +86,9 @@ class RichIdentity : public LabTest, public testing::WithParamInterface<const ch
     ASSERT_DONE(lab().ip("host", "-6 route add 2001:db8:d::/48 dev other src 2001:db8::1"));
   }
   bool has(const std::string& port, const std::string& address) {
-    const net::Identity found = identity_on(host_netns(), port);
-    return std::ranges::any_of(
-        found.addresses, [&](const net::Address& one) { return net::describe(one) == address; });
+    const SeenIdentity found = identity_on(host_netns(), port);
+    return std::ranges::any_of(found.addresses,
+                               [&](const SeenAddress& one) { return one.text == address; });
   }
   std::string routes_of_others() {
     const Result<std::string> found = bench::run_checked(
@@ -109,7 +109,7 @@ TEST_P(RichIdentity, F2_F4_AddressesRoutesRulesAndNeighboursAllMoveAndComeBack) 
   ASSERT_NO_FATAL_FAILURE(
       start({.mode = GetParam(), .group_keys = cold ? "cold_retry_ms = 1000\n" : ""}));
   ASSERT_TRUE(all_ready());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const std::string others = routes_of_others();
   ASSERT_GE(before.addresses.size(), kVirtualAddresses + 10U);
   ASSERT_GE(before.routes.size(), 14U);
@@ -163,7 +163,7 @@ TEST_P(RichIdentity, F3_WhatWasAddedWhileRunningMovesAndWhatWasRemovedDoesNot) {
   ASSERT_DONE(lab().ip("host", "route replace 10.21.0.0/16 dev other"));
   EXPECT_TRUE(captured(addresses + 1, routes));
 
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
@@ -198,7 +198,7 @@ TEST_P(RichIdentity, F4_WithDuplicateAddressDetectionOnNoMovedAddressWaitsForIt)
             "");
   ASSERT_NO_FATAL_FAILURE(start({.mode = GetParam(), .family = 6, .group_keys = {}}));
   ASSERT_TRUE(all_ready());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_EQ(shell("ip -6 addr show dev p1 tentative; ip -6 addr show dev p1 dadfailed"), "");

@@ -18,6 +18,7 @@
 #include "netns/hanet.h"
 #include "netns/inside.h"
 #include "netns/lab.h"
+#include "netns/seen_identity.h"
 
 namespace hanet::test {
 
@@ -50,7 +51,7 @@ class LabTest : public testing::Test {
   [[nodiscard]] std::string host_netns() const { return lab_->netns(lab_->hanet_nodes().front()); }
   [[nodiscard]] Echo& echo();
   /// Whether detection goes on while hanetd stands still: of silent faults, or of a lost carrier.
-  [[nodiscard]] bool kernel_keeps_deadlines();
+  [[nodiscard]] bool kernel_keeps_deadlines() const;
   [[nodiscard]] bool kernel_sees_carriers();
   /// How often a daemon's kernel side looks at a port of the lab in this time: a clock that stands
   /// still with the machine.
@@ -64,12 +65,12 @@ class LabTest : public testing::Test {
   [[nodiscard]] testing::AssertionResult all_on(const std::string& port);
   /// The host's identity on `port` is `before`, moved.
   [[nodiscard]] testing::AssertionResult carries(const std::string& port,
-                                                 const net::Identity& before) const;
+                                                 const SeenIdentity& before) const;
   /// Down, with the parameters of kWarmDummy and no other.
   [[nodiscard]] testing::AssertionResult wears_dummy(const std::string& port) const;
   /// No address, route, rule or neighbour, and not the identity's MAC address.
   [[nodiscard]] testing::AssertionResult is_bare(const std::string& port,
-                                                 const net::Identity& identity) const;
+                                                 const SeenIdentity& identity) const;
   /// An address of the host asks for one of the client, on a VLAN of both ("" or ".5").
   struct Ask {
     std::string vlan{};
@@ -81,7 +82,7 @@ class LabTest : public testing::Test {
   void expect_muted(const std::string& port, const Ask& ask, const net::MacAddress& mac);
   /// All of `before` is on p1, p0 is bare, and the client gets its answers. Use with
   /// ASSERT_NO_FATAL_FAILURE.
-  void expect_moved(const net::Identity& before);
+  void expect_moved(const SeenIdentity& before);
 
  private:
   std::unique_ptr<Lab> lab_;

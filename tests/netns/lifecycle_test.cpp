@@ -14,6 +14,7 @@
 #include <chrono>
 
 #include "netns/lab_test.h"
+#include "stall_witness.h"
 
 namespace hanet::test {
 namespace {
@@ -66,6 +67,10 @@ class Lifecycle : public LabTest {
       return !status.is_null() && host().path("p1").at("health") == "up";
     }));
   }
+
+  // What is left of the two seconds that hanetd gives a path at its start.
+  static constexpr std::chrono::milliseconds kExcuse{500};
+  StallWitness witness_;
 };
 
 TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
@@ -74,7 +79,7 @@ TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
     ASSERT_DONE(lab().ip("host", "link set p1 addrgenmode eui64"));
     const std::string settings = settings_of("p1");
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     ASSERT_NO_FATAL_FAILURE(start({.mode = mode, .group_keys = {}}));
     ASSERT_TRUE(all_ready());
     EXPECT_NE(attached_to("p0"), "") << "this test sees no attached programs";
@@ -95,7 +100,7 @@ TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
 
 TEST_F(Lifecycle, O1_TheIdentityStaysOnTheAlternatePathWhenItEnds) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_EQ(host().stop(), 0) << host().log();
@@ -105,7 +110,7 @@ TEST_F(Lifecycle, O1_TheIdentityStaysOnTheAlternatePathWhenItEnds) {
 
 TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   host().kill();
   EXPECT_TRUE(std::filesystem::exists(host().pins() / "sessions")) << "pins outlive a kill";
   EXPECT_TRUE(carries("p0", before));
@@ -118,7 +123,7 @@ TEST_F(Lifecycle, D7_AfterAKillItStartsAgainAndProtectsTheHost) {
 
 TEST_F(Lifecycle, D7_AKillWithTheIdentityOnTheAlternatePathIsNoReasonToMoveItBack) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_DONE(lab().heal());
@@ -190,7 +195,7 @@ TEST_F(Lifecycle, O1_APathWhoseFirstAnswersAreLostCausesNoFailover) {
   const auto silent = std::chrono::steady_clock::now() - begun;
   ASSERT_TRUE(all_ready());
   if (silent > std::chrono::milliseconds(1800))
-    GTEST_SKIP() << "skipped: this machine is so slow that the path was silent for too long";
+    EXCUSE_OR_FAIL(witness_, kExcuse, "the path was silent for too long");
   EXPECT_EQ(host().active(), "p0");
   EXPECT_TRUE(host().switchovers().empty());
   EXPECT_FALSE(host().log().contains("path p0 is down")) << host().log();
@@ -199,7 +204,7 @@ TEST_F(Lifecycle, O1_APathWhoseFirstAnswersAreLostCausesNoFailover) {
 
 TEST_F(Lifecycle, O1_O3_AVerdictThatWaitedForTheFirstAnswersIsExplained) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_TRUE(lose_answers());
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
@@ -211,7 +216,7 @@ TEST_F(Lifecycle, O1_M3_APathThatDoesNotAnswerAtTheStartIsLeft) {
   for (const char* mode : {"hot", "cold"}) {
     SCOPED_TRACE(mode);
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     ASSERT_DONE(lab().fault("blackhole"));
     ASSERT_NO_FATAL_FAILURE(start({.mode = mode, .group_keys = {}}));
     ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
@@ -223,7 +228,7 @@ TEST_F(Lifecycle, O1_M3_APathThatDoesNotAnswerAtTheStartIsLeft) {
 // A link may need some seconds after attaching, so the identity waits for it; the host does not.
 TEST_F(Lifecycle, O1_M4_ACableThatIsOutAtTheStartIsBridgedUntilTheIdentityMoves) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_NO_FATAL_FAILURE(expect_p1_proved());
@@ -244,7 +249,8 @@ TEST_F(Lifecycle, O1_M4_ACableThatIsOutAtTheStartIsBridgedUntilTheIdentityMoves)
   EXPECT_FALSE(host().log().contains("works again")) << host().log();
   EXPECT_EQ(host().switchovers().at(0).at("steered_in_kernel"), true);
   expect_the_wait_is_told();
-  if (!waited) GTEST_SKIP() << "skipped: the identity moved before the client had its answers";
+  if (!waited)
+    EXCUSE_OR_FAIL(witness_, kExcuse, "the identity moved before the client had its answers");
 }
 
 // It carries nothing then, and the card may be what is broken.
@@ -257,7 +263,8 @@ TEST_F(Lifecycle, F10_AStandbyThatTheKernelBridgesToCanBeTakenOutWhenItDoesNotWo
     GTEST_SKIP() << "skipped: hanetd polls the carriers here (no bpf_timer, no fentry)";
   ASSERT_DONE(lab().fault("carrier", "standby"));
   ASSERT_TRUE(await("p1 is down", [&] { return host().path("p1").at("health") == "down"; }));
-  if (!host().switchovers().empty()) GTEST_SKIP() << "skipped: the identity moved before that";
+  if (!host().switchovers().empty())
+    EXCUSE_OR_FAIL(witness_, kExcuse, "the identity moved before both paths were down");
   const bench::Output removed = host().ctl({"remove", "mether0", "p1"});
   EXPECT_EQ(removed.exit_code, 0) << removed.error;
 }

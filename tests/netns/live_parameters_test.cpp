@@ -89,7 +89,7 @@ TEST_F(LiveParameters, D4_AValueWrittenIntoTheMapIsClampedInTheKernelAndReported
 }
 
 TEST_F(LiveParameters, D4_WhileDisabledAFailureIsSeenAndNothingMoves) {
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_EQ(set("enabled", "false").exit_code, 0);
   EXPECT_EQ(host().group().at("state"), "disabled");
   ASSERT_DONE(lab().fault("blackhole"));

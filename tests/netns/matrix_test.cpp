@@ -79,7 +79,7 @@ TEST_P(AfterAFault, F2_F4_F8_TheHostIsReachableAndItsIdentityIsWholeOnOnePath) {
       bring_up(cell.topology,
                {.mode = cell.mode, .family = cell.family, .group_keys = warm ? kWarmDummy : ""}));
   ASSERT_TRUE(echo().reaches_every_address());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_FALSE(before.empty());
   std::list<Observer> observers;
   for (const auto& daemon : daemons()) observers.emplace_back(lab().netns(daemon->node()));

@@ -47,7 +47,7 @@ TEST_F(Metaname, A1_ThatIsAnotherInterfacesNameIsRefusedBeforeAnythingIsTouched)
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));
   ASSERT_DONE(lab().ip("host", "link property add dev other altname mether0"));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_NO_FATAL_FAILURE(start({}));
   EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
   EXPECT_NE(host().log().find("an interface is called mether0 already"), std::string::npos)
@@ -58,7 +58,7 @@ TEST_F(Metaname, A1_ThatIsAnotherInterfacesNameIsRefusedBeforeAnythingIsTouched)
 
 TEST_F(Metaname, A2_ADryRunShowsTheStepsAndChangesNothing) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const json answer = host().ask({"switch", "mether0", "--to", "p1", "--dry-run"});
   ASSERT_TRUE(answer.is_object());
   EXPECT_TRUE(carries("p0", before));

@@ -6,37 +6,18 @@
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
 
-#include <stdexcept>
-
-#include "netns/inside.h"
+#include <iterator>
 
 namespace hanet::test {
 namespace {
 
 constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
 
-template <typename Header>
-net::NetlinkMessage dump_of(std::uint16_t type) {
-  return net::MessageBuilder(type, NLM_F_REQUEST | NLM_F_DUMP).header(Header{}).take();
-}
-
-void must(const Status& done) {
-  if (!done) throw std::runtime_error("observer: " + done.error().message);
-}
-
 }  // namespace
 
-Observer::Observer(const std::string& netns) {
-  net::NetlinkSocket requests;
-  inside(netns, [&] {
-    Result<net::NetlinkSocket> listening = net::NetlinkSocket::open(kGroups);
-    Result<net::NetlinkSocket> asking = net::NetlinkSocket::open();
-    if (!listening || !asking) throw std::runtime_error("observer: no netlink socket");
-    notifications_ = std::move(*listening);
-    requests = std::move(*asking);
-  });
-  must(requests.dump(dump_of<ifinfomsg>(RTM_GETLINK), [&](const nlmsghdr& m) { hear_link(m); }));
-  must(requests.dump(dump_of<ifaddrmsg>(RTM_GETADDR), [&](const nlmsghdr& m) { hear_address(m); }));
+Observer::Observer(const std::string& netns) : rtnetlink_(netns, kGroups) {
+  rtnetlink_.dump(RTM_GETLINK, [&](const nlmsghdr& message) { hear_link(message); });
+  rtnetlink_.dump(RTM_GETADDR, [&](const nlmsghdr& message) { hear_address(message); });
   look();
   watching_ = true;
 }
@@ -44,37 +25,28 @@ Observer::Observer(const std::string& netns) {
 void Observer::hear_link(const nlmsghdr& message) {
   const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
   if (header->ifi_family != AF_UNSPEC) return;
-  const net::LinkInfo link = net::link_of(message);
-  if (link.interface.name == "lo") return;
-  const unsigned index = link.interface.index;
+  const HeardLink link = link_in(message);
+  if (link.name == "lo") return;
   if (message.nlmsg_type == RTM_DELLINK) {
-    violations_.insert(link.interface.name + " was removed");
-    seen_.erase(index);
+    violations_.insert(link.name + " was removed");
+    seen_.erase(link.index);
     return;
   }
-  const auto [one, is_new] = seen_.try_emplace(index);
-  if (watching_ && is_new) violations_.insert(link.interface.name + " was created");
-  if (watching_ && !is_new && one->second.link.interface.name != link.interface.name)
-    violations_.insert(
-        fmt::format("{} was renamed to {}", one->second.link.interface.name, link.interface.name));
+  const auto [one, is_new] = seen_.try_emplace(link.index);
+  if (watching_ && is_new) violations_.insert(link.name + " was created");
+  if (watching_ && !is_new && one->second.link.name != link.name)
+    violations_.insert(fmt::format("{} was renamed to {}", one->second.link.name, link.name));
   one->second.link = link;
 }
 
 void Observer::hear_address(const nlmsghdr& message) {
-  const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-  const auto one = seen_.find(header->ifa_index);
+  const HeardAddress heard = address_in(message);
+  const auto one = seen_.find(heard.index);
   if (one == seen_.end()) return;
-  std::string address;
-  net::for_each_attribute(net::attributes_of(message, sizeof(ifaddrmsg)),
-                          [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                            const bool own = type == IFA_LOCAL || (type == IFA_ADDRESS &&
-                                                                   header->ifa_family == AF_INET6);
-                            if (own) address = fmt::format("{:02x}", fmt::join(value, ""));
-                          });
   if (message.nlmsg_type == RTM_NEWADDR)
-    one->second.addresses.insert(address);
+    one->second.addresses.insert(heard.address);
   else
-    one->second.addresses.erase(address);
+    one->second.addresses.erase(heard.address);
 }
 
 void Observer::look() {
@@ -83,7 +55,7 @@ void Observer::look() {
       const Seen& one = left->second;
       const Seen& other = right->second;
       if (!one.link.admin_up || !other.link.admin_up) continue;
-      const std::string both = one.link.interface.name + " and " + other.link.interface.name;
+      const std::string both = one.link.name + " and " + other.link.name;
       if (one.link.mac == other.link.mac)
         violations_.insert(both + " are up with the MAC address " + net::to_text(one.link.mac));
       for (const std::string& address : one.addresses)
@@ -100,9 +72,8 @@ void Observer::hear(const nlmsghdr& message) {
 }
 
 void Observer::catch_up() {
-  const Result<bool> complete =
-      notifications_.read_notifications([&](const nlmsghdr& message) { hear(message); });
-  if (!complete || !*complete) violations_.insert("messages were lost");
+  if (!rtnetlink_.hear([&](const nlmsghdr& message) { hear(message); }))
+    violations_.insert("messages were lost");
 }
 
 std::vector<std::string> Observer::violations_so_far() {
@@ -119,7 +90,7 @@ std::vector<std::string> Observer::violations() {
 std::set<std::string> Observer::addresses_of(const std::string& interface) {
   catch_up();
   for (const auto& [index, seen] : seen_)
-    if (seen.link.interface.name == interface) return seen.addresses;
+    if (seen.link.name == interface) return seen.addresses;
   return {};
 }
 

@@ -2,9 +2,9 @@
 //
 // An independent observer: every rtnetlink message of a namespace, and what it must never show.
 //
-// It knows nothing of hanet. From the moment it begins it keeps a picture of all interfaces,
-// updated message by message, and looks at it after each: two interfaces that are up share neither
-// a MAC nor an IP address, and none is created, removed or renamed.
+// It knows nothing of hanet and shares no code with it. From the moment it begins it keeps a
+// picture of all interfaces, updated message by message, and looks at it after each: two interfaces
+// that are up share neither a MAC nor an IP address, and none is created, removed or renamed.
 #pragma once
 
 #include <map>
@@ -12,8 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "net/link.h"
-#include "net/netlink.h"
+#include "netns/rtnetlink.h"
 
 namespace hanet::test {
 
@@ -27,12 +26,12 @@ class Observer {
   [[nodiscard]] std::vector<std::string> violations();
   /// The same without the demand that something happened: for those who look often.
   [[nodiscard]] std::vector<std::string> violations_so_far();
-  /// The addresses of an interface, in hexadecimal, after everything that was heard.
+  /// The addresses of an interface, after everything that was heard.
   [[nodiscard]] std::set<std::string> addresses_of(const std::string& interface);
 
  private:
   struct Seen {
-    net::LinkInfo link;
+    HeardLink link;
     std::set<std::string> addresses;
   };
   void catch_up();
@@ -41,7 +40,7 @@ class Observer {
   void hear_address(const nlmsghdr& message);
   void look();
 
-  net::NetlinkSocket notifications_;
+  Rtnetlink rtnetlink_;
   std::map<unsigned, Seen> seen_;
   std::set<std::string> violations_;
   std::size_t messages_ = 0;

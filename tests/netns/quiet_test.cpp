@@ -66,7 +66,7 @@ TEST_P(QuietNetwork, M1_HealthyHeartbeatsAreUnicastButForOneASecond) {
 
 TEST_P(QuietNetwork, M6_AStandbyNeverSpeaksWithTheMacAddressOfTheIdentity) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity identity = identity_on(host_netns(), "p0");
+  const SeenIdentity identity = identity_on(host_netns(), "p0");
   const Sniffer cable(lab().netns("mid"), "host-p1");
   ASSERT_NO_FATAL_FAILURE(start({.family = GetParam(), .group_keys = {}}));
   ASSERT_TRUE(all_ready());

@@ -5,10 +5,6 @@
 
 #include <linux/rtnetlink.h>
 
-#include <stdexcept>
-
-#include "netns/inside.h"
-
 namespace hanet::test {
 namespace {
 
@@ -17,20 +13,14 @@ constexpr unsigned kGroups =
 
 }  // namespace
 
-Recorder::Recorder(const std::string& netns) {
-  inside(netns, [&] {
-    Result<net::NetlinkSocket> socket = net::NetlinkSocket::open(kGroups);
-    if (!socket) throw std::runtime_error(socket.error().message);
-    notifications_ = std::move(*socket);
-  });
-}
+Recorder::Recorder(const std::string& netns) : rtnetlink_(netns, kGroups) {}
 
 std::vector<std::string> Recorder::lines(const Describe& describe) {
-  const Result<bool> complete = notifications_.read_notifications([&](const nlmsghdr& message) {
+  const bool complete = rtnetlink_.hear([&](const nlmsghdr& message) {
     const auto* begin = reinterpret_cast<const std::uint8_t*>(&message);
     messages_.emplace_back(begin, begin + message.nlmsg_len);
   });
-  complete_ = complete_ && complete && *complete;
+  complete_ = complete_ && complete;
   std::vector<std::string> said;
   for (const std::vector<std::uint8_t>& message : messages_)
     if (std::string line = describe(*reinterpret_cast<const nlmsghdr*>(message.data()));

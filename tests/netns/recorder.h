@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "net/netlink.h"
+#include "netns/rtnetlink.h"
 
 namespace hanet::test {
 
@@ -25,7 +25,7 @@ class Recorder {
   [[nodiscard]] std::vector<std::string> lines(const Describe& describe);
 
  private:
-  net::NetlinkSocket notifications_;
+  Rtnetlink rtnetlink_;
   std::vector<std::vector<std::uint8_t>> messages_;
   bool complete_ = true;
 };

@@ -73,7 +73,7 @@ class Replug : public LabTest {
 
 TEST_F(Replug, F10_AStandbyThatComesBackUnderItsNameIsAStandbyAgain) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link del p1"));
   ASSERT_TRUE(await("p1 is missed", [&] { return is("p1", "down"); }));
   EXPECT_EQ(host().path("p1").at("reason"), "interface gone");
@@ -89,7 +89,7 @@ TEST_F(Replug, F10_AStandbyThatComesBackUnderItsNameIsAStandbyAgain) {
 
 TEST_F(Replug, F10_AnOldPrimaryThatComesBackUnderAnotherNameIsKnownByItsMacAddress) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link del p0"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(echo().reaches_every_address());
@@ -105,7 +105,7 @@ TEST_F(Replug, F10_AnOldPrimaryThatComesBackUnderAnotherNameIsKnownByItsMacAddre
 
 TEST_F(Replug, F11_ACardThatComesBackWithNoOtherPathGetsTheIdentityAgain) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole", "standby"));
   ASSERT_TRUE(await("p1 is down", [&] { return is("p1", "down"); }));
   ASSERT_DONE(lab().ip("host", "link del p0"));
@@ -145,7 +145,7 @@ TEST_F(Replug, F10_ACardThatIsAwayIsLookedForWithoutStartingModprobe) {
 
 TEST_F(Replug, F10_AnInterfaceThatWasElsewhereForAWhileIsAttachedAnew) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   // It keeps its number on the way, so only its absence tells that everything on it is gone.
   ASSERT_DONE(lab().ip("host", "link set p1 netns " + lab().netns("client")));
   ASSERT_TRUE(await("p1 is missed", [&] { return is("p1", "down"); }));
@@ -159,7 +159,7 @@ TEST_F(Replug, F10_AnInterfaceThatWasElsewhereForAWhileIsAttachedAnew) {
 
 TEST_F(Replug, F10_AWrongInterfaceIsRefusedBeforeAnythingIsTouched) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));
   ASSERT_DONE(lab().ip("host", "addr add 198.51.100.9/24 dev other"));
   ASSERT_EQ(host().ctl({"remove", "mether0", "p1"}).exit_code, 0);
@@ -176,7 +176,7 @@ TEST_F(Replug, F10_AWrongInterfaceIsRefusedBeforeAnythingIsTouched) {
 
 TEST_F(Replug, F10_ACardIsReplacedWhileEverythingRuns) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   EXPECT_NE(link_text("p1").find("xdp"), std::string::npos);
   const bench::Output refused = host().ctl({"remove", "mether0", "p0"});
   EXPECT_EQ(refused.exit_code, 1);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <linux/if.h>
+#include <linux/rtnetlink.h>
 #include <signal.h>
 
 #include "netns/lab_test.h"
@@ -37,25 +38,16 @@ class Restart : public LabTest {
         return (header->ifi_flags & IFF_LOWER_UP) == 0 ? "the carrier" : "";
       }
       if (message.nlmsg_type != RTM_DELROUTE) return "";
-      bool ours = false;
-      net::for_each_attribute(net::attributes_of(message, sizeof(rtmsg)),
-                              [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                                std::uint32_t out = 0;
-                                if (type != RTA_OIF || value.size() != sizeof(out)) return;
-                                std::copy(value.begin(), value.end(),
-                                          reinterpret_cast<std::uint8_t*>(&out));
-                                ours = out == index;
-                              });
-      return ours ? "a route" : "";
+      return interface_of_route(message) == index ? "a route" : "";
     };
   }
   void expect_nothing_lost(const std::function<void()>& action) {
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     Recorder recorder(host_netns());
     action();
     ASSERT_TRUE(all_ready());
     EXPECT_TRUE(echo().reaches_every_address());
-    EXPECT_THAT(recorder.lines(loss_of(before.on.index)), IsEmpty());
+    EXPECT_THAT(recorder.lines(loss_of(before.index)), IsEmpty());
     EXPECT_TRUE(carries("p0", before));
     EXPECT_EQ(host().active(), "p0");
     EXPECT_TRUE(host().switchovers().empty());
@@ -63,8 +55,8 @@ class Restart : public LabTest {
     ASSERT_DONE(lab().fault("carrier"));
     ASSERT_TRUE(all_on("p1"));
     EXPECT_TRUE(carries("p1", before));
-    EXPECT_THAT(recorder.lines(loss_of(before.on.index)), Contains("the carrier"));
-    EXPECT_THAT(recorder.lines(loss_of(before.on.index)), Contains("an address"));
+    EXPECT_THAT(recorder.lines(loss_of(before.index)), Contains("the carrier"));
+    EXPECT_THAT(recorder.lines(loss_of(before.index)), Contains("an address"));
   }
 };
 

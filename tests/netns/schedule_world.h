@@ -24,6 +24,7 @@
 #include "netns/hanet.h"
 #include "netns/lab.h"
 #include "netns/observer.h"
+#include "netns/seen_identity.h"
 
 namespace hanet::test {
 
@@ -82,7 +83,7 @@ class World {
   struct Node {
     std::unique_ptr<Hanet> daemon;
     std::unique_ptr<Observer> observer;
-    net::Identity identity;
+    SeenIdentity identity;
     std::set<std::string> addresses;
     bool at_work = true;  ///< its daemon runs and is not frozen
     bool killed = false;

@@ -15,6 +15,8 @@
 #include <thread>
 
 #include "net/encode.h"
+#include "net/link.h"
+#include "net/netlink.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
 #include "snapshot/store.h"
@@ -59,6 +61,18 @@ class KeptIdentity : public LabTest {
     ASSERT_TRUE(done) << done.error().message;
   }
   std::filesystem::path snapshot_file() { return host().directory() / "mether0.snapshot"; }
+  /// When an earlier hanetd ended as it was asked to.
+  void set_end(MonotonicTime at) {
+    const auto nanoseconds = static_cast<std::uint64_t>(at.time_since_epoch().count());
+    std::fstream head(snapshot_file(), std::ios::in | std::ios::out | std::ios::binary);
+    std::uint64_t there = 0;
+    head.seekg(offsetof(snapshot::SnapshotHead, ended_ns));
+    head.read(reinterpret_cast<char*>(&there), sizeof there);
+    ASSERT_NE(there, 0U) << "it did not say that it ended";
+    head.seekp(offsetof(snapshot::SnapshotHead, ended_ns));
+    head.write(reinterpret_cast<const char*>(&nanoseconds), sizeof nanoseconds);
+    ASSERT_TRUE(head.good());
+  }
   bool log_has(const std::string& text) { return host().log().contains(text); }
   void plug_in(const std::string& name, const std::string& mac) {
     const Result<std::string> added = bench::run_checked(
@@ -103,7 +117,7 @@ class KeptIdentity : public LabTest {
                                        << "; p1: " << carries("p1", before_).message();
   }
 
-  net::Identity before_;
+  SeenIdentity before_;
 };
 
 TEST_F(KeptIdentity, F3_WhenTheInterfaceVanishesTheSnapshotComesUpOnTheStandby) {
@@ -257,7 +271,7 @@ TEST_F(KeptIdentity, F3_AnAddressThatARouterGaveTheOldPrimaryMeanwhileMakesItNoB
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
   ASSERT_TRUE(all_on("p1"));
-  const net::Identity before = identity_on(host_netns(), "p1");
+  const SeenIdentity before = identity_on(host_netns(), "p1");
   ASSERT_EQ(host().stop(), 0);
   give_router_address("p0", 5);
   ASSERT_DONE(lab().ip("host", "-6 route add 2001:db8:98::/48 dev p0 proto ra"));
@@ -277,7 +291,7 @@ TEST_F(KeptIdentity, F3_NorIfTheIdentityWasChangedMeanwhile) {
   ASSERT_EQ(host().stop(), 0);
   ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p1"));
   give_router_address("p0", 5);
-  const net::Identity before = identity_on(host_netns(), "p1");
+  const SeenIdentity before = identity_on(host_netns(), "p1");
   host().start();
   ASSERT_TRUE(all_ready());
   EXPECT_EQ(host().active(), "p1");
@@ -307,9 +321,9 @@ TEST_F(KeptIdentity, F3_AnotherIdentityOnTheStandbyIsNotOverwritten) {
   ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }))
       << host().log();
   EXPECT_EQ(host().active(), "p1");
-  const net::Identity found = identity_on(host_netns(), "p1");
+  const SeenIdentity found = identity_on(host_netns(), "p1");
   ASSERT_EQ(found.addresses.size(), 1U);
-  EXPECT_EQ(net::describe(found.addresses[0]), "192.0.2.77/24");
+  EXPECT_EQ(found.addresses[0].text, "192.0.2.77/24");
 }
 
 TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
@@ -324,6 +338,27 @@ TEST_F(KeptIdentity, F3_ADamagedFileIsToldAndNothingIsConfigured) {
   EXPECT_TRUE(log_has("mether0.snapshot is not used: it is damaged")) << host().log();
   EXPECT_TRUE(log_has("found 'p0', which is not here")) << host().log();
   EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+}
+
+// A restart takes a minute at most. What has been off for longer was ended for good, and who took
+// the card out since then knew that nobody would move its addresses.
+TEST_F(KeptIdentity, F3_ASnapshotOfAnOrderlyEndIsForgottenAfterAMinute) {
+  for (const bool in_time : {true, false}) {
+    SCOPED_TRACE(in_time ? "50 seconds after the end" : "70 seconds after the end");
+    ASSERT_NO_FATAL_FAILURE(prepare());
+    ASSERT_EQ(host().stop(), 0);
+    ASSERT_NO_FATAL_FAILURE(set_end(monotonic_now() - (in_time ? 50s : 70s)));
+    ASSERT_DONE(lab().ip("host", "link del p0"));
+    host().start();
+    if (in_time) {
+      ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
+    } else {
+      ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+      EXPECT_TRUE(log_has("interface p0: No such device")) << host().log();
+      EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
+    }
+    TearDown();
+  }
 }
 
 // Lifetimes run down without a notification, so the identity is read again once a second. What is

@@ -44,7 +44,7 @@ TEST_F(ManualSwitch, A2_MovesTheIdentityThereAndBackUnchanged) {
   for (const char* mode : {"hot", "cold"}) {
     SCOPED_TRACE(mode);
     ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = mode, .group_keys = {}}));
-    const net::Identity before = identity_on(host_netns(), "p0");
+    const SeenIdentity before = identity_on(host_netns(), "p0");
     for (const std::string to : {"p1", "p0"}) {
       const bench::Output done = switch_to(to);
       ASSERT_EQ(done.exit_code, 0) << done.error;
@@ -71,7 +71,7 @@ TEST_F(ManualSwitch, F1_AColdFailoverEndsOnTheStandbyWithoutAFalseAlarm) {
 
 TEST_F(ManualSwitch, A2_AfterAFailoverTheIdentityCanBeSwitchedBack) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_DONE(lab().heal());
@@ -85,7 +85,7 @@ TEST_F(ManualSwitch, A2_AfterAFailoverTheIdentityCanBeSwitchedBack) {
 
 TEST_F(ManualSwitch, A2_ToADeadPathIsRefusedAndChangesNothing) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole", "standby"));
   ASSERT_TRUE(await("p1 is down", [&] { return host().path("p1").at("health") == "down"; }));
   EXPECT_EQ(refused({"switch", "mether0", "--to", "p1"}),

@@ -126,7 +126,7 @@ class OneLostPort : public Trunk, public testing::WithParamInterface<Loss> {};
 TEST_P(OneLostPort, M7_T2_T3_ATrunkStaysAndCarriesOnByItsOtherPorts) {
   const Loss& loss = GetParam();
   ASSERT_NO_FATAL_FAILURE(bring_up(loss.topology));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_TRUE(echo().reaches_every_address());
   ASSERT_DONE(lab().fault(loss.fault, loss.port));
   ASSERT_TRUE(knows_lost(loss.port));
@@ -145,7 +145,7 @@ TEST_P(OneLostPort, M7_T2_T3_ATrunkStaysAndCarriesOnByItsOtherPorts) {
 TEST_P(OneLostPort, T2_T5_TheSecondLostPortOfFourFailsOverAtFiftyPerCent) {
   const Loss& loss = GetParam();
   ASSERT_NO_FATAL_FAILURE(bring_up(loss.topology));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault(loss.fault, loss.port));
   ASSERT_TRUE(knows_lost(loss.port));
   ASSERT_TRUE(knows_working(3));
@@ -175,7 +175,7 @@ INSTANTIATE_TEST_SUITE_P(Static, OneLostPort,
 
 TEST_F(Trunk, T5_ASwitchThatDiesIsOneVerdictAndOneSwitchover) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("switch"));
   ASSERT_TRUE(all_on("p4"));
   EXPECT_TRUE(echo().reaches_every_address());
@@ -276,7 +276,7 @@ TEST_F(Trunk, T2_D4_TheThresholdCanBeChangedWhileEverythingRuns) {
 
 TEST_F(Trunk, T3_F4_ALeadThatIsTakenDownHandsTheIdentityToAnotherPort) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link set p0 down"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
@@ -291,7 +291,7 @@ TEST_F(Trunk, T3_F4_ALeadThatIsTakenDownHandsTheIdentityToAnotherPort) {
 
 TEST_F(Trunk, F10_A2_ACardOfTheTrunkIsReplacedWhileEverythingRuns) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   EXPECT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 1) << "it carries the identity";
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p2"}).exit_code, 0);
   EXPECT_TRUE(carries("p2", before));
@@ -306,7 +306,7 @@ TEST_F(Trunk, F10_A2_ACardOfTheTrunkIsReplacedWhileEverythingRuns) {
 
 TEST_F(Trunk, A2_F5_AnotherLeadIsAnnouncedByThePortThatFramesComeInBy) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk, {.group_keys = "announce_count = 1\n"}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const std::string speaker = trunk().at("speaker");
   const std::string lead = speaker == "p2" ? "p3" : "p2";
   listen();
@@ -324,7 +324,7 @@ TEST_F(Trunk, A2_F5_AnotherLeadIsAnnouncedByThePortThatFramesComeInBy) {
 
 TEST_F(Trunk, O1_AtTheEndTheIdentityIsLeftOnAPortThatWorks) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("carrier", "p0"));
   ASSERT_TRUE(knows_lost("p0"));
   EXPECT_TRUE(carries("p0", before));
@@ -335,7 +335,7 @@ TEST_F(Trunk, O1_AtTheEndTheIdentityIsLeftOnAPortThatWorks) {
 
 TEST_F(Trunk, F12_T3_PortsThatAreTakenDownOneAfterTheOtherLeaveTheIdentityOnTheLast) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk, {.threshold = 100, .group_keys = {}}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const std::string all = "ip link set p0 down; ip link set p1 down; ip link set p2 down";
   ASSERT_TRUE(bench::run_checked(lab().in("host", {"sh", "-c", all}), std::chrono::seconds(5)));
   ASSERT_TRUE(all_on("p3"));
@@ -350,7 +350,7 @@ TEST_P(IdleTrunk, T4_F1_F6_ATrunkThatIsDownUntilItIsNeededTakesOverAndHandsBack)
       bring_up(Topology::Trunk,
                {.mode = GetParam(),
                 .group_keys = GetParam() == "warm" ? kWarmDummy : "cold_retry_ms = 1000\n"}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   for (const char* port : {"p4", "p5", "p6", "p7"})
     EXPECT_FALSE(link_of(host_netns(), port).admin_up) << port;
   ASSERT_DONE(lab().fault("switch"));

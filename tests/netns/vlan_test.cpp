@@ -100,7 +100,7 @@ TEST_P(VlansMove, F2_F3_F4_F5_WithAllThatIsOnThemAndBackAgain) {
   if (mode != "hot") keys = kPatient + keys;
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans({.mode = mode, .group_keys = keys}));
   if (IsSkipped()) return;
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_EQ(before.vlans.size(), 3U);
   const json shown = host().group().at("identity").at("vlans");
   ASSERT_EQ(shown.size(), 3U);
@@ -216,7 +216,7 @@ TEST_F(Vlans, F5_O3_OneThatTheOtherPortHasNotIsAnAlarmUntilItHas) {
   EXPECT_EQ(sysctl(host_netns(), "ipv4/conf/p1.5/arp_ignore"), "1") << "it does not wait";
 
   ASSERT_DONE(lab().ip("host", "addr add 10.5.0.1/24 dev p0.5"));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
@@ -227,20 +227,19 @@ TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
   if (IsSkipped()) return;
   ASSERT_DONE(lab().ip("host", "link del p1.7"));
   EXPECT_TRUE(told("p0 carries the vlan 'p0.7' and p1 has none with its tag"));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
-  const net::Identity left = identity_on(host_netns(), "p0");
-  const net::Identity moved = identity_on(host_netns(), "p1");
-  const auto count = [](const net::Identity& identity, int id) {
-    return std::ranges::count(identity.addresses, 0x81000000U | static_cast<unsigned>(id),
-                              &net::Address::vlan);
+  const SeenIdentity left = identity_on(host_netns(), "p0");
+  const SeenIdentity moved = identity_on(host_netns(), "p1");
+  const auto count = [](const SeenIdentity& identity, int id) {
+    return std::ranges::count(identity.addresses, static_cast<unsigned>(id), &SeenAddress::vlan);
   };
   EXPECT_EQ(count(left, 7), count(before, 7));
   EXPECT_EQ(count(moved, 5), count(before, 5));
   EXPECT_EQ(count(left, 5), 0);
-  for (const net::Address& address : moved.addresses)
-    EXPECT_NE(net::describe(address), "10.7.0.1/24") << "it has no place there";
+  for (const SeenAddress& address : moved.addresses)
+    EXPECT_NE(address.text, "10.7.0.1/24") << "it has no place there";
   EXPECT_TRUE(through_->reaches("10.5.0.1"));
 }
 
@@ -264,7 +263,7 @@ TEST_F(Vlans, F2_OneWhoseMacAddressSomebodyHasSetGetsTheIdentitysAllTheSame) {
                                              net::to_text(link_of(host_netns(), port).mac))));
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(all_ready());
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_EQ(link_of(host_netns(), "p1.5").mac, before.mac);
@@ -275,7 +274,7 @@ TEST_F(Vlans, F2_OneWhoseMacAddressSomebodyHasSetGetsTheIdentitysAllTheSame) {
 TEST_F(Vlans, F3_WhatWasOnTheVlansOfACardThatIsGoneMovesAsItWasLastSeen) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "link del p0"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
@@ -308,7 +307,7 @@ TEST_F(Vlans, F6_D7_OneWhoseMacAddressSomebodyHasSetWaitsLikeItsPort) {
 TEST_F(Vlans, F3_ARestartAfterAFailoverChangesNothing) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_DONE(lab().heal());
@@ -325,7 +324,7 @@ TEST_F(Vlans, F3_ARestartAfterAFailoverChangesNothing) {
 TEST_F(Vlans, F3_F12_WhatAnotherProgramDoesToAVlanIsPutRightAndNothingElseIsTouched) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_TRUE(carries("p1", before));

@@ -27,7 +27,7 @@ TEST_F(Warm, F6_TheInterfacesSwapParametersAndAnObserverSeesNothingElse) {
   ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
   ASSERT_TRUE(all_ready());
   EXPECT_TRUE(wears_dummy("p1")) << "defined at start, and down";
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
 
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
@@ -62,7 +62,7 @@ TEST_F(Warm, F6_ConnectionsThatTheFirewallKnowsSurviveTheSwitch) {
 
 TEST_F(Warm, F6_AfterSigtermNoDummyIsLeft) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   EXPECT_EQ(host().stop(), 0);
   EXPECT_FALSE(wears_dummy("p1"));
   EXPECT_TRUE(identity_on(host_netns(), "p1").addresses.empty());
@@ -72,7 +72,7 @@ TEST_F(Warm, F6_AfterSigtermNoDummyIsLeft) {
 
 TEST_F(Warm, F6_AfterAFailoverAndSigtermTheFormerPrimaryHasNoDummyAddress) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_EQ(host().stop(), 0);
@@ -82,7 +82,7 @@ TEST_F(Warm, F6_AfterAFailoverAndSigtermTheFormerPrimaryHasNoDummyAddress) {
 
 TEST_F(Warm, F6_ADaemonThatWasKilledFindsTheDummyItLeft) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   host().kill();
   EXPECT_TRUE(wears_dummy("p1"));
   host().start();
@@ -94,7 +94,7 @@ TEST_F(Warm, F6_ADaemonThatWasKilledFindsTheDummyItLeft) {
 
 TEST_F(Warm, F6_ADummyThatIsARealAddressIsRefusedBeforeAnythingIsTouched) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   const net::MacAddress standby_mac = identity_on(host_netns(), "p1").mac;
   ASSERT_NO_FATAL_FAILURE(
       start({.mode = "warm", .group_keys = "warm = {dummy_address = \"192.0.2.101\"}\n"}));
@@ -107,7 +107,7 @@ TEST_F(Warm, F6_ADummyThatIsARealAddressIsRefusedBeforeAnythingIsTouched) {
 
 TEST_F(Warm, F6_F10_AFormerPrimaryThatIsTakenOutDoesNotGetTheIdentitysMacAddressBack) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = "warm", .group_keys = kWarmDummy}));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   ASSERT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 0);
@@ -119,7 +119,7 @@ TEST_F(Warm, F6_F10_AFormerPrimaryThatIsTakenOutDoesNotGetTheIdentitysMacAddress
 
 TEST_F(Warm, F6_ADummyMacAddressThatAPortHasIsRefusedBeforeAnythingIsTouched) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   for (const char* port : {"p0", "p1"}) {
     const std::string mac = net::to_text(link_of(host_netns(), port).mac);
     ASSERT_NO_FATAL_FAILURE(
@@ -138,7 +138,7 @@ TEST_F(Warm, F6_ADummyThatAnotherInterfaceHasIsRefusedByItsName) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add other type veth peer name far"));
   ASSERT_DONE(lab().ip("host", "addr add 203.0.113.77/24 dev far"));
-  const net::Identity before = identity_on(host_netns(), "p0");
+  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_NO_FATAL_FAILURE(start({.mode = "warm", .group_keys = kWarmDummy}));
   EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
   EXPECT_TRUE(host().log().contains(

@@ -308,6 +308,50 @@ TEST(ColdGroup, F9_AFailedPathIsNotTriedAgainBeforeItsTime) {
   EXPECT_EQ(world.started(), (Switchover{.from = 1, .to = 0, .cause = Cause::HeartbeatLost}));
 }
 
+// Two dead paths are tried in turn, and less and less often.
+TEST(ColdGroup, F9_APathThatFailsAgainIsAvoidedTwiceAsLongUpToTheLimit) {
+  World world(2, GroupRules{.cold = true, .cold_retry = 6s, .first_retry = 1s});
+  world.session_becomes(0, SessionState::Up);
+  world.session_becomes(0, SessionState::Down);
+  world.happens(SwitchoverEnded{.moved = true});
+  ASSERT_EQ(world.state().active, 1U);
+  // Both have failed equally often after each second one.
+  for (const auto wait : {1s, 1s, 2s, 2s, 4s, 4s, 6s, 6s, 6s}) {
+    const std::size_t active = world.state().active;
+    world.session_becomes(active, SessionState::Down);
+    EXPECT_FALSE(world.started()) << wait.count() << " s: the other one failed a moment ago";
+    world.time_passes(wait - 1ms);
+    world.happens(TimePassed{});
+    EXPECT_FALSE(world.started()) << "earlier than " << wait.count() << " s";
+    world.time_passes(1ms);
+    world.happens(TimePassed{});
+    ASSERT_EQ(world.started(),
+              (Switchover{.from = active, .to = 1 - active, .cause = Cause::HeartbeatLost}))
+        << "after " << wait.count() << " s";
+    world.happens(SwitchoverEnded{.moved = true});
+  }
+}
+
+TEST(ColdGroup, F9_APathThatWorkedBeginsWithTheShortestWaitAgain) {
+  World world(2, GroupRules{.cold = true, .cold_retry = 60s, .first_retry = 1s});
+  world.session_becomes(0, SessionState::Up);
+  const auto fail_over = [&] {
+    world.session_becomes(world.state().active, SessionState::Down);
+    while (!world.started()) {
+      world.time_passes(1s);
+      world.happens(TimePassed{});
+    }
+    world.happens(SwitchoverEnded{.moved = true});
+  };
+  for (int time = 0; time < 6; ++time) fail_over();
+  const std::size_t worked = world.state().active;
+  ASSERT_GE(world.state().paths[worked].failures, 2U);
+  world.session_becomes(worked, SessionState::Up);
+  EXPECT_EQ(world.state().paths[worked].failures, 0U);
+  fail_over();
+  EXPECT_EQ(world.state().paths[worked].avoid_until, world.now() + 1s);
+}
+
 TEST(ColdGroup, F10_ACardThatWasPulledIsNoPlaceToGo) {
   World world(2, GroupRules{.cold = true});
   world.session_becomes(0, SessionState::Up);

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <set>
 
 #include "identity_samples.h"
@@ -265,11 +266,42 @@ TEST(MissingFrom, F2_AnAddressThatChangedIsMissing) {
            [](Address& address) { address.label = "eth0:other"; },
            [](Address& address) { address.broadcast.clear(); },
            [](Address& address) { address.scope = 253; },
+           [](Address& address) { address.peer = {192, 0, 2, 200}; },
+           [](Address& address) { address.priority = 100; },
+           [](Address& address) { address.protocol = 3; },
            [](Address& address) { address.flags |= IFA_F_NOPREFIXROUTE; }}) {
     Identity found = expected;
     change(found.addresses[0]);
     EXPECT_EQ(only_missing(found, expected), "address 192.0.2.1/24");
   }
+}
+
+// The header tells apart what the attributes do not: kind, protocol, scope, type of service.
+TEST(MissingFrom, F4_ARouteARuleOrANeighbourWithAnotherHeaderIsMissing) {
+  const Identity expected = samples::identity();
+  for (const std::size_t at :
+       {offsetof(rtmsg, rtm_tos), offsetof(rtmsg, rtm_protocol), offsetof(rtmsg, rtm_scope),
+        offsetof(rtmsg, rtm_type), offsetof(rtmsg, rtm_flags)}) {
+    Identity found = expected;
+    found.routes[0].header.at(at) ^= 1;
+    EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24") << "byte " << at;
+  }
+  Identity found = expected;
+  found.rules[0].header.at(offsetof(fib_rule_hdr, action)) = FR_ACT_BLACKHOLE;
+  EXPECT_EQ(only_missing(found, expected), "a policy rule");
+  found = expected;
+  found.neighbours[0].header.at(offsetof(ndmsg, ndm_flags)) = NTF_PROXY;
+  EXPECT_EQ(only_missing(found, expected), "a permanent neighbour");
+}
+
+TEST(MissingFrom, F4_ARouteWithAnotherMetricIsMissing) {
+  Identity expected = samples::identity();
+  expected.routes[0].attributes[RTA_PRIORITY] = bytes_of(std::uint32_t{50});
+  Identity found = expected;
+  found.routes[0].attributes[RTA_PRIORITY] = bytes_of(std::uint32_t{51});
+  EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24");
+  found.routes[0].attributes.erase(RTA_PRIORITY);
+  EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24");
 }
 
 TEST(MissingFrom, F4_LifetimesMayHaveRunDownALittle) {

@@ -50,7 +50,7 @@ class SnapshotFile : public testing::Test {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     const SnapshotHead head{.magic = {'h', 'a', 'n', 'e', 't', 's', 'n', 'p'},
-                            .version = 1,
+                            .version = 2,
                             .unused = 0,
                             .bytes = text.size(),
                             .checksum = hash,
@@ -140,17 +140,67 @@ TEST_F(SnapshotFile, F3_WithARightChecksumTheTextMustStillBeASnapshot) {
     write(with_head(bad));
     EXPECT_EQ(refusal(), "it is damaged") << bad;
   }
-  for (const std::string key : {"group", "boot", "netns", "ports", "taken_at_ns", "interface",
-                                "ifindex", "mac", "addresses", "routes", "rules", "neighbours"}) {
+  for (const std::string key : {"group",
+                                "boot",
+                                "netns",
+                                "ports",
+                                "taken_at",
+                                "identity",
+                                "settings",
+                                "on",
+                                "name",
+                                "index",
+                                "mac",
+                                "vlans",
+                                "tag",
+                                "addresses",
+                                "family",
+                                "prefix_length",
+                                "scope",
+                                "flags",
+                                "local",
+                                "peer",
+                                "broadcast",
+                                "label",
+                                "preferred_seconds",
+                                "valid_seconds",
+                                "priority",
+                                "protocol",
+                                "vlan",
+                                "routes",
+                                "header",
+                                "attributes",
+                                "rules",
+                                "neighbours",
+                                "address_generation",
+                                "accept_ra",
+                                "arp_ignore"}) {
     std::string without = text;
-    without.replace(without.find("\"" + key + "\""), key.size() + 2, "\"x\"");
+    ASSERT_NE(without.find("\"" + key + "\":"), std::string::npos) << key;
+    without.replace(without.find("\"" + key + "\":"), key.size() + 3, "\"x\":");
     write(with_head(without));
     EXPECT_EQ(refusal(), "it is damaged") << key;
   }
-  std::string half = text;
-  half.erase(half.find("\"local\":\"") + 9, 1);
-  write(with_head(half));
-  EXPECT_EQ(refusal(), "it is damaged") << "half a byte";
+  // What is behind a key, once: half a byte, no digits, a byte too much, another type.
+  for (const auto& [what, instead] : std::vector<std::pair<std::string, std::string>>{
+           {"\"local\":\"c0000201\"", "\"local\":\"c000020\""},
+           {"\"local\":\"c0000201\"", "\"local\":\"c00002zz\""},
+           {"\"local\":\"c0000201\"", "\"local\":\"c000020100\""},
+           {"\"local\":\"c0000201\"", "\"local\":[192,0,2,1]"},
+           {"\"mac\":\"020000000001\"", "\"mac\":\"0200000001\""},
+           {"\"mac\":\"020000000001\"", "\"mac\":null"},
+           {"\"header\":\"", "\"header\":\"00"},
+           {"\"priority\":null", "\"priority\":\"1\""},
+           {"\"family\":2", "\"family\":\"2\""},
+           {"\"prefix_length\":24", "\"prefix_length\":280"},
+           {"\"attributes\":[[", "\"attributes\":[[65536,\"\"],["},
+           {"\"attributes\":[", "\"attributes\":[7,"}}) {
+    std::string changed = text;
+    ASSERT_NE(changed.find(what), std::string::npos) << what;
+    changed.replace(changed.find(what), what.size(), instead);
+    write(with_head(changed));
+    EXPECT_EQ(refusal(), "it is damaged") << instead;
+  }
 }
 
 TEST_F(SnapshotFile, F3_OfAnotherBootNamespaceGroupOrVersionIsNotUsed) {
@@ -171,7 +221,7 @@ TEST_F(SnapshotFile, F3_OfAnotherBootNamespaceGroupOrVersionIsNotUsed) {
   write(with_head(to_text(other)));
   EXPECT_EQ(refusal(), "it is of the group mether1");
   std::string newer = good;
-  newer[8] = 2;
+  newer[8] = 3;
   write(newer);
   EXPECT_EQ(refusal(), "it is of another version of hanet");
 }

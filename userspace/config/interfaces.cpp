@@ -26,17 +26,12 @@ namespace {
 using net::LinkInfo;
 using Links = std::vector<LinkInfo>;
 
-constexpr int kDumpAttempts = 5;
 constexpr std::string_view kNotHere = "is not here";
 
-/// EINTR means that the links changed meanwhile and the picture is not consistent.
 Result<Links> read_all_links() {
   Result<net::NetlinkSocket> socket = net::NetlinkSocket::open();
   if (!socket) return pass_on(socket);
-  Result<Links> links = net::read_links(*socket);
-  for (int i = 1; i < kDumpAttempts && !links && links.error().code == EINTR; ++i)
-    links = net::read_links(*socket);
-  return links;
+  return net::read_links(*socket);
 }
 
 const LinkInfo* link_called(const std::string& name, const Links& links) {

@@ -26,8 +26,8 @@ class Run {
     execution_.steps.reserve(32);
   }
 
-  // Sends all steps; true when no essential message failed.
-  bool send(std::vector<Step>& steps) {
+  // What the answers mean is found by verification; they are kept for the record.
+  void send(std::vector<Step>& steps) {
     const std::size_t first = execution_.steps.size();
     for (Step& step : steps) {
       StepResult result{
@@ -38,7 +38,7 @@ class Run {
       result.result = sent ? "ok" : sent.error().message;
       execution_.steps.push_back(std::move(result));
     }
-    return judge(steps, first);
+    judge(steps, first);
   }
 
   void defer_judgement(std::vector<Step>& steps) {
@@ -55,29 +55,25 @@ class Run {
     execution_.last_message_sent = monotonic_now();
   }
 
-  bool judge_deferred(const std::vector<Step>& steps) {
+  void judge_deferred(const std::vector<Step>& steps) {
     for (std::size_t at = 0; at < steps.size(); ++at) {
       StepResult& result = execution_.steps[first_deferred_ + at];
       result.name = steps[at].name;
       if (result.result.empty()) result.result = "ok";
     }
-    return judge(steps, first_deferred_);
+    judge(steps, first_deferred_);
   }
 
  private:
-  bool judge(const std::vector<Step>& steps, std::size_t first_result) {
+  void judge(const std::vector<Step>& steps, std::size_t first_result) {
     const Result<std::vector<net::Acknowledgement>> answers = socket_.collect();
     if (!answers) {
       execution_.problems.push_back(answers.error().message);
-      return false;
+      return;
     }
-    bool good = true;
     std::size_t answer = 0;
     for (std::size_t at = 0; at < steps.size(); ++at) {
-      if (!sent_[first_result + at]) {
-        good = good && !steps[at].essential;
-        continue;  // nobody answers what did not go out
-      }
+      if (!sent_[first_result + at]) continue;  // nobody answers what did not go out
       for (std::size_t i = 0; i < steps[at].messages.size(); ++i, ++answer) {
         const net::Acknowledgement& got = (*answers)[answer];
         if (got.code == 0) continue;
@@ -86,10 +82,8 @@ class Run {
           continue;
         }
         execution_.steps[first_result + at].result = answer_text(got);
-        if (steps[at].essential) good = false;
       }
     }
-    return good;
   }
 
   net::NetlinkSocket& socket_;
@@ -98,16 +92,24 @@ class Run {
   std::vector<bool> sent_;  // parallel to execution_.steps
 };
 
-std::vector<std::string> verify(net::NetlinkSocket& socket, const Plan& plan, bool& any_address) {
+/// What the kernel holds now, beside what the plan promised.
+struct Findings {
+  std::vector<std::string> missing;
+  std::string unusable;  ///< why the interface is no place for the identity at all; empty: it is
+};
+
+Findings verify(net::NetlinkSocket& socket, const Plan& plan) {
   const Result<net::Identity> found = net::capture(socket, plan.to);
-  if (!found) {
-    any_address = false;
-    return {found.error().message};
-  }
+  if (!found) return {.missing = {}, .unusable = found.error().message};
+  Findings findings{.missing = net::missing_from(*found, plan.expected, false), .unusable = {}};
   const Result<net::LinkInfo> link = net::read_link(socket, plan.to.index);
-  any_address =
-      link && link->admin_up && (plan.expected.addresses.empty() || !found->addresses.empty());
-  return net::missing_from(*found, plan.expected, false);
+  if (!link)
+    findings.unusable = link.error().message;
+  else if (!link->admin_up)
+    findings.unusable = plan.to.name + " is down";
+  else if (!plan.expected.addresses.empty() && found->addresses.empty())
+    findings.unusable = plan.to.name + " has none of the addresses";
+  return findings;
 }
 
 /// Those that have to be called otherwise, as they have to be called.
@@ -171,8 +173,7 @@ void roll_back(Run& run, net::NetlinkSocket& socket, Execution& execution,
   run.send(reverse.steps);
   announce(reverse);
   std::ranges::move(reverse.afterwards, std::back_inserter(execution.afterwards));
-  bool any_address = false;
-  for (const std::string& line : verify(socket, reverse, any_address))
+  for (const std::string& line : verify(socket, reverse).missing)
     execution.problems.push_back("after the roll-back: missing " + line);
   execution.outcome = Outcome::RolledBack;
 }
@@ -189,19 +190,19 @@ Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Pl
   run.judge_deferred(plan.steps);
   execution.afterwards = plan.afterwards;
   free_old_mac(run, socket, plan);
-  bool any_address = false;
-  std::vector<std::string> missing = verify(socket, plan, any_address);
-  if (!missing.empty()) {
+  Findings found = verify(socket, plan);
+  if (!found.missing.empty() || !found.unusable.empty()) {
     if (plan.moves_mac) set_macs_again(run, socket, execution, plan);
     std::vector<Step> steps = second_attempt(plan);
     run.send(steps);
     announce(plan);
-    missing = verify(socket, plan, any_address);
+    found = verify(socket, plan);
   }
-  for (const std::string& line : missing) execution.problems.push_back("missing " + line);
-  if (!any_address) {
+  for (const std::string& line : found.missing) execution.problems.push_back("missing " + line);
+  if (!found.unusable.empty()) {
+    execution.problems.push_back(found.unusable);
     roll_back(run, socket, execution, back, announce);
-  } else if (!missing.empty()) {
+  } else if (!found.missing.empty()) {
     execution.outcome = Outcome::Incomplete;
   }
   return execution;

@@ -58,11 +58,24 @@ Step take_off_addresses(const net::Identity& identity) {
   return step;
 }
 
+// An IPv6 address that has a lifetime leaves its route behind, until that has run down
+// (net/ipv6/addrconf.c, ipv6_del_addr: only permanent ones clean up).
+Step take_off_prefix_routes(const net::Identity& identity) {
+  Step step{
+      .name = "remove the kernel's routes of addresses with a lifetime from " + names_of(identity),
+      .messages = {},
+      .tolerated = kGoneAlready};
+  for (const net::Address& address : identity.addresses)
+    if (address.family == AF_INET6 && address.valid_seconds != UINT32_MAX)
+      step.messages.push_back(
+          net::remove_prefix_route(address, net::bearer_of(identity, address).index));
+  return step;
+}
+
 Step put_on_addresses(const Plan& plan) {
   Step step{.name = "add addresses to " + names_of(plan.expected),
             .messages = {},
-            .tolerated = kThereAlready,
-            .essential = true};
+            .tolerated = kThereAlready};
   for (const net::Address& address : plan.expected.addresses)
     step.messages.push_back(
         net::add_address(address, net::bearer_of(plan.expected, address).index));
@@ -89,8 +102,7 @@ Step renew_kernel_routes(const Plan& plan) {
 Step put_on_routes(const Plan& plan) {
   Step step{.name = "add routes, rules and neighbours to " + names_of(plan.expected),
             .messages = {},
-            .tolerated = kThereAlready,
-            .essential = true};
+            .tolerated = kThereAlready};
   for (const net::KernelObject& neighbour : plan.expected.neighbours)
     step.messages.push_back(net::add_neighbour(neighbour));
   for (const net::KernelObject& route : plan.expected.routes)
@@ -143,8 +155,7 @@ Step deliver_no_more(const Plan& plan) {
 Step set_state(const net::InterfaceName& interface, bool up) {
   return {.name = "set " + interface.name + (up ? " up" : " down"),
           .messages = {net::set_admin_state(interface.index, up)},
-          .tolerated = up ? std::vector<int>{} : kGoneAlready,
-          .essential = up};
+          .tolerated = up ? std::vector<int>{} : kGoneAlready};
 }
 
 Step set_members(const std::vector<net::InterfaceName>& members, bool up) {
@@ -164,11 +175,10 @@ Step set_vlans_up(const Plan& plan) {
   return step;
 }
 
-Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool essential) {
+Step set_mac_of(const net::InterfaceName& interface, const net::MacAddress& mac, bool needed) {
   return {.name = "set MAC address of " + interface.name,
           .messages = {net::set_mac(interface.index, mac)},
-          .tolerated = essential ? std::vector<int>{} : kGoneAlready,
-          .essential = essential};
+          .tolerated = needed ? std::vector<int>{} : kGoneAlready};
 }
 
 // From one interface that is down to another: no dummy is ever where traffic is.
@@ -241,6 +251,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
     if (settings.cold) append(plan.steps, set_state(plan.from, false));
     append(plan.steps, take_off_addresses(identity));
     if (!identity.addresses.empty()) plan.address_removal = plan.steps.size() - 1;
+    append(plan.steps, take_off_prefix_routes(identity));
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
   if (settings.cold) append(plan.steps, set_members(settings.from_members, false));

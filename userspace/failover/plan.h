@@ -50,8 +50,6 @@ struct Step {
   std::vector<net::NetlinkMessage> messages;
   /// Errors that mean "it is so already".
   std::vector<int> tolerated;
-  /// A failure here leaves the identity incomplete; elsewhere it is cosmetic.
-  bool essential = false;
 };
 
 struct Plan {

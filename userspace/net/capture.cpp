@@ -56,14 +56,11 @@ void read_address_attribute(Address& address, std::uint16_t type,
                             std::span<const std::uint8_t> value) {
   switch (type) {
     case IFA_ADDRESS:
-      address.peer.assign(value.begin(), value.end());
-      break;
+      return address.peer.assign(value.begin(), value.end());
     case IFA_LOCAL:
-      address.local.assign(value.begin(), value.end());
-      break;
+      return address.local.assign(value.begin(), value.end());
     case IFA_BROADCAST:
-      address.broadcast.assign(value.begin(), value.end());
-      break;
+      return address.broadcast.assign(value.begin(), value.end());
     case IFA_LABEL:
       address.label.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
       break;
@@ -371,9 +368,7 @@ Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket
   return known;
 }
 
-namespace {
-
-Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interface) {
+Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;
   identity.on = interface;
   Result<std::vector<LinkInfo>> links = read_links(socket);
@@ -383,14 +378,10 @@ Result<Identity> capture_once(NetlinkSocket& socket, const InterfaceName& interf
   if (port == links->end()) return no_such_interface(interface.index);
   identity.mac = port->mac;
   identity.vlans = vlans_among(*links, interface.index);
-  if (Status done = capture_addresses(socket, identity); !done) return pass_on(done);
-  if (Status done = capture_routes(socket, identity); !done) return pass_on(done);
-  if (Status done = capture_rules(socket, identity); !done) return pass_on(done);
-  if (Status done = capture_neighbours(socket, identity); !done) return pass_on(done);
+  for (const auto& read : {capture_addresses, capture_routes, capture_rules, capture_neighbours})
+    if (Status done = read(socket, identity); !done) return pass_on(done);
   return identity;
 }
-
-}  // namespace
 
 Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
                                          const std::vector<std::uint8_t>& local) {
@@ -404,14 +395,6 @@ Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
   });
   if (!done) return pass_on(done);
   return bearers;
-}
-
-Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
-  constexpr int kAttempts = 5;
-  Result<Identity> identity = capture_once(socket, interface);
-  for (int again = 1; again < kAttempts && !identity && identity.error().code == EINTR; ++again)
-    identity = capture_once(socket, interface);
-  return identity;
 }
 
 }  // namespace hanet::net

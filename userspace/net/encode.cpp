@@ -7,8 +7,6 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include <cstring>
-
 namespace hanet::net {
 namespace {
 
@@ -16,11 +14,7 @@ constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 
 NetlinkMessage object_message(std::uint16_t type, std::uint16_t flags, const KernelObject& object) {
   MessageBuilder message(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags));
-  for (std::size_t at = 0; at < object.header.size(); at += 4) {
-    std::uint32_t word = 0;
-    std::memcpy(&word, object.header.data() + at, sizeof(word));
-    message.header(word);
-  }
+  message.header_bytes(object.header);
   for (const auto& [attribute, value] : object.attributes) message.attribute(attribute, value);
   return message.take();
 }
@@ -58,6 +52,23 @@ NetlinkMessage add_address(const Address& address, unsigned ifindex) {
 
 NetlinkMessage remove_address(const Address& address, unsigned ifindex) {
   return address_message(RTM_DELADDR, 0, address, ifindex).take();
+}
+
+NetlinkMessage remove_prefix_route(const Address& address, unsigned ifindex) {
+  rtmsg header{};
+  header.rtm_family = AF_INET6;
+  header.rtm_dst_len = address.prefix_length;
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = RTPROT_KERNEL;
+  header.rtm_type = RTN_UNICAST;
+  std::vector<std::uint8_t> prefix = address.peer;
+  for (std::size_t bit = address.prefix_length; bit < 8 * prefix.size(); ++bit)
+    prefix[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+  return MessageBuilder(RTM_DELROUTE, NLM_F_REQUEST)
+      .header(header)
+      .attribute(RTA_DST, prefix)
+      .attribute_u32(RTA_OIF, ifindex)
+      .take();
 }
 
 NetlinkMessage add_route(const KernelObject& route) {

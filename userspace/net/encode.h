@@ -18,6 +18,9 @@ inline constexpr std::uint8_t kRouteProtocol = 104;
 [[nodiscard]] NetlinkMessage add_address(const Address& address, unsigned ifindex);
 [[nodiscard]] NetlinkMessage remove_address(const Address& address, unsigned ifindex);
 
+/// The kernel's own route to the neighbours of an IPv6 address.
+[[nodiscard]] NetlinkMessage remove_prefix_route(const Address& address, unsigned ifindex);
+
 [[nodiscard]] NetlinkMessage add_route(const KernelObject& route);
 [[nodiscard]] NetlinkMessage remove_route(const KernelObject& route);
 /// A route that delivers an IPv6 address locally, beside the kernel's own (which has metric 0 and

@@ -97,17 +97,13 @@ Result<LinkInfo> get_link(NetlinkSocket& socket, NetlinkMessage question, const 
   return *link;
 }
 
-// Value: what <linux/ethtool.h> has for the command.
-template <typename Value>
-std::optional<Value> ask_ethtool(const std::string& interface, std::uint32_t command) {
+// `value`: what <linux/ethtool.h> has for its command. False where the driver does not tell.
+bool ask_ethtool(const std::string& interface, void* value) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  Value value{};
-  value.cmd = command;
   ifreq request{};
   interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&value);
-  if (::ioctl(socket.get(), SIOCETHTOOL, &request) != 0) return std::nullopt;
-  return value;
+  request.ifr_data = static_cast<char*>(value);
+  return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0;
 }
 
 }  // namespace
@@ -205,19 +201,31 @@ std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port)
   return vlans;
 }
 
+// The kernel says first how long its masks are (net/ethtool/ioctl.c, ethtool_get_link_ksettings); a
+// mask has at most 127 words, and three of them are behind the head.
 std::optional<std::uint32_t> link_speed(const std::string& interface) {
-  const auto answer = ask_ethtool<ethtool_cmd>(interface, ETHTOOL_GSET);
-  const std::uint32_t speed = answer ? ethtool_cmd_speed(&*answer) : 0;
-  if (speed == 0 || speed == static_cast<std::uint32_t>(SPEED_UNKNOWN)) return std::nullopt;
-  return speed;
+  constexpr std::size_t kWords = std::size_t{3} * 127;
+  alignas(ethtool_link_settings)
+      std::array<std::uint8_t, sizeof(ethtool_link_settings) + kWords * sizeof(std::uint32_t)>
+          room{};
+  auto* answer = reinterpret_cast<ethtool_link_settings*>(room.data());
+  answer->cmd = ETHTOOL_GLINKSETTINGS;
+  if (!ask_ethtool(interface, answer) || answer->link_mode_masks_nwords >= 0) return std::nullopt;
+  answer->cmd = ETHTOOL_GLINKSETTINGS;
+  answer->link_mode_masks_nwords = static_cast<std::int8_t>(-answer->link_mode_masks_nwords);
+  if (!ask_ethtool(interface, answer)) return std::nullopt;
+  if (answer->speed == 0 || answer->speed == static_cast<std::uint32_t>(SPEED_UNKNOWN))
+    return std::nullopt;
+  return answer->speed;
 }
 
 std::string driver_of(unsigned ifindex) {
   std::array<char, IF_NAMESIZE> name{};
   if (::if_indextoname(ifindex, name.data()) == nullptr) return {};
-  const auto answer = ask_ethtool<ethtool_drvinfo>(name.data(), ETHTOOL_GDRVINFO);
-  if (!answer) return {};
-  return {answer->driver, ::strnlen(answer->driver, sizeof(answer->driver))};
+  ethtool_drvinfo answer{};
+  answer.cmd = ETHTOOL_GDRVINFO;
+  if (!ask_ethtool(name.data(), &answer)) return {};
+  return {answer.driver, ::strnlen(answer.driver, sizeof(answer.driver))};
 }
 
 unsigned index_of_name(NetlinkSocket& socket, const std::string& name) {

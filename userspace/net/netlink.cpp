@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <type_traits>
 
 #include "core/log.h"
 
@@ -19,8 +20,6 @@ namespace {
 
 constexpr int kBufferBytes = 8 * 1024 * 1024;
 constexpr std::size_t kReceiveBytes = 64 * 1024;
-
-std::size_t aligned(std::size_t bytes) { return (bytes + 3) & ~std::size_t{3}; }
 
 // Everything the kernel may append to an error since 4.12 (NETLINK_EXT_ACK).
 Acknowledgement read_acknowledgement(const nlmsghdr& message) {
@@ -48,7 +47,9 @@ ssize_t receive_within(int fd, std::span<std::uint8_t> buffer, int milliseconds)
   return ready <= 0 ? -1 : ::recv(fd, buffer.data(), buffer.size(), 0);
 }
 
-// Splits a receive buffer into messages; returns false when the handler wants no more.
+// Splits a receive buffer into messages; returns false when the handler wants no more. Not with
+// mnl_cb_run(), which stops at NLM_F_DUMP_INTR: the end of such a dump lies in what it leaves
+// unread.
 template <typename Handler>
 bool for_each_message(std::span<const std::uint8_t> bytes, const Handler& handler) {
   int left = static_cast<int>(bytes.size());
@@ -84,15 +85,32 @@ Result<NetlinkSocket> NetlinkSocket::open(unsigned groups) {
 }
 
 Status NetlinkSocket::dump(NetlinkMessage request, const MessageHandler& handler) {
-  return ask(std::move(request), NLM_F_DUMP, handler);
+  constexpr int kAttempts = 5;
+  std::vector<std::uint8_t> messages;
+  Status done;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    messages.clear();
+    done = ask(request, NLM_F_DUMP, [&](const nlmsghdr& message) {
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&message);
+      messages.insert(messages.end(), bytes, bytes + message.nlmsg_len);
+      messages.resize(MNL_ALIGN(messages.size()));
+    });
+    if (done || done.error().code != EINTR) break;
+  }
+  if (!done) return done;
+  for_each_message(messages, [&](const nlmsghdr& message) {
+    handler(message);
+    return true;
+  });
+  return {};
 }
 
 Status NetlinkSocket::get(NetlinkMessage request, const MessageHandler& handler) {
-  return ask(std::move(request), NLM_F_ACK, handler);
+  return ask(request, NLM_F_ACK, handler);
 }
 
 // The end is NLMSG_DONE after a dump, and an acknowledgement after one object.
-Status NetlinkSocket::ask(NetlinkMessage request, std::uint16_t flags,
+Status NetlinkSocket::ask(NetlinkMessage& request, std::uint16_t flags,
                           const MessageHandler& handler) {
   auto* header = reinterpret_cast<nlmsghdr*>(request.data());
   header->nlmsg_flags = NLM_F_REQUEST | flags;
@@ -131,7 +149,7 @@ Status NetlinkSocket::send(std::span<NetlinkMessage> batch) {
     header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
     header->nlmsg_seq = ++sequence_;
     gather_.insert(gather_.end(), message.begin(), message.end());
-    gather_.resize(aligned(gather_.size()));
+    gather_.resize(MNL_ALIGN(gather_.size()));
   }
   if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0) {
     sequence_ -= static_cast<std::uint32_t>(batch.size());  // nobody will acknowledge these
@@ -195,80 +213,78 @@ Result<bool> NetlinkSocket::read_notifications(const MessageHandler& handler) {
 
 MessageBuilder::MessageBuilder(std::uint16_t type, std::uint16_t flags) {
   bytes_.reserve(256);
-  nlmsghdr header{};
-  header.nlmsg_type = type;
-  header.nlmsg_flags = flags;
-  append(&header, sizeof(header));
+  bytes_.resize(MNL_NLMSG_HDRLEN);
+  nlmsghdr* message = mnl_nlmsg_put_header(bytes_.data());
+  message->nlmsg_type = type;
+  message->nlmsg_flags = flags;
 }
 
-void MessageBuilder::append(const void* data, std::size_t bytes) {
-  const auto* from = static_cast<const std::uint8_t*>(data);
-  bytes_.insert(bytes_.end(), from, from + bytes);
-  bytes_.resize(aligned(bytes_.size()), 0);
+nlmsghdr* MessageBuilder::with_room(std::size_t bytes) {
+  bytes_.resize(bytes_.size() + MNL_ALIGN(bytes));
+  return reinterpret_cast<nlmsghdr*>(bytes_.data());
 }
 
-MessageBuilder& MessageBuilder::attribute(std::uint16_t type, std::span<const std::uint8_t> value) {
-  const nlattr header{.nla_len = static_cast<std::uint16_t>(sizeof(nlattr) + value.size()),
-                      .nla_type = type};
-  append(&header, sizeof(header));
-  if (!value.empty()) append(value.data(), value.size());
+MessageBuilder& MessageBuilder::header_bytes(std::span<const std::uint8_t> bytes) {
+  void* room = mnl_nlmsg_put_extra_header(with_room(bytes.size()), bytes.size());
+  std::memcpy(room, bytes.data(), bytes.size());
   return *this;
 }
 
+MessageBuilder& MessageBuilder::put(std::uint16_t type, const void* data, std::size_t bytes) {
+  mnl_attr_put(with_room(MNL_ATTR_HDRLEN + bytes), type, bytes, data);
+  return *this;
+}
+
+MessageBuilder& MessageBuilder::attribute(std::uint16_t type, std::span<const std::uint8_t> value) {
+  // libmnl copies from no null pointer, not even nothing.
+  return put(type, value.empty() ? bytes_.data() : value.data(), value.size());
+}
+
 MessageBuilder& MessageBuilder::attribute_u8(std::uint16_t type, std::uint8_t value) {
-  return attribute(type, std::span(&value, 1));
+  return put(type, &value, sizeof(value));
 }
 
 MessageBuilder& MessageBuilder::attribute_u32(std::uint16_t type, std::uint32_t value) {
-  return attribute(type, std::span(reinterpret_cast<const std::uint8_t*>(&value), sizeof(value)));
+  return put(type, &value, sizeof(value));
 }
 
 MessageBuilder& MessageBuilder::attribute_text(std::uint16_t type, std::string_view value) {
-  std::vector<std::uint8_t> text(value.begin(), value.end());
-  text.push_back(0);
-  return attribute(type, text);
+  const std::string with_nul(value);
+  return put(type, with_nul.c_str(), with_nul.size() + 1);
 }
 
 MessageBuilder& MessageBuilder::begin(std::uint16_t type) {
   open_.push_back(bytes_.size());
-  return attribute(static_cast<std::uint16_t>(type | NLA_F_NESTED), {});
-}
-
-MessageBuilder& MessageBuilder::end() {
-  nlattr header{};
-  const std::size_t at = open_.back();
-  open_.pop_back();
-  std::memcpy(&header, bytes_.data() + at, sizeof(header));
-  header.nla_len = static_cast<std::uint16_t>(bytes_.size() - at);
-  std::memcpy(bytes_.data() + at, &header, sizeof(header));
+  mnl_attr_nest_start(with_room(MNL_ATTR_HDRLEN), type);
   return *this;
 }
 
-NetlinkMessage MessageBuilder::take() {
-  nlmsghdr header{};
-  std::memcpy(&header, bytes_.data(), sizeof(header));
-  header.nlmsg_len = static_cast<std::uint32_t>(bytes_.size());
-  std::memcpy(bytes_.data(), &header, sizeof(header));
-  return std::move(bytes_);
+MessageBuilder& MessageBuilder::end() {
+  auto* nested = reinterpret_cast<nlattr*>(bytes_.data() + open_.back());
+  open_.pop_back();
+  mnl_attr_nest_end(reinterpret_cast<nlmsghdr*>(bytes_.data()), nested);
+  return *this;
 }
+
+NetlinkMessage MessageBuilder::take() { return std::move(bytes_); }
 
 void for_each_attribute(
     std::span<const std::uint8_t> bytes,
     const std::function<void(std::uint16_t, std::span<const std::uint8_t>)>& each) {
-  while (bytes.size() >= sizeof(nlattr)) {
-    nlattr header{};
-    std::memcpy(&header, bytes.data(), sizeof(header));
-    if (header.nla_len < sizeof(nlattr) || header.nla_len > bytes.size()) return;
-    each(header.nla_type & NLA_TYPE_MASK,
-         bytes.subspan(sizeof(nlattr), header.nla_len - sizeof(nlattr)));
-    bytes = bytes.subspan(std::min(aligned(header.nla_len), bytes.size()));
-  }
+  using Each = std::remove_cvref_t<decltype(each)>;
+  const auto hand_over = [](const nlattr* attribute, void* data) -> int {
+    const auto* value = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
+    (*static_cast<const Each*>(data))(mnl_attr_get_type(attribute),
+                                      std::span(value, mnl_attr_get_payload_len(attribute)));
+    return MNL_CB_OK;
+  };
+  mnl_attr_parse_payload(bytes.data(), bytes.size(), hand_over, const_cast<Each*>(&each));
 }
 
 std::span<const std::uint8_t> attributes_of(const nlmsghdr& message, std::size_t header_bytes) {
   const auto* payload = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
   const std::size_t total = mnl_nlmsg_get_payload_len(&message);
-  const std::size_t skip = std::min(aligned(header_bytes), total);
+  const std::size_t skip = std::min(MNL_ALIGN(header_bytes), total);
   return std::span(payload + skip, total - skip);
 }
 

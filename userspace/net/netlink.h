@@ -14,6 +14,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "core/fd.h"
@@ -38,8 +39,9 @@ class NetlinkSocket {
 
   using MessageHandler = std::function<void(const nlmsghdr&)>;
 
-  /// Runs one dump. Not to be mixed with a batch that is not collected yet. EINTR: something
-  /// changed while it ran; ask again.
+  /// Runs one dump and hands its messages over when all are there: a dump during which something
+  /// changed (NLM_F_DUMP_INTR) is asked for again, so no message of it is handed over twice. EINTR:
+  /// something changed each time. Not to be mixed with a batch that is not collected yet.
   [[nodiscard]] Status dump(NetlinkMessage request, const MessageHandler& handler);
   /// Asks for one object. Not to be mixed with a batch either. ENODEV, ENOENT, ...: there is none.
   [[nodiscard]] Status get(NetlinkMessage request, const MessageHandler& handler);
@@ -62,7 +64,7 @@ class NetlinkSocket {
   [[nodiscard]] std::uint32_t port_id() const { return port_id_; }
 
  private:
-  [[nodiscard]] Status ask(NetlinkMessage request, std::uint16_t flags,
+  [[nodiscard]] Status ask(NetlinkMessage& request, std::uint16_t flags,
                            const MessageHandler& handler);
 
   Fd fd_;
@@ -72,16 +74,19 @@ class NetlinkSocket {
   std::vector<std::uint8_t> gather_;
 };
 
-/// Starts a message of `type`; the returned builder appends attributes.
+/// Starts a message of `type`; the returned builder appends attributes. libmnl writes them, and
+/// this makes room for them: its own builder writes into a buffer of a fixed size.
 class MessageBuilder {
  public:
   MessageBuilder(std::uint16_t type, std::uint16_t flags);
   /// Appends a family header (ifaddrmsg, rtmsg ...).
   template <typename Header>
+    requires std::is_trivially_copyable_v<Header>
   MessageBuilder& header(const Header& value) {
-    append(&value, sizeof(value));
-    return *this;
+    return header_bytes(std::span(reinterpret_cast<const std::uint8_t*>(&value), sizeof(value)));
   }
+  /// One that the kernel gave.
+  MessageBuilder& header_bytes(std::span<const std::uint8_t> bytes);
   MessageBuilder& attribute(std::uint16_t type, std::span<const std::uint8_t> value);
   MessageBuilder& attribute_u8(std::uint16_t type, std::uint8_t value);
   MessageBuilder& attribute_u32(std::uint16_t type, std::uint32_t value);
@@ -92,7 +97,9 @@ class MessageBuilder {
   [[nodiscard]] NetlinkMessage take();
 
  private:
-  void append(const void* data, std::size_t bytes);
+  /// The message, with so much more room behind it.
+  nlmsghdr* with_room(std::size_t bytes);
+  MessageBuilder& put(std::uint16_t type, const void* data, std::size_t bytes);
 
   NetlinkMessage bytes_;
   std::vector<std::size_t> open_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See snapshot_store.h.
+// See store.h.
 #include "snapshot/store.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@ namespace hanet::snapshot {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  // of the text: every field by its own name
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 // http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.
