@@ -9,16 +9,7 @@
 #ifndef HANET_REPLY_BPF_H
 #define HANET_REPLY_BPF_H
 
-#include "session.bpf.h"
-
-static __always_inline struct hanet_session *session_of_port(const struct hanet_port *port,
-							     __u32 *index)
-{
-	*index = port->session;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, index);
-
-	return session && session->in_use ? session : NULL;
-}
+#include "verdict.bpf.h"
 
 /* Keeps the address of the next hop fresh. Written by one CPU at a time in practice; a torn address
  * costs one request. */
