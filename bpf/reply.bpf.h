@@ -31,13 +31,7 @@ static __always_inline void hear_place(__u32 index, struct hanet_session *sessio
 	if (session->peer_place == place)
 		return;
 	session->peer_place = place;
-	struct hanet_event what = {
-		.type = HANET_EVENT_PEER_MOVED,
-		.group = session->group,
-		.port = session->port,
-		.session = index,
-		.at_ns = bpf_ktime_get_ns(),
-	};
+	struct hanet_event what = {.type = HANET_EVENT_PEER_MOVED, .group = session->group};
 	event_submit(&what);
 }
 

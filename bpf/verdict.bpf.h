@@ -13,29 +13,18 @@
 #include "deferral.bpf.h"
 #include "steer.bpf.h"
 
-static __noinline int session_changed(__u32 index, struct hanet_session *session, __u32 type,
-				      __u64 now)
+static __noinline int session_changed(struct hanet_session *session, __u32 type, __u64 now)
 {
-	struct hanet_event what = {
-		.type = type,
-		.session = index,
-		.at_ns = now,
-	};
-
 	if (!session)
 		return 0;
 	__u32 port = session->port;
 
 	session->state_since_ns = now;
 	trunk_review(bpf_map_lookup_elem(&ports, &port));
-	what.group = session->group;
-	what.port = session->port;
-	what.unanswered = session->sent - session->answered;
-	if (type == HANET_EVENT_SESSION_DOWN) {
-		what.first_lost_ns = session->first_lost_ns;
-		what.deadline_ns = session->deadline_ns;
-		what.steered = steer_on_verdict(session->port, session->first_lost_ns, now);
-	}
+	if (type == HANET_EVENT_SESSION_DOWN)
+		steer_on_verdict(port, session->first_lost_ns, now);
+	struct hanet_event what = {.type = type, .group = session->group};
+
 	return event_submit(&what);
 }
 
@@ -46,14 +35,11 @@ static __noinline int session_changed(__u32 index, struct hanet_session *session
 static __always_inline int carrier_changed(__u32 index, struct hanet_port *port, bool up, bool edge,
 					   __u64 now)
 {
+	struct hanet_trunk *trunk = trunk_of(port);
 	struct hanet_event what = {
 		.type = up ? HANET_EVENT_CARRIER_UP : HANET_EVENT_CARRIER_DOWN,
 		.group = port->group,
-		.port = index,
-		.session = HANET_NONE,
-		.at_ns = now,
 	};
-	struct hanet_trunk *trunk = trunk_of(port);
 
 	if (trunk && !up)
 		trunk->carrier_lost_ns = now;
@@ -61,7 +47,7 @@ static __always_inline int carrier_changed(__u32 index, struct hanet_port *port,
 	if (!edge)
 		return 0;
 	if (!up)
-		what.steered = steer_on_verdict(index, 0, now);
+		steer_on_verdict(index, 0, now);
 	return event_submit(&what);
 }
 
@@ -104,16 +90,15 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		return 0;
 	}
 	if (session_down(session, before, first_lost, first_lost + detection, now))
-		session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
+		session_changed(session, HANET_EVENT_SESSION_DOWN, now);
 	return 0;
 }
 
 /* A sign of life that counts; see session_alive(). */
-static __always_inline void session_heard(__u32 index, struct hanet_session *session, bool gap,
-					  __u64 now)
+static __always_inline void session_heard(struct hanet_session *session, bool gap, __u64 now)
 {
 	if (session_alive(session, gap))
-		session_changed(index, session, HANET_EVENT_SESSION_UP, now);
+		session_changed(session, HANET_EVENT_SESSION_UP, now);
 }
 
 /*
@@ -131,7 +116,7 @@ static __noinline int session_reply(__u32 index, struct hanet_session *session, 
 
 	if (reason != HANET_REJECT_COUNT)
 		return reason;
-	session_heard(index, session, gap, now);
+	session_heard(session, gap, now);
 	session_rearm(index, session, sequence, now);
 	return HANET_REJECT_COUNT;
 }

@@ -32,8 +32,8 @@ class Steer : public Scene {
     watch(Beat::EchoIpv4);
     hanet_steer& way = p->steer[0];
     way.peer_port = 1;
-    way.peer_ifindex = kLoopback;
-    std::copy(kIdentityMac.begin(), kIdentityMac.end(), way.identity_mac);
+    port(1).ifindex = kLoopback;
+    way.identity_mac = packed(kIdentityMac);
     engine::store(way.mode, mode);
   }
 };
@@ -218,9 +218,8 @@ class SteerOnVerdict : public Scene {
   void expect_no_steering() {
     EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
     EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_IDLE});
-    const std::vector<hanet_event> events = p->events();
-    ASSERT_EQ(events.size(), 1U);
-    EXPECT_EQ(events[0].steered, 0U);
+    EXPECT_EQ(p->steer[0].steered_ns, 0U);
+    EXPECT_EQ(p->events().size(), 1U) << "the witness";
   }
 };
 
@@ -229,9 +228,7 @@ TEST_F(SteerOnVerdict, M3_TheKernelBridgesToAProvedStandbyByItself) {
   EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
   EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_BRIDGE_IN});
   EXPECT_EQ(p->steer[0].steered_ns, session().verdict_ns);
-  const std::vector<hanet_event> events = p->events();
-  ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].steered, 1U);
+  EXPECT_EQ(p->events().size(), 1U);
 }
 
 TEST_F(SteerOnVerdict, M6_NotToAStandbyThatIsNotProved) {
