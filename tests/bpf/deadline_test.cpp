@@ -95,6 +95,15 @@ TEST_F(Deadline, D4_ALongerDetectionTimeHoldsForRequestsThatAreOutAlready) {
   EXPECT_EQ(load(session().state), std::uint32_t{HANET_SESSION_UNKNOWN});
 }
 
+TEST_F(Deadline, M3_D4_NoVerdictComesBeforeADeadlineThatMovedAway) {
+  set_params(0, 20 * kShortUs, 3, 1);
+  watch(Beat::EchoIpv4);
+  send_many(3);
+  engine::store(session().interval_us, 35 * kShortUs);
+  ASSERT_TRUE(comes_down());
+  EXPECT_GE(session().verdict_ns, session().deadline_ns);
+}
+
 TEST_F(Deadline, M3_AReplyAnswersEverythingBeforeIt) {
   set_params(0, kShortUs, 3, 1);
   watch(Beat::EchoIpv4);

@@ -298,6 +298,33 @@ TEST_F(Trunk, F7_APausedPortIsNotJudgedByItsHeartbeats) {
   EXPECT_EQ(trunk().lost, 0U) << "and not lost";
 }
 
+TEST_F(Trunk, F10_APortWhoseInterfaceIsGoneIsLostWhateverItsSessionSays) {
+  trunk().ports[2].ifindex = 0;
+  becomes(2, HANET_SESSION_UP);
+  EXPECT_EQ(trunk().lost, 0b0100U);
+  EXPECT_EQ(trunk().working, 0b1011U);
+}
+
+TEST_F(Trunk, F1_WhileItsLeadBridgesOutAMemberTakesNothingIn) {
+  p->loopback_is(1);
+  trunk().ports[0].ifindex = kLoopback + 9;
+  becomes(0, HANET_SESSION_DOWN);
+  ASSERT_EQ(p->tc_ingress(arrival(kIdentityMac)).verdict, kTcRedirect) << "the witness";
+  p->steer[0].mode = HANET_STEER_BRIDGE_OUT;
+  EXPECT_EQ(p->tc_ingress(arrival(kIdentityMac)).verdict, kTcDrop);
+  EXPECT_EQ(p->steer[1].fenced, 1U);
+}
+
+TEST_F(Trunk, M7_ALostCarrierBeginsTheTimeInWhichTheSwitchChoosesAnew) {
+  make_trunk(HANET_TRUNK_STATIC);
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_DOWN, 1), 0U);
+  EXPECT_GT(trunk().carrier_lost_ns, 0U);
+  EXPECT_EQ(trunk().carrier_lost_ns, port(1).carrier_changed_ns);
+  const std::uint64_t lost = trunk().carrier_lost_ns;
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_UP, 1), 0U);
+  EXPECT_EQ(trunk().carrier_lost_ns, lost) << "a carrier that comes back begins nothing";
+}
+
 struct Share {
   std::uint32_t threshold;
   std::uint32_t lost_before;  ///< ports, when port 3 gets its verdict
