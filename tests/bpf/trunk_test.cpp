@@ -280,6 +280,11 @@ TEST_F(Trunk, M7_BehindAnAggregateSilenceOfTheOthersSaysNothingWhileTheSwitchCho
   becomes(1, HANET_SESSION_DOWN);
   EXPECT_EQ(trunk().lost, 1U) << "only the port that lost its carrier";
   EXPECT_EQ(trunk().working, 0b1110U);
+  trunk().mode = HANET_TRUNK_INDEPENDENT;
+  becomes(1, HANET_SESSION_DOWN);
+  EXPECT_EQ(trunk().lost, 0b0011U) << "plain switches choose nothing";
+  becomes(1, HANET_SESSION_UP);
+  trunk().mode = HANET_TRUNK_STATIC;
   trunk().carrier_lost_ns -= HANET_REHASH_NS;
   becomes(1, HANET_SESSION_DOWN);
   EXPECT_EQ(trunk().lost, 0b0011U);

@@ -4,7 +4,8 @@
 // (F3, F4). The bytes are in a block of their own, so that the address sanitizer sees one byte too
 // many.
 //
-// The first byte chooses the type of the message; the rest is what stands behind its header.
+// The first byte chooses the type of the message; the rest is what stands behind its header. The
+// header of the family is always whole: only the kernel, or who may do anything, sends messages.
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
@@ -50,6 +51,12 @@ const Identity& identity() {
   return own;
 }
 
+std::size_t family_header_of(std::uint16_t type) {
+  if (type == RTM_NEWLINK || type == RTM_DELLINK) return sizeof(ifinfomsg);
+  if (type == RTM_NEWADDR || type == RTM_DELADDR) return sizeof(ifaddrmsg);
+  return sizeof(rtmsg);  // that of a rule and of a neighbour is as long
+}
+
 void read_all(const nlmsghdr& message) {
   static_cast<void>(concerns(message, identity()));
   static_cast<void>(part_in(message, identity()));
@@ -64,11 +71,13 @@ void read_all(const nlmsghdr& message) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
+  const std::uint16_t type = kTypes[data[0] % kTypes.size()];
+  if (size - 1 < family_header_of(type)) return 0;
   const std::size_t bytes = sizeof(nlmsghdr) + size - 1;
   const auto block = std::make_unique<std::uint8_t[]>(bytes);
   nlmsghdr header{};
   header.nlmsg_len = static_cast<std::uint32_t>(bytes);
-  header.nlmsg_type = kTypes[data[0] % kTypes.size()];
+  header.nlmsg_type = type;
   std::memcpy(block.get(), &header, sizeof(header));
   std::memcpy(block.get() + sizeof(header), data + 1, size - 1);
   read_all(*reinterpret_cast<const nlmsghdr*>(block.get()));
