@@ -120,7 +120,7 @@ void unwatched_port(benchmark::State& state, Hook hook) {
 void bridged_traffic(benchmark::State& state) {
   const auto world = World::make(state);
   if (!world) return;
-  world->p->steer[0].peer_ifindex = kLoopback;
+  world->p->ports[0].ifindex = kLoopback;
   world->p->steer[0].mode = HANET_STEER_BRIDGE_OUT;
   repeated(state, *world, Hook::TcEgress, tcp_frame(kOtherMac));
 }

@@ -14,6 +14,7 @@
 #include "control.bpf.h"
 #include "maps.bpf.h"
 #include "neighbour.bpf.h"
+#include "request.bpf.h"
 #include <bpf/bpf_tracing.h>
 
 char LICENSE[] SEC("license") = "GPL";

@@ -15,7 +15,7 @@
 #ifndef HANET_NEIGHBOUR_BPF_H
 #define HANET_NEIGHBOUR_BPF_H
 
-#include "request.bpf.h"
+#include "reply.bpf.h"
 
 static __always_inline bool ipv6_is_zero(const __u8 *address)
 {

@@ -20,13 +20,7 @@ static __always_inline __u32 clamp_u32(__u32 value, __u32 low, __u32 high)
 
 static __noinline int report_clamped(struct hanet_params *live, __u32 group)
 {
-	struct hanet_event what = {
-		.type = HANET_EVENT_PARAMS_CLAMPED,
-		.group = group,
-		.port = HANET_NONE,
-		.session = HANET_NONE,
-		.at_ns = bpf_ktime_get_ns(),
-	};
+	struct hanet_event what = {.type = HANET_EVENT_PARAMS_CLAMPED, .group = group};
 
 	if (!live)
 		return 0;

@@ -11,7 +11,7 @@
 #ifndef HANET_PORT_BPF_H
 #define HANET_PORT_BPF_H
 
-#include "session.bpf.h"
+#include "verdict.bpf.h"
 #include <bpf/bpf_core_read.h>
 
 struct ns_common {
@@ -56,25 +56,11 @@ static __noinline int carrier_seen(__u32 index, struct hanet_port *port, bool up
 	if (before == after || __sync_val_compare_and_swap(&port->carrier, before, after) != before)
 		return 0;
 	port->carrier_changed_ns = now;
-	struct hanet_trunk *trunk = trunk_of(port);
+	bool edge = before != HANET_CARRIER_UNKNOWN;
 
-	if (trunk && !up)
-		trunk->carrier_lost_ns = now;
-	trunk_review(port);
-	if (before == HANET_CARRIER_UNKNOWN)
-		return 0;
-	struct hanet_event what = {
-		.type = up ? HANET_EVENT_CARRIER_UP : HANET_EVENT_CARRIER_DOWN,
-		.group = port->group,
-		.port = index,
-		.session = HANET_NONE,
-		.at_ns = now,
-	};
-
-	__sync_fetch_and_add(up ? &port->carrier_up_events : &port->carrier_down_events, 1);
-	if (!up)
-		what.steered = steer_on_verdict(index, 0, now);
-	return event_submit(&what);
+	if (edge)
+		__sync_fetch_and_add(up ? &port->carrier_up_events : &port->carrier_down_events, 1);
+	return carrier_changed(index, port, up, edge, now);
 }
 
 /* Keeps the address of the device for the link poll. Called for heartbeats only. */

@@ -28,16 +28,20 @@
 enum {
 	/* linux/bpf.h since 6.7; refused by older kernels */
 	TIMER_CPU_PIN = 1 << 1,
-	/* Periods without a frame after which a CPU is no longer a receiver: a stall may begin
-	 * between two frames. */
-	RECEIVER_IDLE_PERIODS = 64,
-	/* Timers were 2 to 24 us late where nothing stood still (design.md, measured facts). */
+	/* Signs of life in a detection time: overdue is visible well before the deadline. */
+	RECEIVER_SHARE = 4,
+	/* Twice the latest timer where nothing stood still (24 us; design.md, measured facts). */
 	RECEIVER_SLACK_NS = 50 * 1000,
 	/* A timer that is later than this has waited for more than its CPU to wake up: the deepest
 	 * idle states of servers are left within 310 us (drivers/idle/intel_idle.c). */
 	RECEIVER_WAKE_UP_NS = 350 * 1000,
-	RECEIVER_PERIOD_MIN_NS = 50 * 1000,
-	RECEIVER_PERIOD_MAX_NS = 5 * 1000 * 1000,
+	/* A shorter period could not tell late from in time. */
+	RECEIVER_PERIOD_MIN_NS = RECEIVER_SLACK_NS,
+	/* A stall is seen well before no verdict waits for it any more. */
+	RECEIVER_PERIOD_MAX_NS = HANET_STALL_MAX_NS / RECEIVER_SHARE,
+	/* Without a frame for 16 of the shortest detection times a CPU is no receiver any more: the
+	 * sessions of a host may differ by as much and are still watched at their deadlines. */
+	RECEIVER_IDLE_PERIODS = 16 * RECEIVER_SHARE,
 	EINVAL_RESULT = -22,
 };
 
@@ -169,7 +173,7 @@ static long shorter_detection(__u32 index, __u64 *shortest)
 
 	if (!session)
 		return 1;
-	__u64 detection = (__u64)session->interval_us * 1000 * session->multiplier;
+	__u64 detection = detection_time_ns(session);
 
 	if (session->in_use && detection && detection < *shortest)
 		*shortest = detection;
@@ -187,7 +191,7 @@ static __noinline int receiver_period_update(void)
 	bpf_loop(HANET_MAX_SESSIONS, shorter_detection, &shortest, 0);
 	if (!accounts)
 		return 0;
-	shortest /= 4;
+	shortest /= RECEIVER_SHARE;
 	accounts->receiver_period_ns = shortest < RECEIVER_PERIOD_MIN_NS   ? RECEIVER_PERIOD_MIN_NS
 				       : shortest > RECEIVER_PERIOD_MAX_NS ? RECEIVER_PERIOD_MAX_NS
 									   : shortest;

@@ -9,16 +9,7 @@
 #ifndef HANET_REPLY_BPF_H
 #define HANET_REPLY_BPF_H
 
-#include "session.bpf.h"
-
-static __always_inline struct hanet_session *session_of_port(const struct hanet_port *port,
-							     __u32 *index)
-{
-	*index = port->session;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, index);
-
-	return session && session->in_use ? session : NULL;
-}
+#include "verdict.bpf.h"
 
 /* Keeps the address of the next hop fresh. Written by one CPU at a time in practice; a torn address
  * costs one request. */
@@ -40,13 +31,7 @@ static __always_inline void hear_place(__u32 index, struct hanet_session *sessio
 	if (session->peer_place == place)
 		return;
 	session->peer_place = place;
-	struct hanet_event what = {
-		.type = HANET_EVENT_PEER_MOVED,
-		.group = session->group,
-		.port = session->port,
-		.session = index,
-		.at_ns = bpf_ktime_get_ns(),
-	};
+	struct hanet_event what = {.type = HANET_EVENT_PEER_MOVED, .group = session->group};
 	event_submit(&what);
 }
 

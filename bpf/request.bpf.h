@@ -8,7 +8,8 @@
 #ifndef HANET_REQUEST_BPF_H
 #define HANET_REQUEST_BPF_H
 
-#include "reply.bpf.h"
+#include "parse.bpf.h"
+#include "session.bpf.h"
 
 /* Everything of an echo request that changes from one to the next, in one store. */
 struct echo_stamp {

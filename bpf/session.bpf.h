@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Heartbeat sessions: a request that left, its reply, the deadline, the verdict.
+ * Heartbeat sessions: a request that left, its reply, and when a deadline is armed. What is made of
+ * a change of state is not known here (verdict.bpf.h).
  *
  * Three writers run at once on any CPU and share no lock (a map with a lock can not be mapped into
  * memory): tc_egress alone advances `sent`, replies alone advance `answered` (compare-and-swap,
@@ -16,12 +17,7 @@
 #ifndef HANET_SESSION_BPF_H
 #define HANET_SESSION_BPF_H
 
-#include "steer.bpf.h"
-
-static __always_inline __u64 detection_time_ns(const struct hanet_session *session)
-{
-	return (__u64)session->interval_us * 1000 * session->multiplier;
-}
+#include "params.bpf.h"
 
 static __always_inline struct hanet_request *request_slot(struct hanet_session *session,
 							  __u64 sequence)
@@ -29,24 +25,13 @@ static __always_inline struct hanet_request *request_slot(struct hanet_session *
 	return &session->window[sequence % HANET_WINDOW];
 }
 
-/* Whether the verdict on what was asked after that one waits already. */
-static __always_inline bool verdict_waits(const struct hanet_session *session, __u64 after)
+static __always_inline struct hanet_session *session_of_port(const struct hanet_port *port,
+							     __u32 *index)
 {
-	return session->deferred_after == after + 1;
-}
+	*index = port->session;
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, index);
 
-/*
- * When the oldest outstanding request left, of those that the window still holds. While a verdict
- * waits requests go on, and push it out of the window: it stays what it was at the first look.
- */
-static __always_inline __u64 oldest_sent_ns(struct hanet_session *session, __u64 answered,
-					    __u64 sent)
-{
-	if (verdict_waits(session, answered))
-		return session->deferred_lost_ns;
-	__u64 oldest = sent - answered > HANET_WINDOW ? sent - HANET_WINDOW + 1 : answered + 1;
-
-	return request_slot(session, oldest)->sent_ns;
+	return session && session->in_use ? session : NULL;
 }
 
 static __always_inline void arm_deadline(__u32 index, __u64 after_ns)
@@ -55,138 +40,6 @@ static __always_inline void arm_deadline(__u32 index, __u64 after_ns)
 
 	if (deadline)
 		timer_start(deadline, after_ns);
-}
-
-static __noinline int session_changed(__u32 index, struct hanet_session *session, __u32 type,
-				      __u64 now)
-{
-	struct hanet_event what = {
-		.type = type,
-		.session = index,
-		.at_ns = now,
-	};
-
-	if (!session)
-		return 0;
-	__u32 port = session->port;
-
-	session->state_since_ns = now;
-	trunk_review(bpf_map_lookup_elem(&ports, &port));
-	what.group = session->group;
-	what.port = session->port;
-	what.unanswered = session->sent - session->answered;
-	if (type == HANET_EVENT_SESSION_DOWN) {
-		what.first_lost_ns = session->first_lost_ns;
-		what.deadline_ns = session->deadline_ns;
-		what.steered = steer_on_verdict(session->port, session->first_lost_ns, now);
-	}
-	return event_submit(&what);
-}
-
-static __always_inline void session_down(__u32 index, struct hanet_session *session, __u32 before,
-					 __u64 first_lost, __u64 due, __u64 now)
-{
-	session->replies_in_row = 0;
-	if (before != HANET_SESSION_UP && before != HANET_SESSION_UNKNOWN)
-		return;
-	/* Only the timer writes these, and whoever sees the state must find them. */
-	session->first_lost_ns = first_lost;
-	session->deadline_ns = due;
-	session->verdict_ns = now;
-	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_DOWN) != before)
-		return;
-	session->down_verdicts++;
-	session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
-}
-
-/*
- * How often a waiting verdict is looked at: often enough to cost little of the detection time, and
- * seldom enough that many of them do not take the CPU that has to catch up.
- */
-static __always_inline __u64 look_again_ns(__u64 detection)
-{
-	return detection / 16 > RECEIVER_SLACK_NS ? detection / 16 : RECEIVER_SLACK_NS;
-}
-
-/*
- * What is due may wait for this many nanoseconds (0: no longer), because the reply may be here
- * already and only wait for a CPU. Both together: at most HANET_STALL_MAX_NS and a quarter of the
- * detection time from the first look on, while this CPU runs:
- *
- * - a CPU that takes in frames stands still: until it has caught up, at most HANET_STALL_MAX_NS;
- * - the verdict is late by more than half the detection time, because this CPU stood still or that
- *   one did: one second look, a quarter of the detection time later. What was handled last may
- *   have been the question, where the far end or a virtual link to it is on the same CPUs.
- *
- * `after` names the deadline: what had been answered, which does not move while nothing comes.
- */
-static __always_inline __u64 deferral(struct hanet_session *session, __u64 after, __u64 first_lost,
-				      __u64 now)
-{
-	__u64 detection = detection_time_ns(session), due = first_lost + detection, wait = 0;
-	bool waits = verdict_waits(session, after);
-	__u64 since = waits ? session->deferred_since_ns : now;
-	__u32 second_look = waits && session->second_look;
-	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
-
-	if (stalled != HANET_NONE) {
-		wait = look_again_ns(detection);
-	} else if (now > due + detection / 2 && !second_look) {
-		stalled = bpf_get_smp_processor_id();
-		second_look = 1;
-		wait = detection / 4;
-	}
-	if (wait && !waits) {
-		session->deferred_lost_ns = first_lost;
-		session->deferred_since_ns = now;
-		session->deferred_after = after + 1;
-		session->stalled_cpu = stalled;
-		session->stall_deferrals++;
-	}
-	session->second_look = second_look;
-	return wait;
-}
-
-/*
- * Timer callback. The verdict needs the multiplier of unanswered requests in a row and the
- * detection time past the first of them (spec M3).
- */
-static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
-{
-	__u32 index = *key;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
-
-	if (!session || !session->in_use)
-		return 0;
-	__u32 before = session->state;
-	__u64 sent = session->sent, answered = session->answered;
-
-	if (sent <= answered || before == HANET_SESSION_PAUSED)
-		return 0;
-	__u64 now = bpf_ktime_get_ns();
-	__u64 first_lost = oldest_sent_ns(session, answered, sent);
-	__u64 detection = detection_time_ns(session);
-	__u64 waited = now > first_lost ? now - first_lost : 0;
-
-	if (waited < detection) {
-		timer_start(deadline, detection - waited);
-		return 0;
-	}
-	if (sent - answered < session->multiplier) {
-		/* The sender was held up: wait for the requests that are still owed. */
-		timer_start(deadline, (__u64)session->interval_us * 500);
-		return 0;
-	}
-	__u64 wait = before == HANET_SESSION_UP ? deferral(session, answered, first_lost, now) : 0;
-	/* Looking at all CPUs takes its time: one may have run again and handled the reply. */
-	if (session->answered != answered)
-		wait = RECEIVER_SLACK_NS;
-	if (wait) {
-		timer_start(deadline, wait);
-		return 0;
-	}
-	session_down(index, session, before, first_lost, first_lost + detection, now);
-	return 0;
 }
 
 /* Stamps a request that is leaving. Returns its sequence. */
@@ -245,32 +98,52 @@ static __always_inline void record_rtt(struct hanet_session *session, __u64 rtt)
 	}
 }
 
-/* Counts towards "up": only replies to requests in a row, none missing between them. */
-static __always_inline void session_alive(__u32 index, struct hanet_session *session, bool gap,
-					  __u64 now)
+/*
+ * Counts towards "up": only replies to requests in a row, none missing between them. Returns true
+ * when the session came up.
+ */
+static __always_inline bool session_alive(struct hanet_session *session, bool gap)
 {
 	__u32 before = session->state;
 
 	if (before != HANET_SESSION_DOWN && before != HANET_SESSION_UNKNOWN)
-		return;
+		return false;
 	session->replies_in_row = gap ? 1 : session->replies_in_row + 1;
 	if (session->replies_in_row < session->up_count)
-		return;
+		return false;
 	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_UP) != before)
-		return;
+		return false;
 	session->up_verdicts++;
-	session_changed(index, session, HANET_EVENT_SESSION_UP, now);
+	return true;
 }
 
 /*
- * A reply to `sequence` that passed every check. Returns HANET_REJECT_COUNT when it counted, or the
- * reason why it did not.
+ * The deadline of a session in state `before` passed: `first_lost` is when the oldest unanswered
+ * request left, `due` when the verdict was due. Returns true when the session went down.
  */
-static __noinline int session_reply(__u32 index, struct hanet_session *session, __u64 sequence)
+static __always_inline bool session_down(struct hanet_session *session, __u32 before,
+					 __u64 first_lost, __u64 due, __u64 now)
 {
-	if (!session)
-		return HANET_REJECT_WRONG_SESSION;
-	__u64 now = bpf_ktime_get_ns();
+	session->replies_in_row = 0;
+	if (before != HANET_SESSION_UP && before != HANET_SESSION_UNKNOWN)
+		return false;
+	/* Only the timer writes these, and whoever sees the state must find them. */
+	session->first_lost_ns = first_lost;
+	session->deadline_ns = due;
+	session->verdict_ns = now;
+	if (__sync_val_compare_and_swap(&session->state, before, HANET_SESSION_DOWN) != before)
+		return false;
+	session->down_verdicts++;
+	return true;
+}
+
+/*
+ * Takes a reply to `sequence` that passed every check. Returns HANET_REJECT_COUNT when it counted,
+ * or the reason why it did not. `gap`: requests before it stay unanswered.
+ */
+static __always_inline int session_take_reply(struct hanet_session *session, __u64 sequence,
+					      __u64 now, bool *gap)
+{
 	__u64 sent = session->sent, answered = session->answered;
 	struct hanet_request *request = request_slot(session, sequence);
 
@@ -287,16 +160,19 @@ static __noinline int session_reply(__u32 index, struct hanet_session *session, 
 	session->lost += sequence - answered - 1;
 	session->last_reply_ns = now;
 	record_rtt(session, now - request->sent_ns);
-	session_alive(index, session, sequence != answered + 1, now);
-
-	sent = session->sent;
-	if (sequence < sent) {
-		__u64 due =
-			request_slot(session, sequence + 1)->sent_ns + detection_time_ns(session);
-
-		arm_deadline(index, due > now ? due - now : 1000);
-	}
+	*gap = sequence != answered + 1;
 	return HANET_REJECT_COUNT;
+}
+
+/* Arms the deadline of what is still outstanding after a reply to `sequence`. */
+static __always_inline void session_rearm(__u32 index, struct hanet_session *session,
+					  __u64 sequence, __u64 now)
+{
+	if (sequence >= session->sent)
+		return;
+	__u64 due = request_slot(session, sequence + 1)->sent_ns + detection_time_ns(session);
+
+	arm_deadline(index, due > now ? due - now : 1000);
 }
 
 #endif

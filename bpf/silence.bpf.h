@@ -18,7 +18,7 @@
 #ifndef HANET_SILENCE_BPF_H
 #define HANET_SILENCE_BPF_H
 
-#include "reply.bpf.h"
+#include "verdict.bpf.h"
 
 /* Decided by hanetd before loading: without such a session nobody pays for it. */
 const volatile bool watch_silence = false;
@@ -52,8 +52,9 @@ static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		return 0;
 	}
 	/* A path proves itself by a sign after the one that reached both. */
-	session_down(index, session, before, heard + (__u64)session->interval_us * 1000,
-		     heard + detection, now);
+	if (session_down(session, before, heard + (__u64)session->interval_us * 1000,
+			 heard + detection, now))
+		session_changed(session, HANET_EVENT_SESSION_DOWN, now);
 	return 0;
 }
 
@@ -65,7 +66,7 @@ static __always_inline void silence_count(__u32 index, struct hanet_session *ses
 
 	params_apply_session(session);
 	session->replies++;
-	session_alive(index, session, false, now);
+	session_heard(session, false, now);
 	if (before != HANET_SESSION_UP || detection != detection_time_ns(session))
 		arm_deadline(index, detection_time_ns(session));
 }

@@ -124,6 +124,21 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	return 1;
 }
 
+/* Of the interface that bridging goes to, 0 (which drops) if there is none. */
+static __always_inline __u32 peer_ifindex(const struct hanet_steer *way)
+{
+	__u32 index = way->peer_port;
+	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &index);
+
+	return peer ? peer->ifindex : 0;
+}
+
+/* In one load: hanetd may write another address at this moment. */
+static __always_inline __u64 identity_mac_of_port(const struct hanet_steer *way)
+{
+	return *(const volatile __u64 *)&way->identity_mac;
+}
+
 static __always_inline int bridge_out(struct __sk_buff *skb, struct hanet_steer *way,
 				      struct ethhdr *ethernet)
 {
@@ -132,7 +147,9 @@ static __always_inline int bridge_out(struct __sk_buff *skb, struct hanet_steer 
 	struct hanet_trunk *trunk = peer ? trunk_of(peer) : NULL;
 
 	__sync_fetch_and_add(&way->redirected_out, 1);
-	return trunk ? trunk_send(skb, trunk, ethernet) : bpf_redirect(way->peer_ifindex, 0);
+	if (trunk)
+		return trunk_send(skb, trunk, ethernet);
+	return bpf_redirect(peer ? peer->ifindex : 0, 0);
 }
 
 static __always_inline int steer_egress(struct __sk_buff *skb, struct cursor *cursor,
@@ -176,13 +193,15 @@ static __always_inline int trunk_receive(struct __sk_buff *skb, struct hanet_ste
 					 struct hanet_trunk *trunk, struct hanet_port *port,
 					 struct ethhdr *ethernet, __u32 ifindex)
 {
-	switch (trunk_arrival(trunk, port->trunk_slot, way->identity_mac, ethernet)) {
+	__u64 identity = identity_mac_of_port(way);
+
+	switch (trunk_arrival(trunk, port->trunk_slot, (__u8 *)&identity, ethernet)) {
 	case TRUNK_SECOND_COPY:
 		return TC_ACT_SHOT;
 	case TRUNK_FOREIGN:
 		return TC_ACT_UNSPEC;
 	case TRUNK_OURS_BY_WIRE:
-		bpf_skb_store_bytes(skb, 0, way->identity_mac, ETH_ALEN, 0);
+		bpf_skb_store_bytes(skb, 0, &identity, ETH_ALEN, 0);
 		if (skb->ifindex == ifindex)
 			bpf_skb_change_type(skb, HANET_PACKET_HOST);
 		break;
@@ -215,7 +234,7 @@ static __always_inline int bridge_in(struct __sk_buff *skb, struct hanet_steer *
 				     struct ethhdr *ethernet)
 {
 	if (trunk)
-		return trunk_receive(skb, way, trunk, port, ethernet, way->peer_ifindex);
+		return trunk_receive(skb, way, trunk, port, ethernet, peer_ifindex(way));
 	/*
 	 * A network that floods (a hub, a promiscuous port group) brings here what is for the
 	 * failed path's probe addresses. Handed over it would prove a path by which nothing comes
@@ -224,9 +243,11 @@ static __always_inline int bridge_in(struct __sk_buff *skb, struct hanet_steer *
 	__u32 failed = way->peer_port;
 	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &failed);
 
+	__u32 ifindex = peer ? peer->ifindex : 0;
+
 	if (peer && probe_owner(ethernet->h_dest, &failed, &peer))
 		return TC_ACT_UNSPEC;
-	return hand_to(skb, way, way->peer_ifindex);
+	return hand_to(skb, way, ifindex);
 }
 
 static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_steer *way,
@@ -243,7 +264,9 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 		return trunk ? member_receive(skb, way, trunk, port, ethernet) : TC_ACT_UNSPEC;
 	if (way->mode == HANET_STEER_ADOPT) {
 		skb->mark = handed ? 0 : skb->mark;
-		if (mac_equal(ethernet->h_dest, way->identity_mac)) {
+		__u64 identity = identity_mac_of_port(way);
+
+		if (mac_equal(ethernet->h_dest, (__u8 *)&identity)) {
 			__sync_fetch_and_add(&way->redirected_in, 1);
 			bpf_skb_change_type(skb, HANET_PACKET_HOST);
 		}

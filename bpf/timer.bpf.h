@@ -42,6 +42,12 @@ static __always_inline long timer_start(struct hanet_timer *timer, __u64 after_n
 	return 0;
 }
 
+/* As RFC 5880 has it: a path is down when nothing was answered for that long. */
+static __always_inline __u64 detection_time_ns(const struct hanet_session *session)
+{
+	return (__u64)session->interval_us * 1000 * session->multiplier;
+}
+
 struct tick {
 	__u64 now;
 	__u64 next; /* the first time at which something else is due */

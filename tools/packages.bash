@@ -23,7 +23,7 @@ readonly HANET_PACKAGES=(
 readonly HANET_VM_PACKAGES=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd)
 # shellcheck disable=SC2034
 # Checks of the source, on top.
-readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 git shellcheck)
+readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev git shellcheck)
 
 packages_missing() {
   local package state

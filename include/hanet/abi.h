@@ -11,6 +11,11 @@
  * Who writes: "config" fields are written by hanetd before `in_use` is set; everything else in
  * sessions and ports is written by the kernel side and only read by user space. params is written
  * by people and programs (hanetctl, bpftool) at any time and never trusted: the kernel side clamps.
+ *
+ * What changes while the programs run is a field of 4 or 8 bytes, written by one store and read by
+ * one load, with two exceptions that are six bytes: target_mac and wire_mac. Who reads one of them
+ * at the moment of the change may get bytes of both addresses; a frame with such an address reaches
+ * nobody, and the next one has the new address.
  */
 #ifndef HANET_ABI_H
 #define HANET_ABI_H
@@ -290,11 +295,10 @@ HANET_ASSERT(sizeof(struct hanet_trunk) == 72 + 20 * HANET_TRUNK_PORTS);
 struct hanet_steer {
 	__u32 mode;
 	__u32 armed;	 /* 1: on a verdict, bridge to the peer without asking user space */
-	__u32 peer_port; /* index into ports */
-	__u32 peer_ifindex;
-	__u8 identity_mac[6];
-	__u8 pad0[2];
-	__u64 steered_ns; /* when the kernel last switched this port to BRIDGE_OUT */
+	__u32 peer_port; /* index into ports, which has the interface number as well */
+	__u32 pad0;
+	__u64 identity_mac; /* its six bytes as in a frame, then two of 0 */
+	__u64 steered_ns;   /* when the kernel last switched this port to BRIDGE_OUT */
 	__u64 redirected_out;
 	__u64 redirected_in;
 	__u64 fenced; /* frames that were not let in */
@@ -325,19 +329,12 @@ enum hanet_event_type {
 	HANET_EVENT_PEER_MOVED = 6, /* the session's peer_place has changed */
 };
 
-/* A record of the ring. It only wakes: what it says stands in sessions and ports as well. */
+/* A record of the ring. It only wakes: what changed stands in sessions, ports and params. */
 struct hanet_event {
 	__u32 type; /* enum hanet_event_type */
 	__u32 group;
-	__u32 port;
-	__u32 session; /* HANET_NONE where no session is concerned */
-	__u64 at_ns;
-	__u64 first_lost_ns; /* SESSION_DOWN: when the oldest unanswered request left */
-	__u64 deadline_ns;   /* SESSION_DOWN: when the verdict was due */
-	__u32 unanswered;
-	__u32 steered; /* 1: the kernel bridges already */
 };
-HANET_ASSERT(sizeof(struct hanet_event) == 48);
+HANET_ASSERT(sizeof(struct hanet_event) == 8);
 
 /* engine[0]: accounts of the whole instance. */
 struct hanet_engine {

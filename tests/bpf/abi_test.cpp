@@ -132,19 +132,16 @@ const Offsets kTrunkPort{AT(hanet_trunk_port, port), AT(hanet_trunk_port, ifinde
                          AT(hanet_trunk_port, weight), AT(hanet_trunk_port, wire_mac),
                          AT(hanet_trunk_port, pad)};
 
-const Offsets kSteer{
-    AT(hanet_steer, mode),         AT(hanet_steer, armed),          AT(hanet_steer, peer_port),
-    AT(hanet_steer, peer_ifindex), AT(hanet_steer, identity_mac),   AT(hanet_steer, pad0),
-    AT(hanet_steer, steered_ns),   AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
-    AT(hanet_steer, fenced),       AT(hanet_steer, muted)};
+const Offsets kSteer{AT(hanet_steer, mode),           AT(hanet_steer, armed),
+                     AT(hanet_steer, peer_port),      AT(hanet_steer, pad0),
+                     AT(hanet_steer, identity_mac),   AT(hanet_steer, steered_ns),
+                     AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
+                     AT(hanet_steer, fenced),         AT(hanet_steer, muted)};
 const Offsets kIdentityIpv4{AT(hanet_identity_ipv4, group), AT(hanet_identity_ipv4, vlan),
                             AT(hanet_identity_ipv4, address)};
 const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, pad0)};
 
-const Offsets kEvent{
-    AT(hanet_event, type),        AT(hanet_event, group),      AT(hanet_event, port),
-    AT(hanet_event, session),     AT(hanet_event, at_ns),      AT(hanet_event, first_lost_ns),
-    AT(hanet_event, deadline_ns), AT(hanet_event, unanswered), AT(hanet_event, steered)};
+const Offsets kEvent{AT(hanet_event, type), AT(hanet_event, group)};
 
 const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped),
                       AT(hanet_engine, receiver_period_ns)};

@@ -58,12 +58,9 @@ TEST_F(Deadline, M3_ComesWhenTheMultiplierOfRequestsStoodUnanswered) {
   const std::vector<hanet_event> events = p->events();
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].type, std::uint32_t{HANET_EVENT_SESSION_DOWN});
-  EXPECT_EQ(events[0].session, 0U);
-  EXPECT_EQ(events[0].first_lost_ns, one.first_lost_ns);
-  EXPECT_EQ(events[0].deadline_ns, one.deadline_ns);
-  EXPECT_EQ(events[0].at_ns, one.verdict_ns);
-  EXPECT_EQ(events[0].unanswered, 3U);
-  EXPECT_EQ(events[0].steered, 0U);
+  EXPECT_EQ(events[0].group, 0U);
+  EXPECT_EQ(one.state_since_ns, one.verdict_ns);
+  EXPECT_EQ(one.sent - one.answered, 3U);
 }
 
 TEST_F(Deadline, M3_ASenderThatStalledIsNoReasonForAVerdict) {
@@ -96,6 +93,15 @@ TEST_F(Deadline, D4_ALongerDetectionTimeHoldsForRequestsThatAreOutAlready) {
   if (load(session().down_verdicts) != 0) GTEST_SKIP() << "skipped: the machine stood still";
   witness_goes_down(60 * kShortUs);
   EXPECT_EQ(load(session().state), std::uint32_t{HANET_SESSION_UNKNOWN});
+}
+
+TEST_F(Deadline, M3_D4_NoVerdictComesBeforeADeadlineThatMovedAway) {
+  set_params(0, 20 * kShortUs, 3, 1);
+  watch(Beat::EchoIpv4);
+  send_many(3);
+  engine::store(session().interval_us, 35 * kShortUs);
+  ASSERT_TRUE(comes_down());
+  EXPECT_GE(session().verdict_ns, session().deadline_ns);
 }
 
 TEST_F(Deadline, M3_AReplyAnswersEverythingBeforeIt) {
@@ -156,6 +162,38 @@ TEST_F(Deadline, M8_APathThatCameBackMayFailAgain) {
     }
     ASSERT_EQ(session().up_verdicts, round);
   }
+}
+
+// The sender is always one request ahead, so no request finds everything before it answered, and
+// after a verdict no timer is left: only the reply can arm one.
+TEST_F(Deadline, M3_M8_AReplyArmsTheDeadlineWhereOneRequestIsAlwaysOpen) {
+  set_params(0, kShortUs, 3, 1);
+  watch(Beat::EchoIpv4);
+  become_up();
+  send_many(3);
+  ASSERT_TRUE(comes_down());
+  const net::Frame asked = send(Beat::EchoIpv4);
+  send(Beat::EchoIpv4);
+  ASSERT_EQ(p->xdp(reply_to(asked, Beat::EchoIpv4)).verdict, kXdpDrop);
+  ASSERT_EQ(load(session().up_verdicts), 2U);
+  send_many(2);
+  EXPECT_TRUE(comes_down()) << "up, and nobody watches";
+}
+
+// The answer to the oldest lost request leaves no gap, so only the verdict can begin the count
+// anew.
+TEST_F(Deadline, M3_M8_RepliesBeforeAVerdictDoNotCountTowardsUpAfterIt) {
+  set_params(0, kShortUs, 3, 3);
+  watch(Beat::EchoIpv4);
+  for (int i = 0; i < 3; ++i)
+    ASSERT_EQ(p->xdp(reply_to(send(Beat::EchoIpv4), Beat::EchoIpv4)).verdict, kXdpDrop);
+  ASSERT_EQ(load(session().up_verdicts), 1U);
+  const net::Frame oldest = send(Beat::EchoIpv4);
+  send_many(2);
+  ASSERT_TRUE(comes_down());
+  ASSERT_EQ(p->xdp(reply_to(oldest, Beat::EchoIpv4)).verdict, kXdpDrop);
+  EXPECT_EQ(load(session().state), std::uint32_t{HANET_SESSION_DOWN});
+  EXPECT_EQ(load(session().replies_in_row), 1U);
 }
 
 // The timer is armed for a long detection time; then the time in force becomes so short that the

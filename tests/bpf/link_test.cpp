@@ -51,8 +51,7 @@ TEST_F(LinkPoll, M4_ReportsAnEdgeOnce) {
   const std::vector<hanet_event> events = p->events();
   ASSERT_EQ(events.size(), 1U);
   EXPECT_EQ(events[0].type, std::uint32_t{HANET_EVENT_CARRIER_UP});
-  EXPECT_EQ(events[0].session, std::uint32_t{HANET_NONE});
-  EXPECT_EQ(events[0].at_ns, port().carrier_changed_ns);
+  EXPECT_EQ(events[0].group, 0U);
 }
 
 TEST_F(LinkPoll, M4_NeverBelievesTheMemoryOfAnotherDevice) {
@@ -107,6 +106,24 @@ TEST_F(LinkReview, M4_WhereAnotherSourceTellsOfLinksThePollWakesNobodyMoreOftenT
   EXPECT_EQ(load(port().link_poll_us), std::uint32_t{HANET_LINK_POLL_MIN_US}) << "as asked for";
   // Each time may be that of one poll more or less; a timer is late, never early.
   EXPECT_GE(load(port().last_link_poll_ns) - first, 9 * HANET_REVIEW_US * 1000ULL);
+}
+
+// Nobody tells the trunk of what these stores change: two CPUs that came at once, or a trunk that
+// rehashes no longer.
+TEST_F(LinkReview, M4_T3_ThePollTellsATrunkWhatItsPortIsWorth) {
+  watch(Beat::EchoIpv4);
+  hanet_trunk& trunk = p->trunks[0];
+  trunk.mode = HANET_TRUNK_INDEPENDENT;
+  trunk.total = 1;
+  trunk.ports[0] = {.port = 0, .ifindex = kLoopback, .weight = 1, .wire_mac = {}, .pad = {}};
+  trunk.count = 1;
+  port().trunk = 1;
+  engine::store(session().state, HANET_SESSION_UP);
+  ASSERT_EQ(load(trunk.working), 0U);
+  ASSERT_EQ(p->control(HANET_CONTROL_START_PORT, 0), 0U);
+  EXPECT_TRUE(await([&] { return load(trunk.working) == 1; }));
+  engine::store(session().state, HANET_SESSION_DOWN);
+  EXPECT_TRUE(await([&] { return load(trunk.lost) == 1 && load(trunk.working) == 0; }));
 }
 
 }  // namespace

@@ -91,6 +91,18 @@ TEST_F(Neighbour, M6_AnswersASolicitationForItsProbeAddress) {
   EXPECT_EQ(frame, expected);
 }
 
+// One's complement sums carry in about half of all cases.
+TEST_F(Neighbour, M6_ItsAdvertisementsHaveARightChecksumWhoeverAsks) {
+  watch(Beat::Solicitation);
+  for (unsigned asker = 1; asker < 0x10000; asker += 509) {
+    Frame question = solicitation();
+    put16(question, 36, asker);  // the end of the source address
+    const Outcome outcome = p->tc_ingress(question);
+    ASSERT_EQ(outcome.verdict, kTcRedirect);
+    ASSERT_TRUE(checksum::icmpv6_is_right(outcome.frame)) << asker;
+  }
+}
+
 TEST_F(Neighbour, D6_LeavesQuestionsForOthersToTheHost) {
   watch(Beat::Arp);
   expect_silence(arp_question({192, 0, 2, 202}));

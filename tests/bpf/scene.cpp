@@ -208,6 +208,12 @@ Rejects Scene::rejects(std::uint32_t index) {
   return counted;
 }
 
+std::uint64_t packed(const net::MacAddress& mac) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, mac.data(), mac.size());
+  return value;
+}
+
 void put16(net::Frame& frame, std::size_t at, unsigned value) {
   frame.at(at) = static_cast<std::uint8_t>(value >> 8 & 0xff);
   frame.at(at + 1) = static_cast<std::uint8_t>(value & 0xff);

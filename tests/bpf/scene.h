@@ -87,6 +87,8 @@ class Scene : public testing::Test {
   std::shared_ptr<Programs> p;
 };
 
+/// As hanet_steer::identity_mac has it.
+[[nodiscard]] std::uint64_t packed(const net::MacAddress& mac);
 /// One field of a frame, in network byte order.
 void put16(net::Frame& frame, std::size_t at, unsigned value);
 /// The payload of an echo message; ICMP begins at `icmp`.

@@ -106,7 +106,7 @@ class Trunk : public Scene {
       const net::MacAddress mac = wire_mac(at);
       std::copy(mac.begin(), mac.end(), made.ports[at].wire_mac);
       p->steer[at].mode = at == 0 ? HANET_STEER_LEAD : HANET_STEER_MEMBER;
-      std::copy(kIdentityMac.begin(), kIdentityMac.end(), p->steer[at].identity_mac);
+      p->steer[at].identity_mac = packed(kIdentityMac);
       port(at).trunk = 1;
       port(at).trunk_slot = at;
       port(at).probe_mac[5] = static_cast<std::uint8_t>(at + 1);
@@ -142,7 +142,6 @@ TEST_F(Trunk, M1_F1_ASinglePortThatBridgesKeepsWhatIsForTheProbeAddressesOfAStat
   watch(Beat::EchoIpv4, kPorts);
   p->loopback_is(kPorts);
   p->steer[kPorts].peer_port = 0;
-  p->steer[kPorts].peer_ifindex = kLoopback;
   p->steer[kPorts].mode = HANET_STEER_BRIDGE_IN;
   for (std::uint32_t at = 0; at < kPorts; ++at) {
     net::MacAddress probe{};
@@ -281,6 +280,11 @@ TEST_F(Trunk, M7_BehindAnAggregateSilenceOfTheOthersSaysNothingWhileTheSwitchCho
   becomes(1, HANET_SESSION_DOWN);
   EXPECT_EQ(trunk().lost, 1U) << "only the port that lost its carrier";
   EXPECT_EQ(trunk().working, 0b1110U);
+  trunk().mode = HANET_TRUNK_INDEPENDENT;
+  becomes(1, HANET_SESSION_DOWN);
+  EXPECT_EQ(trunk().lost, 0b0011U) << "plain switches choose nothing";
+  becomes(1, HANET_SESSION_UP);
+  trunk().mode = HANET_TRUNK_STATIC;
   trunk().carrier_lost_ns -= HANET_REHASH_NS;
   becomes(1, HANET_SESSION_DOWN);
   EXPECT_EQ(trunk().lost, 0b0011U);
@@ -299,10 +303,38 @@ TEST_F(Trunk, F7_APausedPortIsNotJudgedByItsHeartbeats) {
   EXPECT_EQ(trunk().lost, 0U) << "and not lost";
 }
 
+TEST_F(Trunk, F10_APortWhoseInterfaceIsGoneIsLostWhateverItsSessionSays) {
+  trunk().ports[2].ifindex = 0;
+  becomes(2, HANET_SESSION_UP);
+  EXPECT_EQ(trunk().lost, 0b0100U);
+  EXPECT_EQ(trunk().working, 0b1011U);
+}
+
+TEST_F(Trunk, F1_WhileItsLeadBridgesOutAMemberTakesNothingIn) {
+  p->loopback_is(1);
+  trunk().ports[0].ifindex = kLoopback + 9;
+  becomes(0, HANET_SESSION_DOWN);
+  ASSERT_EQ(p->tc_ingress(arrival(kIdentityMac)).verdict, kTcRedirect) << "the witness";
+  p->steer[0].mode = HANET_STEER_BRIDGE_OUT;
+  EXPECT_EQ(p->tc_ingress(arrival(kIdentityMac)).verdict, kTcDrop);
+  EXPECT_EQ(p->steer[1].fenced, 1U);
+}
+
+TEST_F(Trunk, M7_ALostCarrierBeginsTheTimeInWhichTheSwitchChoosesAnew) {
+  make_trunk(HANET_TRUNK_STATIC);
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_DOWN, 1), 0U);
+  EXPECT_GT(trunk().carrier_lost_ns, 0U);
+  EXPECT_EQ(trunk().carrier_lost_ns, port(1).carrier_changed_ns);
+  const std::uint64_t lost = trunk().carrier_lost_ns;
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_UP, 1), 0U);
+  EXPECT_EQ(trunk().carrier_lost_ns, lost) << "a carrier that comes back begins nothing";
+}
+
 struct Share {
   std::uint32_t threshold;
   std::uint32_t lost_before;  ///< ports, when port 3 gets its verdict
   bool bridges;
+  std::uint32_t weight = 1;  ///< of port 3
 };
 
 class TrunkVerdict : public Trunk, public testing::WithParamInterface<Share> {};
@@ -317,6 +349,8 @@ TEST_P(TrunkVerdict, T2_M3_TheKernelBridgesWhenTheThresholdIsReachedAndNotBefore
   p->steer[0].peer_port = kStandby;
   p->steer[0].armed = 1;
   engine::store(p->params[0].threshold_percent, GetParam().threshold);
+  trunk().ports[3].weight = GetParam().weight;
+  trunk().total = kPorts - 1 + GetParam().weight;
   for (std::uint32_t at = 0; at < GetParam().lost_before; ++at) becomes(at, HANET_SESSION_DOWN);
   engine::store(session(3).state, HANET_SESSION_UP);
   p->loopback_is(3);
@@ -326,7 +360,9 @@ TEST_P(TrunkVerdict, T2_M3_TheKernelBridgesWhenTheThresholdIsReachedAndNotBefore
     EXPECT_EQ(p->tc_egress(beat).verdict, kTcPass);
   }
   ASSERT_TRUE(await([&] { return load(session(3).state) == HANET_SESSION_DOWN; }));
-  ASSERT_TRUE(await([&] { return load(p->accounts[0].events_submitted) == 1; }));
+  // Where the threshold is out of range that is an event as well.
+  const std::uint64_t reports = load(p->params[0].clamped);
+  ASSERT_TRUE(await([&] { return load(p->accounts[0].events_submitted) == reports + 1; }));
   EXPECT_EQ(load(p->steer[0].mode),
             std::uint32_t{GetParam().bridges ? HANET_STEER_BRIDGE_OUT : HANET_STEER_LEAD});
   EXPECT_EQ(load(p->steer[kStandby].mode),
@@ -338,10 +374,13 @@ INSTANTIATE_TEST_SUITE_P(OfFourPorts, TrunkVerdict,
                                          Share{50, 0, false}, Share{50, 1, true},
                                          Share{51, 1, false}, Share{75, 2, true},
                                          Share{76, 2, false}, Share{100, 2, false},
-                                         Share{100, 3, true}),
+                                         Share{100, 3, true}, Share{0, 0, true},
+                                         Share{0, 0, false, 0}, Share{101, 3, true},
+                                         Share{UINT32_MAX, 3, true}),
                          [](const auto& cell) {
                            return "At" + std::to_string(cell.param.threshold) + "With" +
-                                  std::to_string(cell.param.lost_before + 1) + "Lost";
+                                  std::to_string(cell.param.lost_before + 1) + "Lost" +
+                                  (cell.param.weight == 0 ? "OfNoWeight" : "");
                          });
 
 }  // namespace

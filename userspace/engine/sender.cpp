@@ -11,23 +11,28 @@
 namespace hanet::engine {
 namespace {
 
-using std::chrono::microseconds;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-constexpr Nanoseconds kSearchGap = seconds(1);
-constexpr Nanoseconds kRefreshGap = seconds(1);
-constexpr Nanoseconds kIdle = milliseconds(10);
-
 void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
   if (value > highest.load(std::memory_order_relaxed))
     highest.store(value, std::memory_order_relaxed);
 }
 
+SessionView view_of(const hanet_session& session) {
+  const std::uint32_t state = load(session.state);
+  return {.paused = state == HANET_SESSION_PAUSED,
+          .down = state == HANET_SESSION_DOWN,
+          .peer_known = load(session.target_mac_known) != 0,
+          .unanswered = load(session.sent) - load(session.answered),
+          .interval = std::chrono::microseconds(
+              std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US))};
+}
+
 }  // namespace
 
 Sender::Sender(const Engine& engine, std::vector<RequestFrames> requests)
-    : engine_(engine), requests_(std::move(requests)), beats_(requests_.size()) {
+    : engine_(engine),
+      requests_(std::move(requests)),
+      beats_(requests_.size()),
+      known_mac_ns_(requests_.size()) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -74,71 +79,36 @@ void Sender::run() {
 }
 
 MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
-  const hanet_session& session = engine_.session(requests_[at].session);
-  Beat& beat = beats_[at];
-  take_fresh_socket(requests_[at]);
-  if (load(session.state) == HANET_SESSION_PAUSED) {
-    beat.next = {};
-    return now + kIdle;
-  }
-  if (requests_[at].heartbeat.empty()) {
-    search_for_peer(at, now);
-    return now + kIdle;
-  }
-  const Nanoseconds interval =
-      microseconds(std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US));
-  // Beats of one interval fall together, so that several sessions share a wake-up.
-  if (beat.next == MonotonicTime{})
-    beat.next = MonotonicTime(now.time_since_epoch() / interval * interval + interval);
-  if (beat.next - now > interval) beat.next = now + interval;  // the interval became shorter
-  if (now < beat.next) return beat.next;
-  raise_to(accounts_[requests_[at].session].latest_ns,
-           static_cast<std::uint64_t>((now - beat.next).count()));
-  send_request(at, now);
-  beat.next += interval;
-  if (beat.next <= now) beat.next = now + interval;  // held up: no burst afterwards
-  return beat.next;
-}
-
-void Sender::send_request(std::size_t at, MonotonicTime now) {
   RequestFrames& request = requests_[at];
-  Beat& beat = beats_[at];
-  const hanet_session& session = engine_.session(request.session);
-  const bool known = load(session.target_mac_known) != 0;
-  const std::uint64_t unanswered = load(session.sent) - load(session.answered);
-  if ((!known || unanswered >= 2) && now - beat.last_search >= kSearchGap) {
-    beat.last_search = now;
-    accounts_[request.session].searches.fetch_add(1, std::memory_order_relaxed);
+  take_fresh_socket(request);
+  const FramesThere there{.heartbeat = !request.heartbeat.empty(),
+                          .search = !request.search.empty(),
+                          .refresh = !request.refresh.empty()};
+  const Due due = due_now(beats_[at], there, view_of(engine_.session(request.session)), now);
+  Account& account = accounts_[request.session];
+  raise_to(account.latest_ns, static_cast<std::uint64_t>(due.late.count()));
+  if (due.search) {
+    account.searches.fetch_add(1, std::memory_order_relaxed);
     send(at, request.search);
-    return;
   }
-  if (!known) return;
-  if (const std::uint64_t learned = load(session.target_mac_learned_ns);
-      learned != beat.known_mac_ns) {
-    beat.known_mac_ns = learned;
-    net::MacAddress mac{};
-    std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
-    net::set_destination(request.heartbeat, mac);
-    if (!request.refresh.empty()) net::set_destination(request.refresh, mac);
+  if (due.heartbeat) {
+    address_to_target(at);
+    send(at, request.heartbeat);
   }
-  send(at, request.heartbeat);
-  if (!request.refresh.empty() && now - beat.last_refresh >= kRefreshGap) {
-    beat.last_refresh = now;
-    send(at, request.refresh);
-  }
+  if (due.refresh) send(at, request.refresh);
+  return due.next;
 }
 
-// A peer that fell silent may have come back with another address.
-void Sender::search_for_peer(std::size_t at, MonotonicTime now) {
-  const RequestFrames& request = requests_[at];
-  Beat& beat = beats_[at];
+void Sender::address_to_target(std::size_t at) {
+  RequestFrames& request = requests_[at];
   const hanet_session& session = engine_.session(request.session);
-  const bool wanted =
-      load(session.target_mac_known) == 0 || load(session.state) == HANET_SESSION_DOWN;
-  if (request.search.empty() || !wanted || now - beat.last_search < kSearchGap) return;
-  beat.last_search = now;
-  accounts_[request.session].searches.fetch_add(1, std::memory_order_relaxed);
-  send(at, request.search);
+  const std::uint64_t learned = load(session.target_mac_learned_ns);
+  if (learned == known_mac_ns_[at]) return;
+  known_mac_ns_[at] = learned;
+  net::MacAddress mac{};
+  std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
+  net::set_destination(request.heartbeat, mac);
+  if (!request.refresh.empty()) net::set_destination(request.refresh, mac);
 }
 
 void Sender::send(std::size_t at, const net::Frame& frame) {

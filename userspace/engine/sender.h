@@ -2,9 +2,9 @@
 //
 // The sender: a real-time thread that puts prepared requests on the wire.
 //
-// It decides only when to send and whether to search for the target's address; whether a path
-// lives is the kernel side's verdict, which counts a request only when it really left. So a sender
-// that is held up delays detection and never fakes a failure.
+// It decides only when to send and whether to search for the target's address (beat.h); whether a
+// path lives is the kernel side's verdict, which counts a request only when it really left. So a
+// sender that is held up delays detection and never fakes a failure.
 //
 // Searching uses broadcast (ARP) or multicast (solicitation) at most once a second, and only while
 // the target's address is unknown or two requests stand unanswered: a network must not notice
@@ -22,6 +22,7 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "engine/beat.h"
 #include "engine/engine.h"
 #include "net/frames.h"
 #include "net/packet_socket.h"
@@ -63,24 +64,18 @@ class Sender {
   [[nodiscard]] const Account& account(SessionIndex session) const { return accounts_[session]; }
 
  private:
-  struct Beat {
-    MonotonicTime next{};
-    MonotonicTime last_search{};
-    MonotonicTime last_refresh{};
-    std::uint64_t known_mac_ns = 0;
-  };
-
   void run();
   /// Sends what is due for one session; returns when the next is due.
   MonotonicTime beat(std::size_t at, MonotonicTime now);
   void take_fresh_socket(RequestFrames& request);
-  void send_request(std::size_t at, MonotonicTime now);
-  void search_for_peer(std::size_t at, MonotonicTime now);
+  /// Requests go to the address that was learned last.
+  void address_to_target(std::size_t at);
   void send(std::size_t at, const net::Frame& frame);
 
   const Engine& engine_;
   std::vector<RequestFrames> requests_;
   std::vector<Beat> beats_;
+  std::vector<std::uint64_t> known_mac_ns_;  // of the address that requests go to, by request
   std::vector<Account> accounts_{HANET_MAX_SESSIONS};
   // Sockets on their way to the thread, which takes them at a beat.
   std::vector<std::atomic<net::PacketSocket*>> fresh_sockets_{HANET_MAX_SESSIONS};

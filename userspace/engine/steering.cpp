@@ -3,15 +3,16 @@
 // The engine's second half: which port carries the identity, and where frames go meanwhile
 // (bpf/steer.bpf.h, bpf/trunk.bpf.h); see engine.h.
 //
-// A path is named by one of its ports. Every store to a mapped array is one field that the programs
-// read alone, in an order in which each state between two stores is harmless: who receives is set
-// before who sends.
+// A path is named by one of its ports. Every store to steer is one field that the programs read
+// alone, in an order in which each state between two stores is harmless: who receives is set before
+// who sends.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "engine/engine.h"
 #include "hanet.skel.h"
@@ -21,6 +22,13 @@ namespace {
 
 void copy_mac(__u8 (&destination)[6], const net::MacAddress& source) {
   std::copy(source.begin(), source.end(), destination);
+}
+
+/// As struct hanet_steer has it.
+std::uint64_t packed(const net::MacAddress& mac) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, mac.data(), mac.size());
+  return value;
 }
 
 hanet_identity_ipv4 key_of(GroupIndex group, const net::ArpEntry& entry) {
@@ -133,7 +141,7 @@ void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
   const std::vector<PortIndex> path = path_of(lead);
   choose_lead(lead);
   for (const PortIndex port : path) {
-    copy_mac(steer_[port].identity_mac, identity_mac);
+    store(steer_[port].identity_mac, packed(identity_mac));
     if (port != lead) store(steer_[port].mode, HANET_STEER_MEMBER);
   }
   store(steer_[lead].mode, path.size() > 1 ? HANET_STEER_LEAD : HANET_STEER_NONE);
@@ -181,15 +189,13 @@ Status Engine::name_identity(GroupIndex group, const std::set<net::ArpEntry>& en
 void Engine::arm_bridging(PortIndex active, PortIndex standby,
                           const net::MacAddress& identity_mac) {
   for (const PortIndex port : path_of(standby)) {
-    copy_mac(steer_[port].identity_mac, identity_mac);
-    steer_[port].peer_port = active;
-    steer_[port].peer_ifindex = ports_[active].ifindex;
+    store(steer_[port].identity_mac, packed(identity_mac));
+    store(steer_[port].peer_port, active);
     store(steer_[port].armed, 0);
   }
   for (const PortIndex port : path_of(active)) {
-    copy_mac(steer_[port].identity_mac, identity_mac);
-    steer_[port].peer_port = standby;
-    steer_[port].peer_ifindex = ports_[standby].ifindex;
+    store(steer_[port].identity_mac, packed(identity_mac));
+    store(steer_[port].peer_port, standby);
     store(steer_[port].armed, port == active ? 1 : 0);
   }
 }
@@ -207,11 +213,10 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   disarm_bridging(from);
   disarm_bridging(to);
   const bool one_trunk = ports_[from].trunk != 0 && ports_[from].trunk == ports_[to].trunk;
-  steer_[from].peer_port = to;
-  steer_[from].peer_ifindex = ports_[to].ifindex;
+  store(steer_[from].peer_port, to);
   choose_lead(to);
   const std::vector<PortIndex> receiving = path_of(to);
-  for (const PortIndex port : receiving) copy_mac(steer_[port].identity_mac, identity_mac);
+  for (const PortIndex port : receiving) store(steer_[port].identity_mac, packed(identity_mac));
   // In this order, against a verdict at the same moment (steer_on_verdict).
   if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
   for (const PortIndex port : receiving)

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one session sends now, and when it wants to be asked again: the sender's decision, pure.
+//
+// Three promises are kept here. A sender that was held up sends one request afterwards, not a
+// burst: requests that leave together are lost together, and would count as several. A shorter
+// interval is in force at once, however far away the next beat was. And whoever is searched for
+// hears at most one broadcast a second.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "core/clock.h"
+
+namespace hanet::engine {
+
+/// Between two searches (broadcast or multicast), and between two refreshes (unicast).
+inline constexpr Nanoseconds kSearchGap = std::chrono::seconds(1);
+inline constexpr Nanoseconds kRefreshGap = std::chrono::seconds(1);
+/// Until a session that has nothing to send is asked again.
+inline constexpr Nanoseconds kIdle = std::chrono::milliseconds(10);
+
+/// What the maps say of a session.
+struct SessionView {
+  bool paused = false;
+  bool down = false;
+  bool peer_known = false;  ///< its MAC address is
+  std::uint64_t unanswered = 0;
+  Nanoseconds interval{};
+};
+
+/// Which frames the session has.
+struct FramesThere {
+  bool heartbeat = false;  ///< false: it listens for its peer (silence)
+  bool search = false;
+  bool refresh = false;
+};
+
+/// Times of one session; {} before the first beat.
+struct Beat {
+  MonotonicTime next{};
+  MonotonicTime last_search{};
+  MonotonicTime last_refresh{};
+};
+
+/// In the order in which they leave.
+struct Due {
+  bool search = false;
+  bool heartbeat = false;
+  bool refresh = false;
+  Nanoseconds late{};    ///< of a beat
+  MonotonicTime next{};  ///< when to ask again
+};
+
+namespace detail {
+
+/// At most once in `gap`.
+inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
+  if (now - last < gap) return false;
+  last = now;
+  return true;
+}
+
+}  // namespace detail
+
+/// Decides for one session. A peer that fell silent is searched for, because it may have come back
+/// with another address; a search takes the place of that beat's heartbeat.
+[[nodiscard]] inline Due due_now(Beat& beat, const FramesThere& there, const SessionView& session,
+                                 MonotonicTime now) {
+  Due due{.next = now + kIdle};
+  if (session.paused) {
+    beat.next = {};
+    return due;
+  }
+  if (!there.heartbeat) {
+    due.search = there.search && (!session.peer_known || session.down) &&
+                 detail::once_in(kSearchGap, beat.last_search, now);
+    return due;
+  }
+  const Nanoseconds interval = session.interval;
+  // Beats of one interval fall together, so that several sessions share a wake-up.
+  if (beat.next == MonotonicTime{})
+    beat.next = MonotonicTime(now.time_since_epoch() / interval * interval + interval);
+  beat.next = std::min(beat.next, now + interval);  // the interval became shorter
+  due.next = beat.next;
+  if (now < beat.next) return due;
+  due.late = now - beat.next;
+  due.search = (!session.peer_known || session.unanswered >= 2) &&
+               detail::once_in(kSearchGap, beat.last_search, now);
+  due.heartbeat = !due.search && session.peer_known;
+  due.refresh =
+      due.heartbeat && there.refresh && detail::once_in(kRefreshGap, beat.last_refresh, now);
+  beat.next += interval;
+  if (beat.next <= now) beat.next = now + interval;  // held up: no burst afterwards
+  due.next = beat.next;
+  return due;
+}
+
+}  // namespace hanet::engine
