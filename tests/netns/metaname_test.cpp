@@ -10,7 +10,7 @@ namespace {
 class Metaname : public LabTest {
  protected:
   /// The interface that `ip link show mether0` finds; empty: none.
-  std::string bearer() const {
+  std::string holder() const {
     const Result<std::string> found = bench::run_checked(
         lab().in("host", {"ip", "-o", "link", "show", "mether0"}), std::chrono::seconds(5));
     if (!found) return {};
@@ -23,12 +23,12 @@ TEST_F(Metaname, A1_IsTheActiveInterfaceBeforeAndAfterEverySwitch) {
   for (const char* mode : {"hot", "cold"}) {
     SCOPED_TRACE(mode);
     ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.mode = mode, .group_keys = {}}));
-    EXPECT_EQ(bearer(), "p0");
+    EXPECT_EQ(holder(), "p0");
     ASSERT_DONE(lab().fault("blackhole"));
     ASSERT_TRUE(all_on("p1"));
-    EXPECT_EQ(bearer(), "p1");
+    EXPECT_EQ(holder(), "p1");
     EXPECT_EQ(host().stop(), 0);
-    EXPECT_EQ(bearer(), "") << "nothing is left";
+    EXPECT_EQ(holder(), "") << "nothing is left";
     TearDown();
   }
 }
@@ -36,11 +36,11 @@ TEST_F(Metaname, A1_IsTheActiveInterfaceBeforeAndAfterEverySwitch) {
 TEST_F(Metaname, A1_IsTakenOverFromADaemonThatWasKilled) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   host().kill();
-  EXPECT_EQ(bearer(), "p0");
+  EXPECT_EQ(holder(), "p0");
   host().start();
   ASSERT_TRUE(all_ready());
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
-  EXPECT_EQ(bearer(), "p1");
+  EXPECT_EQ(holder(), "p1");
 }
 
 TEST_F(Metaname, A1_ThatIsAnotherInterfacesNameIsRefusedBeforeAnythingIsTouched) {
@@ -52,7 +52,7 @@ TEST_F(Metaname, A1_ThatIsAnotherInterfacesNameIsRefusedBeforeAnythingIsTouched)
   EXPECT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
   EXPECT_NE(host().log().find("an interface is called mether0 already"), std::string::npos)
       << host().log();
-  EXPECT_EQ(bearer(), "other");
+  EXPECT_EQ(holder(), "other");
   EXPECT_TRUE(carries("p0", before));
 }
 

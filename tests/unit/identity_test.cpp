@@ -117,9 +117,9 @@ TEST(Retarget, F9_ThereAndBackIsWhereItWas) {
 TEST(Retarget, F5_WhatIsOnAVlanMovesToTheVlanWithTheSameTag) {
   const Identity moved = retarget(samples::identity_with_vlans(), samples::other_port());
   EXPECT_EQ(moved.addresses[3].label, "eth1.5:web");
-  EXPECT_EQ(bearer_of(moved, moved.addresses[0]).name, "eth1");
-  EXPECT_EQ(bearer_of(moved, moved.addresses[3]).index, 33U);
-  EXPECT_EQ(bearer_of(moved, moved.addresses[5]).name, "eth1.7");
+  EXPECT_EQ(holder_of(moved, moved.addresses[0]).name, "eth1");
+  EXPECT_EQ(holder_of(moved, moved.addresses[3]).index, 33U);
+  EXPECT_EQ(holder_of(moved, moved.addresses[5]).name, "eth1.7");
   EXPECT_EQ(moved.routes[3].attributes.at(RTA_OIF), bytes_of(std::uint32_t{33}));
   EXPECT_EQ(moved.routes[4].attributes.at(RTA_OIF), bytes_of(std::uint32_t{31}));
   EXPECT_EQ(hop_at(moved.routes[5], 0).rtnh_ifindex, 3);

@@ -34,7 +34,7 @@ Step take_off_routes(const net::Identity& identity) {
   const auto has_ipv4 = [&](const net::KernelObject& route) {
     return std::ranges::any_of(identity.addresses, [&](const net::Address& address) {
       return address.family == AF_INET &&
-             net::leaves_by(route, net::bearer_of(identity, address).index);
+             net::leaves_by(route, net::holder_of(identity, address).index);
     });
   };
   for (const net::KernelObject& rule : identity.rules)
@@ -54,7 +54,7 @@ Step take_off_addresses(const net::Identity& identity) {
             .messages = {},
             .tolerated = kGoneAlready};
   for (const net::Address& address : identity.addresses | std::views::reverse)
-    step.messages.push_back(net::remove_address(address, net::bearer_of(identity, address).index));
+    step.messages.push_back(net::remove_address(address, net::holder_of(identity, address).index));
   return step;
 }
 
@@ -68,7 +68,7 @@ Step take_off_prefix_routes(const net::Identity& identity) {
   for (const net::Address& address : identity.addresses)
     if (address.family == AF_INET6 && address.valid_seconds != UINT32_MAX)
       step.messages.push_back(
-          net::remove_prefix_route(address, net::bearer_of(identity, address).index));
+          net::remove_prefix_route(address, net::holder_of(identity, address).index));
   return step;
 }
 
@@ -78,7 +78,7 @@ Step put_on_addresses(const Plan& plan) {
             .tolerated = kThereAlready};
   for (const net::Address& address : plan.expected.addresses)
     step.messages.push_back(
-        net::add_address(address, net::bearer_of(plan.expected, address).index));
+        net::add_address(address, net::holder_of(plan.expected, address).index));
   return step;
 }
 
@@ -94,7 +94,7 @@ Step renew_kernel_routes(const Plan& plan) {
     if (address.family != AF_INET) continue;
     address.priority = address.priority.value_or(0) + 1;
     step.messages.push_back(
-        net::add_address(address, net::bearer_of(plan.expected, address).index));
+        net::add_address(address, net::holder_of(plan.expected, address).index));
   }
   return step;
 }
@@ -137,7 +137,7 @@ Step deliver_at_once(const Plan& plan) {
   for (const net::Address& address : plan.expected.addresses)
     if (delivered_by_worker(address))
       step.messages.push_back(
-          net::add_local_delivery(address, net::bearer_of(plan.expected, address).index));
+          net::add_local_delivery(address, net::holder_of(plan.expected, address).index));
   return step;
 }
 
@@ -148,7 +148,7 @@ Step deliver_no_more(const Plan& plan) {
   for (const net::Address& address : plan.expected.addresses)
     if (delivered_by_worker(address))
       step.messages.push_back(
-          net::remove_local_delivery(address, net::bearer_of(plan.expected, address).index));
+          net::remove_local_delivery(address, net::holder_of(plan.expected, address).index));
   return step;
 }
 

@@ -48,7 +48,7 @@ void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now
   std::vector<net::Frame> frames;
   for (const net::Address& address : identity.addresses)
     frames.push_back(failover::announcement(address, identity.mac,
-                                            is_router(net::bearer_of(identity, address).name)));
+                                            is_router(net::holder_of(identity, address).name)));
   send_all(std::move(frames), now);
 }
 

@@ -64,7 +64,7 @@ Status WarmDummy::check(const net::MacAddress& identity) const {
 // Its own ports may have it, after a kill.
 Status WarmDummy::check_address() const {
   Result<std::vector<unsigned>> holders =
-      net::bearers_of(context_.requests(), dummy_->address.family, dummy_->address.local);
+      net::interfaces_with(context_.requests(), dummy_->address.family, dummy_->address.local);
   if (!holders) return pass_on(holders);
   for (const unsigned holder : *holders) {
     if (std::ranges::any_of(ports_.all(),

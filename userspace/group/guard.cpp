@@ -120,7 +120,7 @@ bool Guard::is_removal_to_repair(const nlmsghdr& message) {
     return true;
   }
   const net::Address* own = net::address_in(message, identity);
-  const net::InterfaceName& on = own == nullptr ? identity.on : net::bearer_of(identity, *own);
+  const net::InterfaceName& on = own == nullptr ? identity.on : net::holder_of(identity, *own);
   const Result<net::LinkInfo> link = net::read_link(context_.requests(), on.index);
   if (!link || !link->admin_up) return false;  // going down takes addresses along: no intrusion
   if (!may_repair()) return false;
@@ -145,10 +145,10 @@ bool Guard::returned_to_standby(const nlmsghdr& message) {
     context_.notices.add(
         "restored", ports_.name(port.path),
         fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", address,
-                    net::bearer_of(there, *own).name, who(message.nlmsg_pid),
+                    net::holder_of(there, *own).name, who(message.nlmsg_pid),
                     ports_.holder().interface.name));
     if (Status gone = context_.requests().request(
-            net::remove_address(*own, net::bearer_of(there, *own).index), "remove " + address);
+            net::remove_address(*own, net::holder_of(there, *own).index), "remove " + address);
         !gone)
       log::warning("{}: {}", context_.config.name, gone.error().message);
     return true;
@@ -263,7 +263,7 @@ void Guard::put_on_again(const net::Identity& there) {
   std::vector<net::NetlinkMessage> in_the_way;
   for (const net::Address& address : there.addresses)
     if (address.family == AF_INET && !keeps_order(there, plan.expected, address.vlan))
-      in_the_way.push_back(net::remove_address(address, net::bearer_of(there, address).index));
+      in_the_way.push_back(net::remove_address(address, net::holder_of(there, address).index));
   if (Status sent = requests.send(in_the_way); !sent)
     log::warning("{}: {}", context_.config.name, sent.error().message);
   for (failover::Step& step : failover::second_attempt(plan))

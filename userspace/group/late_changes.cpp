@@ -46,7 +46,7 @@ class Correction {
 
   void follow_removal(const net::Address& address) {
     [[maybe_unused]] const Status ignored = context_.requests().request(
-        net::remove_address(address, net::bearer_of(plan_.expected, address).index),
+        net::remove_address(address, net::holder_of(plan_.expected, address).index),
         "follow a removal");
     std::erase_if(plan_.expected.addresses,
                   [&](const net::Address& one) { return is_same(one, address); });
@@ -56,7 +56,7 @@ class Correction {
 
   void follow_addition(const net::Address& address) {
     if (Status added = context_.requests().request(
-            net::add_address(address, net::bearer_of(plan_.expected, address).index),
+            net::add_address(address, net::holder_of(plan_.expected, address).index),
             "follow an addition");
         !added) {
       log::warning("{}: {}: {}", context_.config.name, net::describe(address),
@@ -79,7 +79,7 @@ class Correction {
     for (const net::Address& address : left | std::views::reverse) {
       if (address.family == AF_INET6 && address.scope == RT_SCOPE_LINK) continue;
       const Status taken = context_.requests().request(
-          net::remove_address(address, net::bearer_of(late, address).index), "take a late address");
+          net::remove_address(address, net::holder_of(late, address).index), "take a late address");
       const bool known = has(plan_.expected.addresses, address);
       if (taken && !known) late.addresses.insert(late.addresses.begin(), address);
       if (!taken && known) follow_removal(address);  // put back and taken away again meanwhile

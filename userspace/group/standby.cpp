@@ -41,9 +41,9 @@ Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identi
   }
   for (const net::Address& address : found.addresses)
     if (Status done =
-            socket.request(net::remove_address(address, net::bearer_of(found, address).index),
+            socket.request(net::remove_address(address, net::holder_of(found, address).index),
                            fmt::format("remove {} from {}", net::describe(address),
-                                       net::bearer_of(found, address).name));
+                                       net::holder_of(found, address).name));
         !done && done.error().code != EADDRNOTAVAIL)
       return done;
   return {};
@@ -106,7 +106,7 @@ Status check_standby(const net::Identity& found) {
       return failure(fmt::format(
           "standby {} carries the address {}: a standby has no identity of its own; remove the "
           "address, or make the port the primary",
-          net::bearer_of(found, address).name, net::describe(address)));
+          net::holder_of(found, address).name, net::describe(address)));
   return {};
 }
 

@@ -160,7 +160,7 @@ bool leads_to_neighbours_of(const KernelObject& route, const Address& address) {
 bool is_connected(const KernelObject& route, const Identity& identity, std::uint32_t flag) {
   return std::ranges::any_of(identity.addresses, [&](const Address& address) {
     return (address.flags & IFA_F_NOPREFIXROUTE) == flag &&
-           leaves_by(route, bearer_of(identity, address).index) &&
+           leaves_by(route, holder_of(identity, address).index) &&
            leads_to_neighbours_of(route, address);
   });
 }
@@ -383,18 +383,18 @@ Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) 
   return identity;
 }
 
-Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
-                                         const std::vector<std::uint8_t>& local) {
-  std::vector<unsigned> bearers;
+Result<std::vector<unsigned>> interfaces_with(NetlinkSocket& socket, int family,
+                                              const std::vector<std::uint8_t>& local) {
+  std::vector<unsigned> holders;
   ifaddrmsg filter{};
   filter.ifa_family = static_cast<std::uint8_t>(family);
   Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
     const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
     if (header->ifa_family == family && address_of(message).local == local)
-      bearers.push_back(header->ifa_index);
+      holders.push_back(header->ifa_index);
   });
   if (!done) return pass_on(done);
-  return bearers;
+  return holders;
 }
 
 }  // namespace hanet::net

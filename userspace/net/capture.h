@@ -25,8 +25,8 @@ namespace hanet::net {
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
 
 /// The numbers of all interfaces that have an address (`local` of net::Address).
-[[nodiscard]] Result<std::vector<unsigned>> bearers_of(NetlinkSocket& socket, int family,
-                                                       const std::vector<std::uint8_t>& local);
+[[nodiscard]] Result<std::vector<unsigned>> interfaces_with(NetlinkSocket& socket, int family,
+                                                            const std::vector<std::uint8_t>& local);
 
 /// Is a notification about an address, a route or a rule of this identity, or may it be? A route to
 /// one of its destinations is, because it may have replaced the identity's.

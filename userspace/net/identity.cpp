@@ -201,7 +201,7 @@ bool Place::has(unsigned ifindex) const {
 
 Place place_of(const Identity& identity) { return {identity.on, identity.vlans}; }
 
-const InterfaceName& bearer_of(const Identity& identity, const Address& address) {
+const InterfaceName& holder_of(const Identity& identity, const Address& address) {
   const auto vlan = std::ranges::find(identity.vlans, address.vlan, &Vlan::tag);
   return vlan == identity.vlans.end() ? identity.on : vlan->on;
 }

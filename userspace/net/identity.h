@@ -98,7 +98,7 @@ using Part = std::variant<Address, KernelObject>;
 
 [[nodiscard]] Place place_of(const Identity& identity);
 /// The interface that an address of the identity is on.
-[[nodiscard]] const InterfaceName& bearer_of(const Identity& identity, const Address& address);
+[[nodiscard]] const InterfaceName& holder_of(const Identity& identity, const Address& address);
 /// Gives the port another MAC address, and the VLANs that share it.
 void call(Identity& identity, const MacAddress& mac);
 
