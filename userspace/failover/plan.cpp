@@ -239,7 +239,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   plan.to = to;
   plan.expected = net::retarget(identity, place);
   plan.moves_mac = settings.move_mac && identity.mac != to_mac;
-  if (!plan.moves_mac) net::call(plan.expected, to_mac);
+  if (!plan.moves_mac) net::use_mac(plan.expected, to_mac);
   plan.cold = settings.cold;
   plan.from_gone = settings.from_gone;
   plan.spare_mac = settings.spare_mac;

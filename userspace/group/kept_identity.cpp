@@ -93,7 +93,7 @@ net::Identity KeptIdentity::identity_of(const policy::Holder& holder,
     return address.family == AF_INET &&
            std::ranges::count(there.addresses, address.local, &net::Address::local) == 0;
   });
-  net::call(whole, there.mac);
+  net::use_mac(whole, there.mac);
   return whole;
 }
 

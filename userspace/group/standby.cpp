@@ -67,8 +67,8 @@ Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::Sta
 }
 
 // A VLAN whose MAC address somebody has set once does not follow its port; it stays like it here.
-void call_vlans(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                const net::MacAddress& was, const net::MacAddress& is) {
+void set_vlan_macs(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                   const net::MacAddress& was, const net::MacAddress& is) {
   const Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
   if (!links) return;
   std::vector<net::NetlinkMessage> batch;
@@ -78,13 +78,13 @@ void call_vlans(net::NetlinkSocket& socket, const net::InterfaceName& port,
 }
 
 // The port is down.
-Status dress_up(net::NetlinkSocket& socket, const net::InterfaceName& port,
-                const net::MacAddress& was, const Dummy& dummy) {
+Status apply_dummy(net::NetlinkSocket& socket, const net::InterfaceName& port,
+                   const net::MacAddress& was, const Dummy& dummy) {
   if (Status done = socket.request(net::set_mac(port.index, dummy.mac),
                                    fmt::format("give {} its dummy MAC address", port.name));
       !done)
     return done;
-  call_vlans(socket, port, was, dummy.mac);
+  set_vlan_macs(socket, port, was, dummy.mac);
   const Status added = socket.request(net::add_address(dummy.address, port.index),
                                       fmt::format("give {} its dummy address", port.name));
   return added || added.error().code == EEXIST ? Status() : added;
@@ -115,7 +115,7 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
                        const std::optional<Dummy>& dummy) {
   Result<net::Identity> found = net::capture(socket, place.port);
   if (!found) return pass_on(found);
-  // After a kill it is dressed up already.
+  // After a kill it is given its dummy already.
   if (dummy)
     std::erase_if(found->addresses, [&](const net::Address& address) {
       return address.local == dummy->address.local;
@@ -126,7 +126,7 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
                        [](const net::Address& address) { return address.scope == RT_SCOPE_LINK; });
   Status done = strip(socket, *found, mode);
   if (done && dummy) {
-    done = dress_up(socket, place.port, found->mac, *dummy);
+    done = apply_dummy(socket, place.port, found->mac, *dummy);
   }
   if (!done) restore_standby(socket, place, before, dummy);
   return done;
@@ -168,7 +168,7 @@ void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
       batch.push_back(net::add_address(address, on->index));
   }
   net::send_best_effort(socket, port.name, batch);
-  if (dummy) call_vlans(socket, port, dummy->mac, before.mac);
+  if (dummy) set_vlan_macs(socket, port, dummy->mac, before.mac);
 }
 
 }  // namespace hanet::group

@@ -222,7 +222,7 @@ std::set<ArpEntry> arp_entries(const Identity& identity) {
   return entries;
 }
 
-void call(Identity& identity, const MacAddress& mac) {
+void use_mac(Identity& identity, const MacAddress& mac) {
   for (Vlan& vlan : identity.vlans)
     if (vlan.mac == identity.mac) vlan.mac = mac;
   identity.mac = mac;

@@ -100,7 +100,7 @@ using Part = std::variant<Address, KernelObject>;
 /// The interface that an address of the identity is on.
 [[nodiscard]] const InterfaceName& holder_of(const Identity& identity, const Address& address);
 /// Gives the port another MAC address, and the VLANs that share it.
-void call(Identity& identity, const MacAddress& mac);
+void use_mac(Identity& identity, const MacAddress& mac);
 
 /// Where ARP has to find the identity's IPv4 addresses.
 [[nodiscard]] std::set<ArpEntry> arp_entries(const Identity& identity);
