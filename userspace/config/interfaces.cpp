@@ -50,7 +50,7 @@ const LinkInfo* obstacle(const LinkInfo& link, const Links& links) {
 
 /// What is on top of an interface, but for VLANs that can move. A veth names its peer in the same
 /// place.
-const LinkInfo* burden(const LinkInfo& port, const Links& links, VlanPolicy vlans);
+const LinkInfo* upper_on(const LinkInfo& port, const Links& links, VlanPolicy vlans);
 
 /// Called like its port, or like the card: a port that waited for a killed hanetd has another MAC
 /// address for a while, and a VLAN whose own somebody has set once keeps it.
@@ -61,10 +61,10 @@ bool shares_mac(const LinkInfo& vlan, const LinkInfo& port) {
 /// A VLAN moves if all it is can be found again on another port.
 bool can_move(const LinkInfo& vlan, const LinkInfo& port, const Links& links) {
   return vlan.vlan_tag != 0 && shares_mac(vlan, port) && obstacle(vlan, links) == nullptr &&
-         burden(vlan, links, VlanPolicy::Refused) == nullptr;
+         upper_on(vlan, links, VlanPolicy::Refused) == nullptr;
 }
 
-const LinkInfo* burden(const LinkInfo& port, const Links& links, VlanPolicy vlans) {
+const LinkInfo* upper_on(const LinkInfo& port, const Links& links, VlanPolicy vlans) {
   for (const LinkInfo& link : links) {
     if (link.lower != port.interface.index || link.kind == "veth" ||
         link.interface.index == port.interface.index)
@@ -86,7 +86,7 @@ std::string why_it_stays(const LinkInfo& upper, const LinkInfo& port, const Link
   if (vlans == VlanPolicy::Refused) return " (a trunk's VLANs do not move)";
   if (const LinkInfo* master = obstacle(upper, links))
     return fmt::format(" (it is a member of the {})", named(*master));
-  if (const LinkInfo* top = burden(upper, links, VlanPolicy::Refused))
+  if (const LinkInfo* top = upper_on(upper, links, VlanPolicy::Refused))
     return fmt::format(" (it carries the {})", named(*top));
   if (!shares_mac(upper, port)) return " (it has a MAC address of its own)";
   return {};
@@ -97,7 +97,7 @@ std::string usable(const Links& links, VlanPolicy vlans) {
   std::vector<std::string> names;
   for (const LinkInfo& link : links) {
     if (link.type == ARPHRD_ETHER && obstacle(link, links) == nullptr &&
-        burden(link, links, vlans) == nullptr)
+        upper_on(link, links, vlans) == nullptr)
       names.push_back(link.interface.name);
   }
   std::ranges::sort(names);
@@ -113,7 +113,7 @@ std::string why_not_a_port(const std::string& interface, const Links& links, Vla
     return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link->type);
   if (const LinkInfo* master = obstacle(*link, links))
     return fmt::format("is a member of the {}", named(*master));
-  if (const LinkInfo* upper = burden(*link, links, vlans))
+  if (const LinkInfo* upper = upper_on(*link, links, vlans))
     return fmt::format("carries the {}, which hanet would leave behind at a switchover{}",
                        named(*upper), why_it_stays(*upper, *link, links, vlans));
   return {};
