@@ -199,7 +199,7 @@ TEST_F(Execute, F15_ARemovalThatFoundNothingIsNoFailureAndIsTold) {
     const StepResult& removal = done.steps.at(*plan.address_removal);
     EXPECT_EQ(removal.result, "ok");
     // Last one first: behind the two IPv6 addresses.
-    EXPECT_EQ(removal.so_already, std::vector<std::size_t>{2});
+    EXPECT_EQ(removal.unchanged, std::vector<std::size_t>{2});
   });
 }
 

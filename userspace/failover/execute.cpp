@@ -78,7 +78,7 @@ class Run {
         const net::Acknowledgement& got = (*answers)[answer];
         if (got.code == 0) continue;
         if (std::ranges::count(steps[at].tolerated, got.code) != 0) {
-          execution_.steps[first_result + at].so_already.push_back(i);
+          execution_.steps[first_result + at].unchanged.push_back(i);
           continue;
         }
         execution_.steps[first_result + at].result = answer_text(got);

@@ -22,8 +22,8 @@ struct StepResult {
   std::string name;
   MonotonicTime started{};
   Nanoseconds duration{};
-  std::string result;                     ///< "ok" or what the kernel answered
-  std::vector<std::size_t> so_already{};  ///< messages that changed nothing (Step::tolerated)
+  std::string result;                    ///< "ok" or what the kernel answered
+  std::vector<std::size_t> unchanged{};  ///< messages that changed nothing (Step::tolerated)
 };
 
 enum class Outcome {

@@ -34,7 +34,7 @@ std::vector<net::Address> not_there_any_more(const failover::Plan& plan,
   std::vector<net::Address> gone;
   if (!plan.address_removal || plan.cold) return gone;  // going down takes IPv6 addresses along
   const std::vector<net::Address>& all = plan.expected.addresses;
-  for (const std::size_t message : done.steps.at(*plan.address_removal).so_already)
+  for (const std::size_t message : done.steps.at(*plan.address_removal).unchanged)
     gone.push_back(all.at(all.size() - 1 - message));
   return gone;
 }
