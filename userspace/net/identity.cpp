@@ -146,14 +146,14 @@ bool is_among(const T& one, std::span<const Part> parts, const Same& same) {
 
 template <typename T, typename Same>
 std::vector<T> merged(const std::vector<T>& held, const std::vector<T>& there,
-                      std::span<const Part> let_go, const Same& same) {
+                      std::span<const Part> withdrawn, const Same& same) {
   std::vector<T> whole;
   const auto like = [&](const T& one) { return [&](const T& other) { return same(one, other); }; };
   for (const T& one : held) {
     const auto found = std::ranges::find_if(there, like(one));
     if (found != there.end())
       whole.push_back(*found);
-    else if (!is_among(one, let_go, same))
+    else if (!is_among(one, withdrawn, same))
       whole.push_back(one);
   }
   std::ranges::copy_if(there, std::back_inserter(whole),
@@ -278,13 +278,13 @@ std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbou
   return moved;
 }
 
-Identity made_whole(const Identity& held, const Identity& there, std::span<const Part> let_go) {
+Identity made_whole(const Identity& held, const Identity& there, std::span<const Part> withdrawn) {
   Identity whole = there;
   // A VLAN may have gone, or come back with another number.
   const Identity before = retarget(held, place_of(there));
-  whole.addresses = merged(before.addresses, there.addresses, let_go, same_bearing);
+  whole.addresses = merged(before.addresses, there.addresses, withdrawn, same_bearing);
   std::ranges::stable_sort(whole.addresses, {}, &Address::vlan);
-  whole.routes = merged(before.routes, there.routes, let_go, same_object);
+  whole.routes = merged(before.routes, there.routes, withdrawn, same_object);
   std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
   return whole;
 }

@@ -122,11 +122,11 @@ void use_mac(Identity& identity, const MacAddress& mac);
                                                     bool ignore_mac);
 
 /// What an identity has to be when what was taken from it is put back: `held`, the snapshot from
-/// before, in its order and without what was `let_go` or was on VLANs that are gone, and what is
+/// before, in its order and without what was `withdrawn` or was on VLANs that are gone, and what is
 /// `there` that it had not. Rules and neighbours are as they are there. (The kernel drops routes
 /// with an address silently, so what was taken could not be listed instead.)
 [[nodiscard]] Identity made_whole(const Identity& held, const Identity& there,
-                                  std::span<const Part> let_go);
+                                  std::span<const Part> withdrawn);
 
 /// Makes an identity one without these addresses and routes.
 void take_away(Identity& identity, std::span<const Part> parts);
