@@ -162,13 +162,13 @@ std::string mistake(const GroupConfig& group, std::size_t path, std::size_t at, 
   if (vlans == VlanPolicy::Refused) return {};
   for (std::size_t p = 0; p < group.paths.size(); ++p) {
     const std::string& other = group.paths[p].ports.front().interface;
-    const LinkInfo* lonely = p == path ? nullptr : without_twin(interface, other, links);
-    if (lonely != nullptr)
+    const LinkInfo* without_twin = p == path ? nullptr : without_twin(interface, other, links);
+    if (without_twin != nullptr)
       return fmt::format(
           "found {}, which carries the {}, and {} has none with its tag, so hanet would leave it "
           "behind at a switchover; allowed: VLANs that both have ({})",
-          in_quotes(interface), named(*lonely), in_quotes(other),
-          net::command_for_twin(lonely->vlan_tag, other));
+          in_quotes(interface), named(*without_twin), in_quotes(other),
+          net::command_for_twin(without_twin->vlan_tag, other));
   }
   return {};
 }

@@ -102,7 +102,7 @@ std::optional<MonotonicTime> Uppers::next_deadline(MonotonicTime now) const {
   return vlans_reviewed_from_ > now ? std::optional(vlans_reviewed_from_) : std::nullopt;
 }
 
-std::vector<Upper> Uppers::lonely_vlans(const Port& port) const {
+std::vector<Upper> Uppers::vlans_without_twin(const Port& port) const {
   if (!port.present()) return {};
   const auto tags_of = [](const Port& one) {
     policy::Tags tags;
@@ -112,22 +112,23 @@ std::vector<Upper> Uppers::lonely_vlans(const Port& port) const {
   std::vector<policy::Tags> others;
   for (const Port& other : ports_.all())
     if (other.present()) others.push_back(tags_of(other));
-  std::vector<Upper> lonely;
+  std::vector<Upper> without_twin;
   for (const std::uint32_t tag : policy::tags_without_twin(tags_of(port), others)) {
     const auto vlan = std::ranges::find(port.vlans, tag, &net::Vlan::tag);
-    lonely.push_back({.index = vlan->on.index,
-                      .below = port.interface,
-                      .name = vlan->on.name,
-                      .kind = "vlan",
-                      .is_master = false,
-                      .vlan_tag = tag});
+    without_twin.push_back({.index = vlan->on.index,
+                            .below = port.interface,
+                            .name = vlan->on.name,
+                            .kind = "vlan",
+                            .is_master = false,
+                            .vlan_tag = tag});
   }
-  return lonely;
+  return without_twin;
 }
 
-void Uppers::forget_vlans_with_twin(const Port& port, const std::vector<Upper>& lonely) {
+void Uppers::forget_vlans_with_twin(const Port& port, const std::vector<Upper>& without_twin) {
   std::erase_if(uppers_, [&](const Upper& upper) {
-    if (upper.vlan_tag == 0 || upper.below.index != port.interface.index || is_in(lonely, upper))
+    if (upper.vlan_tag == 0 || upper.below.index != port.interface.index ||
+        is_in(without_twin, upper))
       return false;
     const bool is_there = port.place().has(upper.index);
     const bool others_have_gone = std::ranges::none_of(
@@ -144,9 +145,9 @@ void Uppers::forget_vlans_with_twin(const Port& port, const std::vector<Upper>& 
 
 void Uppers::review_vlans() {
   for (const Port& port : ports_.all()) {
-    const std::vector<Upper> lonely = lonely_vlans(port);
-    forget_vlans_with_twin(port, lonely);
-    for (const Upper& upper : lonely) {
+    const std::vector<Upper> without_twin = vlans_without_twin(port);
+    forget_vlans_with_twin(port, without_twin);
+    for (const Upper& upper : without_twin) {
       if (is_in(uppers_, upper)) continue;
       tell(upper, port);
       uppers_.push_back(upper);

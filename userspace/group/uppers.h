@@ -60,8 +60,8 @@ class Uppers {
   void follow(const Port& port, const net::InterfaceName& below, const LinkUpdate& update);
   void forget_absent_ports();
   void review_vlans();
-  void forget_vlans_with_twin(const Port& port, const std::vector<Upper>& lonely);
-  [[nodiscard]] std::vector<Upper> lonely_vlans(const Port& port) const;
+  void forget_vlans_with_twin(const Port& port, const std::vector<Upper>& without_twin);
+  [[nodiscard]] std::vector<Upper> vlans_without_twin(const Port& port) const;
   void tell(const Upper& upper, const Port& port) const;
   void tell_gone(const Upper& upper, const Port& port) const;
 

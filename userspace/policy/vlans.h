@@ -15,12 +15,12 @@ using Tags = std::vector<std::uint32_t>;
 
 /// Those of `own` that some port of `others` has not. `others`: the ports that are there.
 [[nodiscard]] inline Tags tags_without_twin(const Tags& own, std::span<const Tags> others) {
-  Tags lonely;
+  Tags without_twin;
   for (const std::uint32_t tag : own)
     if (std::ranges::any_of(others,
                             [&](const Tags& tags) { return std::ranges::count(tags, tag) == 0; }))
-      lonely.push_back(tag);
-  return lonely;
+      without_twin.push_back(tag);
+  return without_twin;
 }
 
 }  // namespace hanet::policy
