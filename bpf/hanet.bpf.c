@@ -5,7 +5,7 @@
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
  *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards; muting
- *   tc_control     starts timers, or comes by in their place; run by hanetd with
+ *   tc_control     starts timers, or comes by in their claim; run by hanetd with
  *                  BPF_PROG_TEST_RUN, never attached
  *   carrier_off/on link events at their source, where the kernel allows fentry
  *

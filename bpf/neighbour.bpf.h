@@ -72,9 +72,9 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
 	__builtin_memcpy(arp->sender_mac, port->probe_mac, ETH_ALEN);
 	struct arp_place *said = cursor_take(cursor, struct arp_place);
-	if (said && port->place != HANET_PLACE_UNKNOWN) {
-		said->magic = bpf_htonl(HANET_PLACE_MAGIC);
-		said->place = port->place;
+	if (said && port->claim != HANET_CLAIM_UNKNOWN) {
+		said->magic = bpf_htonl(HANET_CLAIM_MAGIC);
+		said->claim = port->claim;
 	}
 	return answer(skb, ethernet, port);
 }
@@ -106,7 +106,7 @@ static __always_inline int answer_solicitation(struct __sk_buff *skb, struct eth
 	question->message.icmp.icmp6_type = ND_ADVERTISEMENT;
 	question->message.icmp.icmp6_cksum = 0;
 	question->message.icmp.icmp6_dataun.un_data32[0] =
-		bpf_htonl(ND_ADVERTISEMENT_FLAGS | (port->place & ND_PLACE_MASK));
+		bpf_htonl(ND_ADVERTISEMENT_FLAGS | (port->claim & ND_CLAIM_MASK));
 	question->option.type = ND_OPTION_TARGET;
 	__builtin_memcpy(question->option.mac, port->probe_mac, ETH_ALEN);
 	question->message.icmp.icmp6_cksum = icmpv6_checksum(ip, question, sizeof(*question));

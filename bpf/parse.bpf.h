@@ -80,13 +80,13 @@ struct link_layer_option {
  * ignore what stands there, and what others leave there lacks the magic. */
 struct arp_place {
 	__be32 magic;
-	__u8 place; /* enum hanet_place */
+	__u8 claim; /* enum hanet_claim */
 } __attribute__((packed));
 
 /* The same in an advertisement: the last byte of its reserved bits (RFC 4861 section 4.4: ignored
  * by the receiver, and 0 from everybody else). */
 #define ND_ADVERTISEMENT_FLAGS 0x60000000 /* solicited, override */
-#define ND_PLACE_MASK 0xff
+#define ND_CLAIM_MASK 0xff
 
 enum { ND_SOLICITATION = 135, ND_ADVERTISEMENT = 136, ND_HOP_LIMIT = 255 };
 enum { ND_OPTION_SOURCE = 1, ND_OPTION_TARGET = 2 };

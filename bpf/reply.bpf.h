@@ -23,14 +23,14 @@ static __always_inline void learn_target_mac(struct hanet_session *session, cons
 	session->target_mac_known = HANET_MAC_LEARNED;
 }
 
-/* Where the other end says that its identity is; see enum hanet_place. */
-static __always_inline void hear_place(__u32 index, struct hanet_session *session, __u8 place)
+/* Where the other end says that its identity is; see enum hanet_claim. */
+static __always_inline void hear_claim(__u32 index, struct hanet_session *session, __u8 claim)
 {
-	if (place >= HANET_PLACE_COUNT)
-		place = HANET_PLACE_UNKNOWN;
-	if (session->peer_place == place)
+	if (claim >= HANET_CLAIM_COUNT)
+		claim = HANET_CLAIM_UNKNOWN;
+	if (session->peer_claim == claim)
 		return;
-	session->peer_place = place;
+	session->peer_claim = claim;
 	struct hanet_event what = {.type = HANET_EVENT_PEER_MOVED, .group = session->group};
 	event_submit(&what);
 }
@@ -69,9 +69,9 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 		return HANET_REJECT_WRONG_COOKIE;
 	learn_target_mac(session, arp->sender_mac);
 	struct arp_place *said = cursor_take(cursor, struct arp_place);
-	hear_place(index, session,
-		   said && said->magic == bpf_htonl(HANET_PLACE_MAGIC) ? said->place
-								       : HANET_PLACE_UNKNOWN);
+	hear_claim(index, session,
+		   said && said->magic == bpf_htonl(HANET_CLAIM_MAGIC) ? said->claim
+								       : HANET_CLAIM_UNKNOWN);
 	return neighbour_reply(index, session);
 }
 
@@ -98,8 +98,8 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 			return HANET_REJECT_WRONG_SOURCE;
 		learn_target_mac(session, option->mac);
 	}
-	hear_place(index, session,
-		   bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_PLACE_MASK);
+	hear_claim(index, session,
+		   bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_CLAIM_MASK);
 	return neighbour_reply(index, session);
 }
 

@@ -109,12 +109,12 @@ enum hanet_carrier {
  * What a hanet says of its identity when it answers for a probe address. Where hanet runs on both
  * ends, each end learns so with every heartbeat whether the other one is on the same path.
  */
-enum hanet_place {
-	HANET_PLACE_UNKNOWN = 0, /* it does not say: not a hanet, or it has not decided */
-	HANET_PLACE_ELSEWHERE = 1,
-	HANET_PLACE_HERE = 2,
-	HANET_PLACE_HERE_BY_HAND = 3, /* a person has just moved it here */
-	HANET_PLACE_COUNT,
+enum hanet_claim {
+	HANET_CLAIM_UNKNOWN = 0, /* it does not say: not a hanet, or it has not decided */
+	HANET_CLAIM_ELSEWHERE = 1,
+	HANET_CLAIM_HERE = 2,
+	HANET_CLAIM_HERE_BY_HAND = 3, /* a person has just moved it here */
+	HANET_CLAIM_COUNT,
 };
 
 /* Why a frame that was sent to a probe address changed nothing. Counted per port. */
@@ -163,7 +163,7 @@ struct hanet_session {
 	__u32 replies_in_row;
 	__u8 target_mac[6];
 	__u8 target_mac_known; /* enum hanet_mac_origin */
-	__u8 peer_place;       /* enum hanet_place, from the newest answer of a neighbour */
+	__u8 peer_claim;       /* enum hanet_claim, from the newest answer of a neighbour */
 	__u64 target_mac_learned_ns;
 	__u64 state_since_ns;
 	__u64 sent;		       /* sequence of the newest request, 0 before the first */
@@ -220,7 +220,7 @@ struct hanet_port {
 	__u8 clamped;	     /* kernel side, as in hanet_session: link_poll_us */
 	__u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
-	__u32 place;	     /* enum hanet_place: what answers from here say */
+	__u32 claim;	     /* enum hanet_claim: what answers from here say */
 
 	/* state, kernel side */
 	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
@@ -326,7 +326,7 @@ enum hanet_event_type {
 	HANET_EVENT_CARRIER_DOWN = 3,
 	HANET_EVENT_CARRIER_UP = 4,
 	HANET_EVENT_PARAMS_CLAMPED = 5,
-	HANET_EVENT_PEER_MOVED = 6, /* the session's peer_place has changed */
+	HANET_EVENT_PEER_MOVED = 6, /* the session's peer_claim has changed */
 };
 
 /* A record of the ring. It only wakes: what changed stands in sessions, ports and params. */
@@ -365,7 +365,7 @@ HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
 
 enum {
 	HANET_ECHO_MAGIC = 0x48614e65,
-	HANET_PLACE_MAGIC = 0x48614e67, /* before the place in an ARP answer's padding */
+	HANET_CLAIM_MAGIC = 0x48614e67, /* before the place in an ARP answer's padding */
 	HANET_STEER_MARK =
 		0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
 };

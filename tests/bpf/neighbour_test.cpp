@@ -31,7 +31,7 @@ class Neighbour : public Scene {
     EXPECT_EQ(outcome.frame, question);
     EXPECT_EQ(port().answered_for_neighbours, answers);
   }
-  static Frame in_padding(std::uint8_t place) { return {0x48, 0x61, 0x4e, 0x67, place, 0}; }
+  static Frame in_padding(std::uint8_t claim) { return {0x48, 0x61, 0x4e, 0x67, claim, 0}; }
   void hear_arp_reply(const Frame& padding) {
     Frame reply = reply_to(send(Beat::Arp), Beat::Arp);
     reply.resize(42);
@@ -175,13 +175,13 @@ TEST_F(Neighbour, F8_LearnsTheTargetsNewMacFromAnUnsolicitedAdvertisement) {
 
 TEST_F(Neighbour, F8_SaysInItsAnswersWhereTheIdentityIs) {
   watch(Beat::Arp);
-  for (const hanet_place place :
-       {HANET_PLACE_ELSEWHERE, HANET_PLACE_HERE, HANET_PLACE_HERE_BY_HAND}) {
-    port().place = place;
+  for (const hanet_claim claim :
+       {HANET_CLAIM_ELSEWHERE, HANET_CLAIM_HERE, HANET_CLAIM_HERE_BY_HAND}) {
+    port().claim = claim;
     const Frame arp = p->tc_ingress(arp_question()).frame;
-    EXPECT_EQ(Frame(arp.begin() + 42, arp.begin() + 48), in_padding(place));
+    EXPECT_EQ(Frame(arp.begin() + 42, arp.begin() + 48), in_padding(claim));
     const Frame advertisement = p->tc_ingress(solicitation()).frame;
-    EXPECT_EQ(advertisement[kIcmpv6At + 7], place);
+    EXPECT_EQ(advertisement[kIcmpv6At + 7], claim);
     EXPECT_TRUE(checksum::icmpv6_is_right(advertisement));
   }
   Frame unpadded = arp_question();
@@ -191,28 +191,28 @@ TEST_F(Neighbour, F8_SaysInItsAnswersWhereTheIdentityIs) {
 
 TEST_F(Neighbour, F8_HearsInArpRepliesWhereThePeersIdentityIs) {
   watch(Beat::Arp);
-  for (const std::uint8_t place : {HANET_PLACE_HERE, HANET_PLACE_ELSEWHERE}) {
-    hear_arp_reply(in_padding(place));
-    EXPECT_EQ(session().peer_place, place);
+  for (const std::uint8_t claim : {HANET_CLAIM_HERE, HANET_CLAIM_ELSEWHERE}) {
+    hear_arp_reply(in_padding(claim));
+    EXPECT_EQ(session().peer_claim, claim);
     EXPECT_EQ(peer_events(), 1);
   }
-  hear_arp_reply(in_padding(HANET_PLACE_ELSEWHERE));
+  hear_arp_reply(in_padding(HANET_CLAIM_ELSEWHERE));
   EXPECT_EQ(peer_events(), 0) << "nothing new";
-  hear_arp_reply(in_padding(HANET_PLACE_COUNT));
-  EXPECT_EQ(session().peer_place, HANET_PLACE_UNKNOWN) << "no place that there is";
-  hear_arp_reply(in_padding(HANET_PLACE_HERE));
-  hear_arp_reply({1, 2, 3, 4, HANET_PLACE_HERE, 0});
-  EXPECT_EQ(session().peer_place, HANET_PLACE_UNKNOWN) << "what some card leaves in the padding";
+  hear_arp_reply(in_padding(HANET_CLAIM_COUNT));
+  EXPECT_EQ(session().peer_claim, HANET_CLAIM_UNKNOWN) << "no place that there is";
+  hear_arp_reply(in_padding(HANET_CLAIM_HERE));
+  hear_arp_reply({1, 2, 3, 4, HANET_CLAIM_HERE, 0});
+  EXPECT_EQ(session().peer_claim, HANET_CLAIM_UNKNOWN) << "what some card leaves in the padding";
   EXPECT_EQ(session().replies, 6U) << "every one of them was an answer";
 }
 
 TEST_F(Neighbour, F8_HearsInAdvertisementsWhereThePeersIdentityIs) {
   watch(Beat::Solicitation);
-  for (const std::uint8_t place : {HANET_PLACE_HERE, HANET_PLACE_ELSEWHERE, HANET_PLACE_UNKNOWN}) {
+  for (const std::uint8_t claim : {HANET_CLAIM_HERE, HANET_CLAIM_ELSEWHERE, HANET_CLAIM_UNKNOWN}) {
     Frame reply = reply_to(send(Beat::Solicitation), Beat::Solicitation);
-    reply[kIcmpv6At + 7] = place;
+    reply[kIcmpv6At + 7] = claim;
     EXPECT_EQ(p->xdp(reply).verdict, kXdpDrop);
-    EXPECT_EQ(session().peer_place, place);
+    EXPECT_EQ(session().peer_claim, claim);
   }
   EXPECT_EQ(session().replies, 3U);
 }

@@ -22,8 +22,8 @@ constexpr std::uint32_t kStandby = kPorts;  // index of a fifth port, alone on i
 constexpr std::uint16_t kFlows = 256;
 constexpr unsigned kMoreFragments = 0x2000;
 
-net::MacAddress wire_mac(std::uint32_t place) {
-  return {0x02, 0xaa, 0, 0, 0, static_cast<std::uint8_t>(place)};
+net::MacAddress wire_mac(std::uint32_t claim) {
+  return {0x02, 0xaa, 0, 0, 0, static_cast<std::uint8_t>(claim)};
 }
 
 net::MacAddress source_of(const net::Frame& frame) {
@@ -126,9 +126,9 @@ class Trunk : public Scene {
   std::uint32_t way_of(const net::Frame& frame) {
     const Outcome sent = p->tc_egress(frame);
     const net::MacAddress source = source_of(sent.frame);
-    const std::uint32_t place = source == kIdentityMac ? load(trunk().speaker) : source[5];
-    EXPECT_EQ(sent.verdict, place == 0 ? kTcPass : kTcRedirect);
-    return place;
+    const std::uint32_t claim = source == kIdentityMac ? load(trunk().speaker) : source[5];
+    EXPECT_EQ(sent.verdict, claim == 0 ? kTcPass : kTcRedirect);
+    return claim;
   }
   std::map<std::uint16_t, std::uint32_t> ways() {
     std::map<std::uint16_t, std::uint32_t> ways;
@@ -157,7 +157,7 @@ TEST_F(Trunk, T3_EachFlowHasOnePortAndTheFlowsSpreadOverAll) {
   std::map<std::uint32_t, int> uses;
   for (const auto& [flow, place] : first) ++uses[place];
   ASSERT_EQ(uses.size(), kPorts);
-  for (const auto& [place, count] : uses) EXPECT_GT(count, kFlows / kPorts / 2) << place;
+  for (const auto& [claim, count] : uses) EXPECT_GT(count, kFlows / kPorts / 2) << claim;
 }
 
 TEST_F(Trunk, T3_AVerdictMovesTheFlowsOfTheLostPortAndNoOther) {
@@ -167,7 +167,7 @@ TEST_F(Trunk, T3_AVerdictMovesTheFlowsOfTheLostPortAndNoOther) {
   for (const auto& [flow, place] : before) {
     EXPECT_NE(without.at(flow), 2U);
     if (place != 2) {
-      EXPECT_EQ(without.at(flow), place) << flow;
+      EXPECT_EQ(without.at(flow), claim) << flow;
     }
   }
   becomes(2, HANET_SESSION_UP);
@@ -176,7 +176,7 @@ TEST_F(Trunk, T3_AVerdictMovesTheFlowsOfTheLostPortAndNoOther) {
 
 TEST_F(Trunk, T3_ALeadWithoutCarrierSendsByTheOthers) {
   becomes(0, HANET_SESSION_UP, HANET_CARRIER_DOWN);
-  for (const auto& [flow, place] : ways()) EXPECT_NE(place, 0U) << flow;
+  for (const auto& [flow, place] : ways()) EXPECT_NE(claim, 0U) << flow;
   EXPECT_NE(trunk().speaker, 0U);
   EXPECT_EQ(p->tc_egress(arrival(net::kBroadcast)).verdict, kTcRedirect);
 }

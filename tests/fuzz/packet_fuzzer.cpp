@@ -109,7 +109,7 @@ class World : public Scene {
     const hanet_session& one = session(at_);
     require(one.in_use == 1 && one.port == at_ && one.id == 0x5e550000 + at_);
     require(one.state <= HANET_SESSION_PAUSED && one.answered <= one.sent);
-    require(one.peer_place < HANET_PLACE_COUNT && (one.target_mac[0] & 1) == 0);
+    require(one.peer_claim < HANET_CLAIM_COUNT && (one.target_mac[0] & 1) == 0);
     require(one.interval_us >= HANET_INTERVAL_MIN_US && one.interval_us <= HANET_INTERVAL_MAX_US);
     require(one.multiplier >= HANET_MULTIPLIER_MIN && one.multiplier <= HANET_MULTIPLIER_MAX);
     require(port(at_).in_use == 1 && port(at_).ifindex == kLoopback);

@@ -76,12 +76,12 @@ bool holds(const PathState& path, std::size_t port) {
 }
 
 /// What the first port that works and hears anything hears.
-Place peer_on(const PathState& path) {
+PeerClaim peer_on(const PathState& path) {
   for (const PortState& port : path.ports)
     if (path.watched && !lost(path, port) && port.session == SessionState::Up &&
-        port.peer != Place::Unknown)
+        port.peer != PeerClaim::Unknown)
       return port.peer;
-  return Place::Unknown;
+  return PeerClaim::Unknown;
 }
 
 Cause expected_cause(const PortState& port) {
@@ -132,7 +132,7 @@ class History {
     if (!one_in(3)) port.carrier = !one_in(4);
     port.session = static_cast<SessionState>(pick(4));
     if (one_in(2)) port.session = SessionState::Up;
-    port.peer = static_cast<Place>(pick(4));
+    port.peer = static_cast<PeerClaim>(pick(4));
     return port;
   }
 
@@ -261,12 +261,14 @@ class History {
   }
 
   void check_meeting(const Switchover& it) {
-    const Place there = peer_on(state_.paths[it.to]);
+    const PeerClaim there = peer_on(state_.paths[it.to]);
     EXPECT_TRUE(usable(state_.paths[it.from], now_, rules_))
         << what_ << ": a failure, not a meeting";
-    EXPECT_EQ(peer_on(state_.paths[it.from]), Place::Elsewhere) << what_;
-    EXPECT_TRUE(there == Place::Here || there == Place::HereByHand) << what_ << ": nobody is there";
-    EXPECT_TRUE(it.to < it.from || there == Place::HereByHand) << what_ << ": the other end comes";
+    EXPECT_EQ(peer_on(state_.paths[it.from]), PeerClaim::Elsewhere) << what_;
+    EXPECT_TRUE(there == PeerClaim::Here || there == PeerClaim::HereByHand)
+        << what_ << ": nobody is there";
+    EXPECT_TRUE(it.to < it.from || there == PeerClaim::HereByHand)
+        << what_ << ": the other end comes";
     ASSERT_TRUE(before_.apart_since) << what_ << ": not apart before";
     EXPECT_GE(now_, *before_.apart_since + kApart) << what_ << ": too early";
   }

@@ -165,7 +165,8 @@ TEST(Words, O4_EveryStateAndCauseHasAWordOfItsOwn) {
                           DownReason::HeartbeatLost});
   expect_a_word_for_each(
       {SessionState::Unknown, SessionState::Up, SessionState::Down, SessionState::Paused});
-  expect_a_word_for_each({Place::Unknown, Place::Elsewhere, Place::Here, Place::HereByHand});
+  expect_a_word_for_each(
+      {PeerClaim::Unknown, PeerClaim::Elsewhere, PeerClaim::Here, PeerClaim::HereByHand});
 }
 
 }  // namespace

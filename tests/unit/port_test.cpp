@@ -34,13 +34,13 @@ PortState told(const PortSeen& seen, const PortTrial& trial, MonotonicTime now =
 TEST(PortJudgement, M3_ASettledPortIsToldAsItIsSeen) {
   PortSeen seen = seen_up();
   seen.weight = 1000;
-  seen.peer = Place::Here;
+  seen.peer = PeerClaim::Here;
   for (const SessionState session :
        {SessionState::Unknown, SessionState::Up, SessionState::Down, SessionState::Paused}) {
     seen.session = session;
     EXPECT_EQ(
         told(seen, proved()),
-        (PortState{.carrier = true, .session = session, .weight = 1000, .peer = Place::Here}));
+        (PortState{.carrier = true, .session = session, .weight = 1000, .peer = PeerClaim::Here}));
   }
 }
 

@@ -73,7 +73,7 @@ std::string read_metaname(const TableReader& group, std::vector<Claim>& claims) 
   const std::optional<std::string> name = group.string("name", kMetanameRule);
   if (!name) return {};
   return read_name(group,
-                   {.key = "name", .place = {}, .line = group.line_of("name"), .text = *name},
+                   {.key = "name", .position = {}, .line = group.line_of("name"), .text = *name},
                    kMetanameRule, is_metaname, claims);
 }
 

@@ -81,7 +81,7 @@ std::vector<Item> items_per_port(const TableReader& heartbeat, std::string_view 
                                  std::size_t ports, bool for_all) {
   std::vector<Item> items = heartbeat.items(key, "an address, or a list with one for each port");
   if (items.empty() || items.size() == ports) return items;
-  if (items.size() == 1 && for_all && !items.front().place)
+  if (items.size() == 1 && for_all && !items.front().position)
     return std::vector<Item>(ports, items.front());
   heartbeat.report(key, fmt::format("{} address{}", items.size(), items.size() == 1 ? "" : "es"),
                    fmt::format("a list of {}, one for each port of the path", ports));
@@ -111,7 +111,7 @@ void read_side(const TableReader& heartbeat, const PathKeys& side,
     // A target for all ports is one address, and one mistake.
     if (!targets.empty())
       port.target =
-          at > 0 && !targets[at].place ? path.ports[0].target : heartbeat.address(targets[at]);
+          at > 0 && !targets[at].position ? path.ports[0].target : heartbeat.address(targets[at]);
     if (!sources.empty()) {
       asked.source_item = sources[at];
       port.source = asked.source = heartbeat.address(sources[at]);

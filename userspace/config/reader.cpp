@@ -103,18 +103,19 @@ std::optional<std::size_t> TableReader::choice(std::string_view key,
 }
 
 std::string name_of(const Item& item) {
-  return item.place ? fmt::format("{}[{}]", item.key, *item.place) : item.key;
+  return item.position ? fmt::format("{}[{}]", item.key, *item.position) : item.key;
 }
 
 std::string TableReader::path_of(const Item& item) const {
   const std::string path = path_of(item.key);
-  return item.place ? fmt::format("{}[{}]", path, *item.place) : path;
+  return item.position ? fmt::format("{}[{}]", path, *item.position) : path;
 }
 
 std::optional<IpAddress> TableReader::address(std::string_view key) const {
   const std::optional<std::string> text = string(key, kAnyHost);
   if (!text) return std::nullopt;
-  return address(Item{.key = std::string(key), .place = {}, .line = line_of(key), .text = *text});
+  return address(
+      Item{.key = std::string(key), .position = {}, .line = line_of(key), .text = *text});
 }
 
 std::optional<IpAddress> TableReader::address(const Item& item) const {
@@ -137,14 +138,14 @@ std::vector<Item> TableReader::items(std::string_view key, std::string_view allo
   if (list == nullptr) {
     const std::optional<std::string> text = string(key, allowed);
     if (!text) return {};
-    return {{.key = std::string(key), .place = {}, .line = line_of(key), .text = *text}};
+    return {{.key = std::string(key), .position = {}, .line = line_of(key), .text = *text}};
   }
   if (list->empty()) report(key, "an empty list", allowed);
   std::vector<Item> items;
   for (std::size_t at = 0; at < list->size(); ++at) {
     const toml::node& element = *list->get(at);
     Item item{.key = std::string(key),
-              .place = at,
+              .position = at,
               .line = std::max<std::uint32_t>(line_of(key), element.source().begin.line),
               .text = {}};
     const toml::value<std::string>* text = element.as_string();

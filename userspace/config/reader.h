@@ -29,7 +29,7 @@ namespace hanet::config {
 /// One string of a key that holds a string or a list of them.
 struct Item {
   std::string key;
-  std::optional<std::size_t> place;  ///< in the list
+  std::optional<std::size_t> position;  ///< in the list
   std::uint32_t line = 0;
   std::string text;
 };

@@ -385,6 +385,6 @@ void Engine::read_events(const EventHandler& handler) {
   ring_buffer__consume(ring_.get());
 }
 
-void Engine::say_place(PortIndex port, hanet_place place) { store(ports_[port].place, place); }
+void Engine::set_claim(PortIndex port, hanet_claim claim) { store(ports_[port].claim, claim); }
 
 }  // namespace hanet::engine

@@ -150,8 +150,8 @@ class Engine {
   /// Delivers the waiting events. Never blocks.
   void read_events(const EventHandler& handler);
 
-  /// What the answers for a port's probe address say of the identity (see enum hanet_place).
-  void say_place(PortIndex port, hanet_place place);
+  /// What the answers for a port's probe address say of the identity (see enum hanet_claim).
+  void set_claim(PortIndex port, hanet_claim claim);
 
   /// The path of `lead` carries the identity, on the interface of `lead`: at rest, nothing bridges.
   void carry(PortIndex lead, const net::MacAddress& identity_mac);

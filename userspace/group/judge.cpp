@@ -24,19 +24,19 @@ policy::SessionState session_state(std::uint32_t state) {
   return policy::SessionState::Unknown;
 }
 
-policy::Place place(std::uint8_t said) {
-  switch (static_cast<hanet_place>(said)) {
-    case HANET_PLACE_ELSEWHERE:
-      return policy::Place::Elsewhere;
-    case HANET_PLACE_HERE:
-      return policy::Place::Here;
-    case HANET_PLACE_HERE_BY_HAND:
-      return policy::Place::HereByHand;
-    case HANET_PLACE_UNKNOWN:
-    case HANET_PLACE_COUNT:
+policy::PeerClaim claim(std::uint8_t said) {
+  switch (static_cast<hanet_claim>(said)) {
+    case HANET_CLAIM_ELSEWHERE:
+      return policy::PeerClaim::Elsewhere;
+    case HANET_CLAIM_HERE:
+      return policy::PeerClaim::Here;
+    case HANET_CLAIM_HERE_BY_HAND:
+      return policy::PeerClaim::HereByHand;
+    case HANET_CLAIM_UNKNOWN:
+    case HANET_CLAIM_COUNT:
       break;
   }
-  return policy::Place::Unknown;
+  return policy::PeerClaim::Unknown;
 }
 
 std::optional<bool> carrier(std::uint32_t seen) {
@@ -98,7 +98,7 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
   if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();
   seen.rehash_ends = rehash_ends(port);
   seen.weight = port.weight;
-  seen.peer = place(engine::load(session.peer_place));
+  seen.peer = claim(engine::load(session.peer_claim));
   return seen;
 }
 

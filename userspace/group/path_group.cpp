@@ -15,18 +15,18 @@
 namespace hanet::group {
 namespace {
 
-hanet_place place(policy::Place said) {
+hanet_claim claim(policy::PeerClaim said) {
   switch (said) {
-    case policy::Place::Elsewhere:
-      return HANET_PLACE_ELSEWHERE;
-    case policy::Place::Here:
-      return HANET_PLACE_HERE;
-    case policy::Place::HereByHand:
-      return HANET_PLACE_HERE_BY_HAND;
-    case policy::Place::Unknown:
+    case policy::PeerClaim::Elsewhere:
+      return HANET_CLAIM_ELSEWHERE;
+    case policy::PeerClaim::Here:
+      return HANET_CLAIM_HERE;
+    case policy::PeerClaim::HereByHand:
+      return HANET_CLAIM_HERE_BY_HAND;
+    case policy::PeerClaim::Unknown:
       break;
   }
-  return HANET_PLACE_UNKNOWN;
+  return HANET_CLAIM_UNKNOWN;
 }
 
 template <typename... Handlers>
@@ -70,8 +70,8 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
     add(act(action, received));
   }
   for (const Port& port : parts_.ports.all())
-    environment_.engine.say_place(port.index,
-                                  place(policy::place_said(state_, port.path, monotonic_now())));
+    environment_.engine.set_claim(port.index,
+                                  claim(policy::claim_of(state_, port.path, monotonic_now())));
 }
 
 Events PathGroup::act(const policy::Action& action, MonotonicTime received) {

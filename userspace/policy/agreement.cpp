@@ -7,34 +7,36 @@ namespace hanet::policy {
 namespace {
 
 // Every port of a trunk that works hears the same; what another heard last may be old.
-Place peer_on(const PathState& path) {
+PeerClaim peer_on(const PathState& path) {
   for (std::size_t at = 0; at < path.ports.size(); ++at)
-    if (is_proved(path, at) && path.ports[at].peer != Place::Unknown) return path.ports[at].peer;
-  return Place::Unknown;
+    if (is_proved(path, at) && path.ports[at].peer != PeerClaim::Unknown)
+      return path.ports[at].peer;
+  return PeerClaim::Unknown;
 }
 
-bool is_here(Place place) { return place == Place::Here || place == Place::HereByHand; }
+bool is_here(PeerClaim place) { return place == PeerClaim::Here || place == PeerClaim::HereByHand; }
 
 }  // namespace
 
-std::optional<std::size_t> meeting_place(const GroupState& state, MonotonicTime now) {
+std::optional<std::size_t> meeting_path(const GroupState& state, MonotonicTime now) {
   const PathState& active = state.paths[state.active];
-  if (health_of(active) != Health::Up || peer_on(active) != Place::Elsewhere) return std::nullopt;
+  if (health_of(active) != Health::Up || peer_on(active) != PeerClaim::Elsewhere)
+    return std::nullopt;
   const bool ours_by_hand = now < state.by_hand_until;
   for (std::size_t at = 0; at < state.paths.size(); ++at) {
     const PathState& path = state.paths[at];
     if (at == state.active || !is_here(peer_on(path))) continue;
     if (health_of(path) != Health::Up || now < path.avoid_until) return std::nullopt;
-    const bool theirs_by_hand = peer_on(path) == Place::HereByHand;
+    const bool theirs_by_hand = peer_on(path) == PeerClaim::HereByHand;
     const bool goes = theirs_by_hand == ours_by_hand ? at < state.active : theirs_by_hand;
     return goes ? std::optional(at) : std::nullopt;
   }
   return std::nullopt;
 }
 
-Place place_said(const GroupState& state, std::size_t path, MonotonicTime now) {
-  if (path != state.active) return Place::Elsewhere;
-  return now < state.by_hand_until ? Place::HereByHand : Place::Here;
+PeerClaim claim_of(const GroupState& state, std::size_t path, MonotonicTime now) {
+  if (path != state.active) return PeerClaim::Elsewhere;
+  return now < state.by_hand_until ? PeerClaim::HereByHand : PeerClaim::Here;
 }
 
 }  // namespace hanet::policy

@@ -29,9 +29,9 @@ inline constexpr Nanoseconds kByHand = std::chrono::seconds(5);
 inline constexpr Nanoseconds kApart = std::chrono::milliseconds(200);
 
 /// Where the other end is, if this end is the one to go there.
-[[nodiscard]] std::optional<std::size_t> meeting_place(const GroupState& state, MonotonicTime now);
+[[nodiscard]] std::optional<std::size_t> meeting_path(const GroupState& state, MonotonicTime now);
 
 /// What this end says of itself on a path.
-[[nodiscard]] Place place_said(const GroupState& state, std::size_t path, MonotonicTime now);
+[[nodiscard]] PeerClaim claim_of(const GroupState& state, std::size_t path, MonotonicTime now);
 
 }  // namespace hanet::policy

@@ -256,7 +256,7 @@ class Decider {
   }
 
   void consider_agreement() {
-    const std::optional<std::size_t> to = meeting_place(state(), now_);
+    const std::optional<std::size_t> to = meeting_path(state(), now_);
     if (!state().enabled || state().running || !to) {
       state().apart_since.reset();
       return;

@@ -120,15 +120,15 @@ std::string_view to_text(DownReason reason) {
   return "?";
 }
 
-std::string_view to_text(Place place) {
+std::string_view to_text(PeerClaim place) {
   switch (place) {
-    case Place::Unknown:
+    case PeerClaim::Unknown:
       return "";
-    case Place::Elsewhere:
+    case PeerClaim::Elsewhere:
       return "elsewhere";
-    case Place::Here:
+    case PeerClaim::Here:
       return "here";
-    case Place::HereByHand:
+    case PeerClaim::HereByHand:
       return "here by hand";
   }
   return "?";

@@ -36,7 +36,7 @@ enum class SessionState { Unknown, Up, Down, Paused };
 
 /// What the other end says of its own identity in its answers on a path; Unknown where the target
 /// runs no hanet.
-enum class Place { Unknown, Elsewhere, Here, HereByHand };
+enum class PeerClaim { Unknown, Elsewhere, Here, HereByHand };
 
 struct PortState {
   bool present = true;          ///< the interface exists
@@ -45,7 +45,7 @@ struct PortState {
   std::optional<bool> carrier;  ///< empty until somebody saw it
   SessionState session = SessionState::Unknown;
   std::uint32_t weight = 1;  ///< share of the path's capacity: 1, or the link speed in Mbit/s
-  Place peer = Place::Unknown;
+  PeerClaim peer = PeerClaim::Unknown;
   bool operator==(const PortState&) const = default;
 };
 
@@ -104,6 +104,6 @@ struct PathState {
 [[nodiscard]] std::string_view to_text(Health health);
 [[nodiscard]] std::string_view to_text(DownReason reason);
 [[nodiscard]] std::string_view to_text(SessionState state);
-[[nodiscard]] std::string_view to_text(Place place);
+[[nodiscard]] std::string_view to_text(PeerClaim place);
 
 }  // namespace hanet::policy

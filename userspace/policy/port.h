@@ -63,7 +63,7 @@ struct PortSeen {
   std::optional<MonotonicTime> active_silent_since;
   MonotonicTime rehash_ends{};  ///< of a static trunk, see above; in the past: none
   std::uint32_t weight = 1;
-  Place peer = Place::Unknown;
+  PeerClaim peer = PeerClaim::Unknown;
 };
 
 enum class LinkTrial { Negotiating, Overdue, Proved };
