@@ -46,7 +46,7 @@ struct LabOptions {
 
 /// What one node's hanet says of itself.
 struct NodeState {
-  std::string active;  ///< port that carries the identity
+  std::string active;  ///< port that has the identity
   std::size_t active_path = 0;
   std::string speaker;                       ///< a trunk's port that frames come in by
   bool ready = false;                        ///< hot: every path is up; cold: the active one is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A port that does not carry the identity says nothing in its name.
+ * A port that does not have the identity says nothing in its name.
  *
  * Linux takes any address of the host, if need be of another interface, as the sender of an ARP
  * request (net/ipv4/arp.c, arp_solicit; net/ipv4/devinet.c, inet_select_addr). So a packet that was
@@ -10,7 +10,7 @@
  * with addresses of the port only (net/ipv6/ndisc.c, ndisc_solicit).
  *
  * What can not be judged passes: a VLAN tag inside the frame (reorder_hdr off), ARP beyond the
- * linear part. The interface that carries the identity, or that it is being moved to, is never
+ * linear part. The interface that has the identity, or that it is being moved to, is never
  * muted: a person may give it another MAC address, and hanetd hears of it later. (What it sends by
  * another port of its trunk is judged there, and passes again then.)
  */

@@ -186,7 +186,7 @@ static __always_inline int hand_to(struct __sk_buff *skb, struct hanet_steer *wa
 }
 
 /*
- * A frame that came in at a port of a trunk that carries the identity, or will in a moment. Returns
+ * A frame that came in at a port of a trunk that has the identity, or will in a moment. Returns
  * a TC action, or -2 when it is to be handed to `ifindex`.
  */
 static __always_inline int trunk_receive(struct __sk_buff *skb, struct hanet_steer *way,

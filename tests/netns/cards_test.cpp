@@ -66,7 +66,7 @@ class Cards : public WithHands {
     ASSERT_DONE(by_hand({"plug", card, given("HANET_TEST_CARD_MODEL"), mac}));
     ASSERT_NO_FATAL_FAILURE(hand_over(card, mac, name));
   }
-  /// A fault of `path`, which carries the identity, brings it to `port`, whole.
+  /// A fault of `path`, which has the identity, brings it to `port`, whole.
   void expect_failover(const std::string& path, const std::string& port,
                        const SeenIdentity& before) {
     ASSERT_DONE(lab().fault("blackhole", path));

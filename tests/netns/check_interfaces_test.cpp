@@ -85,10 +85,9 @@ TEST_F(CheckInterfaces, F5_RefusesAnInterfaceUnderAnother) {
     ASSERT_TRUE(ip("link add one type veth peer name two"));
     if (!ip("link add top7 link one type macvlan"))
       GTEST_SKIP() << "skipped: kernel has no macvlan driver";
-    EXPECT_EQ(
-        verdict(with_ports("one", "two")),
-        "f: key 'group[0].primary': found 'one', which carries the macvlan 'top7', which hanet "
-        "would leave behind at a switchover; allowed: one of top7, two");
+    EXPECT_EQ(verdict(with_ports("one", "two")),
+              "f: key 'group[0].primary': found 'one', which has the macvlan 'top7', which hanet "
+              "would leave behind at a switchover; allowed: one of top7, two");
   });
 }
 
@@ -115,7 +114,7 @@ TEST_F(CheckVlans, F5_RefusesAVlanThatTheOtherPortHasNot) {
   in_new_namespace([] {
     if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
     EXPECT_EQ(verdict(with_ports("one", "three")),
-              "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', and 'three' "
+              "f: key 'group[0].primary': found 'one', which has the vlan 'one.5', and 'three' "
               "has none with its tag, so hanet would leave it behind at a switchover; allowed: "
               "VLANs that both have (ip link add link three name three.5 type vlan id 5)");
     ASSERT_TRUE(ip("link add link three name x type vlan protocol 802.1ad id 5"));
@@ -127,7 +126,7 @@ TEST_F(CheckVlans, F5_RefusesVlansThatCanNotMove) {
   in_new_namespace([] {
     if (!make_ports()) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
     const std::string begin =
-        "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', which hanet would "
+        "f: key 'group[0].primary': found 'one', which has the vlan 'one.5', which hanet would "
         "leave behind at a switchover ";
     const auto reason = [&] {
       const std::string said = verdict(with_ports("one", "two"));
@@ -135,7 +134,7 @@ TEST_F(CheckVlans, F5_RefusesVlansThatCanNotMove) {
                                      : said;
     };
     ASSERT_TRUE(ip("link add link one.5 name nested type vlan id 6"));
-    EXPECT_EQ(reason(), "(it carries the vlan 'nested')");
+    EXPECT_EQ(reason(), "(it has the vlan 'nested')");
     ASSERT_TRUE(ip("link del nested"));
     ASSERT_TRUE(ip("link set one.5 address 02:00:00:00:00:77"));
     EXPECT_EQ(reason(), "(it has a MAC address of its own)");
@@ -154,7 +153,7 @@ TEST_F(CheckVlans, F5_RefusesThoseOfATrunk) {
     config.groups.front().paths[1].ports.push_back(
         {.interface = "three", .target = {}, .source = {}});
     EXPECT_TRUE(verdict(config).starts_with(
-        "f: key 'group[0].primary': found 'one', which carries the vlan 'one.5', which hanet would "
+        "f: key 'group[0].primary': found 'one', which has the vlan 'one.5', which hanet would "
         "leave behind at a switchover (a trunk's VLANs do not move); allowed: one of four, "
         "one.5, three, two.5\nf: key 'group[0].standby[0]': found 'two'"))
         << verdict(config);

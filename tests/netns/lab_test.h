@@ -77,7 +77,7 @@ class LabTest : public testing::Test {
     std::string source = "192.0.2.1";
     std::string target = "192.0.2.10";
   };
-  /// The host asks by a port that does not carry the identity, as `ping -I` does, and the client
+  /// The host asks by a port that does not have the identity, as `ping -I` does, and the client
   /// hears nobody say that the source is at another MAC address than `mac`.
   void expect_muted(const std::string& port, const Ask& ask, const net::MacAddress& mac);
   /// All of `before` is on p1, p0 is bare, and the client gets its answers. Use with

@@ -160,7 +160,7 @@ TEST_F(Lifecycle, O2_AStandbyWithAnAddressIsRefusedByName) {
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
   EXPECT_TRUE(host().log().contains(
-      "group mether0: standby p1 carries the address 192.0.2.77/24: a standby has no identity of "
+      "group mether0: standby p1 has the address 192.0.2.77/24: a standby has no identity of "
       "its own; remove the address, or make the port the primary"))
       << host().log();
   EXPECT_EQ(attached_to("p0"), "");

@@ -3,7 +3,7 @@
 // A network must not notice hanet while everything works.
 //
 // Thousands of heartbeats a second are fine for two hosts and a nuisance for a thousand if they are
-// flooded. And a heartbeat that carries the identity's MAC address on the standby would teach the
+// flooded. And a heartbeat that has the identity's MAC address on the standby would teach the
 // switch the wrong port, which is an outage made by the monitor. Both are promises about frames
 // that are absent, so each has a witness: frames of the same wire that must be there (M1, M6).
 #include <arpa/inet.h>

@@ -117,7 +117,7 @@ TEST_F(Replug, F11_ACardThatComesBackWithNoOtherPathGetsTheIdentityAgain) {
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
-// The kernel looks for a driver of a name that nobody bears, and whoever asked waits for modprobe.
+// The kernel looks for a driver of a name that nobody has, and whoever asked waits for modprobe.
 TEST_F(Replug, F10_ACardThatIsAwayIsLookedForWithoutStartingModprobe) {
   if (!ModuleRequests::are_seen())
     GTEST_SKIP() << "skipped: this kernel does not tell of requests for modules";

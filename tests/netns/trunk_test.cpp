@@ -292,7 +292,7 @@ TEST_F(Trunk, T3_F4_ALeadThatIsTakenDownHandsTheIdentityToAnotherPort) {
 TEST_F(Trunk, F10_A2_ACardOfTheTrunkIsReplacedWhileEverythingRuns) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
   const SeenIdentity before = identity_on(host_netns(), "p0");
-  EXPECT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 1) << "it carries the identity";
+  EXPECT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 1) << "it has the identity";
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p2"}).exit_code, 0);
   EXPECT_TRUE(carries("p2", before));
   ASSERT_EQ(host().ctl({"remove", "mether0", "p0"}).exit_code, 0);

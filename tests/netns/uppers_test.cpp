@@ -24,7 +24,7 @@ TEST_F(Uppers, F5_O3_AMacvlanOnAPortIsAnAlarmUntilItGoes) {
   if (!lab().ip("host", "link add link p0 name top7 type macvlan"))
     GTEST_SKIP() << "skipped: kernel has no macvlan driver";
   EXPECT_TRUE(
-      told("p0 carries the macvlan 'top7' now, which hanet would leave behind at a switchover; "
+      told("p0 has the macvlan 'top7' now, which hanet would leave behind at a switchover; "
            "remove it: ip link del top7"));
   EXPECT_EQ(
       left_behind(),
@@ -33,7 +33,7 @@ TEST_F(Uppers, F5_O3_AMacvlanOnAPortIsAnAlarmUntilItGoes) {
   EXPECT_TRUE(text.contains("LEFT BEHIND at a switchover: the macvlan top7, on top of p0")) << text;
 
   ASSERT_DONE(lab().ip("host", "link del top7"));
-  EXPECT_TRUE(told("p0 does not carry the macvlan 'top7' any more"));
+  EXPECT_TRUE(told("p0 does not have the macvlan 'top7' any more"));
   EXPECT_EQ(left_behind(), json::array());
   EXPECT_TRUE(host().switchovers().empty());
   EXPECT_TRUE(echo().reaches_every_address());
@@ -43,7 +43,7 @@ TEST_F(Uppers, F5_AMacvlanOnTheStandbyIsAnAlarmToo) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   if (!lab().ip("host", "link add link p1 name top7 type macvlan"))
     GTEST_SKIP() << "skipped: kernel has no macvlan driver";
-  EXPECT_TRUE(told("p1 carries the macvlan 'top7' now"));
+  EXPECT_TRUE(told("p1 has the macvlan 'top7' now"));
   EXPECT_EQ(left_behind().size(), 1U);
   EXPECT_EQ(host().group().at("active"), "p0");
 }
@@ -86,7 +86,7 @@ TEST_F(Uppers, F5_AMemberOfAVrfIsNoAlarm) {
   ASSERT_DONE(lab().ip("host", "link set p1 master blue"));
   if (!lab().ip("host", "link add link p1 name top7 type macvlan"))
     GTEST_SKIP() << "skipped: kernel has no macvlan driver";
-  EXPECT_TRUE(told("p1 carries the macvlan 'top7' now"));
+  EXPECT_TRUE(told("p1 has the macvlan 'top7' now"));
   EXPECT_EQ(left_behind().size(), 1U);
 }
 

@@ -204,7 +204,7 @@ TEST_F(Vlans, F5_O3_OneThatTheOtherPortHasNotIsAnAlarmUntilItHas) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   if (!add_vlan("host", "p0", 5)) GTEST_SKIP() << "skipped: kernel has no VLAN driver";
   EXPECT_TRUE(
-      told("p0 carries the vlan 'p0.5' and p1 has none with its tag, so hanet would leave "
+      told("p0 has the vlan 'p0.5' and p1 has none with its tag, so hanet would leave "
            "it behind at a switchover; make one: ip link add link p1 name p1.5 type vlan "
            "id 5"));
   EXPECT_EQ(
@@ -226,7 +226,7 @@ TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;
   ASSERT_DONE(lab().ip("host", "link del p1.7"));
-  EXPECT_TRUE(told("p0 carries the vlan 'p0.7' and p1 has none with its tag"));
+  EXPECT_TRUE(told("p0 has the vlan 'p0.7' and p1 has none with its tag"));
   const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));

@@ -87,7 +87,7 @@ std::string why_it_stays(const LinkInfo& upper, const LinkInfo& port, const Link
   if (const LinkInfo* master = obstacle(upper, links))
     return fmt::format(" (it is a member of the {})", named(*master));
   if (const LinkInfo* top = upper_on(upper, links, VlanPolicy::Refused))
-    return fmt::format(" (it carries the {})", named(*top));
+    return fmt::format(" (it has the {})", named(*top));
   if (!shares_mac(upper, port)) return " (it has a MAC address of its own)";
   return {};
 }
@@ -114,7 +114,7 @@ std::string why_not_a_port(const std::string& interface, const Links& links, Vla
   if (const LinkInfo* master = obstacle(*link, links))
     return fmt::format("is a member of the {}", named(*master));
   if (const LinkInfo* upper = upper_on(*link, links, vlans))
-    return fmt::format("carries the {}, which hanet would leave behind at a switchover{}",
+    return fmt::format("has the {}, which hanet would leave behind at a switchover{}",
                        named(*upper), why_it_stays(*upper, *link, links, vlans));
   return {};
 }
@@ -165,7 +165,7 @@ std::string mistake(const GroupConfig& group, std::size_t path, std::size_t at, 
     const LinkInfo* without_twin = p == path ? nullptr : without_twin(interface, other, links);
     if (without_twin != nullptr)
       return fmt::format(
-          "found {}, which carries the {}, and {} has none with its tag, so hanet would leave it "
+          "found {}, which has the {}, and {} has none with its tag, so hanet would leave it "
           "behind at a switchover; allowed: VLANs that both have ({})",
           in_quotes(interface), named(*without_twin), in_quotes(other),
           net::command_for_twin(without_twin->vlan_tag, other));

@@ -153,11 +153,11 @@ class Engine {
   /// What the answers for a port's probe address say of the identity (see enum hanet_claim).
   void set_claim(PortIndex port, hanet_claim claim);
 
-  /// The path of `lead` carries the identity, on the interface of `lead`: at rest, nothing bridges.
-  void carry(PortIndex lead, const net::MacAddress& identity_mac);
+  /// The path of `lead` has the identity, on the interface of `lead`: at rest, nothing bridges.
+  void give_identity(PortIndex lead, const net::MacAddress& identity_mac);
   /// The path of `lead` carries nothing: it waits.
-  void release(PortIndex lead);
-  /// Where ARP finds a group's identity: a port that does not carry it does not say otherwise
+  void take_identity(PortIndex lead);
+  /// Where ARP finds a group's identity: a port that does not have it does not say otherwise
   /// (bpf/mute.bpf.h). System calls only for what is new or gone; an error leaves entries out,
   /// and hinders nothing else.
   [[nodiscard]] Status name_identity(GroupIndex group, const std::set<net::ArpEntry>& entries);
@@ -169,8 +169,9 @@ class Engine {
   void bridge_on_verdict(PortIndex port);
   /// No bridging without user space.
   void disarm_bridging(PortIndex active);
-  /// From now until carry(): the path of `from` passes nothing in and sends by that of `to`; frames
-  /// to the identity that come in there are received at `to`. Both may belong to one trunk.
+  /// From now until give_identity(): the path of `from` passes nothing in and sends by that of
+  /// `to`; frames to the identity that come in there are received at `to`. Both may belong to one
+  /// trunk.
   void begin_move(PortIndex from, PortIndex to, const net::MacAddress& identity_mac);
 
  private:

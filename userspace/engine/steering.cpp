@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The engine's second half: which port carries the identity, and where frames go meanwhile
+// The engine's second half: which port has the identity, and where frames go meanwhile
 // (bpf/steer.bpf.h, bpf/trunk.bpf.h); see engine.h.
 //
 // A path is named by one of its ports. Every store to steer is one field that the programs read
@@ -137,7 +137,7 @@ void Engine::choose_lead(PortIndex lead) {
   if (engine::load(trunk.working) == 0) store(trunk.speaker, ports_[lead].trunk_slot);
 }
 
-void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
+void Engine::give_identity(PortIndex lead, const net::MacAddress& identity_mac) {
   const std::vector<PortIndex> path = path_of(lead);
   choose_lead(lead);
   for (const PortIndex port : path) {
@@ -147,7 +147,7 @@ void Engine::carry(PortIndex lead, const net::MacAddress& identity_mac) {
   store(steer_[lead].mode, path.size() > 1 ? HANET_STEER_LEAD : HANET_STEER_NONE);
 }
 
-void Engine::release(PortIndex lead) {
+void Engine::take_identity(PortIndex lead) {
   for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_IDLE);
 }
 

@@ -32,7 +32,7 @@ struct PlanSettings {
   std::vector<std::uint32_t> routers = {};
   /// What the old interface is called on the wire afterwards; never the identity's MAC.
   net::MacAddress spare_mac{};
-  /// The group's name, an alternative name of the interface that carries the identity (spec A1);
+  /// The group's name, an alternative name of the interface that has the identity (spec A1);
   /// empty: none moves.
   std::string metaname = {};
   /// Warm standby: what the interface that carries nothing has instead of the identity, besides

@@ -42,8 +42,8 @@ void Bridge::bridge_now(const Port& from, const Port& verdict_port) const {
 }
 
 void Bridge::settle(const Port& lead, const Port& idle, const net::MacAddress& mac) const {
-  context_.engine().carry(lead.index, mac);
-  if (lead.path != idle.path) context_.engine().release(idle.index);
+  context_.engine().give_identity(lead.index, mac);
+  if (lead.path != idle.path) context_.engine().take_identity(idle.index);
 }
 
 const net::MacAddress* Bridge::listened_mac(const net::Identity& identity) const {

@@ -49,7 +49,7 @@ class IdentityKeeper {
   /// When it will be; empty if nothing changed.
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
 
-  /// Reads it from the interface that carries it now. True: there is a new one; false: the
+  /// Reads it from the interface that has it now. True: there is a new one; false: the
   /// interface went down meanwhile and has lost a part, so the snapshot from before counts. An
   /// error leaves the snapshot as well.
   [[nodiscard]] Result<bool> read(const net::InterfaceName& active);

@@ -144,9 +144,8 @@ Status Replug::why_not_taken_out(const Port& port) const {
   if (context_.state.running)
     return failure("a switchover is running; try again when it has ended");
   if (parts_.ports.is_holder(port))
-    return failure(
-        fmt::format("{0} carries the identity of {1}; first: hanetctl switch {1} --to {2}",
-                    interface, context_.config.name, other_holder(port).interface.name));
+    return failure(fmt::format("{0} has the identity of {1}; first: hanetctl switch {1} --to {2}",
+                               interface, context_.config.name, other_holder(port).interface.name));
   if (alone_carries_traffic(port))
     return failure(
         fmt::format("{} alone carries the traffic while path {} does not work; repair that first",

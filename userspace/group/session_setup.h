@@ -2,7 +2,7 @@
 //
 // From a configured heartbeat to what the engine and the sender need: addresses and frames.
 //
-// Heartbeats never carry the identity's MAC address: on a path that is not active, a switch would
+// Heartbeats never use the identity's MAC address: on a path that is not active, a switch would
 // learn it there and send the host's traffic to the dead end. Each port probes from an address of
 // its own, made up at start; 40 of its bits are random, so it also serves as the cookie of
 // neighbour requests, which have no room for one.

@@ -104,7 +104,7 @@ Status check_standby(const net::Identity& found) {
   for (const net::Address& address : found.addresses)
     if (!made_by_kernel(address))
       return failure(fmt::format(
-          "standby {} carries the address {}: a standby has no identity of its own; remove the "
+          "standby {} has the address {}: a standby has no identity of its own; remove the "
           "address, or make the port the primary",
           net::holder_of(found, address).name, net::describe(address)));
   return {};

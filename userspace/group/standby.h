@@ -6,7 +6,7 @@
 // advertisements. A standby must have none: its addresses would be on two paths. And by default the
 // kernel answers ARP for any of the host's addresses on any port (arp_ignore 0), so a standby on
 // the same switch would draw the host's traffic to itself. What is changed here is put back when
-// hanetd stops, on ports that do not carry the identity.
+// hanetd stops, on ports that do not have the identity.
 #pragma once
 
 #include <optional>
@@ -29,7 +29,7 @@ struct StandbyBefore : net::PortSettings {
 [[nodiscard]] Result<StandbyBefore> remember_standby(net::NetlinkSocket& socket,
                                                      const net::Place& place);
 
-/// Refuses a port that carries addresses of its own: they would be lost. Those that the kernel
+/// Refuses a port that has addresses of its own: they would be lost. Those that the kernel
 /// makes by itself, link-local ones and a router's, are not in the way.
 [[nodiscard]] Status check_standby(const net::Identity& found);
 

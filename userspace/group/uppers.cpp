@@ -163,7 +163,7 @@ void Uppers::tell(const Upper& upper, const Port& port) const {
     });
     const std::string& name = other->interface.name;
     text = fmt::format(
-        "{} carries the vlan '{}' and {} has none with its tag, so hanet would leave "
+        "{} has the vlan '{}' and {} has none with its tag, so hanet would leave "
         "it behind at a switchover; make one: {}",
         port.interface.name, upper.name, name, net::command_for_twin(upper.vlan_tag, name));
   } else if (upper.is_master) {
@@ -174,7 +174,7 @@ void Uppers::tell(const Upper& upper, const Port& port) const {
         upper.below.name, described(upper));
   } else {
     text = fmt::format(
-        "{} carries the {} now, which hanet would leave behind at a switchover; "
+        "{} has the {} now, which hanet would leave behind at a switchover; "
         "remove it: ip link del {}",
         upper.below.name, described(upper), upper.name);
   }
@@ -185,7 +185,7 @@ void Uppers::tell_gone(const Upper& upper, const Port& port) const {
   context_.notices.add(
       "alarm-cleared", ports_.name(port.path),
       fmt::format("{} {} the {} any more", upper.below.name,
-                  upper.is_master ? "is not a member of" : "does not carry", described(upper)));
+                  upper.is_master ? "is not a member of" : "does not have", described(upper)));
 }
 
 // What is on a card that is gone, or that a person took out, is none of the group's.

@@ -157,7 +157,7 @@ Result<LinkInfo> read_link(NetlinkSocket& socket, unsigned ifindex) {
                   fmt::format("interface {}", ifindex));
 }
 
-// Not if_nametoindex(): for a name that nobody bears the kernel starts modprobe, twice, and waits
+// Not if_nametoindex(): for a name that nobody has the kernel starts modprobe, twice, and waits
 // (net/core/dev_ioctl.c, dev_load). As an alternative name a name of either kind is found
 // (net/core/rtnetlink.c, rtnl_dev_get).
 Result<LinkInfo> find_link(NetlinkSocket& socket, const std::string& name) {

@@ -60,7 +60,7 @@ struct LinkInfo {
 /// interface.
 [[nodiscard]] std::string driver_of(unsigned ifindex);
 
-/// The number of the interface that bears a name of any kind; 0: none does.
+/// The number of the interface that has a name of any kind; 0: none does.
 [[nodiscard]] unsigned index_of_name(NetlinkSocket& socket, const std::string& name);
 
 /// Messages for a batch. Alternative names: Linux 5.5 (RTM_NEWLINKPROP).

@@ -246,7 +246,7 @@ class Decider {
     if (to) start(*to, cause_of(down_reason(active)));
   }
 
-  // The path stays, but the interface that carries the identity can not any more.
+  // The path stays, but the interface that has the identity can not any more.
   void consider_lead() {
     if (!state().enabled || state().running) return;
     const PathState& active = state().paths[state().active];

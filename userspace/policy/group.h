@@ -101,7 +101,7 @@ struct PathChanged {
 };
 struct ManualSwitch {
   std::size_t to = 0;
-  std::optional<std::size_t> port{};  ///< of a trunk: this one is to carry the identity
+  std::optional<std::size_t> port{};  ///< of a trunk: this one is to have the identity
 };
 /// What carries out the switchover that was started is ready, and moves the identity not before
 /// `until`, because the kernel bridges. Until then it is given up if its reason or its goal goes

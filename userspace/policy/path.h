@@ -65,7 +65,7 @@ struct Capacity {
 
 struct PathState {
   std::vector<PortState> ports;  ///< a trunk has several
-  /// The port whose interface carries the identity, or will when the path takes over.
+  /// The port whose interface has the identity, or will when the path takes over.
   std::size_t lead = 0;
   std::uint32_t threshold_percent = kDefaultThreshold;  ///< 1 .. 100
   /// False for an idle cold standby: it is down by intent and says nothing about itself.
@@ -91,11 +91,11 @@ struct PathState {
 [[nodiscard]] DownReason down_reason(const PathState& path);
 /// Whether the port is watched and works.
 [[nodiscard]] bool is_proved(const PathState& path, std::size_t port);
-/// Whether the port's interface can carry the identity: it is there and up, whatever its cable.
+/// Whether the port's interface can have the identity: it is there and up, whatever its cable.
 [[nodiscard]] bool can_lead(const PathState& path, std::size_t port);
-/// Both: it can carry the identity, and is proved to work.
+/// Both: it can have the identity, and is proved to work.
 [[nodiscard]] bool works(const PathState& path, std::size_t port);
-/// The port that should carry the identity when the path has it or takes over: the present lead as
+/// The port that should have the identity when the path has it or takes over: the present lead as
 /// long as it can, else a port that is proved to work, else one that can. A path that takes over
 /// (`fresh`) prefers a proved port to the present lead.
 [[nodiscard]] std::size_t best_lead(const PathState& path, bool fresh);
