@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <linux/fib_rules.h>
 
 #include <cstddef>
 #include <set>
@@ -325,6 +326,17 @@ TEST(MissingFrom, F4_MoreThanExpectedIsNoLoss) {
   found.addresses.push_back(samples::ipv4(99));
   found.routes.push_back(samples::route(2, {203, 0, 113, 0}));
   EXPECT_TRUE(missing_from(found, samples::identity(), false).empty());
+}
+
+TEST(Rules, F4_ANameThatNoNulEndsIsReadNoFurtherThanItsAttribute) {
+  KernelObject rule;
+  rule.attributes[FRA_IIFNAME] = {'e', 't', 'h'};
+  EXPECT_TRUE(rule_names(rule, "eth"));
+  EXPECT_FALSE(rule_names(rule, "eth0"));
+  rule.attributes[FRA_IIFNAME] = {'e', 't', 'h', 0, '0', 0};
+  EXPECT_TRUE(rule_names(rule, "eth"));
+  rule.attributes[FRA_IIFNAME] = {};
+  EXPECT_FALSE(rule_names(rule, "eth"));
 }
 
 }  // namespace

@@ -62,8 +62,7 @@ void read_address_attribute(Address& address, std::uint16_t type,
     case IFA_BROADCAST:
       return address.broadcast.assign(value.begin(), value.end());
     case IFA_LABEL:
-      address.label.assign(reinterpret_cast<const char*>(value.data()), value.size() - 1);
-      break;
+      return void(address.label.assign(value.begin(), value.end() - (value.empty() ? 0 : 1)));
     case IFA_FLAGS:
       address.flags = read_as<std::uint32_t>(value) & ~kComputedFlags;
       break;

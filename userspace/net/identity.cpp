@@ -324,10 +324,11 @@ bool through_gateway(const KernelObject& route) {
 
 bool rule_names(const KernelObject& rule, const std::string& interface) {
   for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
-    const auto name = rule.attributes.find(attribute);
-    if (name != rule.attributes.end() &&
-        interface == reinterpret_cast<const char*>(name->second.data()))
-      return true;
+    const auto found = rule.attributes.find(attribute);
+    if (found == rule.attributes.end()) continue;
+    const std::string_view name(reinterpret_cast<const char*>(found->second.data()),
+                                found->second.size());
+    if (name.substr(0, name.find('\0')) == interface) return true;
   }
   return false;
 }
