@@ -120,8 +120,8 @@ std::string why_not_a_port(const std::string& interface, const Links& links, Vla
 }
 
 /// A VLAN of `interface` that `other` has not, as far as both are here; or nullptr.
-const LinkInfo* without_twin(const std::string& interface, const std::string& other,
-                             const Links& links) {
+const LinkInfo* vlan_without_twin(const std::string& interface, const std::string& other,
+                                  const Links& links) {
   const LinkInfo* port = link_called(interface, links);
   const LinkInfo* there = link_called(other, links);
   if (port == nullptr || there == nullptr) return nullptr;
@@ -162,13 +162,13 @@ std::string mistake(const GroupConfig& group, std::size_t path, std::size_t at, 
   if (vlans == VlanPolicy::Refused) return {};
   for (std::size_t p = 0; p < group.paths.size(); ++p) {
     const std::string& other = group.paths[p].ports.front().interface;
-    const LinkInfo* without_twin = p == path ? nullptr : without_twin(interface, other, links);
-    if (without_twin != nullptr)
+    const LinkInfo* vlan = p == path ? nullptr : vlan_without_twin(interface, other, links);
+    if (vlan != nullptr)
       return fmt::format(
           "found {}, which has the {}, and {} has none with its tag, so hanet would leave it "
           "behind at a switchover; allowed: VLANs that both have ({})",
-          in_quotes(interface), named(*without_twin), in_quotes(other),
-          net::command_for_twin(without_twin->vlan_tag, other));
+          in_quotes(interface), named(*vlan), in_quotes(other),
+          net::command_for_twin(vlan->vlan_tag, other));
   }
   return {};
 }
