@@ -22,8 +22,8 @@ constexpr std::uint32_t kStandby = kPorts;  // index of a fifth port, alone on i
 constexpr std::uint16_t kFlows = 256;
 constexpr unsigned kMoreFragments = 0x2000;
 
-net::MacAddress wire_mac(std::uint32_t claim) {
-  return {0x02, 0xaa, 0, 0, 0, static_cast<std::uint8_t>(claim)};
+net::MacAddress wire_mac(std::uint32_t slot) {
+  return {0x02, 0xaa, 0, 0, 0, static_cast<std::uint8_t>(slot)};
 }
 
 net::MacAddress source_of(const net::Frame& frame) {
@@ -122,13 +122,13 @@ class Trunk : public Scene {
     engine::store(port(at).carrier, carrier);
     ASSERT_EQ(p->control(HANET_CONTROL_REVIEW_PORT, at), 0U);
   }
-  /// The place that a frame of the identity leaves by.
+  /// The slot that a frame of the identity leaves by.
   std::uint32_t way_of(const net::Frame& frame) {
     const Outcome sent = p->tc_egress(frame);
     const net::MacAddress source = source_of(sent.frame);
-    const std::uint32_t claim = source == kIdentityMac ? load(trunk().speaker) : source[5];
-    EXPECT_EQ(sent.verdict, claim == 0 ? kTcPass : kTcRedirect);
-    return claim;
+    const std::uint32_t slot = source == kIdentityMac ? load(trunk().speaker) : source[5];
+    EXPECT_EQ(sent.verdict, slot == 0 ? kTcPass : kTcRedirect);
+    return slot;
   }
   std::map<std::uint16_t, std::uint32_t> ways() {
     std::map<std::uint16_t, std::uint32_t> ways;
@@ -155,19 +155,19 @@ TEST_F(Trunk, T3_EachFlowHasOnePortAndTheFlowsSpreadOverAll) {
   const auto first = ways();
   EXPECT_EQ(ways(), first) << "a flow changed its port";
   std::map<std::uint32_t, int> uses;
-  for (const auto& [flow, place] : first) ++uses[place];
+  for (const auto& [flow, slot] : first) ++uses[slot];
   ASSERT_EQ(uses.size(), kPorts);
-  for (const auto& [claim, count] : uses) EXPECT_GT(count, kFlows / kPorts / 2) << claim;
+  for (const auto& [slot, count] : uses) EXPECT_GT(count, kFlows / kPorts / 2) << slot;
 }
 
 TEST_F(Trunk, T3_AVerdictMovesTheFlowsOfTheLostPortAndNoOther) {
   const auto before = ways();
   becomes(2, HANET_SESSION_DOWN);
   const auto without = ways();
-  for (const auto& [flow, place] : before) {
+  for (const auto& [flow, slot] : before) {
     EXPECT_NE(without.at(flow), 2U);
-    if (place != 2) {
-      EXPECT_EQ(without.at(flow), claim) << flow;
+    if (slot != 2) {
+      EXPECT_EQ(without.at(flow), slot) << flow;
     }
   }
   becomes(2, HANET_SESSION_UP);
@@ -176,7 +176,7 @@ TEST_F(Trunk, T3_AVerdictMovesTheFlowsOfTheLostPortAndNoOther) {
 
 TEST_F(Trunk, T3_ALeadWithoutCarrierSendsByTheOthers) {
   becomes(0, HANET_SESSION_UP, HANET_CARRIER_DOWN);
-  for (const auto& [flow, place] : ways()) EXPECT_NE(claim, 0U) << flow;
+  for (const auto& [flow, slot] : ways()) EXPECT_NE(slot, 0U) << flow;
   EXPECT_NE(trunk().speaker, 0U);
   EXPECT_EQ(p->tc_egress(arrival(net::kBroadcast)).verdict, kTcRedirect);
 }

@@ -54,20 +54,26 @@ std::vector<policy::Action> PathGroup::decide(const policy::Event& event, Monoto
   return std::move(decision.actions);
 }
 
-// What an action leads to comes before the actions behind it: a switchover before its alarms.
+// What an action leads to comes before the actions behind it: a switchover before its alarms. It
+// happens when the action is done, and not when the news came that led to it.
 void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
-  std::deque<policy::Action> to_do;
-  const auto add = [&](const Events& events) {
-    std::vector<policy::Action> actions;
-    for (const policy::Event& each : events)
-      std::ranges::move(decide(each, received), std::back_inserter(actions));
-    to_do.insert(to_do.begin(), actions.begin(), actions.end());
+  struct ToDo {
+    policy::Action action;
+    MonotonicTime received;
   };
-  add({event});
+  std::deque<ToDo> to_do;
+  const auto add = [&](const Events& events, MonotonicTime at) {
+    std::vector<ToDo> next;
+    for (const policy::Event& each : events)
+      for (policy::Action& action : decide(each, at)) next.push_back({std::move(action), at});
+    to_do.insert(to_do.begin(), next.begin(), next.end());
+  };
+  add({event}, received);
   while (!to_do.empty()) {
-    const policy::Action action = to_do.front();
+    const ToDo next = to_do.front();
     to_do.pop_front();
-    add(act(action, received));
+    if (const Events events = act(next.action, next.received); !events.empty())
+      add(events, monotonic_now());
   }
   for (const Port& port : parts_.ports.all())
     environment_.engine.set_claim(port.index,
