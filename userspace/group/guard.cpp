@@ -183,7 +183,7 @@ bool Guard::may_repair() {
 
 void Guard::expect_identity_back() {
   if (!context_.config.restore || context_.state.running) return;
-  if (!repair_) repair_.emplace();
+  if (!repair_) repair_ = Repair{};
   repair_->came_up = true;
   repair_->at = monotonic_now() + policy::kBurst;
 }

@@ -28,6 +28,21 @@ bool came_from_router(const net::KernelObject& route) {
   return header->rtm_protocol == RTPROT_RA;
 }
 
+// The kernel leaves the route of an IPv6 address with a lifetime (failover/plan.cpp).
+Status remove_address(net::NetlinkSocket& socket, const net::Identity& found,
+                      const net::Address& address) {
+  const net::InterfaceName& on = net::holder_of(found, address);
+  if (Status done =
+          socket.request(net::remove_address(address, on.index),
+                         fmt::format("remove {} from {}", net::describe(address), on.name));
+      !done && done.error().code != EADDRNOTAVAIL)
+    return done;
+  if (address.family != AF_INET6 || address.valid_seconds == UINT32_MAX) return {};
+  const std::string what = fmt::format("remove the route of {}", net::describe(address));
+  Status done = socket.request(net::remove_prefix_route(address, on.index), what);
+  return !done && done.error().code != ESRCH ? done : Status();
+}
+
 // The addresses, and the routes that came with them: turning accept_ra off leaves those. Nothing
 // else is on a port that check_standby() has passed. What ran out meanwhile is gone already.
 Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identity& found) {
@@ -40,12 +55,7 @@ Status remove_what_the_kernel_made(net::NetlinkSocket& socket, const net::Identi
       return done;
   }
   for (const net::Address& address : found.addresses)
-    if (Status done =
-            socket.request(net::remove_address(address, net::holder_of(found, address).index),
-                           fmt::format("remove {} from {}", net::describe(address),
-                                       net::holder_of(found, address).name));
-        !done && done.error().code != EADDRNOTAVAIL)
-      return done;
+    if (Status done = remove_address(socket, found, address); !done) return done;
   return {};
 }
 
