@@ -164,8 +164,12 @@ TEST(Group, F12_ASwitchoverThatNeedNotWaitIsCarriedOutAtOnceAlsoInADisabledGroup
 TEST(Group, F12_AWaitingSwitchoverIsCarriedOutAtOnceWhenItsBridgeEnds) {
   World world = waiting_pair();
   world.happens(WaitingEnds{});
+  EXPECT_FALSE(world.carried_out()) << "not in the middle of what told it";
+  EXPECT_LE(next_deadline(world.state(), world.now(), {}), world.now());
+  world.happens(TimePassed{});
   EXPECT_EQ(world.carried_out(), to_standby(Cause::HeartbeatLost));
   world.happens(WaitingEnds{});
+  world.happens(TimePassed{});
   EXPECT_FALSE(world.carried_out()) << "it has begun";
 }
 
@@ -185,6 +189,21 @@ TEST(Group, M8_ThePathIsActiveBeforeItsSwitchoverHasEnded) {
   EXPECT_FALSE(world.started());
   world.happens(SwitchoverEnded{.moved = true});
   EXPECT_FALSE(world.state().running);
+  EXPECT_EQ(world.state().active, 1U);
+}
+
+TEST(Group, F1_AColdFailoverRaisesNoAlarmForThePathThatItLeft) {
+  const GroupRules rules{.cold = true};
+  World world(2, rules);
+  world.session_becomes(0, SessionState::Down);
+  ASSERT_TRUE(world.started());
+  world.happens(SwitchoverWaits{.until = world.now()});
+  ASSERT_TRUE(world.carried_out());
+  for (const Event& event : {Event(IdentityMoved{}), Event(SwitchoverEnded{.moved = true})}) {
+    world.happens(event);
+    EXPECT_FALSE(world.has<RaiseAlarm>(0, false)) << "it is idle now, and down by intent";
+    EXPECT_FALSE(world.has<ClearAlarm>(0, false));
+  }
   EXPECT_EQ(world.state().active, 1U);
 }
 

@@ -106,7 +106,6 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
 failover::Outcome Mover::carry_out(const policy::Switchover& switchover) {
   const Port& from = parts_.ports.from(switchover);
   const Port& to = parts_.ports.to(switchover);
-  pending_.record.move_began = monotonic_now();
   parts_.afterwards.finish();
   const net::Identity& identity = parts_.keeper.identity();
   const bool ready =

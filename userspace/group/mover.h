@@ -55,6 +55,8 @@ class Mover : public Switcher {
   }
   /// The identity is no more what was announced when the kernel began to bridge.
   void expect_new_announcement() { pending_.announced = false; }
+  /// From now on the bridge's time is over: looking at what waits is a part of the move.
+  void note_beginning() { pending_.record.move_began = monotonic_now(); }
   /// A part of the identity was to be put back when the switchover came (guard.h).
   void note_repair(RepairDue due) { pending_.repair = due; }
   /// Does the switchover that waits leave the traffic to a bridge that hangs on this port?

@@ -132,6 +132,7 @@ void PathGroup::tell(const policy::RaiseAlarm& alarm) const {
 
 // Looks at what waits before the identity is touched (spec F3). Bridging covers the time.
 Events PathGroup::carry_out(const policy::Switchover& switchover) {
+  parts_.mover.note_beginning();
   environment_.drain_notifications();
   if (parts_.keeper.stale()) {
     recapture();

@@ -9,8 +9,9 @@
 // captured again whenever rtnetlink says that something changed, and the plan of the next
 // switchover is encoded right then.
 //
-// The state of the policy is written by apply() alone, with what decide() returns. What an action
-// leads to is an event like any other; there are no calls back into a part that is at work.
+// The state of the policy is written by decide() alone, once it has begun. What an action leads to
+// is an event like any other. Notifications that wait are heard in the middle of some steps
+// (Environment::drain_notifications), so hear() and link_changed() only take notes.
 //
 // Threading: everything runs on hanetd's main thread.
 #pragma once

@@ -124,7 +124,10 @@ void PathGroup::stop() {
   if (state_.paths.empty()) return;  // it never came to life
   parts_.kept.ends(monotonic_now());
   // The bridge ends with hanetd.
-  if (state_.waits_until) apply(policy::WaitingEnds{}, monotonic_now());
+  if (state_.waits_until) {
+    apply(policy::WaitingEnds{}, monotonic_now());
+    apply(policy::TimePassed{}, monotonic_now());
+  }
   parts_.guard.restore();
   leave_a_lead_that_works();
   parts_.afterwards.finish();

@@ -108,11 +108,12 @@ class Decider {
   }
 
   void operator()(const WaitingEnds&) {
-    if (state().waits_until) carry_out();
+    if (state().waits_until) state().waits_until = now_;
   }
 
   void operator()(const IdentityMoved&) {
     if (!state().running) return;
+    between_roles_ = true;
     state().active = state().running->to;
     state().paths[state().active].lead = state().running->to_port;
     decision_.actions.emplace_back(FinishSwitchover{*state().running});
@@ -132,11 +133,12 @@ class Decider {
   void operator()(const ThresholdChanged& event) {
     for (PathState& path : state().paths) path.threshold_percent = event.percent;
   }
-  void operator()(const TimePassed&) {}
+  void operator()(const TimePassed&) { time_passed_ = true; }
 
   Decision finish() {
     if (state().waits_until) reconsider();
-    if (state().waits_until && now_ >= *state().waits_until) carry_out();
+    if (time_passed_ && state().waits_until && now_ >= *state().waits_until) carry_out();
+    if (between_roles_) return std::move(decision_);  // what each path is now is said at the end
     consider_failover();
     consider_lead();
     consider_agreement();
@@ -296,6 +298,8 @@ class Decider {
   Decision decision_;
   MonotonicTime now_;
   const GroupRules& rules_;
+  bool time_passed_ = false;    // only then what waits is carried out
+  bool between_roles_ = false;  // the identity has moved, and the switchover has not ended
 };
 
 }  // namespace
@@ -349,7 +353,7 @@ std::optional<MonotonicTime> next_deadline(const GroupState& state, MonotonicTim
   const auto consider = [&](MonotonicTime at) {
     if (at > now && (!next || at < *next)) next = at;
   };
-  if (state.waits_until) consider(*state.waits_until);
+  if (state.waits_until && (!next || *state.waits_until < *next)) next = state.waits_until;
   if (state.apart_since) consider(*state.apart_since + kApart);
   consider(state.by_hand_until);
   for (const PathState& path : state.paths) {

@@ -109,7 +109,8 @@ struct ManualSwitch {
 struct SwitchoverWaits {
   MonotonicTime until = MonotonicTime::max();
 };
-/// Nothing carries the traffic any more while a switchover waits, or hanetd ends: it goes at once.
+/// Nothing carries the traffic any more while a switchover waits, or hanetd ends: it is carried out
+/// by the next TimePassed.
 struct WaitingEnds {};
 /// The identity is on the new path, and the switchover is not yet at its end.
 struct IdentityMoved {};
