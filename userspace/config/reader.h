@@ -38,6 +38,7 @@ struct Item {
 [[nodiscard]] std::string name_of(const Item& item);
 
 /// A view of a table: valid as long as the document and the collection of mistakes live.
+/// It has a function for each type that a key may have, and for each form of a message.
 class TableReader {
  public:
   /// `path` is the table's own key path, empty for the document; `line` is where it begins.

@@ -85,6 +85,8 @@ struct Capabilities {
   std::vector<std::string> timers;        ///< "bpf_timer", where the kernel takes it
 };
 
+/// More functions than a class of this house should have: each is one thing that the kernel side
+/// can be told, and all of them write maps of one skeleton, which has one owner.
 class Engine {
  public:
   struct Options {
