@@ -107,7 +107,8 @@ class History {
     if (one_in(3)) now_ += std::chrono::milliseconds(pick(4000));
     const Event event = next_event();
     before_ = state_;
-    moved_ = std::holds_alternative<IdentityMoved>(event);
+    moved_ = std::holds_alternative<IdentityMoved>(event) ||
+             (moved_ && !std::holds_alternative<SwitchoverEnded>(event));
     Decision decision = decide(state_, event, now_, rules_);
     state_ = std::move(decision.state);
     what_ = describe(event);
@@ -115,7 +116,11 @@ class History {
     for (const Action& action : decision.actions)
       std::visit([&](const auto& one) { check(one, event); }, action);
     check_a_start_is_announced(decision.actions);
+    if (moved_ && !std::holds_alternative<IdentityMoved>(event)) {
+      EXPECT_TRUE(decision.actions.empty()) << what_ << ": between two roles";
+    }
     check_rest();
+    check_nothing_is_overdue(event);
   }
 
   [[nodiscard]] const std::string& what() const { return what_; }
@@ -148,9 +153,25 @@ class History {
     return event;
   }
 
+  /// News may come before it has ended.
+  Event while_it_ends() {
+    switch (pick(8)) {
+      case 0:
+        return WaitingEnds{};
+      case 1:
+        return TimePassed{};
+      case 2:
+        return EnabledChanged{.enabled = !one_in(3)};
+      case 3:
+        return random_change();
+      default:
+        return SwitchoverEnded{.moved = true};
+    }
+  }
+
   Event next_event() {
     // What carries out a switchover that has moved the identity ends it as moved.
-    if (moved_) return SwitchoverEnded{.moved = true};
+    if (moved_) return while_it_ends();
     switch (pick(12)) {
       case 11:
         return WaitingEnds{};
@@ -341,6 +362,21 @@ class History {
                      (worth(active).proved == 0 && better_than_nothing(state_.paths[at], now_)))
             << what_ << ": stays on a dead path although path " << at << " is usable";
       }
+  }
+
+  void check_nothing_is_overdue(const Event& event) {
+    if (!std::holds_alternative<TimePassed>(event) || moved_) return;
+    EXPECT_FALSE(state_.waits_until && now_ >= *state_.waits_until) << what_ << ": it waits on";
+    if (!state_.enabled || state_.running) return;
+    EXPECT_FALSE(state_.apart_since && now_ >= *state_.apart_since + kApart)
+        << what_ << ": the ends stay apart";
+    const PathState& primary = state_.paths[0];
+    const bool returns = rules_.failback == Failback::Always && !rules_.cold &&
+                         state_.active != 0 && !state_.failback_held &&
+                         usable(primary, now_, rules_) &&
+                         now_ >= primary.up_since + rules_.hold_down &&
+                         !primary.damping.suppressed(now_, rules_.damping_half_life);
+    EXPECT_FALSE(returns) << what_ << ": the primary is given nothing back";
   }
 
   std::string describe(const Event& event) const {

@@ -191,9 +191,8 @@ class PortHistory {
     trial_ = judgement.trial;
     check_link(before, judgement);
     check_session(judgement.state, before);
-    if (judgement.again_at) {
-      EXPECT_GT(*judgement.again_at, now_) << what();
-    }
+    check_silence_has_time(judgement.state, before);
+    check_again(judgement);
     const Judgement again = judge(seen_, trial_, now_);
     EXPECT_EQ(again.trial, trial_) << what() << ": judging twice changes nothing";
     EXPECT_FALSE(again.restart_session && judgement.restart_session) << what();
@@ -248,6 +247,33 @@ class PortHistory {
                   !seen_.kernel_carrier.value_or(seen_.rtnetlink_carrier))
           << what();
     }
+  }
+
+  /// What must be held back, not only what may be.
+  void check_silence_has_time(const PortState& told, const PortTrial& before) {
+    const bool carrier = seen_.kernel_carrier.value_or(seen_.rtnetlink_carrier);
+    const bool negotiates =
+        before.link == LinkTrial::Negotiating && !carrier && now_ < before.negotiates_until;
+    const bool answers_due = seen_.was_up || now_ >= before.first_answers_until;
+    const bool unproved = seen_.session == SessionState::Up && seen_.active_silent_since &&
+                          seen_.admin_up && seen_.present &&
+                          seen_.last_reply <= *seen_.active_silent_since;
+    const bool has_time =
+        negotiates || unproved ||
+        (seen_.session == SessionState::Down && (!answers_due || now_ < seen_.rehash_ends));
+    if (has_time) {
+      EXPECT_EQ(told.session, SessionState::Unknown) << what() << ": told too early";
+    }
+  }
+
+  /// Until it asks to be looked at again, nothing changes by time alone.
+  void check_again(const Judgement& judgement) {
+    const MonotonicTime last = judgement.again_at ? *judgement.again_at - 1ns : now_ + 1h;
+    EXPECT_GE(last, now_) << what();
+    const Judgement later = judge(seen_, judgement.trial, last);
+    EXPECT_EQ(later.state, judge(seen_, judgement.trial, now_).state)
+        << what() << ": asks too late";
+    EXPECT_EQ(later.trial, judgement.trial) << what() << ": asks too late";
   }
 
   [[nodiscard]] std::string what() const {

@@ -113,9 +113,7 @@ class Decider {
 
   void operator()(const IdentityMoved&) {
     if (!state().running) return;
-    between_roles_ = true;
-    state().active = state().running->to;
-    state().paths[state().active].lead = state().running->to_port;
+    make_active(*state().running);
     decision_.actions.emplace_back(FinishSwitchover{*state().running});
   }
 
@@ -138,7 +136,7 @@ class Decider {
   Decision finish() {
     if (state().waits_until) reconsider();
     if (time_passed_ && state().waits_until && now_ >= *state().waits_until) carry_out();
-    if (between_roles_) return std::move(decision_);  // what each path is now is said at the end
+    if (is_between_roles()) return std::move(decision_);
     consider_failover();
     consider_lead();
     consider_agreement();
@@ -150,9 +148,21 @@ class Decider {
  private:
   GroupState& state() { return decision_.state; }
 
+  // The identity has moved, and the switchover has not ended: what each path is now is said then.
+  [[nodiscard]] bool is_between_roles() const {
+    const GroupState& now = decision_.state;
+    return now.running && now.active == now.running->to &&
+           now.paths[now.active].lead == now.running->to_port;
+  }
+
   void carry_out() {
     state().waits_until.reset();
     decision_.actions.emplace_back(CarryOutSwitchover{*state().running});
+  }
+
+  void make_active(const Switchover& moved) {
+    state().active = moved.to;
+    state().paths[moved.to].lead = moved.to_port;
   }
 
   void note_roll_back(const Switchover& ended) {
@@ -168,8 +178,7 @@ class Decider {
   void note_move(const Switchover& ended) {
     PathState& old = state().paths[ended.from];
     PathState& fresh = state().paths[ended.to];
-    state().active = ended.to;
-    fresh.lead = ended.to_port;
+    make_active(ended);
     if (ended.from == ended.to) return;
     const bool wanted = ended.cause == Cause::Manual || ended.cause == Cause::PeerElsewhere;
     state().failback_held = wanted && ended.to != kPrimary;
@@ -298,8 +307,7 @@ class Decider {
   Decision decision_;
   MonotonicTime now_;
   const GroupRules& rules_;
-  bool time_passed_ = false;    // only then what waits is carried out
-  bool between_roles_ = false;  // the identity has moved, and the switchover has not ended
+  bool time_passed_ = false;  // only then what waits is carried out
 };
 
 }  // namespace

@@ -107,7 +107,7 @@ struct ManualSwitch {
 /// `until`, because the kernel bridges. Until then it is given up if its reason or its goal goes
 /// away. A time that has come: at once.
 struct SwitchoverWaits {
-  MonotonicTime until = MonotonicTime::max();
+  MonotonicTime until;
 };
 /// Nothing carries the traffic any more while a switchover waits, or hanetd ends: it is carried out
 /// by the next TimePassed.
