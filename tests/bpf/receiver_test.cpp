@@ -6,6 +6,7 @@
 // that exist, which owes a sign of life since long ago, and a timer that seems to have come late.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <sched.h>
 
 #include "catches_up.skel.h"
@@ -13,13 +14,16 @@
 #include "hanet.skel.h"
 #include "late_timer.skel.h"
 #include "scene.h"
+#include "stall_witness.h"
 
 namespace hanet::bpf_test {
 namespace {
 
 using engine::load;
+using namespace std::chrono_literals;
 
 constexpr std::uint32_t kStill = kWatchedCpus - 1;
+constexpr int kRounds = 10;
 constexpr std::uint64_t kLongAgo = 1;
 
 /// The thread stays on the CPU that it is on.
@@ -79,9 +83,13 @@ class Receiver : public Scene {
     ASSERT_EQ(p->xdp(reply_to(send(Beat::EchoIpv4, index), Beat::EchoIpv4)).verdict, kXdpDrop);
     ASSERT_EQ(load(session(index).state), std::uint32_t{HANET_SESSION_UP});
   }
-  /// Then the verdict waits for that one, or for the timer's own CPU.
-  [[nodiscard]] bool a_real_cpu_stood_still() {
-    return load(session().stalled_cpu) < static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  /// A CPU that the machine has may have stood still as well.
+  [[nodiscard]] static bool is_real(std::uint32_t cpu) {
+    return cpu < static_cast<std::uint32_t>(libbpf_num_possible_cpus());
+  }
+  /// How often it was so. This machine's own CPUs may be late as well, so nobody can ask for all.
+  static void tell_rate(std::string_view what, int times) {
+    fmt::print("rate: {}: {} of {}\n", what, times, kRounds);
   }
   void foreign_frame() {
     const net::Frame frame(64, 0);
@@ -106,23 +114,39 @@ class Receiver : public Scene {
   void lose_path() {
     set_params(0, 1000, 3, 1);
     watch(Beat::EchoIpv4);
+    lose_again();
+  }
+  void lose_again() {
     become_up();
     for (int i = 0; i < 3; ++i) send(Beat::EchoIpv4);
   }
+
+  test::StallWitness stall;
 };
 
 TEST_F(Receiver, M3_ThatStandsStillDefersTheVerdictUntilItRunsAgain) {
-  p->receiver_owes(kStill, kLongAgo);
-  lose_path();
-  ASSERT_TRUE(await([&] { return load(session().stall_deferrals) == 1; })) << "the deadline passed";
-  if (load(session().down_verdicts) != 0 || a_real_cpu_stood_still())
-    GTEST_SKIP() << "skipped: the machine stood still";
-  EXPECT_EQ(load(session().stalled_cpu), kStill) << "the status says whose stall it was";
-  p->receiver_owes(kStill, 0);
-  ASSERT_TRUE(await([&] { return load(session().down_verdicts) == 1; })) << "deferred, not waived";
-  EXPECT_EQ(session().stall_deferrals, 1U) << "one deadline is counted once";
-  EXPECT_EQ(session().deferred_lost_ns, session().first_lost_ns);
-  EXPECT_EQ(session().stalled_cpu, kStill) << "the first reason is kept";
+  set_params(0, 1000, 3, 1);
+  watch(Beat::EchoIpv4);
+  int named = 0;
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    p->receiver_owes(kStill, kLongAgo);
+    lose_again();
+    ASSERT_TRUE(await([&] { return load(session().stall_deferrals) == round; }))
+        << "the deadline passed";
+    const std::uint32_t stalled = load(session().stalled_cpu);
+    EXPECT_TRUE(stalled == kStill || is_real(stalled)) << "whose stall it was: " << stalled;
+    named += stalled == kStill ? 1 : 0;
+    if (load(session().down_verdicts) == round)
+      EXCUSE_OR_FAIL(stall, 10ms, "it waited as long as it may before the test looked");
+    p->receiver_owes(kStill, 0);
+    ASSERT_TRUE(await([&] { return load(session().down_verdicts) == round; }))
+        << "deferred, not waived";
+    EXPECT_EQ(session().stall_deferrals, round) << "one deadline is counted once";
+    EXPECT_EQ(session().deferred_lost_ns, session().first_lost_ns);
+    EXPECT_EQ(session().stalled_cpu, stalled) << "the first reason is kept";
+  }
+  tell_rate("the deferral is told of the CPU that the test held back", named);
+  EXPECT_GT(named, 0) << "the status never says whose stall it was";
 }
 
 TEST_F(Receiver, M3_AReplyThatWaitedForItIsInTime) {
@@ -134,7 +158,8 @@ TEST_F(Receiver, M3_AReplyThatWaitedForItIsInTime) {
   for (int i = 0; i < 3; ++i) newest = send(Beat::EchoIpv4);
   ASSERT_TRUE(await([&] { return load(session().stall_deferrals) == 1; })) << "the deadline passed";
   ASSERT_EQ(p->xdp(reply_to(newest, Beat::EchoIpv4)).verdict, kXdpDrop);
-  if (load(session().down_verdicts) != 0) GTEST_SKIP() << "skipped: the machine stood still";
+  if (load(session().down_verdicts) != 0)
+    EXCUSE_OR_FAIL(stall, 10ms, "the verdict waited as long as it may before the reply came");
   p->receiver_owes(kStill, 0);
   // The witness: a session that was never up is judged meanwhile.
   set_params(1, 5000, 3, 1);
@@ -146,14 +171,14 @@ TEST_F(Receiver, M3_AReplyThatWaitedForItIsInTime) {
 }
 
 // Otherwise many CPUs, of which one or the other is always a little late, would hold back a verdict
-// for as long as they are allowed to.
+// for as long as they are allowed to. A CPU of this machine may hold it back by rights.
 TEST_F(Receiver, M3_ThatStoodStillAfterTheDeadlineDefersNothing) {
   constexpr std::uint32_t kLater = kStill - 1;
   constexpr std::uint64_t kDetectionNs = 3'000'000;
   set_params(0, 1000, 3, 1);
   watch(Beat::EchoIpv4);
-  bool in_time = false;
-  for (int attempt = 0; attempt < 10 && !in_time; ++attempt) {
+  int in_time = 0;
+  for (int round = 0; round < kRounds; ++round) {
     p->receiver_owes(kStill, kLongAgo);
     become_up();
     const std::uint64_t before = load(session().stall_deferrals);
@@ -167,24 +192,27 @@ TEST_F(Receiver, M3_ThatStoodStillAfterTheDeadlineDefersNothing) {
         [&] { return monotonic_now() > from_kernel_ns(due) + std::chrono::milliseconds(1); }));
     p->receiver_owes(kStill, 0);
     ASSERT_TRUE(await([&] { return load(session().state) == HANET_SESSION_DOWN; }));
-    in_time = session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS;
+    in_time += session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS ? 1 : 0;
     p->receiver_owes(kLater, 0);
   }
-  EXPECT_TRUE(in_time) << "ten times the verdict came only when it was no longer to be deferred";
+  tell_rate("the verdict waits for no CPU that stood still afterwards", in_time);
+  EXPECT_GT(in_time, 0) << "the verdict always came only when it was no longer to be deferred";
 }
 
 // The kernel may need several goes for the frames that waited (net/core/dev.c, net_rx_action). The
-// timer may fire before it was made late, so this may need several attempts.
+// timer may fire before it was made late.
 TEST_F(Receiver, M3_WhoseTimerCameLateDefersTheVerdictUntilItHasCaughtUp) {
   if (!p->has_bpf_timer()) GTEST_SKIP() << "skipped: without bpf_timer no CPU is watched";
   const OnOneCpu here;
-  bool to_the_limit = false;
-  for (int attempt = 0; attempt < 10 && !to_the_limit; ++attempt) {
+  int to_the_limit = 0;
+  for (int round = 0; round < kRounds; ++round) {
     ASSERT_NO_FATAL_FAILURE(lose_path_always_late(std::chrono::milliseconds(6)));
-    to_the_limit = session().deferred_lost_ns == session().first_lost_ns &&
-                   session().verdict_ns >= session().deferred_since_ns + HANET_STALL_MAX_NS;
+    const bool waited = session().deferred_lost_ns == session().first_lost_ns &&
+                        session().verdict_ns >= session().deferred_since_ns + HANET_STALL_MAX_NS;
+    to_the_limit += waited ? 1 : 0;
   }
-  EXPECT_TRUE(to_the_limit) << "ten verdicts did not wait until this CPU had caught up";
+  tell_rate("the verdict waits to the limit for a CPU that never catches up", to_the_limit);
+  EXPECT_GT(to_the_limit, 0) << "no verdict waited until this CPU had caught up";
   EXPECT_TRUE(await([&] {
     foreign_frame();
     const auto now = p->receiver(here.cpu());
@@ -196,12 +224,13 @@ TEST_F(Receiver, M3_WhoseTimerCameLateDefersTheVerdictUntilItHasCaughtUp) {
 TEST_F(Receiver, M3_WhoseTimersAreAlwaysALittleLateDefersNoVerdictToTheLimit) {
   if (!p->has_bpf_timer()) GTEST_SKIP() << "skipped: without bpf_timer no CPU is watched";
   const OnOneCpu here;
-  bool in_time = false;
-  for (int attempt = 0; attempt < 10 && !in_time; ++attempt) {
+  int in_time = 0;
+  for (int round = 0; round < kRounds; ++round) {
     ASSERT_NO_FATAL_FAILURE(lose_path_always_late(std::chrono::microseconds(150)));
-    in_time = session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS;
+    in_time += session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS ? 1 : 0;
   }
-  EXPECT_TRUE(in_time) << "ten verdicts waited as long as they may";
+  tell_rate("the verdict does not wait to the limit for timers that are a little late", in_time);
+  EXPECT_GT(in_time, 0) << "each verdict waited as long as it may";
 }
 
 /// How long a CPU gets to catch up, in the kernel side's judgement.
