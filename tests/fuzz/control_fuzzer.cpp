@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The control socket: whatever a client writes, each line is answered by one line of JSON or the
-// client is dropped, and hanetd goes on (O3). The client is real; the commands behind the socket
-// are those of the daemon in so far as they read the request.
+// client is dropped, and hanetd goes on (O3). The client and the engine are real. There is no
+// group, because nobody may switch one here; what `set` does with a group's parameters is done to
+// the maps of one all the same.
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -14,7 +15,9 @@
 #include <filesystem>
 #include <string>
 
+#include "daemon/answers.h"
 #include "daemon/control.h"
+#include "group/live_parameters.h"
 
 namespace {
 
@@ -22,17 +25,29 @@ using hanet::Fd;
 using hanet::Json;
 using hanet::daemon::ControlSocket;
 
-/// As Daemon::answer reads requests: with value(), which throws where the type is another one.
-Json answer(const Json& request) {
-  const std::string command = request.value("command", "");
-  if (command == "history") return {{"ok", true}, {"last", request.value("last", std::size_t{9})}};
-  if (command == "switch" && request.value("dry_run", false)) return {{"ok", true}};
-  return {{"ok", !request.value("group", "").empty()},
-          {"to", request.value("to", "")},
-          {"port", request.value("port", "")},
-          {"key", request.value("key", "")},
-          {"value", request.value("value", "")}};
+std::unique_ptr<hanet::engine::Engine> loaded() {
+  const char* pins = std::getenv("HANET_FUZZ_PINS");  // tests/fuzz/run removes them
+  auto engine = hanet::engine::Engine::load(
+      {.pin_directory = pins != nullptr ? pins : "/sys/fs/bpf/hanet-fuzz"});
+  if (engine) return std::move(*engine);
+  fmt::print(stderr, "{}\n", engine.error().message);
+  std::abort();
 }
+
+struct Hanetd {
+  std::unique_ptr<hanet::engine::Engine> engine = loaded();
+  hanet::failover::History history;
+  hanet::daemon::Groups groups;
+  hanet::daemon::Answers answers{{.engine = *engine, .history = history, .groups = groups}, {}};
+
+  Hanetd() { history.add({}); }
+  Json answer(const Json& request) const {
+    if (request.value("command", "") != "set") return answers(request);
+    const hanet::Status done = hanet::group::set_live_parameter(
+        *engine, 0, request.value("key", ""), request.value("value", ""));
+    return {{"ok", done.has_value()}, {"error", done ? "" : done.error().message}};
+  }
+};
 
 struct Server {
   std::filesystem::path path =
@@ -54,11 +69,11 @@ Fd ask(const std::filesystem::path& path, const std::uint8_t* data, std::size_t 
 }
 
 /// Everything that the server says until it hangs up.
-std::string answers(ControlSocket& server, const Fd& client) {
+std::string answers(const Hanetd& hanetd, ControlSocket& server, const Fd& client) {
   std::string said;
   std::array<char, 65536> buffer;
   for (;;) {
-    server.serve(answer);
+    server.serve([&](const Json& request) { return hanetd.answer(request); });
     server.broadcast({{"event", "fuzz"}});
     server.flush();
     const ssize_t got = ::recv(client.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -70,9 +85,10 @@ std::string answers(ControlSocket& server, const Fd& client) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const Hanetd hanetd;
   static Server server;
   const Fd client = ask(server.path, data, size);
-  std::string said = answers(server.socket, client);
+  std::string said = answers(hanetd, server.socket, client);
   for (std::size_t end = 0; (end = said.find('\n')) != std::string::npos; said.erase(0, end + 1))
     if (!Json::accept(said.substr(0, end))) std::abort();
   if (!said.empty()) std::abort();  // half a line
