@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Most of a build's time goes into parsing the same headers again and again. A build that is made
-# once and whole (the sanitizers') parses them once; the others do not, because there a forgotten
-# #include has to show.
+# Most of a build's time goes into parsing the same headers again and again. Tests parse them once.
+# The product does so only in a build that is made once and whole (the sanitizers'): elsewhere a
+# forgotten #include of it has to show.
 
-if(HANET_PRECOMPILED)
-  set(source ${CMAKE_CURRENT_BINARY_DIR}/precompiled.cpp)
+# hanet_precompiled_headers(<name> [LIBRARIES <...>] [HEADERS <...>]): what most files include, with
+# the options of the folder that calls it, which have to be those of whoever uses it.
+function(hanet_precompiled_headers name)
+  cmake_parse_arguments(arg "" "" "LIBRARIES;HEADERS" ${ARGN})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "")
-  set(headers
+  add_library(${name} OBJECT ${source})
+  target_link_libraries(${name}
+    PRIVATE hanet_options fmt::fmt nlohmann_json::nlohmann_json ${arg_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE
     <algorithm> <array> <chrono> <expected> <filesystem> <fstream> <functional> <map> <memory>
     <optional> <set> <span> <string> <string_view> <thread> <vector>
-    <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp>)
-  set(libraries hanet_options fmt::fmt nlohmann_json::nlohmann_json)
-  add_library(hanet_precompiled OBJECT ${source})
-  target_link_libraries(hanet_precompiled PRIVATE ${libraries})
-  target_precompile_headers(hanet_precompiled PRIVATE ${headers})
-  add_library(hanet_precompiled_tests OBJECT ${source})
-  target_link_libraries(hanet_precompiled_tests PRIVATE ${libraries} GTest::gtest GTest::gmock)
-  target_precompile_headers(hanet_precompiled_tests
-    PRIVATE ${headers} <gtest/gtest.h> <gmock/gmock.h>)
+    <fmt/format.h> <fmt/ranges.h> <nlohmann/json.hpp> ${arg_HEADERS})
+endfunction()
+
+if(HANET_PRECOMPILED)
+  hanet_precompiled_headers(hanet_precompiled)
 endif()
 
-# hanet_precompile(<target> [FROM <owner>] [APART]): with HANET_PRECOMPILED, use the owner's headers;
+# hanet_precompile(<target> [FROM <owner>] [APART]): use the owner's headers, where there is one;
 # with HANET_UNITY, compile several sources at once unless they have to stay APART: two of them give
 # a name of their own to different things, or include headers that do not go together.
 function(hanet_precompile target)
@@ -29,7 +31,7 @@ function(hanet_precompile target)
   if(NOT arg_FROM)
     set(arg_FROM hanet_precompiled)
   endif()
-  if(HANET_PRECOMPILED)
+  if(TARGET ${arg_FROM})
     target_precompile_headers(${target} REUSE_FROM ${arg_FROM})
   endif()
   if(HANET_UNITY AND NOT arg_APART)
