@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/parameters.h"
 #include "net/types.h"
 #include "report/units.h"
 
@@ -94,9 +95,9 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
           {"kind", kind_text(session)},
           {"target", target_text(session)},
           {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
-          {"interval_us", session.interval_us},
-          {"multiplier", session.multiplier},
-          {"up_count", session.up_count},
+          {config::kInterval.name, session.interval_us},
+          {config::kMultiplier.name, session.multiplier},
+          {config::kUpCount.name, session.up_count},
           {"heard_us_ago", heard_ago(session, now)},
           {"sent", session.sent},
           {"received", session.replies},
@@ -126,7 +127,7 @@ Json port_json(const hanet_port& port) {
           {"carrier_up_events", port.carrier_up_events},
           {"carrier_down_events", port.carrier_down_events},
           {"link_polls", port.link_polls},
-          {"link_poll_us", port.link_poll_us},
+          {config::kLinkPoll.name, port.link_poll_us},
           {"answered_for_neighbours", port.answered_for_neighbours},
           {"rejected", std::move(rejected)}};
 }
