@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hanetd. Reads as the story: options, configuration, real-time manners, engine and groups, serve.
+// hanetd. In order: options, configuration, real-time manners, engine and groups, serve.
 // The exit codes are those of hanetd(8).
 #include <malloc.h>
 #include <sys/mman.h>

@@ -289,6 +289,17 @@ TEST_F(Trunk, T3_F4_ALeadThatIsTakenDownHandsTheIdentityToAnotherPort) {
   EXPECT_TRUE(is_bare("p0", before));
 }
 
+// Where the next failover would go changes while nothing moves.
+TEST_F(Trunk, F1_T3_BridgingLeadsToThePortOfTheStandbyThatCanHaveTheIdentity) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
+  const auto goal = [&] { return host().pinned<hanet_steer>("steer", 0).peer_port; };
+  ASSERT_EQ(goal(), 4U) << "p4, the first port of the standby";
+  ASSERT_DONE(lab().ip("host", "link set p4 down"));
+  EXPECT_TRUE(await("another port is the goal", [&] { return goal() == 5U; })) << goal();
+  ASSERT_DONE(lab().ip("host", "link set p4 up"));
+  EXPECT_EQ(switchovers(), 0U);
+}
+
 TEST_F(Trunk, F10_A2_ACardOfTheTrunkIsReplacedWhileEverythingRuns) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Trunk));
   const SeenIdentity before = identity_on(host_netns(), "p0");

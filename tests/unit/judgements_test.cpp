@@ -43,9 +43,7 @@ TEST(Repairs, F12_EachRepairWaitsLongerThanTheOneBefore) {
   EXPECT_EQ(repairs.take_pause(), kPauseGrowth * kPauseGrowth * kBurst);
 }
 
-BridgeFacts serving() {
-  return {.bridges = true, .planned = true, .keeps_mac = true, .detection_time = 600us};
-}
+BridgeFacts serving() { return {.bridges = true, .keeps_mac = true, .detection_time = 600us}; }
 
 constexpr Switchover kFailover{.from = 0, .to = 1, .cause = Cause::HeartbeatLost};
 
@@ -66,7 +64,6 @@ TEST(Bridging, F12_TheMoveWaitsForNoBridgeThatDoesNotServe) {
   };
   EXPECT_TRUE(at_once([](BridgeFacts& facts) { facts.bridges = false; }));
   EXPECT_TRUE(at_once([](BridgeFacts& facts) { facts.from_present = false; }));
-  EXPECT_TRUE(at_once([](BridgeFacts& facts) { facts.planned = false; }));
   EXPECT_TRUE(at_once([](BridgeFacts& facts) { facts.keeps_mac = false; }));
 }
 

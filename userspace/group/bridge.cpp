@@ -11,16 +11,16 @@ bool Bridge::is_bridging(const Port& lead) const {
   return engine::load(context_.engine().steer(lead.index).mode) == HANET_STEER_BRIDGE_OUT;
 }
 
-void Bridge::tell(const net::Identity& identity) {
+void Bridge::set_identity(const net::Identity& identity) {
   if (listened_mac(identity) != nullptr && listened_ != identity.mac) {
     ports_.listen_to(listened_, identity.mac);
     listened_ = identity.mac;
   }
-  name(identity);
+  set_addresses(identity);
 }
 
 // Without it the other port may speak in the identity's name, as on every Linux host.
-void Bridge::name(const net::Identity& identity) {
+void Bridge::set_addresses(const net::Identity& identity) {
   const Status named = context_.engine().name_identity(context_.index, net::arp_entries(identity));
   const std::string trouble = named ? "" : named.error().message;
   if (!trouble.empty() && trouble != naming_trouble_)

@@ -18,9 +18,9 @@ class Bridge {
   /// Does the kernel send by a standby what the path of this lead would send?
   [[nodiscard]] bool is_bridging(const Port& lead) const;
   /// The identity's addresses and MAC address, as they are from now on.
-  void tell(const net::Identity& identity);
+  void set_identity(const net::Identity& identity);
   /// The same without the MAC address that the ports listen to.
-  void name(const net::Identity& identity);
+  void set_addresses(const net::Identity& identity);
   /// Where to bridge on the next verdict.
   void arm(const Port& from, const Port& to, const net::MacAddress& mac) const;
   /// Whoever made a verdict may not have come to bridge yet (PREEMPT_RT).

@@ -27,9 +27,9 @@ Result<const failover::Plan*> PathGroup::preview(const std::string& interface) {
     if (const auto* refuse = std::get_if<policy::Refuse>(&action))
       return failure(fmt::format("{} to {}: {}", config_.name, interface, refuse->reason));
     if (const auto* start = std::get_if<policy::StartSwitchover>(&action))
-      return parts_.mover.preview(start->switchover);
+      return parts_.switcher.preview(start->switchover);
     if (const auto* waits = std::get_if<policy::CarryOutSwitchover>(&action))
-      return parts_.mover.preview(waits->switchover);
+      return parts_.switcher.preview(waits->switchover);
   }
   return failure(fmt::format("{} to {}: nothing would happen", config_.name, interface));
 }

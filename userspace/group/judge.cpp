@@ -64,12 +64,19 @@ Status PortJudge::begin_monitoring(MonotonicTime now) {
     if (!context_.state.paths[port.path].watched || !port.present()) continue;
     if (Status started = context_.engine().start_session(port.session); !started) return started;
     of(port).trial.first_answers_until = now + policy::kFirstAnswers;
+    judge_again(port, now + policy::kFirstAnswers);
   }
   return {};
 }
 
 void PortJudge::expect_negotiation(const Port& port, MonotonicTime now) {
   of(port).trial = policy::negotiating(of(port).trial, now);
+  judge_again(port, of(port).trial.negotiates_until);
+}
+
+void PortJudge::judge_again(const Port& port, MonotonicTime at) {
+  std::optional<MonotonicTime>& again_at = of(port).again_at;
+  again_at = std::min(again_at.value_or(at), at);
 }
 
 void PortJudge::begin_session(const Port& port) const {
@@ -80,6 +87,7 @@ void PortJudge::begin_session(const Port& port) const {
 void PortJudge::pause_until(const Port& port, MonotonicTime until) {
   context_.engine().pause_session(port.session);
   of(port).trial.judged_from = until;
+  judge_again(port, until);
 }
 
 policy::PortSeen PortJudge::seen(const Port& port) const {

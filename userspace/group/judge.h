@@ -48,6 +48,7 @@ class PortJudge {
   [[nodiscard]] const Entry& of(const Port& port) const {
     return entries_.at(ports_.number_of(port));
   }
+  void judge_again(const Port& port, MonotonicTime at);
   [[nodiscard]] policy::PortSeen seen(const Port& port) const;
   [[nodiscard]] std::optional<MonotonicTime> active_silent_since() const;
   [[nodiscard]] MonotonicTime rehash_ends(const Port& port) const;

@@ -129,7 +129,8 @@ Result<KeptIdentity::Recovered> KeptIdentity::recover(const net::Identity& lost)
   return recovered;
 }
 
-std::string KeptIdentity::story(const net::Identity& lost, const Recovered& recovered) const {
+std::string KeptIdentity::recovery_text(const net::Identity& lost,
+                                        const Recovered& recovered) const {
   const std::vector<std::string>& problems = recovered.execution.problems;
   return fmt::format(
       "the identity was lost with {}{} while hanetd did not run; {} has it now, as it was last "

@@ -47,7 +47,8 @@ class KeptIdentity {
   };
   [[nodiscard]] Result<Recovered> recover(const net::Identity& lost);
   /// What came of it, for people.
-  [[nodiscard]] std::string story(const net::Identity& lost, const Recovered& recovered) const;
+  [[nodiscard]] std::string recovery_text(const net::Identity& lost,
+                                          const Recovered& recovered) const;
 
   /// Writes the identity down if it is another one than at the last time.
   void save(const net::Identity& identity, MonotonicTime now);

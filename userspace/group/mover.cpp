@@ -63,22 +63,36 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
                              parts_.keeper.known_neighbours());
 }
 
-void Mover::prepare() {
+const Port& Mover::next_goal() const {
   const policy::GroupState& state = context_.state;
-  const Port& from = parts_.ports.holder();
   const std::size_t next = policy::next_path(state, monotonic_now(), context_.rules);
-  const Port& to = parts_.ports.of(next)[policy::best_lead(state.paths[next], true)];
+  return parts_.ports.of(next)[policy::best_lead(state.paths[next], true)];
+}
+
+void Mover::prepare() {
+  const Port& from = parts_.ports.holder();
+  const Port& to = next_goal();
   const net::Identity& identity = parts_.keeper.identity();
   plan_ = plan_of(from, to, identity);
   outdated_ = false;
-  expect_new_announcement();  // there may be a new address in it
-  parts_.bridge.tell(identity);
+  pending_.announced = false;  // there may be a new address in it
+  parts_.bridge.set_identity(identity);
   parts_.bridge.arm(from, to, identity.mac);
+}
+
+// With more than two paths the next one changes with what each is worth. What waits or bridges has
+// its goal already.
+void Mover::keep_ready() {
+  if (!plan_) return;
+  const Port& from = parts_.ports.holder();
+  const bool is_open = !context_.state.running && !parts_.bridge.is_bridging(from);
+  if (outdated_ || (is_open && !is_planned(from, next_goal()))) prepare();
 }
 
 MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime received) {
   const Port& failed = verdict_port(parts_.ports, parts_.judge, switchover);
   const Port& from = parts_.ports.from(switchover);
+  const Port& to = parts_.ports.to(switchover);
   // A path that has been down for longer was bridged, or was not armed when it went.
   if (policy::is_failure(switchover.cause) && parts_.judge.down_since(failed) == received)
     parts_.bridge.bridge_now(from, failed);
@@ -86,13 +100,13 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
   pending_ = {};
   pending_.record =
       begin_record(context_, parts_.ports, parts_.judge, switchover, bridged, received);
+  if (!is_planned(from, to)) plan_ = plan_of(from, to, parts_.keeper.identity());
   const MonotonicTime now = monotonic_now();
   const policy::BridgeFacts facts{
       .bridges = bridged,
       .from_present = from.present(),
-      .planned = plan_.has_value(),
-      .keeps_mac = plan_ && plan_->expected.mac == parts_.keeper.identity().mac,
-      .has_vlan_addresses = plan_ && has_vlan_address(plan_->expected),
+      .keeps_mac = plan_->expected.mac == parts_.keeper.identity().mac,
+      .has_vlan_addresses = has_vlan_address(plan_->expected),
       .detection_time = detection_time(context_.engine().session(from.session))};
   const Nanoseconds delay =
       context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
@@ -103,13 +117,15 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
   return wait > Nanoseconds::zero() ? now + wait : received;
 }
 
-failover::Outcome Mover::carry_out(const policy::Switchover& switchover) {
+bool Mover::carry_out(const policy::Switchover& switchover, const Beforehand& found) {
   const Port& from = parts_.ports.from(switchover);
   const Port& to = parts_.ports.to(switchover);
+  pending_.record.move_began = found.began;
+  pending_.repair = found.repair;
+  if (found.identity_changed) pending_.announced = false;
   parts_.afterwards.finish();
   const net::Identity& identity = parts_.keeper.identity();
-  const bool ready =
-      plan_ && !outdated_ && plan_->from == from.interface && plan_->to == to.interface;
+  const bool ready = !outdated_ && is_planned(from, to);
   pending_.plan = ready ? std::move(*plan_) : plan_of(from, to, identity);
   plan_.reset();
   if (context_.rules.cold && !is_within_trunk(switchover))
@@ -117,12 +133,13 @@ failover::Outcome Mover::carry_out(const policy::Switchover& switchover) {
       if (port.present()) context_.engine().pause_session(port.session);
   parts_.kept.moves_to(to);
   // At another MAC address from now on: what the old port says is no longer true.
-  if (pending_.plan.expected.mac != identity.mac) parts_.bridge.name(pending_.plan.expected);
+  if (pending_.plan.expected.mac != identity.mac)
+    parts_.bridge.set_addresses(pending_.plan.expected);
   context_.engine().begin_move(from.index, to.index, identity.mac);
   execute(from, to);
-  const failover::Outcome outcome = pending_.record.execution.outcome;
-  tell_engine(switchover, outcome != failover::Outcome::RolledBack);
-  return outcome;
+  const bool moved = pending_.record.execution.outcome != failover::Outcome::RolledBack;
+  tell_engine(switchover, moved);
+  return moved;
 }
 
 void Mover::execute(const Port& from, const Port& to) {
@@ -149,15 +166,15 @@ void Mover::tell_engine(const policy::Switchover& switchover, bool moved) {
   const Port& from = parts_.ports.from(switchover);
   const Port& to = parts_.ports.to(switchover);
   const net::Identity& identity = moved ? pending_.plan.expected : parts_.keeper.identity();
-  parts_.bridge.name(identity);  // before the port that is left waits: a VLAN may stay on it
+  parts_.bridge.set_addresses(
+      identity);  // before the port that is left waits: a VLAN may stay on it
   if (moved)
     parts_.bridge.settle(to, from, identity.mac);
   else
     parts_.bridge.settle(from, to, identity.mac);
 }
 
-void Mover::settle(const policy::Switchover& switchover, failover::Outcome outcome) {
-  const bool moved = outcome != failover::Outcome::RolledBack;
+void Mover::settle(const policy::Switchover& switchover, bool moved) {
   const failover::Plan& plan = pending_.plan;
   const MonotonicTime now = monotonic_now();
   if (moved) {
@@ -217,7 +234,8 @@ const failover::Plan* Mover::preview(const policy::Switchover& switchover) {
   return &preview_;
 }
 
-bool Mover::bridges_from(const Port& port) const {
+// The bridge hangs on the port that is left.
+bool Mover::relies_on(const Port& port) const {
   const policy::GroupState& state = context_.state;
   return state.waits_until && pending_.record.steered_in_kernel &&
          &port == &parts_.ports.from(*state.running);

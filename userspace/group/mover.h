@@ -13,7 +13,6 @@
 #include "group/announcements.h"
 #include "group/bridge.h"
 #include "group/dummy.h"
-#include "group/guard.h"
 #include "group/identity_keeper.h"
 #include "group/judge.h"
 #include "group/kept_identity.h"
@@ -41,29 +40,17 @@ class Mover : public Switcher {
   Mover(const Context& context, const MoverParts& parts) : context_(context), parts_(parts) {}
 
   void prepare() override;
+  void mark_outdated() override { outdated_ = true; }
+  void keep_ready() override;
   [[nodiscard]] MonotonicTime begin(const policy::Switchover& switchover,
                                     MonotonicTime received) override;
-  [[nodiscard]] failover::Outcome carry_out(const policy::Switchover& switchover) override;
-  void settle(const policy::Switchover& switchover, failover::Outcome outcome) override;
+  [[nodiscard]] bool carry_out(const policy::Switchover& switchover,
+                               const Beforehand& found) override;
+  void settle(const policy::Switchover& switchover, bool moved) override;
   void abandon(const policy::Switchover& switchover) override;
   [[nodiscard]] const failover::Plan* preview(const policy::Switchover& switchover) override;
-
-  /// The plan is of before a change that is not worth a plan of its own.
-  void mark_outdated() { outdated_ = true; }
-  void prepare_if_outdated() {
-    if (outdated_ && plan_) prepare();
-  }
-  /// The identity is no more what was announced when the kernel began to bridge.
-  void expect_new_announcement() { pending_.announced = false; }
-  /// From now on the bridge's time is over: looking at what waits is a part of the move.
-  void note_beginning() { pending_.record.move_began = monotonic_now(); }
-  /// A part of the identity was to be put back when the switchover came (guard.h).
-  void note_repair(RepairDue due) { pending_.repair = due; }
-  /// Does the switchover that waits leave the traffic to a bridge that hangs on this port?
-  [[nodiscard]] bool bridges_from(const Port& port) const;
-  /// The active path vanished with the identity, nothing could take over, and it is back (spec
-  /// F11).
-  [[nodiscard]] Status give_back(const Port& port, const net::LinkInfo& link);
+  [[nodiscard]] bool relies_on(const Port& port) const override;
+  [[nodiscard]] Status give_back(const Port& port, const net::LinkInfo& link) override;
 
  private:
   /// The switchover that runs.
@@ -75,6 +62,11 @@ class Mover : public Switcher {
   };
   [[nodiscard]] failover::Plan plan_of(const Port& from, const Port& to,
                                        const net::Identity& identity) const;
+  /// Where the next failover would go.
+  [[nodiscard]] const Port& next_goal() const;
+  [[nodiscard]] bool is_planned(const Port& from, const Port& to) const {
+    return plan_ && plan_->from == from.interface && plan_->to == to.interface;
+  }
   void execute(const Port& from, const Port& to);
   void tell_engine(const policy::Switchover& switchover, bool moved);
   void change_cold_ports(const policy::Switchover& switchover, bool moved);

@@ -52,7 +52,7 @@ struct Parts {
         replug(context, {.ports = ports,
                          .judge = judge,
                          .standbys = standbys,
-                         .mover = mover,
+                         .switcher = mover,
                          .keeper = keeper,
                          .dummy = dummy,
                          .bridge = bridge}) {}
@@ -80,7 +80,8 @@ struct Parts {
   Afterwards afterwards;        ///< steps that are sent a second later
   Guard guard;                  ///< puts back what others took
   KeptIdentity kept;            ///< across a restart
-  Mover mover;                  ///< what carries out a switchover
+  Mover mover;                  ///< moves the identity from port to port
+  Switcher& switcher = mover;   ///< what the others know of it
   Replug replug;                ///< cards that come and go
 };
 

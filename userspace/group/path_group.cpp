@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What happens to a group while it works, what is decided, what follows; see path_group.h. How it
-// comes to life and ends is in path_group_start.cpp, what a person asks of it in commands.cpp.
+// starts and ends is in path_group_start.cpp, what a person asks of it in commands.cpp.
 #include "group/path_group.h"
 
 #include <fmt/format.h>
@@ -84,17 +84,17 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
   return std::visit(
       Overloaded{
           [&](const policy::StartSwitchover& start) -> Events {
-            return {policy::SwitchoverWaits{parts_.mover.begin(start.switchover, received)}};
+            return {policy::SwitchoverWaits{parts_.switcher.begin(start.switchover, received)}};
           },
           [&](const policy::CarryOutSwitchover& carry) { return carry_out(carry.switchover); },
           [&](const policy::FinishSwitchover& finish) -> Events {
-            parts_.mover.settle(finish.switchover, failover::Outcome::Complete);
+            parts_.switcher.settle(finish.switchover, true);
             // What the move itself caused is heard while it still runs: nobody else did it.
             environment_.drain_notifications();
             return {policy::SwitchoverEnded{.moved = true}};
           },
           [&](const policy::AbandonSwitchover& abandon) -> Events {
-            parts_.mover.abandon(abandon.switchover);
+            parts_.switcher.abandon(abandon.switchover);
             notices_.add("switchover-abandoned", parts_.ports.name(abandon.switchover.from),
                          fmt::format("the switch from {} to {} is given up: {}",
                                      parts_.ports.name(abandon.switchover.from),
@@ -132,23 +132,21 @@ void PathGroup::tell(const policy::RaiseAlarm& alarm) const {
 
 // Looks at what waits before the identity is touched (spec F3). Bridging covers the time.
 Events PathGroup::carry_out(const policy::Switchover& switchover) {
-  parts_.mover.note_beginning();
+  Beforehand found{.began = monotonic_now()};
   environment_.drain_notifications();
-  if (parts_.keeper.stale()) {
-    recapture();
-    parts_.mover.expect_new_announcement();  // there may be a new address
-  }
+  found.identity_changed = parts_.keeper.stale();
+  if (found.identity_changed) recapture();
   const Port& to = parts_.ports.to(switchover);
   if (!to.present() || (!to.admin_up && state_.paths[to.path].watched)) {
     // Heard just now: the policy chooses anew, with what has become of the ports.
     return {judged(to.path, monotonic_now()),
             policy::SwitchoverEnded{.moved = false, .attempted = false}};
   }
-  parts_.mover.note_repair(parts_.guard.due());
-  const failover::Outcome outcome = parts_.mover.carry_out(switchover);
+  found.repair = parts_.guard.due();
+  const bool moved = parts_.switcher.carry_out(switchover, found);
   parts_.guard.forget();
-  if (outcome != failover::Outcome::RolledBack) return {policy::IdentityMoved{}};
-  parts_.mover.settle(switchover, outcome);
+  if (moved) return {policy::IdentityMoved{}};
+  parts_.switcher.settle(switchover, false);
   environment_.drain_notifications();
   return {policy::SwitchoverEnded{.moved = false}};
 }
@@ -250,33 +248,32 @@ void PathGroup::release_needless_bridging(MonotonicTime received) {
 
 void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
   const MonotonicTime now = monotonic_now();
-  const VlanNews vlan = parts_.ports.vlan_changed(link, removed);
-  if (vlan.port != nullptr) {
-    if (vlan.appeared) parts_.standbys.welcome_vlan(*vlan.port, *vlan.appeared);
+  for (const VlanNews& vlan : parts_.ports.vlan_changed(link, removed)) {
+    if (vlan.appeared) parts_.standbys.prepare_new_vlan(*vlan.port, *vlan.appeared);
     if (parts_.ports.is_holder(*vlan.port)) parts_.keeper.mark_stale();
-    parts_.mover.mark_outdated();
+    parts_.switcher.mark_outdated();
     if (!vlan.is_same_interface) parts_.uppers.expect_other_vlans(now);
   }
   parts_.uppers.link_changed(link, removed);
   const net::Identity& identity = parts_.keeper.identity();
   const LinkNews news = parts_.ports.link_changed(link, removed);
   if (news.port == nullptr) {
-    if (!removed) parts_.replug.stranger_changed(link, now);
+    if (!removed) parts_.replug.other_link_changed(link, now);
     return;
   }
   if (link.interface.index == identity.on.index &&
       (link.mac != identity.mac || link.interface.name != identity.on.name))
     parts_.keeper.mark_stale();
-  if (news.renamed) parts_.mover.mark_outdated();
+  if (news.renamed) parts_.switcher.mark_outdated();
   if (news.vanished) parts_.replug.vanished(*news.port, now);
   if (news.came_up && parts_.ports.is_holder(*news.port)) parts_.guard.expect_identity_back();
   // The bridge ends with the interface it hangs on.
-  if (news.bridge_ends && parts_.mover.bridges_from(*news.port)) apply(policy::WaitingEnds{}, now);
+  if (news.bridge_ends && parts_.switcher.relies_on(*news.port)) apply(policy::WaitingEnds{}, now);
 }
 
 void PathGroup::hear(const nlmsghdr& message) {
   if (parts_.guard.hear(message)) return;
-  if (parts_.keeper.hear(message)) parts_.mover.mark_outdated();
+  if (parts_.keeper.hear(message)) parts_.switcher.mark_outdated();
 }
 
 void PathGroup::distrust_snapshot() {
@@ -295,7 +292,7 @@ void PathGroup::recapture() {
   if (parts_.guard.due() != RepairDue::None) {
     if (const auto there = parts_.guard.hold_what_will_be_back(); !there)
       return tell(there.error());
-    return parts_.mover.prepare();
+    return parts_.switcher.prepare();
   }
   net::Identity held = parts_.keeper.identity();
   const Result<bool> read = parts_.keeper.read(holder.interface);
@@ -303,7 +300,7 @@ void PathGroup::recapture() {
   if (!read || !*read || parts_.guard.was_taken_meanwhile(std::move(held))) return;
   parts_.guard.note_reading();
   if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();
-  parts_.mover.prepare();
+  parts_.switcher.prepare();
 }
 
 void PathGroup::tick(MonotonicTime now) {
@@ -311,7 +308,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.guard.tick(now);
   parts_.afterwards.tick(now);
   if (parts_.keeper.due(now)) recapture();
-  parts_.mover.prepare_if_outdated();
+  parts_.switcher.keep_ready();
   refresh(now);
   // A carrier that has been there all the time is known now: nothing was announced in vain.
   parts_.announcements.tick(now);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How a group comes to life and ends; see path_group.h.
+// How a group starts and ends; see path_group.h.
 //
 // The order keeps a refusal harmless: everything that can be wrong is looked at before the first
 // change, the standby is prepared before the programs are attached, and nothing is sent before the
@@ -87,7 +87,8 @@ Status PathGroup::recover() {
   parts_.keeper.mark_stale();
   parts_.afterwards.keep(std::move(recovered->execution.afterwards), MonotonicTime{});
   parts_.announcements.send_all(recovered->plan.announcements, MonotonicTime{});
-  notices_.add("recovered", parts_.ports.name(state_.active), parts_.kept.story(lost, *recovered));
+  notices_.add("recovered", parts_.ports.name(state_.active),
+               parts_.kept.recovery_text(lost, *recovered));
   return {};
 }
 
@@ -105,7 +106,7 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
                            parts_.keeper.identity().mac);
   parts_.metaname.take();
   parts_.keeper.read_known_neighbours();
-  parts_.mover.prepare();
+  parts_.switcher.prepare();
   return requests;
 }
 
@@ -121,7 +122,7 @@ void PathGroup::leave_a_lead_that_works() {
 }
 
 void PathGroup::stop() {
-  if (state_.paths.empty()) return;  // it never came to life
+  if (state_.paths.empty()) return;  // it never started
   parts_.kept.ends(monotonic_now());
   // The bridge ends with hanetd.
   if (state_.waits_until) {

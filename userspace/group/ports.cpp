@@ -44,8 +44,9 @@ LinkNews Ports::link_changed(const net::LinkInfo& link, bool removed) {
 }
 
 // A trunk's VLANs are devices like any other: every port of it would need them.
-VlanNews Ports::vlan_changed(const net::LinkInfo& link, bool removed) {
-  if (context_.config.has_trunk()) return {};
+std::vector<VlanNews> Ports::vlan_changed(const net::LinkInfo& link, bool removed) {
+  std::vector<VlanNews> all;
+  if (context_.config.has_trunk()) return all;
   for (Port& port : ports_) {
     if (!port.present()) continue;
     const std::optional<net::Vlan> vlan =
@@ -60,9 +61,9 @@ VlanNews Ports::vlan_changed(const net::LinkInfo& link, bool removed) {
     if (is_known) port.vlans.erase(known);
     if (vlan) port.vlans.push_back(*vlan);
     std::ranges::sort(port.vlans, {}, &net::Vlan::tag);
-    return news;
+    all.push_back(news);
   }
-  return {};
+  return all;
 }
 
 void Ports::look_at_doubted_carriers() {

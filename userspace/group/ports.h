@@ -20,7 +20,7 @@ namespace hanet::group {
 
 /// What a notification about a link meant for the group's ports.
 struct LinkNews {
-  const Port* port = nullptr;  ///< whose link it is; none: a stranger's
+  const Port* port = nullptr;  ///< whose link it is; none: it is no port's
   bool vanished = false;
   bool came_up = false;  ///< it was administratively down
   bool renamed = false;
@@ -29,7 +29,7 @@ struct LinkNews {
 
 /// What a notification meant for the VLANs of a port.
 struct VlanNews {
-  const Port* port = nullptr;           ///< whose list changed; none: no port's
+  const Port* port = nullptr;           ///< whose list changed
   std::optional<net::Vlan> appeared{};  ///< it was not on the list
   bool is_same_interface = false;       ///< only its tag or MAC address changed
 };
@@ -53,8 +53,8 @@ class Ports : public PortList {
   /// A notification, or a fresh look. A card that was gone comes back by bind() only, also with its
   /// old number.
   LinkNews link_changed(const net::LinkInfo& link, bool removed);
-  /// Keeps the lists of VLANs.
-  VlanNews vlan_changed(const net::LinkInfo& link, bool removed);
+  /// Keeps the lists of VLANs. A number that is used again may leave one port and come to another.
+  std::vector<VlanNews> vlan_changed(const net::LinkInfo& link, bool removed);
   /// Looks at the carriers that are in doubt. What can not be read now is doubted further.
   void look_at_doubted_carriers();
   /// hanetd itself set it up or down.
@@ -67,7 +67,7 @@ class Ports : public PortList {
   [[nodiscard]] Status bind(const Port& port, const net::LinkInfo& link, const net::Place& place,
                             const net::MacAddress* listen_to);
   /// It is used again from now on.
-  void welcome(const Port& port, const net::LinkInfo& link);
+  void use_again(const Port& port, const net::LinkInfo& link);
   /// Nothing of hanet's stays on the interface.
   void unbind(const Port& port, Presence why);
   /// Receives the frames of `is` instead of those of `was` on every port.

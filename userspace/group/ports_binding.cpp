@@ -170,7 +170,7 @@ Status Ports::bind(const Port& which, const net::LinkInfo& link, const net::Plac
   return {};
 }
 
-void Ports::welcome(const Port& which, const net::LinkInfo& link) {
+void Ports::use_again(const Port& which, const net::LinkInfo& link) {
   Port& port = own(which);
   port.presence = Presence::Here;
   port.rtnetlink_carrier = link.carrier;

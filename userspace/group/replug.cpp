@@ -34,7 +34,8 @@ void Replug::vanished(const Port& port, MonotonicTime now) {
 }
 
 // What is known by name or MAC address is the card itself, and no other port's replacement.
-void Replug::stranger_changed(const net::LinkInfo& link, MonotonicTime now) {
+void Replug::other_link_changed(const net::LinkInfo& link, MonotonicTime now) {
+  if (std::ranges::none_of(parts_.ports.all(), is_awaited)) return;
   const policy::CardSeen seen{.name = link.interface.name,
                               .number = link.interface.index,
                               .mac = net::to_text(link.permanent_mac.value_or(link.mac)),
@@ -101,15 +102,15 @@ Status Replug::take_back(const Port& port, const std::string& name) {
   if (Status locked = take_lock(port, link->interface.name); !locked) return locked;
   const net::Identity& identity = parts_.keeper.identity();
   const bool is_holder = parts_.ports.is_holder(port);
-  if (Status done = is_holder ? parts_.mover.give_back(port, *link)
+  if (Status done = is_holder ? parts_.switcher.give_back(port, *link)
                               : parts_.standbys.prepare_card(port, *link, identity.mac,
                                                              parts_.bridge.listened_mac(identity));
       !done)
     return done;
-  parts_.ports.welcome(port, *link);
+  parts_.ports.use_again(port, *link);
   parts_.judge.expect_negotiation(port, monotonic_now());
   if (context_.state.paths[port.path].watched) parts_.judge.begin_session(port);
-  parts_.mover.prepare();
+  parts_.switcher.prepare();
   context_.notices.add(
       "port-back", parts_.ports.name(port.path),
       fmt::format("{} is back {}", port.interface.name,
@@ -161,7 +162,7 @@ Status Replug::take_out(const std::string& interface) {
   const bool was_there = port.present();
   parts_.ports.unbind(port, Presence::TakenOut);
   if (was_there) parts_.standbys.leave(port, parts_.keeper.identity().mac);
-  parts_.mover.prepare();
+  parts_.switcher.prepare();
   context_.notices.add("port-removed", parts_.ports.name(port.path),
                        fmt::format("{} was taken out; 'hanetctl add {} {}' puts it back", interface,
                                    context_.config.name, interface));

@@ -16,9 +16,9 @@
 #include "group/dummy.h"
 #include "group/identity_keeper.h"
 #include "group/judge.h"
-#include "group/mover.h"
 #include "group/ports.h"
 #include "group/standbys.h"
+#include "group/switcher.h"
 #include "net/port_lock.h"
 
 namespace hanet::group {
@@ -28,7 +28,7 @@ struct ReplugParts {
   Ports& ports;
   PortJudge& judge;
   Standbys& standbys;
-  Mover& mover;
+  Switcher& switcher;
   const IdentityKeeper& keeper;
   const WarmDummy& dummy;
   const Bridge& bridge;
@@ -41,8 +41,8 @@ class Replug {
   /// Ports that are missing at the start are expected back under their names.
   void begin();
   void vanished(const Port& port, MonotonicTime now);
-  /// A new interface, or a change of one that is no port.
-  void stranger_changed(const net::LinkInfo& link, MonotonicTime now);
+  /// An interface that is no port is new or changed: it may be the card that is awaited.
+  void other_link_changed(const net::LinkInfo& link, MonotonicTime now);
   /// Looks for cards that are missing.
   void tick(MonotonicTime now);
 

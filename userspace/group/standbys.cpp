@@ -72,7 +72,7 @@ Status Standbys::prepare_card(const Port& port, const net::LinkInfo& link,
   return {};
 }
 
-void Standbys::welcome_vlan(const Port& port, const net::Vlan& vlan) {
+void Standbys::prepare_new_vlan(const Port& port, const net::Vlan& vlan) {
   Entry& entry = of(port);
   if (!entry.before) return;
   if (!ports_.is_holder(port)) {

@@ -28,7 +28,7 @@ class Standbys {
                                     const net::MacAddress& identity,
                                     const net::MacAddress* listen_to);
   /// A VLAN that came onto a port: it waits as its port does, or belongs to the identity.
-  void welcome_vlan(const Port& port, const net::Vlan& vlan);
+  void prepare_new_vlan(const Port& port, const net::Vlan& vlan);
   /// After a switchover: settings follow the identity.
   void follow(const net::Place& from, const net::Place& to) const;
   /// A person takes the card out. It stays down: until it leaves the host it must not answer for

@@ -14,7 +14,7 @@ PeerClaim peer_on(const PathState& path) {
   return PeerClaim::Unknown;
 }
 
-bool is_here(PeerClaim place) { return place == PeerClaim::Here || place == PeerClaim::HereByHand; }
+bool is_here(PeerClaim claim) { return claim == PeerClaim::Here || claim == PeerClaim::HereByHand; }
 
 }  // namespace
 

@@ -22,7 +22,6 @@ inline constexpr Nanoseconds kLongestBridge = std::chrono::milliseconds(100);
 struct BridgeFacts {
   bool bridges = false;      ///< the kernel sends by the standby already
   bool from_present = true;  ///< the failed interface exists
-  bool planned = false;      ///< a plan is ready, so the announcement can be sent now
   bool keeps_mac = true;  ///< with another MAC address the switch looks for the old one elsewhere
   bool has_vlan_addresses = false;
   Nanoseconds detection_time{};  ///< of the failed path's session

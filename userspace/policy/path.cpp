@@ -120,8 +120,8 @@ std::string_view to_text(DownReason reason) {
   return "?";
 }
 
-std::string_view to_text(PeerClaim place) {
-  switch (place) {
+std::string_view to_text(PeerClaim claim) {
+  switch (claim) {
     case PeerClaim::Unknown:
       return "";
     case PeerClaim::Elsewhere:

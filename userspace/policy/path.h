@@ -104,6 +104,6 @@ struct PathState {
 [[nodiscard]] std::string_view to_text(Health health);
 [[nodiscard]] std::string_view to_text(DownReason reason);
 [[nodiscard]] std::string_view to_text(SessionState state);
-[[nodiscard]] std::string_view to_text(PeerClaim place);
+[[nodiscard]] std::string_view to_text(PeerClaim claim);
 
 }  // namespace hanet::policy
