@@ -107,7 +107,7 @@ TEST(Group, F9_NoSecondSwitchoverStartsWhileOneRuns) {
 World waiting_pair() {
   World world = hot_pair();
   world.session_becomes(0, SessionState::Down);
-  world.happens(SwitchoverWaits{});
+  world.happens(SwitchoverWaits{.until = MonotonicTime::max()});
   return world;
 }
 
