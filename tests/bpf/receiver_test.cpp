@@ -87,9 +87,11 @@ class Receiver : public Scene {
   [[nodiscard]] static bool is_real(std::uint32_t cpu) {
     return cpu < static_cast<std::uint32_t>(libbpf_num_possible_cpus());
   }
-  /// How often it was so. This machine's own CPUs may be late as well, so nobody can ask for all.
-  static void tell_rate(std::string_view what, int times) {
+  /// How often it was so. This machine's own CPUs may be late as well, so nobody can ask for all of
+  /// the rounds: for most of them where the machine ran.
+  void expect_mostly(std::string_view what, int times) {
     fmt::print("rate: {}: {} of {}\n", what, times, kRounds);
+    if (times <= kRounds / 2) EXCUSE_OR_FAIL(all_along, 20ms, what);
   }
   void foreign_frame() {
     const net::Frame frame(64, 0);
@@ -118,10 +120,12 @@ class Receiver : public Scene {
   }
   void lose_again() {
     become_up();
+    stall.forget();  // what follows has to be in time
     for (int i = 0; i < 3; ++i) send(Beat::EchoIpv4);
   }
 
   test::StallWitness stall;
+  test::StallWitness all_along;
 };
 
 TEST_F(Receiver, M3_ThatStandsStillDefersTheVerdictUntilItRunsAgain) {
@@ -145,8 +149,7 @@ TEST_F(Receiver, M3_ThatStandsStillDefersTheVerdictUntilItRunsAgain) {
     EXPECT_EQ(session().deferred_lost_ns, session().first_lost_ns);
     EXPECT_EQ(session().stalled_cpu, stalled) << "the first reason is kept";
   }
-  tell_rate("the deferral is told of the CPU that the test held back", named);
-  EXPECT_GT(named, 0) << "the status never says whose stall it was";
+  expect_mostly("the deferral is told of the CPU that the test held back", named);
 }
 
 TEST_F(Receiver, M3_AReplyThatWaitedForItIsInTime) {
@@ -155,6 +158,7 @@ TEST_F(Receiver, M3_AReplyThatWaitedForItIsInTime) {
   watch(Beat::EchoIpv4);
   become_up();
   net::Frame newest;
+  stall.forget();
   for (int i = 0; i < 3; ++i) newest = send(Beat::EchoIpv4);
   ASSERT_TRUE(await([&] { return load(session().stall_deferrals) == 1; })) << "the deadline passed";
   ASSERT_EQ(p->xdp(reply_to(newest, Beat::EchoIpv4)).verdict, kXdpDrop);
@@ -195,8 +199,7 @@ TEST_F(Receiver, M3_ThatStoodStillAfterTheDeadlineDefersNothing) {
     in_time += session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS ? 1 : 0;
     p->receiver_owes(kLater, 0);
   }
-  tell_rate("the verdict waits for no CPU that stood still afterwards", in_time);
-  EXPECT_GT(in_time, 0) << "the verdict always came only when it was no longer to be deferred";
+  expect_mostly("the verdict waits for no CPU that stood still afterwards", in_time);
 }
 
 // The kernel may need several goes for the frames that waited (net/core/dev.c, net_rx_action). The
@@ -211,8 +214,7 @@ TEST_F(Receiver, M3_WhoseTimerCameLateDefersTheVerdictUntilItHasCaughtUp) {
                         session().verdict_ns >= session().deferred_since_ns + HANET_STALL_MAX_NS;
     to_the_limit += waited ? 1 : 0;
   }
-  tell_rate("the verdict waits to the limit for a CPU that never catches up", to_the_limit);
-  EXPECT_GT(to_the_limit, 0) << "no verdict waited until this CPU had caught up";
+  expect_mostly("the verdict waits to the limit for a CPU that never catches up", to_the_limit);
   EXPECT_TRUE(await([&] {
     foreign_frame();
     const auto now = p->receiver(here.cpu());
@@ -229,8 +231,8 @@ TEST_F(Receiver, M3_WhoseTimersAreAlwaysALittleLateDefersNoVerdictToTheLimit) {
     ASSERT_NO_FATAL_FAILURE(lose_path_always_late(std::chrono::microseconds(150)));
     in_time += session().verdict_ns < session().deadline_ns + HANET_STALL_MAX_NS ? 1 : 0;
   }
-  tell_rate("the verdict does not wait to the limit for timers that are a little late", in_time);
-  EXPECT_GT(in_time, 0) << "each verdict waited as long as it may";
+  expect_mostly("the verdict does not wait to the limit for timers that are a little late",
+                in_time);
 }
 
 /// How long a CPU gets to catch up, in the kernel side's judgement.

@@ -184,6 +184,7 @@ TEST_F(Silence, M5_LearnsWhatThePeerAnnouncesUnlessItsAddressIsConfigured) {
 TEST_F(Silence, M5_ABurstIsOneSignAndUpNeedsSeveralIntervals) {
   set_params(0, 50'000, 50, 3);
   ASSERT_NO_FATAL_FAILURE(listen());
+  stall.forget();
   for (int i = 0; i < 100; ++i) ASSERT_NO_FATAL_FAILURE(hear());
   if (load(session().replies) >= 3)
     EXCUSE_OR_FAIL(stall, 40ms, "a hundred frames took more than two intervals of 50 ms");
@@ -207,20 +208,21 @@ TEST_F(Silence, M5_ThePathIsDownWhenNothingCameForTheDetectionTime) {
 }
 
 TEST_F(Silence, M5_ASignMovesTheDeadlineAlthoughNobodyMovesTheTimer) {
-  set_params(0, kShortUs, 5, 1);
+  set_params(0, 10 * kShortUs, 5, 1);
   ASSERT_NO_FATAL_FAILURE(listen());
   ASSERT_NO_FATAL_FAILURE(become_up());
+  stall.forget();
   const MonotonicTime begun = monotonic_now();
   MonotonicTime last = begun;
   // Many detection times; a pause of one of them is the machine's.
-  while (monotonic_now() < begun + std::chrono::milliseconds(200)) {
+  while (monotonic_now() < begun + std::chrono::milliseconds(600)) {
     ASSERT_NO_FATAL_FAILURE(hear());
     const MonotonicTime now = monotonic_now();
-    if (now > last + 5ms) EXCUSE_OR_FAIL(stall, 3ms, "the peer itself was silent for too long");
+    if (now > last + 50ms) EXCUSE_OR_FAIL(stall, 30ms, "the peer itself was silent for too long");
     last = now;
   }
   EXPECT_EQ(load(session().down_verdicts), 0U);
-  EXPECT_GE(load(session().replies), 50U);
+  EXPECT_GE(load(session().replies), 10U);
   ASSERT_TRUE(await([&] { return load(session().down_verdicts) == 1; }))
       << "the witness: the timer still ran";
 }
@@ -298,8 +300,9 @@ class SilenceSteer : public Silence {
  protected:
   /// Port 1 is armed to stand in for port 0; both have just heard the same frame.
   void both_up() {
-    set_params(0, 4 * kShortUs, 5, 1);
+    set_params(0, 20 * kShortUs, 5, 1);
     set_params(1, 10'000, 50, 1);
+    stall.forget();
     ASSERT_NO_FATAL_FAILURE(listen(0));
     ASSERT_NO_FATAL_FAILURE(listen(1));
     p->steer[0].armed = 1;
@@ -314,8 +317,8 @@ class SilenceSteer : public Silence {
 TEST_F(SilenceSteer, M5_ASignThatReachedBothPathsDoesNotProveTheStandby) {
   ASSERT_NO_FATAL_FAILURE(both_up());
   ASSERT_TRUE(await([&] { return load(session(0).down_verdicts) == 1; }));
-  if (session(1).last_reply_ns > session(0).last_reply_ns + 4 * kShortUs * 1000ULL)
-    EXCUSE_OR_FAIL(stall, 2ms, "the standby was heard later than the active path");
+  if (session(1).last_reply_ns > session(0).last_reply_ns + 20 * kShortUs * 1000ULL)
+    EXCUSE_OR_FAIL(stall, 20ms, "the standby was heard later than the active path");
   EXPECT_EQ(load(p->steer[0].mode), std::uint32_t{HANET_STEER_NONE});
 }
 

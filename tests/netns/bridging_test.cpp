@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kBridged = 100ms;  // group_switch.cpp, kLongestBridge
+constexpr auto kBridged = 100ms;  // policy/bridging.h, kLongestBridge
 constexpr auto kExcuse = 30ms;    // what the tests below have left over, several times
 
 class Bridging : public LabTest {

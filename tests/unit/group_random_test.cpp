@@ -155,7 +155,11 @@ class History {
 
   /// News may come before it has ended.
   Event while_it_ends() {
-    switch (pick(8)) {
+    switch (pick(10)) {
+      case 4:
+        return SwitchoverWaits{.until = now_ + std::chrono::milliseconds(pick(200))};
+      case 5:
+        return ThresholdChanged{.percent = static_cast<std::uint32_t>(1 + pick(100))};
       case 0:
         return WaitingEnds{};
       case 1:

@@ -3,12 +3,21 @@
 // See bridge.h.
 #include "group/bridge.h"
 
+#include <algorithm>
+
 #include "core/log.h"
 
 namespace hanet::group {
 
 bool Bridge::is_bridging(const Port& lead) const {
   return engine::load(context_.engine().steer(lead.index).mode) == HANET_STEER_BRIDGE_OUT;
+}
+
+const Port* Bridge::leads_to(const Port& lead) const {
+  if (!is_bridging(lead)) return nullptr;
+  const std::uint32_t peer = engine::load(context_.engine().steer(lead.index).peer_port);
+  const auto port = std::ranges::find(ports_.all(), peer, &Port::index);
+  return port == ports_.all().end() ? nullptr : &*port;
 }
 
 void Bridge::set_identity(const net::Identity& identity) {

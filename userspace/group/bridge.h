@@ -17,6 +17,8 @@ class Bridge {
 
   /// Does the kernel send by a standby what the path of this lead would send?
   [[nodiscard]] bool is_bridging(const Port& lead) const;
+  /// The port that it sends by then; null: it does not.
+  [[nodiscard]] const Port* leads_to(const Port& lead) const;
   /// The identity's addresses and MAC address, as they are from now on.
   void set_identity(const net::Identity& identity);
   /// The same without the MAC address that the ports listen to.

@@ -63,30 +63,39 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
                              parts_.keeper.known_neighbours());
 }
 
-const Port& Mover::next_goal() const {
+const Port& Mover::goal() const {
   const policy::GroupState& state = context_.state;
+  if (state.waits_until) return parts_.ports.to(*state.running);
+  if (const Port* bridged = parts_.bridge.leads_to(parts_.ports.holder())) return *bridged;
   const std::size_t next = policy::next_path(state, monotonic_now(), context_.rules);
   return parts_.ports.of(next)[policy::best_lead(state.paths[next], true)];
 }
 
 void Mover::prepare() {
   const Port& from = parts_.ports.holder();
-  const Port& to = next_goal();
+  const Port& to = goal();
   const net::Identity& identity = parts_.keeper.identity();
   plan_ = plan_of(from, to, identity);
+  goal_ = parts_.ports.number_of(to);
   outdated_ = false;
   pending_.announced = false;  // there may be a new address in it
   parts_.bridge.set_identity(identity);
   parts_.bridge.arm(from, to, identity.mac);
 }
 
-// With more than two paths the next one changes with what each is worth. What waits or bridges has
-// its goal already.
+// The goal changes with what the ports of a standby trunk are worth, and of more than two paths
+// with what each is worth. Not for every doubt: a port that is not proved is no better goal.
+bool Mover::has_better_goal() const {
+  const Port& next = goal();
+  const Port& planned = parts_.ports.all()[goal_];
+  if (&next == &planned) return false;
+  const policy::GroupState& state = context_.state;
+  return !policy::can_lead(state.paths[planned.path], planned.slot) ||
+         policy::is_proved(state.paths[next.path], next.slot);
+}
+
 void Mover::keep_ready() {
-  if (!plan_) return;
-  const Port& from = parts_.ports.holder();
-  const bool is_open = !context_.state.running && !parts_.bridge.is_bridging(from);
-  if (outdated_ || (is_open && !is_planned(from, next_goal()))) prepare();
+  if (plan_ && (outdated_ || has_better_goal())) prepare();
 }
 
 MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime received) {
@@ -96,11 +105,16 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
   // A path that has been down for longer was bridged, or was not armed when it went.
   if (policy::is_failure(switchover.cause) && parts_.judge.down_since(failed) == received)
     parts_.bridge.bridge_now(from, failed);
-  const bool bridged = parts_.bridge.is_bridging(from);
+  const Port* bridged_to = parts_.bridge.leads_to(from);
+  const bool bridged = bridged_to != nullptr && bridged_to->path == to.path;
   pending_ = {};
   pending_.record =
       begin_record(context_, parts_.ports, parts_.judge, switchover, bridged, received);
-  if (!is_planned(from, to)) plan_ = plan_of(from, to, parts_.keeper.identity());
+  if (outdated_ || !is_planned(from, to)) {
+    plan_ = plan_of(from, to, parts_.keeper.identity());
+    goal_ = parts_.ports.number_of(to);
+    outdated_ = false;
+  }
   const MonotonicTime now = monotonic_now();
   const policy::BridgeFacts facts{
       .bridges = bridged,
@@ -122,10 +136,10 @@ bool Mover::carry_out(const policy::Switchover& switchover, const Beforehand& fo
   const Port& to = parts_.ports.to(switchover);
   pending_.record.move_began = found.began;
   pending_.repair = found.repair;
-  if (found.identity_changed) pending_.announced = false;
   parts_.afterwards.finish();
   const net::Identity& identity = parts_.keeper.identity();
   const bool ready = !outdated_ && is_planned(from, to);
+  if (found.identity_changed || !ready) pending_.announced = false;
   pending_.plan = ready ? std::move(*plan_) : plan_of(from, to, identity);
   plan_.reset();
   if (context_.rules.cold && !is_within_trunk(switchover))
@@ -169,9 +183,17 @@ void Mover::tell_engine(const policy::Switchover& switchover, bool moved) {
   parts_.bridge.set_addresses(
       identity);  // before the port that is left waits: a VLAN may stay on it
   if (moved)
-    parts_.bridge.settle(to, from, identity.mac);
+    give_to(to, from, identity.mac);
   else
-    parts_.bridge.settle(from, to, identity.mac);
+    give_to(from, to, identity.mac);
+}
+
+// No other path bridges any more either.
+void Mover::give_to(const Port& lead, const Port& left, const net::MacAddress& mac) const {
+  parts_.bridge.settle(lead, left, mac);
+  for (std::size_t path = 0; path < context_.state.paths.size(); ++path)
+    if (path != lead.path && path != left.path)
+      parts_.bridge.settle(lead, parts_.ports.lead(path), mac);
 }
 
 void Mover::settle(const policy::Switchover& switchover, bool moved) {
@@ -224,8 +246,9 @@ void Mover::report(const policy::Switchover& switchover) {
 
 void Mover::abandon(const policy::Switchover& switchover) {
   const net::Identity& identity = parts_.keeper.identity();
-  parts_.bridge.settle(parts_.ports.from(switchover), parts_.ports.to(switchover), identity.mac);
+  give_to(parts_.ports.from(switchover), parts_.ports.to(switchover), identity.mac);
   parts_.announcements.send_all_of(identity, monotonic_now());
+  outdated_ = true;  // it may lead elsewhere than bridging is to go
 }
 
 const failover::Plan* Mover::preview(const policy::Switchover& switchover) {

@@ -62,19 +62,22 @@ class Mover : public Switcher {
   };
   [[nodiscard]] failover::Plan plan_of(const Port& from, const Port& to,
                                        const net::Identity& identity) const;
-  /// Where the next failover would go.
-  [[nodiscard]] const Port& next_goal() const;
+  /// Where what waits or bridges goes, or else where the next failover would go.
+  [[nodiscard]] const Port& goal() const;
+  [[nodiscard]] bool has_better_goal() const;
   [[nodiscard]] bool is_planned(const Port& from, const Port& to) const {
     return plan_ && plan_->from == from.interface && plan_->to == to.interface;
   }
   void execute(const Port& from, const Port& to);
   void tell_engine(const policy::Switchover& switchover, bool moved);
+  void give_to(const Port& lead, const Port& left, const net::MacAddress& mac) const;
   void change_cold_ports(const policy::Switchover& switchover, bool moved);
   void report(const policy::Switchover& switchover);
 
   const Context& context_;
   MoverParts parts_;
   std::optional<failover::Plan> plan_;  // of the next switchover
+  std::size_t goal_ = 0;                // the port that it leads to
   bool outdated_ = false;
   Pending pending_;
   failover::Plan preview_;

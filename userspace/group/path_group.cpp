@@ -310,6 +310,7 @@ void PathGroup::tick(MonotonicTime now) {
   if (parts_.keeper.due(now)) recapture();
   parts_.switcher.keep_ready();
   refresh(now);
+  parts_.switcher.keep_ready();  // with what was found
   // A carrier that has been there all the time is known now: nothing was announced in vain.
   parts_.announcements.tick(now);
   parts_.replug.tick(now);

@@ -48,7 +48,7 @@ class Switcher {
   virtual void settle(const policy::Switchover& switchover, bool moved) = 0;
   /// It was given up before anything was touched.
   virtual void abandon(const policy::Switchover& switchover) = 0;
-  /// Does the switchover that waits leave the traffic to this port meanwhile?
+  /// Does the switchover that waits rely on a bridge that hangs on this port?
   [[nodiscard]] virtual bool relies_on(const Port& port) const = 0;
   /// The active path vanished with the identity, nothing could take over, and its card is back
   /// (spec F11).

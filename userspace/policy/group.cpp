@@ -102,7 +102,7 @@ class Decider {
   }
 
   void operator()(const SwitchoverWaits& event) {
-    if (!state().running) return;
+    if (!state().running || is_between_roles()) return;
     if (event.until <= now_) return carry_out();
     state().waits_until = event.until;
   }
