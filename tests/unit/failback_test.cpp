@@ -122,6 +122,17 @@ TEST(Failback, A2_WhatAPersonMovedAwayStaysAway) {
   EXPECT_EQ(world.started(), kReturn) << "the card was replaced";
 }
 
+TEST(Failback, A2_APersonWhoMovesItBackHoldsNothingBack) {
+  World world(2, returning());
+  world.session_becomes(0, SessionState::Up);
+  world.session_becomes(1, SessionState::Up);
+  for (const std::size_t to : {1, 0}) {
+    world.happens(ManualSwitch{.to = to});
+    world.happens(SwitchoverEnded{.moved = true});
+    EXPECT_EQ(world.state().failback_held, to == 1);
+  }
+}
+
 TEST(Failback, F12_APrimaryThatRefusedTheIdentityIsNotAskedAgainUntilItFailedAndRecovered) {
   World world = failed_over(returning());
   world.session_becomes(0, SessionState::Up);

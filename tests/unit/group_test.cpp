@@ -217,6 +217,15 @@ TEST(Group, A5_TheNextPathIsTheOneThatAFailoverWouldTake) {
   EXPECT_FALSE(world.started()) << "nothing to go to, so next_path() was no promise";
 }
 
+TEST(Group, A5_F11_WhereNoPathIsFitTheNextIsTheOneOfWhichSomethingWorks) {
+  const std::vector<std::size_t> ports{1, 1, 2};
+  GroupState state = initial_state(ports, 0, {});
+  for (PathState& path : state.paths)
+    for (PortState& port : path.ports) port.session = SessionState::Down;
+  state.paths[2].ports[1].session = SessionState::Up;
+  EXPECT_EQ(next_path(state, MonotonicTime(std::chrono::hours(1)), {}), 2U);
+}
+
 TEST(Group, F12_ASwitchoverThatHasBegunIsNotGivenUp) {
   World world = hot_pair();
   world.session_becomes(0, SessionState::Down);
