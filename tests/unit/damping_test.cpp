@@ -42,6 +42,14 @@ TEST(Damping, F9_ThreeFailuresInARowSuppressUntilThePenaltyIsBelowTheLowerLimit)
   EXPECT_FALSE(path.suppressed(kStart + 21s, kHalfLife));
 }
 
+TEST(Damping, F9_APathThatIsSuppressedStaysSoWithAFailureBetweenTheLimits) {
+  Damping path;
+  for (int i = 0; i < 3; ++i) path.failed(kStart, kHalfLife);
+  path.failed(kStart + 19s, kHalfLife);
+  ASSERT_LT(path.penalty(kStart + 19s, kHalfLife), kSuppressAbove) << "804 and 1000";
+  EXPECT_TRUE(path.suppressed(kStart + 19s, kHalfLife));
+}
+
 TEST(Damping, F9_FailuresThatAreFarApartDoNotAddUp) {
   Damping path;
   for (int i = 0; i < 100; ++i) path.failed(kStart + i * 60s, kHalfLife);
