@@ -66,6 +66,18 @@ TEST_F(OtherManager, F3_WithRestoreOffTheChangeIsFollowed) {
   EXPECT_TRUE(echo().reaches("192.0.2.1"));
 }
 
+// Only after a switchover does another program work on an outdated picture.
+TEST_F(OtherManager, F3_OnThePrimaryTheChangeIsFollowed) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p0"));
+  EXPECT_TRUE(await("the snapshot follows", [&] {
+    return !host().group().at("identity").dump().contains("192.0.2.101/24");
+  }));
+  for (const SeenAddress& address : identity_on(host_netns(), "p0").addresses)
+    EXPECT_NE(address.text, "192.0.2.101/24");
+  EXPECT_FALSE(log_has("puts it back"));
+}
+
 TEST_F(OtherManager, F3_AProgramThatInsistsWinsAndTheAlarmIsRaised) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_DONE(lab().fault("blackhole"));

@@ -89,6 +89,19 @@ TEST_F(Outcome, F12_AnObserverNeverSeesTheIdentityOnTwoInterfacesThatAreUp) {
   }
 }
 
+TEST_F(Outcome, F2_AMacAddressThatSomebodySetsMeanwhileMovesToo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "link set p0 address 02:bb:00:00:00:07"));
+  ASSERT_TRUE(await("the snapshot follows", [&] {
+    return host().group().at("identity").dump().contains("02:bb:00:00:00:07");
+  }));
+  before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 TEST_F(Outcome, F2_WithMoveMacOffEveryPortKeepsItsOwnAddress) {
   ASSERT_NO_FATAL_FAILURE(
       bring_up(Topology::Switch, {.group_keys = "move_mac = false\nannounce_count = 3\n"}));
