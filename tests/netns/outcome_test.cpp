@@ -5,6 +5,7 @@
 // A standby may refuse what it is given, and a network may want every port to keep its own MAC
 // address. Whatever happens, the identity is on exactly one interface afterwards and the record
 // says why (F12).
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -86,6 +87,22 @@ TEST_F(Outcome, F12_AnObserverNeverSeesTheIdentityOnTwoInterfacesThatAreUp) {
     }));
     EXPECT_THAT(observer.violations(), testing::IsEmpty());
     TearDown();
+  }
+}
+
+// Which of the two paths has its verdict first is chance, so there are several rounds. When the
+// target is back, the first path that recovers is used.
+TEST_F(Outcome, M6_F11_ATargetThatDiesMovesNothing) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  for (int round = 0; round < 5; ++round) {
+    const std::size_t before_it_died = host().switchovers().size();
+    ASSERT_DONE(lab().ip("client", "link set c0 down"));
+    for (const char* port : {"p0", "p1"})
+      ASSERT_TRUE(await(fmt::format("{} is down", port),
+                        [&] { return host().path(port).at("health") == "down"; }));
+    EXPECT_EQ(host().switchovers().size(), before_it_died) << host().log();
+    ASSERT_DONE(lab().ip("client", "link set c0 up"));
+    ASSERT_TRUE(all_ready());
   }
 }
 
