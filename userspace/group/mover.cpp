@@ -180,8 +180,8 @@ void Mover::tell_engine(const policy::Switchover& switchover, bool moved) {
   const Port& from = parts_.ports.from(switchover);
   const Port& to = parts_.ports.to(switchover);
   const net::Identity& identity = moved ? pending_.plan.expected : parts_.keeper.identity();
-  parts_.bridge.set_addresses(
-      identity);  // before the port that is left waits: a VLAN may stay on it
+  // Before the port that is left waits: a VLAN may stay on it.
+  parts_.bridge.set_addresses(identity);
   if (moved)
     give_to(to, from, identity.mac);
   else
