@@ -170,6 +170,28 @@ TEST_F(Execute, F1_AColdStandbyThatIsDownAgainIsSetUpByTheSecondAttempt) {
   });
 }
 
+// As after a driver that refuses a new MAC address while its interface is up.
+TEST_F(Execute, F4_ColdTheOldPortStaysDownWhenItsMacAddressIsSetAnew) {
+  in_new_namespace([] {
+    ASSERT_NO_FATAL_FAILURE(build());
+    ASSERT_TRUE(ip("link set two down"));
+    const std::string mac = told("link show dev one").at(0).at("address");
+    const Result result = move(
+        [&](int) {
+          const json one = told("link show dev one").at(0);
+          ASSERT_NE(one.at("address"), mac) << "nothing was moved yet";
+          ASSERT_FALSE(one.at("flags").dump().contains("\"UP\""));
+          ASSERT_TRUE(ip("link set one address " + mac));
+        },
+        true);
+    EXPECT_EQ(result.done.outcome, Outcome::Complete) << problems(result.done);
+    const json one = told("link show dev one").at(0);
+    EXPECT_NE(one.at("address"), mac);
+    EXPECT_FALSE(one.at("flags").dump().contains("\"UP\"")) << one.at("flags");
+    EXPECT_EQ(told("link show dev two").at(0).at("address"), mac);
+  });
+}
+
 TEST_F(Execute, F12_AnInterfaceThatIsGoneGivesTheIdentityBackWithTheReason) {
   in_new_namespace([] {
     ASSERT_NO_FATAL_FAILURE(build());
