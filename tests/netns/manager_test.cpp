@@ -330,6 +330,7 @@ TEST_P(DownAndUp, F3_F4_ByHandTheActiveInterfaceHasItsIdentityBack) {
       ASSERT_TRUE(await("it is seen down", [&] {
         return host().path(active).at("reason") == "administratively down";
       }));
+      EXPECT_FALSE(log_has(" was removed from ")) << "going down is no intrusion";
     }
     ASSERT_DONE(lab().ip("host", "link set " + active + " up"));
     EXPECT_TRUE(await("it is all back", [&] { return bool{carries(active, before)}; }));
