@@ -217,6 +217,7 @@ testing::AssertionResult LabTest::is_bare(const std::string& port,
   std::vector<std::string> lines;
   for (const SeenAddress& address : found.addresses) lines.push_back(address.text);
   for (const json& route : found.routes) lines.push_back(route.dump());
+  for (const json& nexthop : found.nexthops) lines.push_back(nexthop.dump());
   if (!found.rules.empty()) lines.emplace_back("a policy rule");
   if (!found.neighbours.empty()) lines.emplace_back("a permanent neighbour");
   if (found.mac == identity.mac) lines.emplace_back("the identity's MAC address");

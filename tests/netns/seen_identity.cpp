@@ -103,6 +103,27 @@ void keep_configured(json& route) {
     for (json& hop : route["nexthops"]) keep_configured(hop);
 }
 
+bool is_among(const std::vector<json>& nexthops, const json& id) {
+  return std::ranges::any_of(nexthops, [&](const json& one) { return one.at("id") == id; });
+}
+
+// `ip -j` gives groups last, and the objects before them.
+void take_nexthops(const std::string& netns, SeenIdentity& identity) {
+  const auto names = common_names(identity);
+  json all = ip(netns, {"nexthop", "show"});
+  for (const bool groups : {false, true})
+    for (json& nexthop : all) {
+      if (nexthop.contains("group") != groups) continue;
+      const json members = nexthop.value("group", json::array());
+      const bool has_ours = std::ranges::any_of(members, [&](const json& member) {
+        return is_among(identity.nexthops, member.at("id"));
+      });
+      if (!has_ours && !names.contains(nexthop.value("dev", ""))) continue;
+      keep_configured(nexthop);
+      identity.nexthops.push_back(nexthop);
+    }
+}
+
 void take_routes(const std::string& netns, SeenIdentity& identity) {
   const auto names = common_names(identity);
   for (const char* family : {"-4", "-6"})
@@ -110,7 +131,10 @@ void take_routes(const std::string& netns, SeenIdentity& identity) {
       const bool by_source = std::ranges::any_of(identity.addresses, [&](const auto& address) {
         return address.local == route.value("prefsrc", "");
       });
-      if (!is_route_of_somebody(route) || (!leaves_by(route, names) && !by_source)) continue;
+      const bool by_nexthop =
+          route.contains("nhid") && is_among(identity.nexthops, route.at("nhid"));
+      if (!is_route_of_somebody(route) || (!leaves_by(route, names) && !by_source && !by_nexthop))
+        continue;
       keep_configured(route);
       route["family"] = family;
       identity.routes.push_back(std::move(route));
@@ -155,6 +179,7 @@ json renamed(json object, const std::map<std::string, std::string>& names) {
   }
   if (object.contains("nexthops"))
     for (json& hop : object["nexthops"]) hop = renamed(hop, names);
+  if (object.contains("nh_info")) object["nh_info"] = renamed(object["nh_info"], names);
   return object;
 }
 
@@ -258,6 +283,7 @@ SeenIdentity identity_on(const std::string& netns, const std::string& port) {
           {.name = link.at("ifname"), .id = id, .mac = mac_of(link.at("address"))});
       take_addresses(link, id, identity);
     }
+  take_nexthops(netns, identity);
   take_routes(netns, identity);
   take_rules(netns, identity);
   take_neighbours(netns, identity);
@@ -281,6 +307,7 @@ std::vector<std::string> differences(const SeenIdentity& before, const SeenIdent
   std::vector<std::string> lines;
   compare_macs(before, after, lines);
   compare(addresses_of(before), addresses_of(after), is_that_address, lines);
+  compare(moved(before.nexthops, before), moved(after.nexthops, after), std::equal_to<>(), lines);
   compare(moved(before.routes, before), moved(after.routes, after), std::equal_to<>(), lines);
   compare(moved(before.rules, before), moved(after.rules, after), std::equal_to<>(), lines);
   compare(moved(before.neighbours, before), moved(after.neighbours, after), std::equal_to<>(),

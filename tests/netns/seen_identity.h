@@ -38,8 +38,9 @@ struct SeenIdentity {
   unsigned index = 0;
   net::MacAddress mac{};
   std::vector<SeenVlan> vlans;
-  std::vector<SeenAddress> addresses;  ///< in the order of the kernel
-  std::vector<nlohmann::json> routes;  ///< without those to itself (table local)
+  std::vector<SeenAddress> addresses;    ///< in the order of the kernel
+  std::vector<nlohmann::json> nexthops;  ///< objects of its interfaces, and groups of them
+  std::vector<nlohmann::json> routes;    ///< without those to itself (table local)
   std::vector<nlohmann::json> rules;
   std::vector<nlohmann::json> neighbours;  ///< permanent ones and proxies
   [[nodiscard]] bool empty() const { return addresses.empty() && routes.empty(); }

@@ -28,6 +28,13 @@ Bytes bytes_of(const T& value) {
   return bytes;
 }
 
+template <typename Header>
+Header header_of(const KernelObject& object) {
+  Header header{};
+  std::memcpy(&header, object.header.data(), sizeof(header));
+  return header;
+}
+
 inline Bytes text_of(const std::string& text) {
   Bytes bytes(text.begin(), text.end());
   bytes.push_back(0);

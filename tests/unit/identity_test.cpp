@@ -14,6 +14,7 @@
 #include <set>
 
 #include "identity_samples.h"
+#include "net/route.h"
 
 namespace hanet::net {
 namespace {

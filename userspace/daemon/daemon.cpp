@@ -22,7 +22,8 @@ constexpr Nanoseconds kReconcile = std::chrono::milliseconds(50);
 
 constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                              RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
-                             RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1));
+                             RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1)) |
+                             (1U << (RTNLGRP_NEXTHOP - 1));
 
 log::Level level_of(const group::Notice& notice) {
   if (notice.event == "alarm") return log::Level::Error;

@@ -12,6 +12,7 @@
 
 #include "net/encode.h"
 #include "net/link.h"
+#include "net/route.h"
 
 namespace hanet::failover {
 namespace {
@@ -105,8 +106,14 @@ Step put_on_routes(const Plan& plan) {
             .tolerated = kThereAlready};
   for (const net::KernelObject& neighbour : plan.expected.neighbours)
     step.messages.push_back(net::add_neighbour(neighbour));
-  for (const net::KernelObject& route : plan.expected.routes)
-    step.messages.push_back(net::add_route(route));
+  // Behind the routes that their gateways are reached by, before the routes that use them.
+  const auto far = std::ranges::find_if(plan.expected.routes, net::through_gateway);
+  for (auto route = plan.expected.routes.begin(); route != far; ++route)
+    step.messages.push_back(net::add_route(*route));
+  for (const net::KernelObject& nexthop : plan.expected.nexthops)
+    step.messages.push_back(net::give_nexthop(nexthop));
+  for (auto route = far; route != plan.expected.routes.end(); ++route)
+    step.messages.push_back(net::add_route(*route));
   for (const net::KernelObject& rule : plan.expected.rules)
     step.messages.push_back(net::add_rule(rule));
   return step;

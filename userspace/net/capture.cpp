@@ -7,6 +7,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -14,8 +15,10 @@
 #include <cstring>
 #include <functional>
 
+#include "net/bytes.h"
 #include "net/encode.h"
 #include "net/link.h"
+#include "net/route.h"
 
 namespace hanet::net {
 namespace {
@@ -26,14 +29,6 @@ constexpr std::uint32_t kComputedFlags = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA
                                          IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
 constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
 constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
-constexpr unsigned char kConfiguredNexthopFlags = RTNH_F_ONLINK | RTNH_F_PERVASIVE;
-
-template <typename T>
-T read_as(std::span<const std::uint8_t> bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), std::min(sizeof(value), bytes.size()));
-  return value;
-}
 
 template <typename Header>
 NetlinkMessage dump_request(std::uint16_t type, const Header& header) {
@@ -130,7 +125,13 @@ bool prefers_source_of(const KernelObject& route, const Identity& identity) {
                      [&](const Address& address) { return address.local == source->second; });
 }
 
+bool uses_nexthop_of(const KernelObject& route, const Identity& identity) {
+  const std::optional<std::uint32_t> id = nexthop_of(route);
+  return id && has_nexthop(identity.nexthops, *id);
+}
+
 bool belongs_to(const KernelObject& route, const Identity& identity) {
+  if (nexthop_of(route)) return uses_nexthop_of(route, identity);
   return leaves_by(route, identity.on.index) ||
          std::ranges::any_of(identity.vlans,
                              [&](const Vlan& vlan) { return leaves_by(route, vlan.on.index); }) ||
@@ -177,19 +178,13 @@ bool somebody_configured(const KernelObject& route, const Identity& identity) {
   return !is_kernels(route) || is_connected(route, identity, IFA_F_NOPREFIXROUTE);
 }
 
-// The kernel tells of a route that replaces another one, but not which one it replaced.
-bool may_replace(const KernelObject& route, const KernelObject& other) {
-  const auto left = read_as<rtmsg>(route.header);
-  const auto right = read_as<rtmsg>(other.header);
-  if (left.rtm_family != right.rtm_family || left.rtm_dst_len != right.rtm_dst_len) return false;
-  const auto same = [&](std::uint16_t type) {
-    const auto mine = route.attributes.find(type);
-    const auto theirs = other.attributes.find(type);
-    const bool absent = mine == route.attributes.end();
-    if (absent != (theirs == other.attributes.end())) return false;
-    return absent || mine->second == theirs->second;
-  };
-  return same(RTA_DST) && same(RTA_TABLE) && same(RTA_PRIORITY);
+bool is_of(const KernelObject& nexthop, const Identity& identity) {
+  return is_on(nexthop, identity.on.index) ||
+         std::ranges::any_of(identity.vlans,
+                             [&](const Vlan& vlan) { return is_on(nexthop, vlan.on.index); }) ||
+         std::ranges::any_of(identity.nexthops, [&](const KernelObject& own) {
+           return has_member(nexthop, id_of(own));
+         });
 }
 
 bool names(const KernelObject& rule, const Identity& identity) {
@@ -198,30 +193,19 @@ bool names(const KernelObject& rule, const Identity& identity) {
                              [&](const Vlan& vlan) { return rule_names(rule, vlan.on.name); });
 }
 
-// State that the kernel computes is taken out, so that what stays is what somebody configured.
-void keep_configured_part(KernelObject& route) {
-  auto header = read_as<rtmsg>(route.header);
-  header.rtm_flags &= kConfiguredNexthopFlags;
-  std::memcpy(route.header.data(), &header, sizeof(header));
-  if (const auto cache = route.attributes.find(RTA_CACHEINFO); cache != route.attributes.end()) {
-    const auto info = read_as<rta_cacheinfo>(cache->second);
-    constexpr int kUserHz = 100;  // clock_t of every architecture that hanet supports
-    if (info.rta_expires > 0) {
-      const auto seconds = static_cast<std::uint32_t>(info.rta_expires / kUserHz);
-      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&seconds);
-      route.attributes[RTA_EXPIRES].assign(bytes, bytes + sizeof(seconds));
-    }
-    route.attributes.erase(RTA_CACHEINFO);
+Status capture_nexthops(NetlinkSocket& socket, Identity& identity) {
+  std::vector<KernelObject> all;
+  Status done = socket.dump(dump_request(RTM_GETNEXTHOP, nhmsg{}), [&](const nlmsghdr& message) {
+    all.push_back(object_of<nhmsg>(message));
+  });
+  if (!done) return done;
+  std::ranges::stable_partition(all, std::not_fn(is_group));
+  for (KernelObject& nexthop : all) {
+    if (!is_of(nexthop, identity)) continue;
+    keep_configured_nexthop(nexthop);
+    identity.nexthops.push_back(std::move(nexthop));
   }
-  route.attributes.erase(RTA_NH_ID);
-  if (auto hops = route.attributes.find(RTA_MULTIPATH); hops != route.attributes.end()) {
-    for (std::size_t at = 0; at + sizeof(rtnexthop) <= hops->second.size();) {
-      auto* hop = reinterpret_cast<rtnexthop*>(hops->second.data() + at);
-      hop->rtnh_flags &= kConfiguredNexthopFlags;
-      if (hop->rtnh_len < sizeof(*hop)) return;
-      at += (hop->rtnh_len + 3U) & ~3U;
-    }
-  }
+  return {};
 }
 
 Status capture_routes(NetlinkSocket& socket, Identity& identity) {
@@ -288,6 +272,11 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
     case RTM_NEWRULE:
     case RTM_DELRULE:
       return names(object_of<fib_rule_hdr>(message), identity);
+    case RTM_NEWNEXTHOP:
+    case RTM_DELNEXTHOP: {
+      const KernelObject nexthop = object_of<nhmsg>(message);
+      return is_of(nexthop, identity) || has_nexthop(identity.nexthops, id_of(nexthop));
+    }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const KernelObject route = object_of<rtmsg>(message);
@@ -377,7 +366,8 @@ Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) 
   if (port == links->end()) return no_such_interface(interface.index);
   identity.mac = port->mac;
   identity.vlans = vlans_among(*links, interface.index);
-  for (const auto& read : {capture_addresses, capture_routes, capture_rules, capture_neighbours})
+  for (const auto& read :
+       {capture_addresses, capture_nexthops, capture_routes, capture_rules, capture_neighbours})
     if (Status done = read(socket, identity); !done) return pass_on(done);
   return identity;
 }

@@ -110,6 +110,10 @@ NetlinkMessage remove_local_delivery(const Address& address, unsigned ifindex) {
   return local_delivery(RTM_DELROUTE, 0, address, ifindex);
 }
 
+NetlinkMessage give_nexthop(const KernelObject& nexthop) {
+  return object_message(RTM_NEWNEXTHOP, NLM_F_CREATE | NLM_F_REPLACE, nexthop);
+}
+
 NetlinkMessage add_rule(const KernelObject& rule) {
   return object_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
 }
@@ -127,6 +131,7 @@ NetlinkMessage remove_neighbour(const KernelObject& neighbour) {
 }
 
 bool must_be_removed(const KernelObject& route, bool has_ipv4_addresses) {
+  if (route.attributes.contains(RTA_NH_ID)) return false;  // it follows its nexthop object
   const bool ipv4 = route.header.front() == AF_INET;
   return !ipv4 || !has_ipv4_addresses || route.attributes.contains(RTA_MULTIPATH);
 }

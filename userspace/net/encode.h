@@ -27,6 +27,9 @@ inline constexpr std::uint8_t kRouteProtocol = 104;
 /// is preferred as soon as it is there). Marked with kRouteProtocol.
 [[nodiscard]] NetlinkMessage add_local_delivery(const Address& address, unsigned ifindex);
 [[nodiscard]] NetlinkMessage remove_local_delivery(const Address& address, unsigned ifindex);
+/// Gives a nexthop object or group, also in place of the one with its number: routes that use it
+/// follow.
+[[nodiscard]] NetlinkMessage give_nexthop(const KernelObject& nexthop);
 [[nodiscard]] NetlinkMessage add_rule(const KernelObject& rule);
 [[nodiscard]] NetlinkMessage remove_rule(const KernelObject& rule);
 [[nodiscard]] NetlinkMessage add_neighbour(const KernelObject& neighbour);

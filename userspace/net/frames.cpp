@@ -4,6 +4,7 @@
 // so each builder reads like the picture in its RFC.
 #include "net/frames.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 
@@ -81,6 +82,14 @@ Ipv6Bytes solicited_node(const Ipv6Bytes& address) {
 constexpr std::size_t kIcmpv6At = 14 + 40;
 
 }  // namespace
+
+std::string address_text(int family, std::span<const std::uint8_t> bytes) {
+  char text[INET6_ADDRSTRLEN] = "?";
+  std::array<std::uint8_t, 16> whole{};
+  std::copy_n(bytes.begin(), std::min(bytes.size(), whole.size()), whole.begin());
+  ::inet_ntop(family, whole.data(), text, sizeof(text));
+  return text;
+}
 
 std::string to_text(const MacAddress& mac) {
   return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", mac[0], mac[1], mac[2], mac[3],

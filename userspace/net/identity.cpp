@@ -3,7 +3,6 @@
 // See identity.h: rewriting what names the interface, and comparing.
 #include "net/identity.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
 #include <linux/if.h>
@@ -16,21 +15,11 @@
 #include <iterator>
 #include <ranges>
 
+#include "net/bytes.h"
+#include "net/route.h"
+
 namespace hanet::net {
 namespace {
-
-template <typename T>
-T read_as(const std::vector<std::uint8_t>& bytes) {
-  T value{};
-  std::memcpy(&value, bytes.data(), std::min(sizeof(value), bytes.size()));
-  return value;
-}
-
-template <typename T>
-std::vector<std::uint8_t> bytes_of(const T& value) {
-  const auto* from = reinterpret_cast<const std::uint8_t*>(&value);
-  return {from, from + sizeof(value)};
-}
 
 // "eth0:web" follows its interface; a label that somebody chose freely stays.
 std::string retarget_label(const std::string& label, const std::string& from,
@@ -41,18 +30,6 @@ std::string retarget_label(const std::string& label, const std::string& from,
     if (moved.size() < IFNAMSIZ) return moved;
   }
   return label;
-}
-
-// RTA_MULTIPATH is a row of struct rtnexthop, each followed by its own attributes.
-void retarget_nexthops(std::vector<std::uint8_t>& bytes, int from, int to) {
-  for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
-    rtnexthop hop{};
-    std::memcpy(&hop, bytes.data() + at, sizeof(hop));
-    if (hop.rtnh_ifindex == from) hop.rtnh_ifindex = to;
-    std::memcpy(bytes.data() + at, &hop, sizeof(hop));
-    if (hop.rtnh_len < sizeof(hop)) return;
-    at += (hop.rtnh_len + 3U) & ~3U;
-  }
 }
 
 /// What the interfaces of one place are called in another one.
@@ -81,14 +58,6 @@ std::vector<Vlan> vlans_at(const Identity& identity, const Place& to) {
   return vlans;
 }
 
-void retarget_route(KernelObject& route, unsigned from, unsigned to) {
-  if (auto oif = route.attributes.find(RTA_OIF);
-      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == from)
-    oif->second = bytes_of(static_cast<std::uint32_t>(to));
-  if (auto hops = route.attributes.find(RTA_MULTIPATH); hops != route.attributes.end())
-    retarget_nexthops(hops->second, static_cast<int>(from), static_cast<int>(to));
-}
-
 void retarget_rule(KernelObject& rule, const std::string& from, const std::string& to) {
   for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
     auto name = rule.attributes.find(attribute);
@@ -98,14 +67,6 @@ void retarget_rule(KernelObject& rule, const std::string& from, const std::strin
     name->second.assign(to.begin(), to.end());
     name->second.push_back(0);
   }
-}
-
-std::string address_text(int family, const std::vector<std::uint8_t>& bytes) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  std::array<std::uint8_t, 16> whole{};
-  std::copy_n(bytes.begin(), std::min(bytes.size(), whole.size()), whole.begin());
-  ::inet_ntop(family, whole.data(), text, sizeof(text));
-  return text;
 }
 
 // Lifetimes run down while an identity moves; everything else is compared as it is. The kernel
@@ -124,11 +85,28 @@ bool same_address(Address found, const Address& expected) {
   return found == expected;
 }
 
-bool same_object(const KernelObject& found, const KernelObject& expected) {
-  if (found.header != expected.header) return false;
-  const auto runs_down = [](const auto& attribute) { return attribute.first != RTA_EXPIRES; };
-  return std::ranges::equal(found.attributes | std::views::filter(runs_down),
-                            expected.attributes | std::views::filter(runs_down));
+// Its number is its name, whatever it leads to.
+bool same_nexthop(const KernelObject& left, const KernelObject& right) {
+  return id_of(left) == id_of(right);
+}
+
+// Objects of an interface, what is left of groups without them, and the routes by what is gone.
+void leave_out_nexthops(Identity& part, unsigned ifindex) {
+  const std::vector<KernelObject> all = part.nexthops;
+  for (const KernelObject& gone : all) {
+    if (!is_on(gone, ifindex)) continue;
+    std::vector<KernelObject> left;
+    for (KernelObject& nexthop : part.nexthops) {
+      const bool loses = is_group(nexthop) && has_member(nexthop, id_of(gone));
+      if (id_of(nexthop) != id_of(gone) && (!loses || remove_member(nexthop, id_of(gone))))
+        left.push_back(std::move(nexthop));
+    }
+    part.nexthops = std::move(left);
+  }
+  std::erase_if(part.routes, [&](const KernelObject& route) {
+    const std::optional<std::uint32_t> id = nexthop_of(route);
+    return id && has_nexthop(all, *id) && !has_nexthop(part.nexthops, *id);
+  });
 }
 
 bool same_bearing(const Address& left, const Address& right) {
@@ -165,7 +143,7 @@ void list_missing(const std::vector<KernelObject>& found, const std::vector<Kern
                   std::string_view what, bool routes, std::vector<std::string>& missing) {
   for (const KernelObject& object : expected) {
     const bool there = std::any_of(found.begin(), found.end(), [&](const KernelObject& candidate) {
-      return routes ? same_object(candidate, object) : candidate == object;
+      return routes ? same_route(candidate, object) : candidate == object;
     });
     if (!there) missing.push_back(routes ? describe_route(object) : fmt::format("a {}", what));
   }
@@ -235,6 +213,7 @@ Identity part_for(const Identity& identity, const Place& to) {
                 [&](const Address& address) { return to.at(address.vlan) == nullptr; });
   for (const Vlan& vlan : identity.vlans) {
     if (to.at(vlan.tag) != nullptr) continue;
+    leave_out_nexthops(part, vlan.on.index);
     std::erase_if(part.routes,
                   [&](const KernelObject& route) { return leaves_by(route, vlan.on.index); });
     std::erase_if(part.rules,
@@ -254,6 +233,7 @@ Identity retarget(const Identity& identity, const Place& to) {
   for (const auto& [tag, from, into] : names) {
     for (Address& address : moved.addresses)
       if (address.vlan == tag) address.label = retarget_label(address.label, from.name, into.name);
+    for (KernelObject& nexthop : moved.nexthops) retarget_nexthop(nexthop, from.index, into.index);
     for (KernelObject& route : moved.routes) retarget_route(route, from.index, into.index);
     for (KernelObject& rule : moved.rules) retarget_rule(rule, from.name, into.name);
   }
@@ -284,8 +264,18 @@ Identity made_whole(const Identity& held, const Identity& there, std::span<const
   const Identity before = retarget(held, place_of(there));
   whole.addresses = merged(before.addresses, there.addresses, withdrawn, same_bearing);
   std::ranges::stable_sort(whole.addresses, {}, &Address::vlan);
-  whole.routes = merged(before.routes, there.routes, withdrawn, same_object);
+  whole.nexthops = merged(before.nexthops, there.nexthops, withdrawn, same_nexthop);
+  std::ranges::stable_partition(whole.nexthops, std::not_fn(is_group));
+  whole.routes = merged(before.routes, there.routes, withdrawn, same_route);
   std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
+  return whole;
+}
+
+Identity united(const Identity& held, const Identity& there) {
+  Identity whole = made_whole(held, there, {});
+  const Identity before = retarget(held, place_of(there));
+  whole.rules = merged(before.rules, there.rules, {}, std::equal_to<>());
+  whole.neighbours = merged(before.neighbours, there.neighbours, {}, std::equal_to<>());
   return whole;
 }
 
@@ -293,33 +283,11 @@ void take_away(Identity& identity, std::span<const Part> parts) {
   std::erase_if(identity.addresses,
                 [&](const Address& one) { return is_among(one, parts, same_bearing); });
   std::erase_if(identity.routes,
-                [&](const KernelObject& one) { return is_among(one, parts, same_object); });
+                [&](const KernelObject& one) { return is_among(one, parts, same_route); });
 }
 
 unsigned interface_of(const KernelObject& neighbour) {
   return static_cast<unsigned>(read_as<ndmsg>(neighbour.header).ndm_ifindex);
-}
-
-bool leaves_by(const KernelObject& route, unsigned ifindex) {
-  if (const auto oif = route.attributes.find(RTA_OIF);
-      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == ifindex)
-    return true;
-  const auto hops = route.attributes.find(RTA_MULTIPATH);
-  if (hops == route.attributes.end()) return false;
-  const std::vector<std::uint8_t>& bytes = hops->second;
-  for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
-    rtnexthop hop{};
-    std::memcpy(&hop, bytes.data() + at, sizeof(hop));
-    if (hop.rtnh_ifindex == static_cast<int>(ifindex)) return true;
-    if (hop.rtnh_len < sizeof(hop)) return false;
-    at += (hop.rtnh_len + 3U) & ~3U;
-  }
-  return false;
-}
-
-bool through_gateway(const KernelObject& route) {
-  return route.attributes.contains(RTA_GATEWAY) || route.attributes.contains(RTA_VIA) ||
-         route.attributes.contains(RTA_MULTIPATH);
 }
 
 bool rule_names(const KernelObject& rule, const std::string& interface) {
@@ -341,6 +309,9 @@ std::vector<std::string> missing_from(const Identity& found, const Identity& exp
     if (std::none_of(found.addresses.begin(), found.addresses.end(),
                      [&](const Address& candidate) { return same_address(candidate, address); }))
       missing.push_back(fmt::format("address {}", describe(address)));
+  for (const KernelObject& nexthop : expected.nexthops)
+    if (std::ranges::count(found.nexthops, nexthop) == 0)
+      missing.push_back(describe_nexthop(nexthop));
   list_missing(found.routes, expected.routes, "route", true, missing);
   list_missing(found.rules, expected.rules, "policy rule", false, missing);
   list_missing(found.neighbours, expected.neighbours, "permanent neighbour", false, missing);
@@ -349,22 +320,6 @@ std::vector<std::string> missing_from(const Identity& found, const Identity& exp
 
 std::string describe(const Address& address) {
   return fmt::format("{}/{}", address_text(address.family, address.local), address.prefix_length);
-}
-
-std::string describe_route(const KernelObject& route) {
-  const auto header = read_as<rtmsg>(route.header);
-  const auto destination = route.attributes.find(RTA_DST);
-  const auto gateway = route.attributes.find(RTA_GATEWAY);
-  std::string text = "route ";
-  text += destination == route.attributes.end()
-              ? "default"
-              : fmt::format("{}/{}", address_text(header.rtm_family, destination->second),
-                            header.rtm_dst_len);
-  if (gateway != route.attributes.end())
-    text += " via " + address_text(header.rtm_family, gateway->second);
-  if (const auto table = route.attributes.find(RTA_TABLE); table != route.attributes.end())
-    text += fmt::format(" table {}", read_as<std::uint32_t>(table->second));
-  return text;
 }
 
 std::string describe_part(const Part& part) {

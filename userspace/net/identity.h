@@ -86,6 +86,8 @@ struct Identity {
   MacAddress mac{};
   /// Those of the port, then VLAN by VLAN; in the kernel's order: primaries before secondaries.
   std::vector<Address> addresses;
+  /// Nexthop objects of the interfaces, then the groups that they are members of.
+  std::vector<KernelObject> nexthops;
   std::vector<KernelObject> routes;      ///< directly reachable ones first, as they must be added
   std::vector<KernelObject> rules;       ///< policy rules that name the interface
   std::vector<KernelObject> neighbours;  ///< permanent entries and proxies
@@ -128,20 +130,18 @@ void use_mac(Identity& identity, const MacAddress& mac);
 [[nodiscard]] Identity made_whole(const Identity& held, const Identity& there,
                                   std::span<const Part> withdrawn);
 
+/// What was held, and what is there besides: nobody's removal counts.
+[[nodiscard]] Identity united(const Identity& held, const Identity& there);
+
 /// Makes an identity one without these addresses and routes.
 void take_away(Identity& identity, std::span<const Part> parts);
 
 /// The number of the interface that a neighbour is on.
 [[nodiscard]] unsigned interface_of(const KernelObject& neighbour);
-/// Does a route leave by the interface, by any of its ways?
-[[nodiscard]] bool leaves_by(const KernelObject& route, unsigned ifindex);
-/// Is it accepted only when its gateway can be reached already?
-[[nodiscard]] bool through_gateway(const KernelObject& route);
 /// Does a policy rule name the interface?
 [[nodiscard]] bool rule_names(const KernelObject& rule, const std::string& interface);
 
 [[nodiscard]] std::string describe(const Address& address);
-[[nodiscard]] std::string describe_route(const KernelObject& route);
 [[nodiscard]] std::string describe_part(const Part& part);
 
 }  // namespace hanet::net

@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ using MacAddress = std::array<std::uint8_t, 6>;
 
 /// "02:68:6e:00:00:01".
 [[nodiscard]] std::string to_text(const MacAddress& mac);
+/// "192.0.2.1", "2001:db8::1"; what is missing of the bytes is zero.
+[[nodiscard]] std::string address_text(int family, std::span<const std::uint8_t> bytes);
 
 /// An IPv4 address, and the MAC address that ARP finds it at.
 struct ArpEntry {

@@ -70,7 +70,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Address, family, prefix_length, scope, flags,
                                    broadcast, label, preferred_seconds, valid_seconds, priority,
                                    protocol, vlan)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(KernelObject, header, attributes)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Identity, on, vlans, mac, addresses, routes, rules, neighbours)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Identity, on, vlans, mac, addresses, nexthops, routes, rules,
+                                   neighbours)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(InterfaceSettings, address_generation, accept_ra, arp_ignore)
 
 }  // namespace hanet::net
@@ -91,6 +92,7 @@ bool is_sound(const net::Identity& identity) {
     return !object.header.empty() && object.header.size() % 4 == 0;
   };
   return std::ranges::all_of(identity.addresses, is_whole) &&
+         std::ranges::all_of(identity.nexthops, has_header) &&
          std::ranges::all_of(identity.routes, has_header) &&
          std::ranges::all_of(identity.rules, has_header) &&
          std::ranges::all_of(identity.neighbours, has_header);

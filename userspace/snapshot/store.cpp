@@ -19,7 +19,7 @@ namespace hanet::snapshot {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
-constexpr std::uint32_t kVersion = 2;  // of the text: every field by its own name
+constexpr std::uint32_t kVersion = 3;  // of the text: what an identity has
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 // http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What moves moves whole, and "complete" is what an outside observer finds (spec F13, F14).
+//
+// Each test is a situation that people had on redundant hosts: a part of the identity that only
+// some programs use, and a fault that makes the kernel drop it. The kind of the fault is a
+// parameter, because the kernel treats a port without carrier otherwise than one that is silent.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "netns/manager.h"
+
+namespace hanet::test {
+namespace {
+
+enum class Leave : std::uint8_t { CarrierLost, Blackhole, ByHand };
+
+class WholeIdentity : public ManagerTest, public testing::WithParamInterface<Leave> {
+ protected:
+  /// Makes the group leave `from` in the way of the parameter.
+  void leave(const std::string& from, const std::string& to) {
+    const std::string path = from == "p0" ? "primary" : "standby";
+    if (GetParam() == Leave::ByHand) {
+      ASSERT_EQ(host().ctl({"switch", "mether0", "--to", to}).exit_code, 0) << host().log();
+    } else {
+      ASSERT_DONE(lab().fault(GetParam() == Leave::CarrierLost ? "carrier" : "blackhole", path));
+    }
+    ASSERT_TRUE(all_on(to));
+  }
+  /// There and back; each time all of it is there, and hanetd says so.
+  void expect_whole_there_and_back() {
+    const SeenIdentity before = identity_on(host_netns(), "p0");
+    ASSERT_NO_FATAL_FAILURE(leave("p0", "p1"));
+    EXPECT_TRUE(carries("p1", before));
+    EXPECT_TRUE(is_bare("p0", before));
+    EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete") << host().log();
+    ASSERT_DONE(lab().heal());
+    ASSERT_TRUE(all_ready());
+    ASSERT_NO_FATAL_FAILURE(leave("p1", "p0"));
+    EXPECT_TRUE(carries("p0", before));
+    EXPECT_TRUE(is_bare("p1", before));
+    EXPECT_EQ(host().switchovers().at(1).at("outcome"), "complete") << host().log();
+    EXPECT_TRUE(echo().reaches_every_address());
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(On, WholeIdentity,
+                         testing::Values(Leave::CarrierLost, Leave::Blackhole, Leave::ByHand),
+                         [](const auto& cell) -> std::string {
+                           switch (cell.param) {
+                             case Leave::CarrierLost:
+                               return "CarrierLost";
+                             case Leave::Blackhole:
+                               return "Blackhole";
+                             case Leave::ByHand:
+                               return "ByHand";
+                           }
+                           return "?";
+                         });
+
+// As routing daemons install their routes.
+const Arguments kNexthops{"nexthop add id 10 via 192.0.2.10 dev p0",
+                          "nexthop add id 11 via 192.0.2.11 dev p0",
+                          "nexthop add id 12 via 2001:db8::10 dev p0",
+                          "nexthop add id 13 dev p0",
+                          "nexthop add id 20 group 10,3/11",
+                          "nexthop add id 21 group 12",
+                          "nexthop add id 22 group 10/11 type resilient buckets 32 idle_timer 60",
+                          "route add 198.51.100.0/24 nhid 20 proto 196 metric 20",
+                          "route add 198.51.101.0/24 nhid 10",
+                          "route add 198.51.102.0/24 nhid 22",
+                          "route add 198.51.103.0/24 nhid 10 table 100",
+                          "-6 route add 2001:db8:100::/64 nhid 12",
+                          "-6 route add 2001:db8:101::/64 nhid 21"};
+
+TEST_P(WholeIdentity, F13_NexthopObjectsAndGroupsMoveWithTheirNumbersAndRoutes) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::size_t routes = host().group().at("identity").at("routes");
+  for (const std::string& command : kNexthops) ASSERT_DONE(lab().ip("host", command));
+  ASSERT_TRUE(await("hanetd knows them", [&] {
+    const json identity = host().group().at("identity");
+    return identity.at("nexthops") == 7 && identity.at("routes") == routes + 6;
+  }));
+  const SeenIdentity seen = identity_on(host_netns(), "p0");
+  ASSERT_EQ(seen.nexthops.size(), 7U) << json(seen.nexthops).dump(2);
+  ASSERT_NO_FATAL_FAILURE(expect_whole_there_and_back());
+}
+
+// A kernel that shows of such routes only the number.
+TEST_P(WholeIdentity, F13_RoutesThatNameOnlyTheirNexthopObjectMove) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  inside(host_netns(), [] { std::ofstream("/proc/sys/net/ipv4/nexthop_compat_mode") << "0"; });
+  ASSERT_EQ(sysctl(host_netns(), "ipv4/nexthop_compat_mode"), "0");
+  for (const std::string& command : kNexthops) ASSERT_DONE(lab().ip("host", command));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_NO_FATAL_FAILURE(expect_whole_there_and_back());
+}
+
+// As systemd-networkd and dhcpcd do, at once or a little later.
+class FlushedAtOnce : public ManagerTest, public testing::WithParamInterface<int> {};
+
+TEST_P(FlushedAtOnce, F15_WhatAManagerTakesOffADeadPortMovesAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.interval_us = 10'000, .group_keys = {}}));
+  ASSERT_DONE(lab().ip("host", "route add 10.1.0.0/16 via 192.0.2.10 dev p0 metric 50"));
+  ASSERT_DONE(lab().ip("host", "rule add oif p0 table 100 priority 1001"));
+  ASSERT_DONE(lab().ip("host", "neigh add 192.0.2.20 lladdr 02:00:00:00:00:20 dev p0"));
+  ASSERT_TRUE(await("hanetd knows it", [&] {
+    const json identity = host().group().at("identity");
+    return identity.at("rules") == 1 && identity.at("neighbours") == 1;
+  }));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  const std::string manager = fmt::format(
+      "until ip link show dev p0 | grep -q NO-CARRIER; do :; done; sleep {}; "
+      "ip -4 route flush dev p0; ip -4 addr flush dev p0; ip -6 addr flush dev p0 scope global; "
+      "ip -6 route flush dev p0; ip rule del oif p0 priority 1001; ip neigh flush dev p0 nud "
+      "permanent",
+      GetParam() / 1000.0);
+  Result<bench::Child> flush = bench::Child::start(
+      lab().in("host", {"timeout", "15", "bash", "-c", manager}), lab().directory() / "manager");
+  ASSERT_TRUE(flush);
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(await("the manager is done", [&] { return !flush->running(); }));
+  ASSERT_EQ(flush->exit_code(), 0);
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete") << host().log();
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+INSTANTIATE_TEST_SUITE_P(After, FlushedAtOnce, testing::Values(0, 5, 20, 200),
+                         [](const auto& cell) { return fmt::format("{}ms", cell.param); });
+
+// What others add is nobody's loss, and with restore off their way is the right one.
+TEST_F(FlushedAtOnce, F15_WithRestoreOffWhatIsTakenOffADeadPortIsGone) {
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up(Topology::Switch, {.interval_us = 10'000, .group_keys = "restore = false\n"}));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("carrier", "standby"));
+  ASSERT_TRUE(await("p1 is down", [&] { return host().path("p1").at("health") == "down"; }));
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(await("p0 is down", [&] { return host().path("p0").at("health") == "down"; }));
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.101/24 dev p0"));
+  ASSERT_DONE(lab().heal("standby"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_FALSE(carries("p1", before));
+  for (const SeenAddress& address : identity_on(host_netns(), "p1").addresses)
+    EXPECT_NE(address.text, "192.0.2.101/24");
+}
+
+TEST_F(FlushedAtOnce, F15_WhatIsTakenOffADeadPortForLongMovesWhenAPathWorks) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("carrier", "standby"));
+  ASSERT_TRUE(await("p1 is down", [&] { return host().path("p1").at("health") == "down"; }));
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(await("p0 is down", [&] { return host().path("p0").at("health") == "down"; }));
+  ASSERT_DONE(lab().ip("host", "-4 addr flush dev p0"));
+  ASSERT_DONE(lab().ip("host", "-4 addr add 192.0.2.77/24 dev p0"));
+  EXPECT_TRUE(await("it is said", [&] { return log_has("192.0.2.1/24"); })) << host().log();
+  EXPECT_TRUE(log_has("restore = false lets it go"));
+  ASSERT_DONE(lab().heal("standby"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(echo().reaches_every_address());
+  const SeenIdentity after = identity_on(host_netns(), "p1");
+  EXPECT_EQ(after.addresses.size(), before.addresses.size() + 1) << "and what was added";
+}
+
+// The host's own routing leaves a port without carrier at once where it is told to.
+class SecondUplink : public ManagerTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(SecondUplink, F4_NothingLeavesByAnotherUplinkWhileTheKernelWouldBridge) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (const char* command :
+       {"link add other type veth peer name far", "link set other up", "link set far up",
+        "addr add 172.16.0.1/24 dev other", "route replace default via 192.0.2.10 dev p0",
+        "route add default via 172.16.0.9 dev other metric 1000",
+        "neigh add 172.16.0.9 lladdr 02:00:00:00:00:99 dev other nud permanent"})
+    ASSERT_DONE(lab().ip("host", command));
+  inside(host_netns(), [] {
+    std::ofstream(fmt::format("/proc/sys/net/{}/conf/p0/ignore_routes_with_linkdown", GetParam()))
+        << "1";
+  });
+  ASSERT_NO_FATAL_FAILURE(start({.group_keys = {}}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(all_on("p1"));
+  const json record = host().switchovers().at(0);
+  EXPECT_EQ(record.at("cause"), "carrier lost");
+  EXPECT_EQ(record.at("steered_in_kernel"), true) << "the witness: it could have waited";
+  EXPECT_EQ(record.at("bridge_wait_us"), 0.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, SecondUplink, testing::Values("ipv4", "ipv6"),
+                         [](const auto& cell) { return std::string(cell.param); });
+
+}  // namespace
+}  // namespace hanet::test
