@@ -67,12 +67,12 @@ TEST(Bridging, F12_TheMoveWaitsForNoBridgeThatDoesNotServe) {
   EXPECT_TRUE(at_once([](BridgeFacts& facts) { facts.keeps_mac = false; }));
 }
 
-TEST(Bridging, F5_TheKernelStopsTheVlansOfAPortWithoutCarrier) {
+TEST(Bridging, F5_TheBridgeDoesNotServeWhereTheHostLeavesAPortWithoutCarrier) {
   BridgeFacts facts = serving();
-  facts.has_vlan_addresses = true;
+  facts.left_without_carrier = true;
   EXPECT_TRUE(bridge_serves(facts, Cause::HeartbeatLost));
   EXPECT_FALSE(bridge_serves(facts, Cause::CarrierLost));
-  facts.has_vlan_addresses = false;
+  facts.left_without_carrier = false;
   EXPECT_TRUE(bridge_serves(facts, Cause::CarrierLost));
 }
 

@@ -30,6 +30,7 @@ struct SwitchoverRecord {
   MonotonicTime event_received{};           ///< when user space had it
   MonotonicTime decided{};                  ///< when a path was there that could take over
   MonotonicTime move_began{};               ///< until then the kernel's bridge carried the traffic
+  Nanoseconds bridge_wait{};                ///< how long the move was to wait for the other end
   bool steered_in_kernel = false;
   /// The path had only begun to come up, or the switch to choose other ports of a trunk, so user
   /// space let the verdict wait until event_received.

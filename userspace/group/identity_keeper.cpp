@@ -6,9 +6,11 @@
 #include <linux/neighbour.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "net/capture.h"
 #include "net/link.h"
+#include "snapshot/snapshot.h"
 
 namespace hanet::group {
 namespace {
@@ -86,19 +88,37 @@ bool IdentityKeeper::due(MonotonicTime now) const {
   return next && now >= *next;
 }
 
-Result<bool> IdentityKeeper::read(const net::InterfaceName& active) {
+// The identity of before the fault, and what came since.
+std::vector<std::string> IdentityKeeper::keep_what_was_taken(net::Identity& found) {
+  const net::Identity before = snapshot::aged(identity_, monotonic_now() - captured_at_);
+  net::Identity whole = net::united(before, found);
+  std::vector<std::string> taken = net::missing_from(found, whole, true);
+  found = std::move(whole);
+  std::vector<std::string> news;
+  std::ranges::copy_if(taken, std::back_inserter(news), [&](const std::string& line) {
+    return std::ranges::count(taken_, line) == 0;
+  });
+  taken_ = std::move(taken);
+  return news;
+}
+
+Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& active, bool dead) {
   stale_ = false;
   const MonotonicTime started = monotonic_now();
-  captured_at_ = started;
   Result<net::Identity> found = net::capture(requests_, active);
   last_reading_ = monotonic_now() - started;
   Result<net::LinkInfo> link = net::read_link(requests_, active.index);
   if (!found || !link) mark_stale();  // what changed is still unknown
   if (!found) return pass_on(found);
   if (!link) return pass_on(link);
-  if (!link->admin_up) return false;
+  if (!link->admin_up) return Reading{};
+  Reading reading{.is_new = true, .kept = {}};
+  if (dead)
+    reading.kept = keep_what_was_taken(*found);
+  else
+    taken_.clear();
   hold(std::move(*found));
-  return true;
+  return reading;
 }
 
 void IdentityKeeper::read_known_neighbours() {

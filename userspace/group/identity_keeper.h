@@ -49,10 +49,17 @@ class IdentityKeeper {
   /// When it will be; empty if nothing changed.
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
 
-  /// Reads it from the interface that has it now. True: there is a new one; false: the
-  /// interface went down meanwhile and has lost a part, so the snapshot from before counts. An
-  /// error leaves the snapshot as well.
-  [[nodiscard]] Result<bool> read(const net::InterfaceName& active);
+  struct Reading {
+    /// False: the interface went down meanwhile and has lost a part, so the snapshot from before
+    /// counts.
+    bool is_new = false;
+    /// What is not there any more and belongs to the identity all the same; not told before.
+    std::vector<std::string> kept;
+  };
+  /// Reads it from the interface that has it now. `dead`: its path has failed, and what others take
+  /// off such a port stays a part of the identity (spec F15). An error leaves the snapshot from
+  /// before.
+  [[nodiscard]] Result<Reading> read(const net::InterfaceName& active, bool dead);
   /// Not without carrier: the kernel has just forgotten them all then, and the last known are
   /// better.
   void read_known_neighbours();
@@ -62,10 +69,12 @@ class IdentityKeeper {
 
  private:
   bool hear_neighbour(const nlmsghdr& message);
+  [[nodiscard]] std::vector<std::string> keep_what_was_taken(net::Identity& found);
 
   net::NetlinkSocket& requests_;
   net::Identity identity_;
   std::vector<net::KernelObject> known_neighbours_;
+  std::vector<std::string> taken_;  // off a dead port, as it was told
   bool stale_ = false;
   MonotonicTime read_at_{};  // the next reading, when stale
   MonotonicTime captured_at_{};

@@ -105,7 +105,7 @@ void follow_late_changes(const Context& context, failover::Plan& plan,
   const net::Identity left =
       net::part_for(inputs.cleaned(std::move(*found)), net::place_of(plan.expected));
   Correction correction(context, plan);
-  if (link->admin_up && inputs.repair == RepairDue::None)
+  if (link->admin_up && inputs.repair == RepairDue::None && inputs.follows_removals)
     for (const net::Address& address : not_there_any_more(plan, inputs.execution))
       if (!has(left.addresses, address)) correction.follow_removal(address);
   const net::Identity late = correction.take_late_ones(left.addresses);

@@ -30,8 +30,12 @@ std::vector<std::uint32_t> routers_of(const net::Place& place) {
   return routers;
 }
 
-bool has_vlan_address(const net::Identity& identity) {
-  return std::ranges::any_of(identity.addresses,
+// The kernel stops the VLANs of a port without carrier (net/8021q/vlan.c, NETDEV_CHANGE), removes
+// nexthop objects on it (net/ipv4/nexthop.c, nexthop_flush_dev), and is told by a setting to take
+// other routes than those by it.
+bool leaves_without_carrier(const net::Identity& identity, const std::string& port) {
+  return !identity.nexthops.empty() || net::ignores_routes_without_carrier(port) ||
+         std::ranges::any_of(identity.addresses,
                              [](const net::Address& address) { return address.vlan != 0; });
 }
 
@@ -120,7 +124,8 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
       .bridges = bridged,
       .from_present = from.present(),
       .keeps_mac = plan_->expected.mac == parts_.keeper.identity().mac,
-      .has_vlan_addresses = has_vlan_address(plan_->expected),
+      .left_without_carrier = switchover.cause == policy::Cause::CarrierLost &&
+                              leaves_without_carrier(plan_->expected, from.interface.name),
       .detection_time = detection_time(context_.engine().session(from.session))};
   const Nanoseconds delay =
       context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
@@ -128,6 +133,7 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
   // The switch learns the new place of the identity's address although the host sends nothing.
   if (delay == Nanoseconds::zero() && wait > Nanoseconds::zero())
     pending_.announced = parts_.announcements.send(*plan_);
+  pending_.record.bridge_wait = wait;
   return wait > Nanoseconds::zero() ? now + wait : received;
 }
 
@@ -136,6 +142,7 @@ bool Mover::carry_out(const policy::Switchover& switchover, const Beforehand& fo
   const Port& to = parts_.ports.to(switchover);
   pending_.record.move_began = found.began;
   pending_.repair = found.repair;
+  pending_.follows_removals = !context_.config.restore || !policy::is_failure(switchover.cause);
   parts_.afterwards.finish();
   const net::Identity& identity = parts_.keeper.identity();
   const bool ready = !outdated_ && is_planned(from, to);
@@ -168,6 +175,7 @@ void Mover::execute(const Port& from, const Port& to) {
   follow_late_changes(context_, plan,
                       {.execution = record.execution,
                        .repair = pending_.repair,
+                       .follows_removals = pending_.follows_removals,
                        .cleaned = [&](net::Identity identity) {
                          return parts_.dummy.without(std::move(identity));
                        }});

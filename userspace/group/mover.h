@@ -59,6 +59,7 @@ class Mover : public Switcher {
     failover::Plan plan;     // as it was carried out
     bool announced = false;  // once, when the kernel began to bridge
     RepairDue repair = RepairDue::None;
+    bool follows_removals = true;  // LateChangeInputs
   };
   [[nodiscard]] failover::Plan plan_of(const Port& from, const Port& to,
                                        const net::Identity& identity) const;

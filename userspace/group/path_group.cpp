@@ -5,6 +5,7 @@
 #include "group/path_group.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <deque>
@@ -281,6 +282,13 @@ void PathGroup::distrust_snapshot() {
   parts_.uppers.distrust();
 }
 
+// As the maps say it now: the news of it may still be on the way.
+bool PathGroup::active_path_is_dead() {
+  policy::PathState seen = state_.paths[state_.active];
+  seen.ports = parts_.judge.judge(state_.active, monotonic_now());
+  return policy::health_of(seen) == policy::Health::Down;
+}
+
 void PathGroup::recapture() {
   const Port& holder = parts_.ports.holder();
   // What is down has lost a part of its identity already: the snapshot from before counts.
@@ -295,9 +303,15 @@ void PathGroup::recapture() {
     return parts_.switcher.prepare();
   }
   net::Identity held = parts_.keeper.identity();
-  const Result<bool> read = parts_.keeper.read(holder.interface);
+  const auto read = parts_.keeper.read(holder.interface, config_.restore && active_path_is_dead());
   if (!read) tell(read.error());
-  if (!read || !*read || parts_.guard.was_taken_meanwhile(std::move(held))) return;
+  if (!read || !read->is_new) return;
+  if (!read->kept.empty())
+    notices_.add("kept", holder.interface.name,
+                 fmt::format("{} lost {} after its path had failed; that moves all the same "
+                             "(restore = false lets it go)",
+                             holder.interface.name, fmt::join(read->kept, ", ")));
+  if (parts_.guard.was_taken_meanwhile(std::move(held))) return;
   parts_.guard.note_reading();
   if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();
   parts_.switcher.prepare();

@@ -92,6 +92,7 @@ class PathGroup {
   void follow_parameters(MonotonicTime received);
   void release_needless_bridging(MonotonicTime received);
   void follow_speaker();
+  [[nodiscard]] bool active_path_is_dead();
   void recapture();
   [[nodiscard]] Status recover();
   void leave_a_lead_that_works();

@@ -65,6 +65,13 @@ Result<PortSettings> read_settings(NetlinkSocket& socket, const Place& place) {
   return before;
 }
 
+bool ignores_routes_without_carrier(const std::string& port) {
+  for (const std::string_view setting :
+       {"ipv4/conf/{}/ignore_routes_with_linkdown", "ipv6/conf/{}/ignore_routes_with_linkdown"})
+    if (read_setting(setting, port) == "1") return true;
+  return false;
+}
+
 void quieten(NetlinkSocket& socket, const InterfaceName& interface) {
   write_setting(kAcceptRa, interface.name, kNoRouterAdvertisements);
   write_setting(kArpIgnore, interface.name, kOnlyOwnAddresses);

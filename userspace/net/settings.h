@@ -35,6 +35,9 @@ struct PortSettings {
 /// What a port and its VLANs are set to. ENODEV if the port is gone.
 [[nodiscard]] Result<PortSettings> read_settings(NetlinkSocket& socket, const Place& place);
 
+/// Does the host's routing leave the port when it has no carrier (ignore_routes_with_linkdown)?
+[[nodiscard]] bool ignores_routes_without_carrier(const std::string& port);
+
 /// Tells an interface to make no address, to take none from routers and to answer for its own only.
 void quieten(NetlinkSocket& socket, const InterfaceName& interface);
 

@@ -8,9 +8,8 @@
 namespace hanet::policy {
 
 bool bridge_serves(const BridgeFacts& facts, Cause cause) {
-  const bool vlans_stopped = cause == Cause::CarrierLost && facts.has_vlan_addresses;
-  return is_failure(cause) && facts.bridges && facts.from_present && facts.keeps_mac &&
-         !vlans_stopped;
+  const bool is_left = cause == Cause::CarrierLost && facts.left_without_carrier;
+  return is_failure(cause) && facts.bridges && facts.from_present && facts.keeps_mac && !is_left;
 }
 
 Nanoseconds wait_before_move(const BridgeFacts& facts, const Switchover& switchover,

@@ -23,12 +23,13 @@ struct BridgeFacts {
   bool bridges = false;      ///< the kernel sends by the standby already
   bool from_present = true;  ///< the failed interface exists
   bool keeps_mac = true;  ///< with another MAC address the switch looks for the old one elsewhere
-  bool has_vlan_addresses = false;
+  /// The kernel sends the host's packets elsewhere, or nowhere, once the port has no carrier.
+  bool left_without_carrier = false;
   Nanoseconds detection_time{};  ///< of the failed path's session
 };
 
-/// Does the bridge carry the host's traffic well enough to wait? The kernel stops the VLANs of a
-/// port without carrier, and nothing leaves by them (net/8021q/vlan.c, NETDEV_CHANGE).
+/// Does the bridge carry the host's traffic well enough to wait? It sees only what is sent by the
+/// failed port.
 [[nodiscard]] bool bridge_serves(const BridgeFacts& facts, Cause cause);
 
 /// How long the move waits after the decision. `delay`: the configured one that holds back the

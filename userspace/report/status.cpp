@@ -37,9 +37,13 @@ Json identity_json(const net::Identity& identity) {
                      {"protocol", fmt::format("{:04x}", vlan.tag >> 16)},
                      {"id", net::id_of(vlan)},
                      {"addresses", addresses_json(identity, vlan.tag)}});
-  return {{"mac", net::to_text(identity.mac)}, {"addresses", addresses_json(identity, 0)},
-          {"vlans", std::move(vlans)},         {"routes", identity.routes.size()},
-          {"rules", identity.rules.size()},    {"neighbours", identity.neighbours.size()}};
+  return {{"mac", net::to_text(identity.mac)},
+          {"addresses", addresses_json(identity, 0)},
+          {"vlans", std::move(vlans)},
+          {"nexthops", identity.nexthops.size()},
+          {"routes", identity.routes.size()},
+          {"rules", identity.rules.size()},
+          {"neighbours", identity.neighbours.size()}};
 }
 
 Json left_behind_json(const group::View& group) {
@@ -223,6 +227,7 @@ Json record_json(const failover::SwitchoverRecord& record) {
       {"reconfiguration_us", microseconds(record.execution.last_message_sent - record.move_began)},
       {"bridged_us",
        record.steered_in_kernel ? microseconds(record.move_began - record.verdict) : 0.0},
+      {"bridge_wait_us", microseconds(record.bridge_wait)},
       {"waited_us", microseconds(record.decided - record.event_received)},
       {"total_us", microseconds(record.execution.last_message_sent -
                                 record.first_lost.value_or(record.verdict))},
