@@ -53,7 +53,7 @@ TEST(Nexthops, F13_OfARouteByNumberOnlyTheNumberIsConfigured) {
   EXPECT_EQ(nexthop_of(route), 10U);
   EXPECT_TRUE(through_gateway(route)) << "it must be added behind its object";
   EXPECT_FALSE(must_be_removed(route, false)) << "it follows its object";
-  EXPECT_EQ(describe_route(route), "route 10.0.10.0/24 nhid 10 table 254");
+  EXPECT_EQ(describe_route(route), "route 10.0.10.0/24 nhid 10");
 }
 
 TEST(Nexthops, F13_WhatTheKernelComputesIsNotGivenBack) {

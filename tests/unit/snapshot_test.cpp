@@ -50,7 +50,7 @@ class SnapshotFile : public testing::Test {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     const SnapshotHead head{.magic = {'h', 'a', 'n', 'e', 't', 's', 'n', 'p'},
-                            .version = 2,
+                            .version = 3,
                             .unused = 0,
                             .bytes = text.size(),
                             .checksum = hash,
@@ -221,7 +221,7 @@ TEST_F(SnapshotFile, F3_OfAnotherBootNamespaceGroupOrVersionIsNotUsed) {
   write(with_head(to_text(other)));
   EXPECT_EQ(refusal(), "it is of the group mether1");
   std::string newer = good;
-  newer[8] = 3;
+  newer[8] = 4;
   write(newer);
   EXPECT_EQ(refusal(), "it is of another version of hanet");
 }
