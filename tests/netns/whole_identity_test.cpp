@@ -196,5 +196,78 @@ TEST_P(SecondUplink, F4_NothingLeavesByAnotherUplinkWhileTheKernelWouldBridge) {
 INSTANTIATE_TEST_SUITE_P(By, SecondUplink, testing::Values("ipv4", "ipv6"),
                          [](const auto& cell) { return std::string(cell.param); });
 
+class WithoutIpv6 : public ManagerTest {
+ protected:
+  void disable_ipv6(const std::string& port, bool disabled) {
+    inside(host_netns(), [&] {
+      std::ofstream(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", port)) << disabled;
+    });
+    ASSERT_EQ(sysctl(host_netns(), fmt::format("ipv6/conf/{}/disable_ipv6", port)),
+              disabled ? "1" : "0");
+  }
+  static std::vector<SeenAddress> ipv6_of(const SeenIdentity& seen) {
+    std::vector<SeenAddress> all = seen.addresses;
+    std::erase_if(all, [](const SeenAddress& one) { return one.family != AF_INET6; });
+    return all;
+  }
+};
+
+TEST_F(WithoutIpv6, F14_WhatTheStandbyDidNotTakeIsKeptAndComesBackWithTheNextSwitch) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_FALSE(ipv6_of(before).empty());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(ipv6_of(identity_on(host_netns(), "p1")).empty()) << "the witness";
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "incomplete");
+  EXPECT_TRUE(await("it is an alarm", [&] { return host().group().at("state") == "incomplete"; }));
+  EXPECT_TRUE(log_has("missing: address 2001:db8::1/64"));
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));  // hanetd reads it anew
+  ASSERT_TRUE(await("it is read",
+                    [&] { return host().group().at("identity").dump().contains("192.0.2.77"); }));
+  EXPECT_EQ(host().group().at("state"), "incomplete") << "it lasts as long as it is so";
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(await("p0 works", [&] { return host().path("p0").at("health") == "up"; }));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0) << host().log();
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.77/24 dev p0"));
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_EQ(host().switchovers().at(1).at("outcome"), "complete");
+  EXPECT_TRUE(await("nothing is missing", [&] { return log_has("p0 has all of the identity"); }));
+  EXPECT_NE(host().group().at("state"), "incomplete");
+}
+
+TEST_F(WithoutIpv6, F14_WhatTheStandbyDidNotTakeIsPutThereAsSoonAsItCanBe) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("it is an alarm", [&] { return host().group().at("state") == "incomplete"; }));
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", false));
+  EXPECT_TRUE(await("all of it is there", [&] { return bool{carries("p1", before)}; }));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(await("nothing is missing", [&] { return log_has("p1 has all of the identity"); }));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(WithoutIpv6, F14_ARollBackEndsNoBridgeThatWorks) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "-4 addr flush dev p0"));
+  ASSERT_NO_FATAL_FAILURE(start({.family = 6, .group_keys = {}}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  const std::string address = ipv6_of(before).front().local;
+  Echo client(lab(), {{"host", address, "client", "2001:db8::10"}});
+  ASSERT_TRUE(client.reaches(address));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(await("it was tried", [&] { return host().switchovers().size() >= 2; }));
+  EXPECT_TRUE(client.reaches(address));
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "rolled back");
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_EQ(steer_of("p0").mode, HANET_STEER_BRIDGE_OUT);
+}
+
 }  // namespace
 }  // namespace hanet::test

@@ -128,6 +128,9 @@ void render_group(std::string& out, const Json& group) {
     line(out, "  LEFT BEHIND at a switchover: the {} {}, {} {}", text_of(upper, "kind"),
          text_of(upper, "name"), upper.value("is_master", false) ? "the master of" : "on top of",
          text_of(upper, "port"));
+  for (const Json& finding : group.value("findings", Json::array()))
+    line(out, "  {}: {}", finding.value("is_loss", false) ? "LOSS" : "ALARM",
+         text_of(finding, "text"));
   render_identity(out, group.at("identity"));
   for (const Json& path : group.at("paths")) {
     const std::string reason = text_of(path, "reason");

@@ -96,15 +96,26 @@ class Run {
 struct Findings {
   std::vector<std::string> missing;
   std::string unusable;  ///< why the interface is no place for the identity at all; empty: it is
+  net::Identity lacking;
 };
+
+// What can not be read is not absent: nobody rolls back for it (spec F14).
+Findings not_readable(const Error& error, const net::Identity& expected) {
+  if (error.code == ENODEV) return {.missing = {}, .unusable = error.message, .lacking = {}};
+  return {.missing = {"what is there can not be read: " + error.message},
+          .unusable = {},
+          .lacking = expected};
+}
 
 Findings verify(net::NetlinkSocket& socket, const Plan& plan) {
   const Result<net::Identity> found = net::capture(socket, plan.to);
-  if (!found) return {.missing = {}, .unusable = found.error().message};
-  Findings findings{.missing = net::missing_from(*found, plan.expected, false), .unusable = {}};
+  if (!found) return not_readable(found.error(), plan.expected);
+  Findings findings{.missing = net::missing_from(*found, plan.expected, false),
+                    .unusable = {},
+                    .lacking = net::lacking(*found, plan.expected)};
   const Result<net::LinkInfo> link = net::read_link(socket, plan.to.index);
   if (!link)
-    findings.unusable = link.error().message;
+    findings.unusable = link.error().code == ENODEV ? link.error().message : std::string();
   else if (!link->admin_up)
     findings.unusable = plan.to.name + " is down";
   else if (!plan.expected.addresses.empty() && found->addresses.empty())
@@ -199,6 +210,7 @@ Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Pl
     found = verify(socket, plan);
   }
   for (const std::string& line : found.missing) execution.problems.push_back("missing " + line);
+  execution.lacking = std::move(found.lacking);
   if (!found.unusable.empty()) {
     execution.problems.push_back(found.unusable);
     roll_back(run, socket, execution, back, announce);

@@ -36,6 +36,7 @@ struct Execution {
   Outcome outcome = Outcome::Complete;
   std::vector<StepResult> steps;
   std::vector<std::string> problems;  ///< what is missing, or why it was rolled back
+  net::Identity lacking;              ///< of the identity, where the outcome is Incomplete
   std::vector<Step> afterwards;       ///< to be sent a second later (Plan::afterwards)
   bool restarted_link = false;        ///< the new interface went down and up: its link negotiates
   MonotonicTime last_message_sent{};  ///< from here on the identity is on the new interface

@@ -32,6 +32,7 @@ void IdentityKeeper::hold(net::Identity identity) {
   if (identity.on != identity_.on)
     known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
                                                  net::place_of(identity_), net::place_of(identity));
+  if (identity.on != missing_.on) missing_ = {};  // hold() is followed by lacks()
   identity_ = std::move(identity);
   captured_at_ = monotonic_now();
 }
@@ -113,6 +114,10 @@ Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& a
   if (!link) return pass_on(link);
   if (!link->admin_up) return Reading{};
   Reading reading{.is_new = true, .kept = {}};
+  if (!missing_.is_nothing()) {
+    missing_ = net::lacking(*found, snapshot::aged(std::move(missing_), started - captured_at_));
+    *found = net::with(*found, missing_, identity_);
+  }
   if (dead)
     reading.kept = keep_what_was_taken(*found);
   else

@@ -36,6 +36,11 @@ class IdentityKeeper {
 
   /// The identity as it was captured, or as a switchover has just put it somewhere else.
   void hold(net::Identity identity);
+  /// A switchover could not put this on the interface that has the identity now. It stays a part of
+  /// the identity until it is there (spec F14).
+  void lacks(net::Identity missing) { missing_ = std::move(missing); }
+  /// What is still missing there.
+  [[nodiscard]] const net::Identity& missing() const { return missing_; }
   /// Something of it changed: read it anew soon.
   void mark_stale();
   /// A notification about addresses, routes, rules or neighbours: marks the identity stale if it is
@@ -73,6 +78,7 @@ class IdentityKeeper {
 
   net::NetlinkSocket& requests_;
   net::Identity identity_;
+  net::Identity missing_;
   std::vector<net::KernelObject> known_neighbours_;
   std::vector<std::string> taken_;  // off a dead port, as it was told
   bool stale_ = false;

@@ -107,7 +107,8 @@ void follow_late_changes(const Context& context, failover::Plan& plan,
   Correction correction(context, plan);
   if (link->admin_up && inputs.repair == RepairDue::None && inputs.follows_removals)
     for (const net::Address& address : not_there_any_more(plan, inputs.execution))
-      if (!has(left.addresses, address)) correction.follow_removal(address);
+      if (!has(left.addresses, address) && !has(inputs.missing.addresses, address))
+        correction.follow_removal(address);
   const net::Identity late = correction.take_late_ones(left.addresses);
   for (const net::Address& address : net::retarget(late, net::place_of(plan.expected)).addresses)
     correction.follow_addition(address);

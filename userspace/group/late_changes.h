@@ -22,6 +22,8 @@ struct LateChangeInputs {
   /// Taken: what was not there to be taken off was not there before either. CameUp: what going down
   /// and up took along was not removed by anybody.
   RepairDue repair = RepairDue::None;
+  /// Of the identity, what was not there to be taken off anyway.
+  const net::Identity& missing;
   /// Counts what another program takes off while the identity moves? Not where its path has failed.
   bool follows_removals = true;
   /// An identity without what is no part of one (a dummy address).

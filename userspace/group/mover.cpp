@@ -175,6 +175,7 @@ void Mover::execute(const Port& from, const Port& to) {
   follow_late_changes(context_, plan,
                       {.execution = record.execution,
                        .repair = pending_.repair,
+                       .missing = parts_.keeper.missing(),
                        .follows_removals = pending_.follows_removals,
                        .cleaned = [&](net::Identity identity) {
                          return parts_.dummy.without(std::move(identity));
@@ -209,9 +210,11 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   const MonotonicTime now = monotonic_now();
   if (moved) {
     parts_.keeper.hold(plan.expected);
+    parts_.keeper.lacks(std::move(pending_.record.execution.lacking));
     parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
     parts_.announcements.repeat(plan.announcements, now);
   } else {  // the roll-back's own announcement was bridged to the other path
+    if (pending_.record.steered_in_kernel) bridge_again(switchover);
     parts_.announcements.send_all_of(parts_.keeper.identity(), now);
   }
   if (context_.rules.cold && !is_within_trunk(switchover)) change_cold_ports(switchover, moved);
@@ -222,6 +225,13 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   prepare();
   parts_.kept.moves_no_more();
   report(switchover);
+}
+
+// What bridged before bridges on: the path is as dead as it was, and the standby still forwards.
+void Mover::bridge_again(const policy::Switchover& switchover) {
+  prepare();
+  parts_.bridge.bridge_now(parts_.ports.from(switchover),
+                           verdict_port(parts_.ports, parts_.judge, switchover));
 }
 
 void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) {

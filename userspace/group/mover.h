@@ -72,6 +72,7 @@ class Mover : public Switcher {
   void execute(const Port& from, const Port& to);
   void tell_engine(const policy::Switchover& switchover, bool moved);
   void give_to(const Port& lead, const Port& left, const net::MacAddress& mac) const;
+  void bridge_again(const policy::Switchover& switchover);
   void change_cold_ports(const policy::Switchover& switchover, bool moved);
   void report(const policy::Switchover& switchover);
 

@@ -10,6 +10,7 @@
 #include "group/afterwards.h"
 #include "group/announcements.h"
 #include "group/bridge.h"
+#include "group/completion.h"
 #include "group/dummy.h"
 #include "group/guard.h"
 #include "group/identity_keeper.h"
@@ -39,6 +40,7 @@ struct Parts {
         bridge(context, ports),
         afterwards(context.requests(), context.config.name),
         guard(context, ports, keeper),
+        completion(context, ports, keeper),
         kept(context, ports, dummy),
         mover(context, {.ports = ports,
                         .judge = judge,
@@ -62,7 +64,8 @@ struct Parts {
     std::optional<MonotonicTime> next;
     for (const std::optional<MonotonicTime>& at :
          {judge.next_deadline(now), uppers.next_deadline(now), keeper.next_deadline(),
-          announcements.next_deadline(), afterwards.next_deadline(), guard.next_deadline()})
+          announcements.next_deadline(), afterwards.next_deadline(), guard.next_deadline(),
+          completion.next_deadline()})
       if (at && (!next || *at < *next)) next = at;
     return next;
   }
@@ -79,6 +82,7 @@ struct Parts {
   Bridge bridge;                ///< what the kernel side is told of the identity
   Afterwards afterwards;        ///< steps that are sent a second later
   Guard guard;                  ///< puts back what others took
+  Completion completion;        ///< what the last switchover could not put there
   KeptIdentity kept;            ///< across a restart
   Mover mover;                  ///< moves the identity from port to port
   Switcher& switcher = mover;   ///< what the others know of it

@@ -46,7 +46,14 @@ View PathGroup::view() const {
           .rules = rules_,
           .ports = parts_.ports,
           .identity = parts_.keeper.identity(),
-          .uppers = parts_.uppers.all()};
+          .uppers = parts_.uppers.all(),
+          .findings = findings()};
+}
+
+std::vector<Finding> PathGroup::findings() const {
+  std::vector<Finding> all;
+  if (std::optional<Finding> missing = parts_.completion.finding()) all.push_back(*missing);
+  return all;
 }
 
 std::vector<policy::Action> PathGroup::decide(const policy::Event& event, MonotonicTime received) {
@@ -329,6 +336,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.announcements.tick(now);
   parts_.replug.tick(now);
   parts_.unheard.tick(now);
+  parts_.completion.tick(now);
   parts_.uppers.tick(now);
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);

@@ -35,6 +35,7 @@ struct View {
   const net::Identity& identity;
   /// What a switchover would leave behind, if it came now.
   const std::vector<Upper>& uppers;
+  std::vector<Finding> findings;
 };
 
 class PathGroup {
@@ -78,6 +79,7 @@ class PathGroup {
   [[nodiscard]] View view() const;
 
  private:
+  [[nodiscard]] std::vector<Finding> findings() const;
   void apply(const policy::Event& event, MonotonicTime received);
   [[nodiscard]] std::vector<policy::Action> decide(const policy::Event& event,
                                                    MonotonicTime received);

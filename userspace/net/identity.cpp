@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See identity.h: rewriting what names the interface, and comparing.
+// See identity.h: rewriting what names the interface. Comparing is in compare.cpp.
 #include "net/identity.h"
 
 #include <fmt/format.h>
@@ -11,9 +11,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
-#include <iterator>
-#include <ranges>
 
 #include "net/bytes.h"
 #include "net/route.h"
@@ -69,27 +66,6 @@ void retarget_rule(KernelObject& rule, const std::string& from, const std::strin
   }
 }
 
-// Lifetimes run down while an identity moves; everything else is compared as it is. The kernel
-// counts whole seconds and a snapshot is up to a second old, so they may also be two longer.
-bool same_address(Address found, const Address& expected) {
-  const auto ran_down = [](std::uint64_t now, std::uint64_t before) {
-    constexpr std::uint64_t kForever = UINT32_MAX;
-    if (now == kForever || before == kForever) return now == before;
-    return now <= before + 2 && before < now + 60;
-  };
-  if (!ran_down(found.valid_seconds, expected.valid_seconds) ||
-      !ran_down(found.preferred_seconds, expected.preferred_seconds))
-    return false;
-  found.valid_seconds = expected.valid_seconds;
-  found.preferred_seconds = expected.preferred_seconds;
-  return found == expected;
-}
-
-// Its number is its name, whatever it leads to.
-bool same_nexthop(const KernelObject& left, const KernelObject& right) {
-  return id_of(left) == id_of(right);
-}
-
 // Objects of an interface, what is left of groups without them, and the routes by what is gone.
 void leave_out_nexthops(Identity& part, unsigned ifindex) {
   const std::vector<KernelObject> all = part.nexthops;
@@ -107,61 +83,6 @@ void leave_out_nexthops(Identity& part, unsigned ifindex) {
     const std::optional<std::uint32_t> id = nexthop_of(route);
     return id && has_nexthop(all, *id) && !has_nexthop(part.nexthops, *id);
   });
-}
-
-bool same_bearing(const Address& left, const Address& right) {
-  return left.vlan == right.vlan && left.family == right.family &&
-         left.prefix_length == right.prefix_length && left.local == right.local;
-}
-
-template <typename T, typename Same>
-bool is_among(const T& one, std::span<const Part> parts, const Same& same) {
-  return std::ranges::any_of(parts, [&](const Part& part) {
-    const T* other = std::get_if<T>(&part);
-    return other != nullptr && same(one, *other);
-  });
-}
-
-template <typename T, typename Same>
-std::vector<T> merged(const std::vector<T>& held, const std::vector<T>& there,
-                      std::span<const Part> withdrawn, const Same& same) {
-  std::vector<T> whole;
-  const auto like = [&](const T& one) { return [&](const T& other) { return same(one, other); }; };
-  for (const T& one : held) {
-    const auto found = std::ranges::find_if(there, like(one));
-    if (found != there.end())
-      whole.push_back(*found);
-    else if (!is_among(one, withdrawn, same))
-      whole.push_back(one);
-  }
-  std::ranges::copy_if(there, std::back_inserter(whole),
-                       [&](const T& one) { return std::ranges::none_of(held, like(one)); });
-  return whole;
-}
-
-void list_missing(const std::vector<KernelObject>& found, const std::vector<KernelObject>& expected,
-                  std::string_view what, bool routes, std::vector<std::string>& missing) {
-  for (const KernelObject& object : expected) {
-    const bool there = std::any_of(found.begin(), found.end(), [&](const KernelObject& candidate) {
-      return routes ? same_route(candidate, object) : candidate == object;
-    });
-    if (!there) missing.push_back(routes ? describe_route(object) : fmt::format("a {}", what));
-  }
-}
-
-void list_missing_macs(const Identity& found, const Identity& expected,
-                       std::vector<std::string>& missing) {
-  if (found.mac != expected.mac)
-    missing.push_back(
-        fmt::format("MAC address {} (it is {})", to_text(expected.mac), to_text(found.mac)));
-  for (const Vlan& vlan : expected.vlans) {
-    const auto there = std::ranges::find(found.vlans, vlan.tag, &Vlan::tag);
-    if (there == found.vlans.end())
-      missing.push_back(fmt::format("the VLAN {}", vlan.on.name));
-    else if (there->mac != vlan.mac)
-      missing.push_back(fmt::format("MAC address {} of {} (it is {})", to_text(vlan.mac),
-                                    vlan.on.name, to_text(there->mac)));
-  }
 }
 
 }  // namespace
@@ -258,34 +179,6 @@ std::vector<KernelObject> retarget_neighbours(std::vector<KernelObject> neighbou
   return moved;
 }
 
-Identity made_whole(const Identity& held, const Identity& there, std::span<const Part> withdrawn) {
-  Identity whole = there;
-  // A VLAN may have gone, or come back with another number.
-  const Identity before = retarget(held, place_of(there));
-  whole.addresses = merged(before.addresses, there.addresses, withdrawn, same_bearing);
-  std::ranges::stable_sort(whole.addresses, {}, &Address::vlan);
-  whole.nexthops = merged(before.nexthops, there.nexthops, withdrawn, same_nexthop);
-  std::ranges::stable_partition(whole.nexthops, std::not_fn(is_group));
-  whole.routes = merged(before.routes, there.routes, withdrawn, same_route);
-  std::ranges::stable_partition(whole.routes, std::not_fn(through_gateway));
-  return whole;
-}
-
-Identity united(const Identity& held, const Identity& there) {
-  Identity whole = made_whole(held, there, {});
-  const Identity before = retarget(held, place_of(there));
-  whole.rules = merged(before.rules, there.rules, {}, std::equal_to<>());
-  whole.neighbours = merged(before.neighbours, there.neighbours, {}, std::equal_to<>());
-  return whole;
-}
-
-void take_away(Identity& identity, std::span<const Part> parts) {
-  std::erase_if(identity.addresses,
-                [&](const Address& one) { return is_among(one, parts, same_bearing); });
-  std::erase_if(identity.routes,
-                [&](const KernelObject& one) { return is_among(one, parts, same_route); });
-}
-
 unsigned interface_of(const KernelObject& neighbour) {
   return static_cast<unsigned>(read_as<ndmsg>(neighbour.header).ndm_ifindex);
 }
@@ -299,23 +192,6 @@ bool rule_names(const KernelObject& rule, const std::string& interface) {
     if (name.substr(0, name.find('\0')) == interface) return true;
   }
   return false;
-}
-
-std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
-                                      bool ignore_mac) {
-  std::vector<std::string> missing;
-  if (!ignore_mac) list_missing_macs(found, expected, missing);
-  for (const Address& address : expected.addresses)
-    if (std::none_of(found.addresses.begin(), found.addresses.end(),
-                     [&](const Address& candidate) { return same_address(candidate, address); }))
-      missing.push_back(fmt::format("address {}", describe(address)));
-  for (const KernelObject& nexthop : expected.nexthops)
-    if (std::ranges::count(found.nexthops, nexthop) == 0)
-      missing.push_back(describe_nexthop(nexthop));
-  list_missing(found.routes, expected.routes, "route", true, missing);
-  list_missing(found.rules, expected.rules, "policy rule", false, missing);
-  list_missing(found.neighbours, expected.neighbours, "permanent neighbour", false, missing);
-  return missing;
 }
 
 std::string describe(const Address& address) {

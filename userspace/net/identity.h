@@ -92,6 +92,10 @@ struct Identity {
   std::vector<KernelObject> rules;       ///< policy rules that name the interface
   std::vector<KernelObject> neighbours;  ///< permanent entries and proxies
   [[nodiscard]] bool empty() const { return addresses.empty() && routes.empty(); }
+  /// Not even a rule or a neighbour.
+  [[nodiscard]] bool is_nothing() const {
+    return empty() && nexthops.empty() && rules.empty() && neighbours.empty();
+  }
   bool operator==(const Identity&) const = default;
 };
 
@@ -123,6 +127,12 @@ void use_mac(Identity& identity, const MacAddress& mac);
 [[nodiscard]] std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
                                                     bool ignore_mac);
 
+/// The same as an identity that has only that; its MAC address is not compared.
+[[nodiscard]] Identity lacking(const Identity& found, const Identity& expected);
+
+/// One line for each address, nexthop object, route, rule and neighbour.
+[[nodiscard]] std::vector<std::string> describe_all(const Identity& identity);
+
 /// What an identity has to be when what was taken from it is put back: `held`, the snapshot from
 /// before, in its order and without what was `withdrawn` or was on VLANs that are gone, and what is
 /// `there` that it had not. Rules and neighbours are as they are there. (The kernel drops routes
@@ -132,6 +142,9 @@ void use_mac(Identity& identity, const MacAddress& mac);
 
 /// What was held, and what is there besides: nobody's removal counts.
 [[nodiscard]] Identity united(const Identity& held, const Identity& there);
+
+/// What was found, and what is known to be missing of it; addresses in the order of `order`.
+[[nodiscard]] Identity with(const Identity& found, const Identity& missing, const Identity& order);
 
 /// Makes an identity one without these addresses and routes.
 void take_away(Identity& identity, std::span<const Part> parts);

@@ -131,13 +131,6 @@ bool may_replace(const KernelObject& route, const KernelObject& other) {
   return same(RTA_DST) && same(RTA_TABLE) && same(RTA_PRIORITY);
 }
 
-bool same_route(const KernelObject& found, const KernelObject& expected) {
-  if (found.header != expected.header) return false;
-  const auto runs_down = [](const auto& attribute) { return attribute.first != RTA_EXPIRES; };
-  return std::ranges::equal(found.attributes | std::views::filter(runs_down),
-                            expected.attributes | std::views::filter(runs_down));
-}
-
 std::string describe_route(const KernelObject& route) {
   const auto header = read_as<rtmsg>(route.header);
   const auto destination = route.attributes.find(RTA_DST);

@@ -28,8 +28,6 @@ void keep_configured_part(KernelObject& route);
 void retarget_route(KernelObject& route, unsigned from, unsigned to);
 /// The kernel tells of a route that replaces another one, but not which one it replaced.
 [[nodiscard]] bool may_replace(const KernelObject& route, const KernelObject& other);
-/// The same route; what is left of its lifetime does not count.
-[[nodiscard]] bool same_route(const KernelObject& found, const KernelObject& expected);
 [[nodiscard]] std::string describe_route(const KernelObject& route);
 
 /// The number of a nexthop object or group.

@@ -69,9 +69,27 @@ Json failback_json(const group::View& group, MonotonicTime now) {
            at ? Json(std::max(0.0, std::chrono::duration<double>(*at - now).count())) : Json()}};
 }
 
-std::string group_state_text(const policy::GroupState& state) {
+Json findings_json(const group::View& group) {
+  Json findings = Json::array();
+  for (const group::Finding& finding : group.findings)
+    findings.push_back(
+        {{"port", finding.port}, {"text", finding.text}, {"is_loss", finding.is_loss}});
+  return findings;
+}
+
+// Of the interface that has the identity, or of one that waits.
+bool has_loss(const group::View& group, bool active) {
+  const std::string& holder = group.ports.lead(group.state.active).interface.name;
+  return std::ranges::any_of(group.findings, [&](const group::Finding& finding) {
+    return finding.is_loss && (finding.port == holder) == active;
+  });
+}
+
+std::string group_state_text(const group::View& group) {
+  const policy::GroupState& state = group.state;
   if (!state.enabled) return "disabled";
   if (state.no_path_alarm) return "no working path";
+  if (has_loss(group, true)) return "incomplete";
   if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
   // Nothing was heard on it yet, so nothing would be missed either.
   if (policy::health_of(state.paths[state.active]) == policy::Health::Unknown)
@@ -80,6 +98,7 @@ std::string group_state_text(const policy::GroupState& state) {
     if (at != state.active && state.paths[at].watched &&
         policy::health_of(state.paths[at]) == policy::Health::Unknown)
       return "standby not proved";
+  if (has_loss(group, false)) return "standby not ready";
   return "protected";
 }
 
@@ -181,13 +200,14 @@ Json group_json(const group::View& group, const engine::Engine& engine,
     paths.push_back(path_json(group, at, engine, sender, now));
   return {{"name", group.config.name},
           {"active", group.ports.lead(state.active).interface.name},
-          {"state", group_state_text(state)},
+          {"state", group_state_text(group)},
           {"switching_to",
            state.running
                ? Json(group.ports.of(state.running->to)[state.running->to_port].interface.name)
                : Json()},
           {"failback", failback_json(group, now)},
           {"left_behind", left_behind_json(group)},
+          {"findings", findings_json(group)},
           {config::kEnabled.name, state.enabled},
           {config::kInterval.name, params.interval_us},
           {config::kMultiplier.name, params.multiplier},
