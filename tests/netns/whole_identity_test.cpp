@@ -212,6 +212,22 @@ class WithoutIpv6 : public ManagerTest {
   }
 };
 
+TEST_F(WithoutIpv6, F13_AStandbyThatTakesNoIpv6IsNotReadyUntilItDoes) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(await("it runs", [&] { return !host().ask({"status"}).is_null(); }));
+  EXPECT_TRUE(await("it is said before the fault",
+                    [&] { return host().group().at("state") == "standby not ready"; }));
+  EXPECT_TRUE(log_has("p1 takes no IPv6 address")) << host().log();
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", false));
+  EXPECT_TRUE(await("it is ready", [&] { return host().group().at("state") == "protected"; }));
+  EXPECT_TRUE(log_has("no longer so: p1 takes no IPv6 address"));
+  ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
+  EXPECT_TRUE(await("it is seen while hanetd runs",
+                    [&] { return host().group().at("state") == "standby not ready"; }));
+}
+
 TEST_F(WithoutIpv6, F14_WhatTheStandbyDidNotTakeIsKeptAndComesBackWithTheNextSwitch) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_NO_FATAL_FAILURE(disable_ipv6("p1", true));
@@ -267,6 +283,98 @@ TEST_F(WithoutIpv6, F14_ARollBackEndsNoBridgeThatWorks) {
   EXPECT_EQ(host().switchovers().at(0).at("outcome"), "rolled back");
   EXPECT_EQ(host().active(), "p0");
   EXPECT_EQ(steer_of("p0").mode, HANET_STEER_BRIDGE_OUT);
+}
+
+class MustAgree : public ManagerTest {
+ protected:
+  /// `ip COMMAND` makes a difference, which is an alarm with this text until `back` undoes it.
+  void expect_alarm(const std::string& command, const std::string& text, const std::string& back) {
+    ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+    EXPECT_TRUE(host().group().at("findings").empty()) << "the witness: nothing differs yet";
+    ASSERT_DONE(lab().ip("host", command));
+    EXPECT_TRUE(await("it is an alarm", [&] { return log_has(text); })) << host().log();
+    EXPECT_TRUE(host().group().at("findings").dump().contains(text));
+    ASSERT_DONE(lab().ip("host", back));
+    EXPECT_TRUE(await("the alarm ends", [&] { return host().group().at("findings").empty(); }));
+  }
+};
+
+TEST_F(MustAgree, F13_AnotherMtuOfTheStandbyIsAnAlarm) {
+  ASSERT_NO_FATAL_FAILURE(expect_alarm(
+      "link set p0 mtu 9000", "p0 has an MTU of 9000 and p1 one of 1500", "link set p1 mtu 9000"));
+}
+
+TEST_F(MustAgree, F13_AnotherLinkGroupOfTheStandbyIsAnAlarm) {
+  ASSERT_NO_FATAL_FAILURE(expect_alarm(
+      "link set p0 group 10", "p0 is in the link group 10 and p1 in 0", "link set p0 group 0"));
+}
+
+class Strangers : public ManagerTest {};
+
+TEST_F(Strangers, F16_OnAStandbyTheyAreAnAlarmAndNeverAPartOfTheIdentity) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));
+  ASSERT_DONE(lab().ip("host", "route add default via 192.0.2.10 dev p1 metric 101 proto dhcp"));
+  EXPECT_TRUE(await("it is an alarm", [&] {
+    return host().group().at("findings").dump().contains("192.0.2.77/24, route default via");
+  })) << host().group().at("findings").dump();
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
+  EXPECT_EQ(identity_on(host_netns(), "p1").addresses.front().local, before.addresses.front().local)
+      << "what the host sends comes from the identity's address";
+  // Whoever put it there takes it away again: nothing else goes along.
+  ASSERT_DONE(lab().ip("host", "route del default via 192.0.2.10 dev p1 metric 101"));
+  ASSERT_DONE(lab().ip("host", "addr del 192.0.2.77/24 dev p1"));
+  EXPECT_TRUE(carries("p1", before));
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(await("p0 works", [&] { return host().path("p0").at("health") == "up"; }));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0) << host().log();
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Strangers, F16_TheyStayWhereTheyAreWhenTheIdentityMovesOn) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));
+  ASSERT_TRUE(await("it is an alarm", [&] { return !host().group().at("findings").empty(); }));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0) << host().log();
+  // hanetd reads the interface anew, and sees it.
+  ASSERT_DONE(lab().ip("host", "route add 10.1.0.0/16 via 192.0.2.10 dev p1"));
+  const std::size_t routes = before.routes.size();
+  ASSERT_TRUE(await("it is read", [&] { return host().group().at("identity").at("routes") > 1; }))
+      << routes;
+  ASSERT_DONE(lab().ip("host", "route del 10.1.0.0/16 via 192.0.2.10 dev p1"));
+  EXPECT_FALSE(host().group().at("identity").dump().contains("192.0.2.77"));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0) << host().log();
+  bool stays = false;
+  for (const SeenAddress& address : identity_on(host_netns(), "p1").addresses)
+    stays |= address.text == "192.0.2.77/24";
+  EXPECT_TRUE(stays) << "what somebody else configured is not hanet's to take";
+  for (const SeenAddress& address : identity_on(host_netns(), "p0").addresses)
+    EXPECT_NE(address.text, "192.0.2.77/24");
+}
+
+TEST_F(WithoutIpv6, F13_AnAddressThatAnotherHostHasStaysBehindAndIsAnAlarm) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  inside(host_netns(), [] {
+    std::ofstream("/proc/sys/net/ipv6/conf/p0/accept_dad") << "1";
+    std::ofstream("/proc/sys/net/ipv6/conf/p0/dad_transmits") << "1";
+  });
+  ASSERT_DONE(lab().ip("client", "-6 addr add 2001:db8::5/64 dev c0 nodad"));
+  ASSERT_DONE(lab().ip("host", "-6 addr add 2001:db8::5/64 dev p0"));
+  EXPECT_TRUE(await("it is an alarm", [&] {
+    return log_has("2001:db8::5/64 on p0 is the address of another host");
+  })) << host().log();
+  EXPECT_TRUE(await("it is read anew",
+                    [&] { return !host().group().at("identity").dump().contains("2001:db8::5"); }));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
+  for (const SeenAddress& address : identity_on(host_netns(), "p1").addresses)
+    EXPECT_NE(address.text, "2001:db8::5/64") << "it came alive";
 }
 
 }  // namespace

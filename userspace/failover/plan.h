@@ -18,6 +18,7 @@
 
 #include "net/frames.h"
 #include "net/identity.h"
+#include "net/look.h"
 #include "net/netlink.h"
 
 namespace hanet::failover {
@@ -38,6 +39,11 @@ struct PlanSettings {
   /// Warm standby: what the interface that carries nothing has instead of the identity, besides
   /// spare_mac. The two interfaces swap; both are down meanwhile (spec F6).
   std::optional<net::Address> dummy = {};
+  /// What is on the new interface already, and is no part of the identity. Its IPv4 addresses come
+  /// behind the identity's: the first one of a subnet is the source of what the host sends.
+  net::Configured strangers = {};
+  /// The same on the old one: the kernel drops it with the identity's first address.
+  net::Configured left_strangers = {};
   /// Cold trunks: the other ports of the old path, which go down, and of the new one, which come
   /// up.
   std::vector<net::InterfaceName> from_members = {};

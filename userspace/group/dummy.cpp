@@ -9,6 +9,7 @@
 
 #include "net/capture.h"
 #include "net/link.h"
+#include "net/look.h"
 
 namespace hanet::group {
 namespace {

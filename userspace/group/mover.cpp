@@ -53,7 +53,9 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
                                   .from_gone = !from.present(),
                                   .routers = routers_of(from.place()),
                                   .spare_mac = from.macs.spare,
-                                  .metaname = context_.config.name};
+                                  .metaname = context_.config.name,
+                                  .strangers = parts_.readiness.strangers_on(to),
+                                  .left_strangers = parts_.keeper.strangers()};
   if (const auto& dummy = parts_.dummy.parameters(); dummy && !within_trunk) {
     settings.spare_mac = dummy->mac;
     settings.dummy = dummy->address;
@@ -172,14 +174,15 @@ void Mover::execute(const Port& from, const Port& to) {
         if (!std::exchange(pending_.announced, false)) parts_.announcements.send(done);
         become_ordinary();
       });
-  follow_late_changes(context_, plan,
-                      {.execution = record.execution,
-                       .repair = pending_.repair,
-                       .missing = parts_.keeper.missing(),
-                       .follows_removals = pending_.follows_removals,
-                       .cleaned = [&](net::Identity identity) {
-                         return parts_.dummy.without(std::move(identity));
-                       }});
+  follow_late_changes(
+      context_, plan,
+      {.execution = record.execution,
+       .repair = pending_.repair,
+       .missing = parts_.keeper.missing(),
+       .follows_removals = pending_.follows_removals,
+       .cleaned = [&](net::Identity identity) {
+         return parts_.keeper.without_strangers(parts_.dummy.without(std::move(identity)));
+       }});
   parts_.afterwards.keep(std::move(record.execution.afterwards),
                          monotonic_now() + kAfterwardsDelay);
   if (record.execution.restarted_link) parts_.judge.expect_negotiation(to, monotonic_now());
@@ -210,6 +213,7 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   const MonotonicTime now = monotonic_now();
   if (moved) {
     parts_.keeper.hold(plan.expected);
+    parts_.keeper.ignores(parts_.readiness.strangers_on(parts_.ports.to(switchover)));
     parts_.keeper.lacks(std::move(pending_.record.execution.lacking));
     parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
     parts_.announcements.repeat(plan.announcements, now);

@@ -17,6 +17,7 @@
 #include "group/judge.h"
 #include "group/kept_identity.h"
 #include "group/ports.h"
+#include "group/readiness.h"
 #include "group/standbys.h"
 #include "group/switcher.h"
 
@@ -29,6 +30,7 @@ struct MoverParts {
   IdentityKeeper& keeper;
   const Standbys& standbys;
   const WarmDummy& dummy;
+  const Readiness& readiness;
   Bridge& bridge;
   Announcements& announcements;
   Afterwards& afterwards;

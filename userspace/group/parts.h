@@ -19,6 +19,7 @@
 #include "group/metaname.h"
 #include "group/mover.h"
 #include "group/ports.h"
+#include "group/readiness.h"
 #include "group/replug.h"
 #include "group/standbys.h"
 #include "group/unheard.h"
@@ -41,12 +42,14 @@ struct Parts {
         afterwards(context.requests(), context.config.name),
         guard(context, ports, keeper),
         completion(context, ports, keeper),
+        readiness(context, ports, keeper, dummy),
         kept(context, ports, dummy),
         mover(context, {.ports = ports,
                         .judge = judge,
                         .keeper = keeper,
                         .standbys = standbys,
                         .dummy = dummy,
+                        .readiness = readiness,
                         .bridge = bridge,
                         .announcements = announcements,
                         .afterwards = afterwards,
@@ -65,7 +68,7 @@ struct Parts {
     for (const std::optional<MonotonicTime>& at :
          {judge.next_deadline(now), uppers.next_deadline(now), keeper.next_deadline(),
           announcements.next_deadline(), afterwards.next_deadline(), guard.next_deadline(),
-          completion.next_deadline()})
+          completion.next_deadline(), readiness.next_deadline()})
       if (at && (!next || *at < *next)) next = at;
     return next;
   }
@@ -83,6 +86,7 @@ struct Parts {
   Afterwards afterwards;        ///< steps that are sent a second later
   Guard guard;                  ///< puts back what others took
   Completion completion;        ///< what the last switchover could not put there
+  Readiness readiness;          ///< what would be lost, or differs, on a port that waits
   KeptIdentity kept;            ///< across a restart
   Mover mover;                  ///< moves the identity from port to port
   Switcher& switcher = mover;   ///< what the others know of it

@@ -53,6 +53,8 @@ View PathGroup::view() const {
 std::vector<Finding> PathGroup::findings() const {
   std::vector<Finding> all;
   if (std::optional<Finding> missing = parts_.completion.finding()) all.push_back(*missing);
+  const std::vector<Finding>& before = parts_.readiness.findings();
+  all.insert(all.end(), before.begin(), before.end());
   return all;
 }
 
@@ -263,6 +265,7 @@ void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
     if (!vlan.is_same_interface) parts_.uppers.expect_other_vlans(now);
   }
   parts_.uppers.link_changed(link, removed);
+  parts_.readiness.link_changed();
   const net::Identity& identity = parts_.keeper.identity();
   const LinkNews news = parts_.ports.link_changed(link, removed);
   if (news.port == nullptr) {
@@ -280,11 +283,13 @@ void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
 }
 
 void PathGroup::hear(const nlmsghdr& message) {
+  parts_.readiness.hear(message);
   if (parts_.guard.hear(message)) return;
   if (parts_.keeper.hear(message)) parts_.switcher.mark_outdated();
 }
 
 void PathGroup::distrust_snapshot() {
+  parts_.readiness.distrust();
   parts_.keeper.mark_stale();
   parts_.uppers.distrust();
 }
@@ -337,6 +342,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.replug.tick(now);
   parts_.unheard.tick(now);
   parts_.completion.tick(now);
+  if (parts_.readiness.tick(now)) parts_.switcher.mark_outdated();
   parts_.uppers.tick(now);
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);

@@ -14,14 +14,10 @@
 #include "net/capture.h"
 #include "net/encode.h"
 #include "net/link.h"
+#include "net/look.h"
 
 namespace hanet::group {
 namespace {
-
-bool made_by_kernel(const net::Address& address) {
-  return address.family == AF_INET6 &&
-         (address.scope == RT_SCOPE_LINK || address.protocol == IFAPROT_KERNEL_RA);
-}
 
 bool came_from_router(const net::KernelObject& route) {
   const auto* header = reinterpret_cast<const rtmsg*>(route.header.data());
@@ -112,7 +108,7 @@ Result<StandbyBefore> remember_standby(net::NetlinkSocket& socket, const net::Pl
 
 Status check_standby(const net::Identity& found) {
   for (const net::Address& address : found.addresses)
-    if (!made_by_kernel(address))
+    if (!net::made_by_kernel(address))
       return failure(fmt::format(
           "standby {} has the address {}: a standby has no identity of its own; remove the "
           "address, or make the port the primary",

@@ -16,6 +16,7 @@
 #include <functional>
 
 #include "net/bytes.h"
+#include "net/decode.h"
 #include "net/encode.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -23,74 +24,7 @@
 namespace hanet::net {
 namespace {
 
-// Computed by the kernel, not set by anybody.
-constexpr std::uint32_t kComputedFlags = IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_SECONDARY |
-                                         IFA_F_DEPRECATED | IFA_F_OPTIMISTIC | IFA_F_NODAD |
-                                         IFA_F_TEMPORARY | IFA_F_STABLE_PRIVACY;
 constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
-constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
-
-template <typename Header>
-NetlinkMessage dump_request(std::uint16_t type, const Header& header) {
-  return MessageBuilder(type, NLM_F_REQUEST | NLM_F_DUMP).header(header).take();
-}
-
-template <typename Header>
-KernelObject object_of(const nlmsghdr& message) {
-  KernelObject object;
-  const auto* header = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
-  object.header.assign(header, header + sizeof(Header));
-  for_each_attribute(attributes_of(message, sizeof(Header)),
-                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                       object.attributes[type].assign(value.begin(), value.end());
-                     });
-  return object;
-}
-
-void read_address_attribute(Address& address, std::uint16_t type,
-                            std::span<const std::uint8_t> value) {
-  switch (type) {
-    case IFA_ADDRESS:
-      return address.peer.assign(value.begin(), value.end());
-    case IFA_LOCAL:
-      return address.local.assign(value.begin(), value.end());
-    case IFA_BROADCAST:
-      return address.broadcast.assign(value.begin(), value.end());
-    case IFA_LABEL:
-      return void(address.label.assign(value.begin(), value.end() - (value.empty() ? 0 : 1)));
-    case IFA_FLAGS:
-      address.flags = read_as<std::uint32_t>(value) & ~kComputedFlags;
-      break;
-    case IFA_CACHEINFO: {
-      const auto life = read_as<ifa_cacheinfo>(value);
-      address.preferred_seconds = life.ifa_prefered;
-      address.valid_seconds = life.ifa_valid;
-      break;
-    }
-    case IFA_RT_PRIORITY:
-      address.priority = read_as<std::uint32_t>(value);
-      break;
-    case kIfaProto:
-      address.protocol = read_as<std::uint8_t>(value);
-      break;
-    default:
-      break;  // IFA_TARGET_NETNSID and what later kernels add
-  }
-}
-
-Address address_of(const nlmsghdr& message) {
-  const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-  Address address;
-  address.family = header->ifa_family;
-  address.prefix_length = header->ifa_prefixlen;
-  address.scope = header->ifa_scope;
-  for_each_attribute(attributes_of(message, sizeof(ifaddrmsg)),
-                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                       read_address_attribute(address, type, value);
-                     });
-  if (address.local.empty()) address.local = address.peer;
-  return address;
-}
 
 // The tag of the interface that a message names; empty: it is none of this identity's.
 std::optional<std::uint32_t> tag_at(const Identity& identity, unsigned ifindex) {
@@ -108,6 +42,7 @@ Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
       const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
       const std::optional<std::uint32_t> tag = tag_at(identity, header->ifa_index);
       if (!tag || header->ifa_family != family) return;
+      if (is_duplicate(message)) return;
       identity.addresses.push_back(address_of(message));
       identity.addresses.back().vlan = *tag;
     });
@@ -370,20 +305,6 @@ Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) 
        {capture_addresses, capture_nexthops, capture_routes, capture_rules, capture_neighbours})
     if (Status done = read(socket, identity); !done) return pass_on(done);
   return identity;
-}
-
-Result<std::vector<unsigned>> interfaces_with(NetlinkSocket& socket, int family,
-                                              const std::vector<std::uint8_t>& local) {
-  std::vector<unsigned> holders;
-  ifaddrmsg filter{};
-  filter.ifa_family = static_cast<std::uint8_t>(family);
-  Status done = socket.dump(dump_request(RTM_GETADDR, filter), [&](const nlmsghdr& message) {
-    const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
-    if (header->ifa_family == family && address_of(message).local == local)
-      holders.push_back(header->ifa_index);
-  });
-  if (!done) return pass_on(done);
-  return holders;
 }
 
 }  // namespace hanet::net

@@ -24,10 +24,6 @@ namespace hanet::net {
 /// microseconds; not for the path from verdict to switch.
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
 
-/// The numbers of all interfaces that have an address (`local` of net::Address).
-[[nodiscard]] Result<std::vector<unsigned>> interfaces_with(NetlinkSocket& socket, int family,
-                                                            const std::vector<std::uint8_t>& local);
-
 /// Is a notification about an address, a route or a rule of this identity, or may it be? A route to
 /// one of its destinations is, because it may have replaced the identity's.
 [[nodiscard]] bool concerns(const nlmsghdr& message, const Identity& identity);

@@ -113,6 +113,7 @@ LinkInfo link_of(const nlmsghdr& message) {
   LinkInfo link;
   link.interface.index = static_cast<unsigned>(header->ifi_index);
   link.type = header->ifi_type;
+  link.answers_arp = (header->ifi_flags & IFF_NOARP) == 0;
   link.admin_up = (header->ifi_flags & IFF_UP) != 0;
   link.carrier = (header->ifi_flags & kIffLowerUp) != 0;
   std::string bus, device, port;
@@ -133,6 +134,8 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_LINK) link.lower = number_in(value);
                        if (type == IFLA_LINK_NETNSID) elsewhere = true;
                        if (type == IFLA_CARRIER && !value.empty()) link.carrier_on = value[0] != 0;
+                       if (type == IFLA_MTU) link.mtu = number_in(value);
+                       if (type == IFLA_GROUP) link.group = number_in(value);
                        if (type == IFLA_MASTER) link.master = number_in(value);
                      });
   if (elsewhere) link.lower = 0;

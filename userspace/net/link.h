@@ -32,6 +32,9 @@ struct LinkInfo {
   std::string master_kind{};   ///< "bridge", "vrf"
   std::uint32_t vlan_tag = 0;  ///< of a VLAN, see Vlan; else 0
   std::uint16_t type = 0;      ///< ARPHRD_*
+  std::uint32_t mtu = 0;
+  std::uint32_t group = 0;  ///< ip-link(8), group; nft's iifgroup
+  bool answers_arp = true;  ///< not IFF_NOARP
 };
 
 /// Every interface of this namespace.

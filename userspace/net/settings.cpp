@@ -72,6 +72,10 @@ bool ignores_routes_without_carrier(const std::string& port) {
   return false;
 }
 
+bool refuses_ipv6(const std::string& port) {
+  return read_setting("ipv6/conf/{}/disable_ipv6", port) == "1";
+}
+
 void quieten(NetlinkSocket& socket, const InterfaceName& interface) {
   write_setting(kAcceptRa, interface.name, kNoRouterAdvertisements);
   write_setting(kArpIgnore, interface.name, kOnlyOwnAddresses);

@@ -38,6 +38,9 @@ struct PortSettings {
 /// Does the host's routing leave the port when it has no carrier (ignore_routes_with_linkdown)?
 [[nodiscard]] bool ignores_routes_without_carrier(const std::string& port);
 
+/// Is IPv6 off for the interface (disable_ipv6)? Not on a host that has none at all.
+[[nodiscard]] bool refuses_ipv6(const std::string& port);
+
 /// Tells an interface to make no address, to take none from routers and to answer for its own only.
 void quieten(NetlinkSocket& socket, const InterfaceName& interface);
 
