@@ -30,11 +30,7 @@ class SnapshotFile : public testing::Test {
 
   SnapshotStore save() {
     SnapshotStore store(directory_, "mether0");
-    net::PlaceSettings settings;
-    settings[0] = {.address_generation = 3, .accept_ra = "1", .arp_ignore = "2"};
-    settings[net::samples::kFive] = {.address_generation = 1, .accept_ra = "0", .arp_ignore = "8"};
-    const Status saved =
-        store.save(net::samples::identity_with_vlans(), {"eth0", "eth1"}, settings, kNow);
+    const Status saved = store.save(net::samples::identity_with_vlans(), {"eth0", "eth1"}, kNow);
     EXPECT_TRUE(saved) << saved.error().message;
     return store;
   }
@@ -77,12 +73,6 @@ TEST_F(SnapshotFile, F3_IsReadBackFieldByField) {
   EXPECT_EQ(read.group, "mether0");
   EXPECT_EQ(read.ports, (std::vector<std::string>{"eth0", "eth1"}));
   EXPECT_EQ(read.taken_at, kNow);
-  ASSERT_EQ(read.settings.size(), 2U);
-  EXPECT_EQ(read.settings.at(0).address_generation, 3);
-  EXPECT_EQ(read.settings.at(0).accept_ra, "1");
-  EXPECT_EQ(read.settings.at(0).arp_ignore, "2");
-  EXPECT_EQ(read.settings.at(net::samples::kFive).address_generation, 1);
-  EXPECT_EQ(read.settings.at(net::samples::kFive).arp_ignore, "8");
   EXPECT_EQ((*kept)->moving_to, std::nullopt);
   EXPECT_EQ((*kept)->ended, std::nullopt);
 }
@@ -146,7 +136,6 @@ TEST_F(SnapshotFile, F3_WithARightChecksumTheTextMustStillBeASnapshot) {
                                 "ports",
                                 "taken_at",
                                 "identity",
-                                "settings",
                                 "on",
                                 "name",
                                 "index",
@@ -171,10 +160,7 @@ TEST_F(SnapshotFile, F3_WithARightChecksumTheTextMustStillBeASnapshot) {
                                 "header",
                                 "attributes",
                                 "rules",
-                                "neighbours",
-                                "address_generation",
-                                "accept_ra",
-                                "arp_ignore"}) {
+                                "neighbours"}) {
     std::string without = text;
     ASSERT_NE(without.find("\"" + key + "\":"), std::string::npos) << key;
     without.replace(without.find("\"" + key + "\":"), key.size() + 3, "\"x\":");

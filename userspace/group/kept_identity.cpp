@@ -13,7 +13,6 @@
 #include "core/log.h"
 #include "group/identity_keeper.h"
 #include "net/link.h"
-#include "net/settings.h"
 #include "policy/repair.h"
 
 namespace hanet::group {
@@ -124,7 +123,6 @@ Result<KeptIdentity::Recovered> KeptIdentity::recover(const net::Identity& lost)
     return failure(fmt::format("group {}: the identity of {} is lost and {} does not take it: {}",
                                context_.config.name, lost.on.name, to.interface.name,
                                fmt::join(recovered.execution.problems, "; ")));
-  net::restore_settings(requests, to.place(), kept_->snapshot.settings);
   ports_.set_admin_up(to, true);
   return recovered;
 }
@@ -146,12 +144,8 @@ void KeptIdentity::save(const net::Identity& identity, MonotonicTime now) {
   std::vector<std::string> ports;
   for (const config::PathConfig& path : context_.config.paths)
     for (const config::PortConfig& port : path.ports) ports.push_back(port.interface);
-  net::PlaceSettings settings;
-  if (Result<net::PortSettings> set = net::read_settings(context_.requests(), holder.interface))
-    settings = std::move(set->settings);
-  const Status saved = identity.routes.size() > kMaxRoutes
-                           ? failure("it has too many routes")
-                           : store_.save(identity, ports, settings, now);
+  const Status saved = identity.routes.size() > kMaxRoutes ? failure("it has too many routes")
+                                                           : store_.save(identity, ports, now);
   save_at_ = monotonic_now();
   save_at_ += std::max(policy::kBurst, kRest * (save_at_ - now));
   if (!saved && !std::exchange(trouble_told_, true))

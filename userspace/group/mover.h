@@ -28,7 +28,7 @@ struct MoverParts {
   Ports& ports;
   PortJudge& judge;
   IdentityKeeper& keeper;
-  const Standbys& standbys;
+  Standbys& standbys;
   const WarmDummy& dummy;
   const Readiness& readiness;
   Bridge& bridge;

@@ -21,6 +21,7 @@
 #include "group/ports.h"
 #include "group/readiness.h"
 #include "group/replug.h"
+#include "group/settings_ledger.h"
 #include "group/standbys.h"
 #include "group/unheard.h"
 #include "group/uppers.h"
@@ -36,7 +37,8 @@ struct Parts {
         unheard(context, ports),
         uppers(context, ports),
         keeper(context.requests()),
-        standbys(context, ports, dummy),
+        ledger(context),
+        standbys(context, ports, dummy, ledger),
         announcements(context, ports, judge),
         bridge(context, ports),
         afterwards(context.requests(), context.config.name),
@@ -80,6 +82,7 @@ struct Parts {
   UnheardWatch unheard;         ///< silent paths on which nothing was heard
   Uppers uppers;                ///< what a switchover would leave behind
   IdentityKeeper keeper;        ///< what is known of the identity
+  SettingsLedger ledger;        ///< what hanet changed of settings, and what was before
   Standbys standbys;            ///< the ports that wait
   Announcements announcements;  ///< where the identity is, for the network
   Bridge bridge;                ///< what the kernel side is told of the identity

@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "group/path_group.h"
+#include "net/look.h"
 
 namespace hanet::group {
 namespace {
@@ -93,6 +94,9 @@ Status PathGroup::recover() {
 }
 
 Result<std::vector<engine::RequestFrames>> PathGroup::start() {
+  parts_.ledger.load();
+  for (const Port& port : parts_.ports.all())
+    if (port.present()) net::remove_helper_routes(environment_.requests, port.place());
   if (Status recovered = recover(); !recovered) return pass_on(recovered);
   if (Status prepared = parts_.standbys.prepare_all(); !prepared) return pass_on(prepared);
   environment_.engine.params(context_.index) = params_of(config_.live);

@@ -61,9 +61,10 @@ Status set_state(net::NetlinkSocket& socket, const net::InterfaceName& interface
 }
 
 // The VLANs of a port that goes down go down with it.
-Status strip(net::NetlinkSocket& socket, const net::Identity& found, config::StandbyMode mode) {
-  net::quieten(socket, found.on);
-  for (const net::Vlan& vlan : found.vlans) net::quieten(socket, vlan.on);
+Status strip(net::NetlinkSocket& socket, SettingsLedger& ledger, const net::Identity& found,
+             config::StandbyMode mode) {
+  ledger.quieten(found.on);
+  for (const net::Vlan& vlan : found.vlans) ledger.quieten(vlan.on);
   if (Status done = remove_what_the_kernel_made(socket, found); !done) return done;
   const bool up = mode == config::StandbyMode::Hot;
   if (Status done = set_state(socket, found.on, up); !done || !up) return done;
@@ -96,13 +97,34 @@ Status apply_dummy(net::NetlinkSocket& socket, const net::InterfaceName& port,
   return added || added.error().code == EEXIST ? Status() : added;
 }
 
+void remember_in(SettingsLedger& ledger, const net::Place& place, const StandbyBefore& before) {
+  for (const auto& [tag, admin_up] : before.admin_up) {
+    const net::InterfaceName* on = place.at(tag);
+    if (on == nullptr) continue;
+    std::vector<net::Address> link_local;
+    std::ranges::copy_if(before.link_local, std::back_inserter(link_local),
+                         [&](const net::Address& address) { return address.vlan == tag; });
+    ledger.remember(*on, admin_up, std::move(link_local));
+  }
+}
+
 }  // namespace
 
-Result<StandbyBefore> remember_standby(net::NetlinkSocket& socket, const net::Place& place) {
-  Result<net::PortSettings> settings = net::read_settings(socket, place);
-  if (!settings) return pass_on(settings);
+Result<StandbyBefore> remember_standby(net::NetlinkSocket& socket, const SettingsLedger& ledger,
+                                       const net::Place& place) {
+  const Result<std::vector<net::LinkInfo>> links = net::read_links(socket);
+  if (!links) return std::unexpected(links.error());
   StandbyBefore before;
-  static_cast<net::PortSettings&>(before) = std::move(*settings);
+  for (const net::LinkInfo& link : *links) {
+    const bool is_port = link.interface.index == place.port.index;
+    if (!is_port && !net::vlan_on(link, place.port.index)) continue;
+    const std::uint32_t tag = is_port ? 0 : link.vlan_tag;
+    const snapshot::Origin* kept = ledger.origin_of(link.interface);
+    before.admin_up[tag] = kept != nullptr ? kept->admin_up : link.admin_up;
+    if (kept != nullptr) std::ranges::copy(kept->link_local, std::back_inserter(before.link_local));
+    if (is_port) before.mac = link.permanent_mac.value_or(link.mac);
+  }
+  if (!before.admin_up.contains(0)) return net::no_such_interface(place.port.index);
   return before;
 }
 
@@ -116,7 +138,7 @@ Status check_standby(const net::Identity& found) {
   return {};
 }
 
-Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
+Status prepare_standby(net::NetlinkSocket& socket, SettingsLedger& ledger, const net::Place& place,
                        config::StandbyMode mode, StandbyBefore& before,
                        const std::optional<Dummy>& dummy) {
   Result<net::Identity> found = net::capture(socket, place.port);
@@ -130,47 +152,50 @@ Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
   // A router's come back with its next advertisement, with lifetimes of that time.
   std::ranges::copy_if(found->addresses, std::back_inserter(before.link_local),
                        [](const net::Address& address) { return address.scope == RT_SCOPE_LINK; });
-  Status done = strip(socket, *found, mode);
+  remember_in(ledger, place, before);
+  Status done = strip(socket, ledger, *found, mode);
   if (done && dummy) {
     done = apply_dummy(socket, place.port, found->mac, *dummy);
   }
-  if (!done) restore_standby(socket, place, before, dummy);
+  if (!done) restore_standby(socket, ledger, place, before, dummy);
   return done;
 }
 
-Status prepare_vlan(net::NetlinkSocket& socket, const net::Vlan& vlan, config::StandbyMode mode,
-                    StandbyBefore& before) {
-  Result<net::PortSettings> now = net::read_settings(socket, vlan.on);
+Status prepare_vlan(net::NetlinkSocket& socket, SettingsLedger& ledger, const net::Vlan& vlan,
+                    config::StandbyMode mode, StandbyBefore& before) {
+  const Result<net::LinkInfo> now = net::read_link(socket, vlan.on.index);
   Result<net::Identity> found = net::capture(socket, vlan.on);
-  if (!now) return pass_on(now);
+  if (!now) return std::unexpected(now.error());
   if (!found) return pass_on(found);
   if (Status fit = check_standby(*found); !fit) return fit;
-  before.settings[vlan.tag] = now->settings.begin()->second;
+  before.admin_up[vlan.tag] = now->admin_up;
   for (net::Address address : found->addresses) {
     if (address.scope != RT_SCOPE_LINK) continue;
     address.vlan = vlan.tag;
     before.link_local.push_back(std::move(address));
   }
+  remember_in(ledger, {vlan.on, {vlan}}, before);
   // One below a port that is down can not be set up, and goes up with it.
-  return strip(socket, *found, mode);
+  return strip(socket, ledger, *found, mode);
 }
 
-void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
+void restore_standby(net::NetlinkSocket& socket, SettingsLedger& ledger, const net::Place& place,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy) {
-  net::restore_settings(socket, place, before.settings);
   const net::InterfaceName& port = place.port;
+  ledger.put_back(port);
+  for (const net::Vlan& vlan : place.vlans) ledger.put_back(vlan.on);
   std::vector<net::NetlinkMessage> batch;
   if (dummy) {
     batch.push_back(net::remove_address(dummy->address, port.index));
     batch.push_back(net::set_mac(port.index, before.mac));
   }
-  for (const auto& [tag, settings] : before.settings)  // the port first
+  for (const auto& [tag, admin_up] : before.admin_up)  // the port first
     if (const net::InterfaceName* on = place.at(tag))
-      batch.push_back(net::set_admin_state(on->index, settings.admin_up));
+      batch.push_back(net::set_admin_state(on->index, admin_up));
   for (const net::Address& address : before.link_local) {
     const net::InterfaceName* on = place.at(address.vlan);
-    const auto settings = before.settings.find(address.vlan);
-    if (on != nullptr && settings != before.settings.end() && settings->second.admin_up)
+    const auto admin_up = before.admin_up.find(address.vlan);
+    if (on != nullptr && admin_up != before.admin_up.end() && admin_up->second)
       batch.push_back(net::add_address(address, on->index));
   }
   net::send_best_effort(socket, port.name, batch);

@@ -9,24 +9,30 @@
 // hanetd stops, on ports that do not have the identity.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
 #include "config/config.h"
 #include "core/result.h"
+#include "group/settings_ledger.h"
 #include "net/identity.h"
 #include "net/netlink.h"
-#include "net/settings.h"
 
 namespace hanet::group {
 
-/// What the port was like before, and the VLANs on it.
-struct StandbyBefore : net::PortSettings {
+/// What the port was like before, and the VLANs on it; of settings the ledger knows.
+struct StandbyBefore {
+  std::map<std::uint32_t, bool> admin_up;  ///< by the tags of VLANs; 0 is the port's own
+  net::MacAddress mac{};                   ///< the port's own: the driver's, if it tells
   std::vector<net::Address> link_local;
 };
 
-/// Remembers what a port and its VLANs are set to, whatever its role.
+/// Remembers what a port and its VLANs are like, whatever its role; what an earlier hanetd has kept
+/// of them counts more. ENODEV if the port is gone.
 [[nodiscard]] Result<StandbyBefore> remember_standby(net::NetlinkSocket& socket,
+                                                     const SettingsLedger& ledger,
                                                      const net::Place& place);
 
 /// Refuses a port that has addresses of its own: they would be lost. Those that the kernel
@@ -42,16 +48,17 @@ struct Dummy {
 /// Makes the port fit to wait, after checking it once more. Adds to `before` what it
 /// removes; when it fails half-way, what it changed is put back (what came from a router comes back
 /// with its next advertisement).
-[[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, const net::Place& place,
-                                     config::StandbyMode mode, StandbyBefore& before,
-                                     const std::optional<Dummy>& dummy = {});
+[[nodiscard]] Status prepare_standby(net::NetlinkSocket& socket, SettingsLedger& ledger,
+                                     const net::Place& place, config::StandbyMode mode,
+                                     StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
 /// The same for a VLAN that comes onto a port that waits already.
-[[nodiscard]] Status prepare_vlan(net::NetlinkSocket& socket, const net::Vlan& vlan,
-                                  config::StandbyMode mode, StandbyBefore& before);
+[[nodiscard]] Status prepare_vlan(net::NetlinkSocket& socket, SettingsLedger& ledger,
+                                  const net::Vlan& vlan, config::StandbyMode mode,
+                                  StandbyBefore& before);
 
 /// Puts back its settings, state and link-local addresses while it still waits. Best effort.
-void restore_standby(net::NetlinkSocket& socket, const net::Place& place,
+void restore_standby(net::NetlinkSocket& socket, SettingsLedger& ledger, const net::Place& place,
                      const StandbyBefore& before, const std::optional<Dummy>& dummy = {});
 
 }  // namespace hanet::group

@@ -7,6 +7,7 @@
 
 #include "core/log.h"
 #include "net/encode.h"
+#include "net/link.h"
 
 namespace hanet::group {
 
@@ -20,13 +21,13 @@ Status Standbys::prepare_all() {
   entries_.resize(ports_.all().size());
   for (const Port& port : ports_.all()) {
     if (!port.present()) continue;
-    Result<StandbyBefore> before = remember_standby(context_.requests(), port.place());
+    Result<StandbyBefore> before = remember_standby(context_.requests(), ledger_, port.place());
     if (!before) return pass_on(before);
     if (ports_.is_holder(port)) {
-      first_settings_ = before->settings;
+      ledger_.begin(port.place());
     } else {
-      if (Status done = prepare_standby(context_.requests(), port.place(), mode_of(port), *before,
-                                        dummy_.of(port));
+      if (Status done = prepare_standby(context_.requests(), ledger_, port.place(), mode_of(port),
+                                        *before, dummy_.of(port));
           !done)
         return failure(fmt::format("group {}: {}", context_.config.name, done.error().message));
       ports_.set_admin_up(port, mode_of(port) == config::StandbyMode::Hot);
@@ -52,20 +53,21 @@ Status Standbys::prepare_card(const Port& port, const net::LinkInfo& link,
   net::NetlinkSocket& requests = context_.requests();
   Result<net::Place> place = net::place_on(requests, link.interface);
   if (!place) return pass_on(place);
-  Result<StandbyBefore> before = remember_standby(requests, *place);
+  Result<StandbyBefore> before = remember_standby(requests, ledger_, *place);
   if (!before) return pass_on(before);
   if (Status done = take_own_mac(port, link, identity); !done) return done;
-  if (Status ready = prepare_standby(requests, *place, mode_of(port), *before, dummy_.of(port));
+  if (Status ready =
+          prepare_standby(requests, ledger_, *place, mode_of(port), *before, dummy_.of(port));
       !ready)
     return ready;
   if (Status bound = ports_.bind(port, link, *place, listen_to); !bound) {
-    restore_standby(requests, *place, *before, dummy_.of(port));
+    restore_standby(requests, ledger_, *place, *before, dummy_.of(port));
     return bound;
   }
   Entry& entry = of(port);
   // Taking it out has set it down.
   if (port.presence == Presence::TakenOut && entry.before)
-    before->settings[0].admin_up = entry.before->settings[0].admin_up;
+    before->admin_up[0] = entry.before->admin_up[0];
   entry.before = std::move(*before);
   entry.waited_at_start = true;
   ports_.set_admin_up(port, mode_of(port) == config::StandbyMode::Hot);
@@ -76,19 +78,19 @@ void Standbys::prepare_new_vlan(const Port& port, const net::Vlan& vlan) {
   Entry& entry = of(port);
   if (!entry.before) return;
   if (!ports_.is_holder(port)) {
-    if (Status ready = prepare_vlan(context_.requests(), vlan, mode_of(port), *entry.before);
+    if (Status ready =
+            prepare_vlan(context_.requests(), ledger_, vlan, mode_of(port), *entry.before);
         !ready)
       log::warning("{}: {}", context_.config.name, ready.error().message);
     return;
   }
-  const Result<net::PortSettings> now = net::read_settings(context_.requests(), vlan.on);
+  const Result<net::LinkInfo> now = net::read_link(context_.requests(), vlan.on.index);
   if (!now) return;  // it is gone again
-  entry.before->settings[vlan.tag] = first_settings_[vlan.tag] = now->settings.at(0);
+  entry.before->admin_up[vlan.tag] = now->admin_up;
+  ledger_.carry_vlan(vlan);
 }
 
-void Standbys::follow(const net::Place& from, const net::Place& to) const {
-  net::move_settings(context_.requests(), from, to, first_settings_);
-}
+void Standbys::follow(const net::Place& from, const net::Place& to) { ledger_.follow(from, to); }
 
 // What the port was like before, without a MAC address that is the identity's now.
 StandbyBefore Standbys::left_alone(const Port& port, const net::MacAddress& identity) const {
@@ -97,30 +99,31 @@ StandbyBefore Standbys::left_alone(const Port& port, const net::MacAddress& iden
   return before;
 }
 
-void Standbys::leave(const Port& port, const net::MacAddress& identity) const {
+void Standbys::leave(const Port& port, const net::MacAddress& identity) {
   if (!of(port).before) return;
   StandbyBefore alone = left_alone(port, identity);
-  alone.settings[0].admin_up = false;
-  restore_standby(context_.requests(), port.place(), alone, dummy_.of(port));
+  alone.admin_up[0] = false;
+  restore_standby(context_.requests(), ledger_, port.place(), alone, dummy_.of(port));
 }
 
-void Standbys::restore_all(const net::MacAddress& identity) const {
+void Standbys::restore_all(const net::MacAddress& identity) {
   if (entries_.empty()) return;  // nothing was prepared
   for (const Port& port : ports_.all()) {
     const Entry& entry = of(port);
     if (!entry.before || !port.present()) continue;
-    if (ports_.is_holder(port)) {
-      net::restore_settings(context_.requests(), port.place(), entry.before->settings);
-    } else if (entry.waited_at_start) {
-      restore_standby(context_.requests(), port.place(), left_alone(port, identity),
+    if (ports_.is_holder(port)) continue;  // its settings are the identity's
+    if (entry.waited_at_start) {
+      restore_standby(context_.requests(), ledger_, port.place(), left_alone(port, identity),
                       dummy_.of(port));
-    } else if (const std::optional<Dummy> dummy = dummy_.of(port)) {
+      continue;
+    }
+    ledger_.put_back(port.interface);
+    for (const net::Vlan& vlan : port.vlans) ledger_.put_back(vlan.on);
+    if (const std::optional<Dummy> dummy = dummy_.of(port)) {
       // A former primary stays down where nobody looks for it, but not with a made-up address.
       [[maybe_unused]] const Status ignored = context_.requests().request(
           net::remove_address(dummy->address, port.interface.index), "remove the dummy address");
     }
-    // It goes on as a standby: with an address from a router advertisement it would look like the
-    // holder of the identity to the next hanetd.
   }
 }
 

@@ -18,8 +18,8 @@ namespace hanet::group {
 
 class Standbys {
  public:
-  Standbys(const Context& context, Ports& ports, const WarmDummy& dummy)
-      : context_(context), ports_(ports), dummy_(dummy) {}
+  Standbys(const Context& context, Ports& ports, const WarmDummy& dummy, SettingsLedger& ledger)
+      : context_(context), ports_(ports), dummy_(dummy), ledger_(ledger) {}
 
   /// At the start: every port that has not the identity.
   [[nodiscard]] Status prepare_all();
@@ -30,12 +30,12 @@ class Standbys {
   /// A VLAN that came onto a port: it waits as its port does, or belongs to the identity.
   void prepare_new_vlan(const Port& port, const net::Vlan& vlan);
   /// After a switchover: settings follow the identity.
-  void follow(const net::Place& from, const net::Place& to) const;
+  void follow(const net::Place& from, const net::Place& to);
   /// A person takes the card out. It stays down: until it leaves the host it must not answer for
   /// the host's addresses.
-  void leave(const Port& port, const net::MacAddress& identity) const;
+  void leave(const Port& port, const net::MacAddress& identity);
   /// hanetd ends: what waits is put back. The identity stays where it is.
-  void restore_all(const net::MacAddress& identity) const;
+  void restore_all(const net::MacAddress& identity);
 
  private:
   struct Entry {
@@ -54,8 +54,8 @@ class Standbys {
   const Context& context_;
   Ports& ports_;
   const WarmDummy& dummy_;
-  std::vector<Entry> entries_;         // port by port
-  net::PlaceSettings first_settings_;  // of the interfaces that had the identity first
+  SettingsLedger& ledger_;
+  std::vector<Entry> entries_;  // port by port
 };
 
 }  // namespace hanet::group

@@ -49,6 +49,24 @@ Result<std::vector<Address>> duplicates_on(NetlinkSocket& socket, const Place& p
   return duplicates;
 }
 
+void remove_helper_routes(NetlinkSocket& socket, const Place& place) {
+  std::vector<NetlinkMessage> batch;
+  rtmsg filter{};
+  filter.rtm_family = AF_INET6;
+  filter.rtm_table = RT_TABLE_LOCAL;
+  filter.rtm_protocol = kRouteProtocol;
+  [[maybe_unused]] const Status ignored =
+      socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
+        const KernelObject route = object_of<rtmsg>(message);
+        const auto header = read_as<rtmsg>(route.header);
+        const auto oif = route.attributes.find(RTA_OIF);
+        if (header.rtm_protocol == kRouteProtocol && header.rtm_type == RTN_LOCAL &&
+            oif != route.attributes.end() && place.has(read_as<std::uint32_t>(oif->second)))
+          batch.push_back(remove_route(route));
+      });
+  if (!batch.empty()) send_best_effort(socket, place.port.name, batch);
+}
+
 bool made_by_kernel(const Address& address) {
   return address.family == AF_INET6 &&
          (address.scope == RT_SCOPE_LINK || address.protocol == IFAPROT_KERNEL_RA);

@@ -29,6 +29,10 @@ struct Configured {
 [[nodiscard]] Result<Configured> configured_on(NetlinkSocket& socket,
                                                const InterfaceName& interface);
 
+/// Removes the routes that only deliver IPv6 addresses for a moment (add_local_delivery), of a
+/// hanetd that was killed in that moment: the host would answer for addresses that are elsewhere.
+void remove_helper_routes(NetlinkSocket& socket, const Place& place);
+
 /// Made by the kernel: link-local, or from a router's prefix.
 [[nodiscard]] bool made_by_kernel(const Address& address);
 

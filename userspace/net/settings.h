@@ -1,55 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The settings of an interface that hanet changes: what the kernel would do by itself on it.
+// The settings of an interface under /proc/sys/net: all that the kernel has, by what they are
+// called.
 //
-// An interface that waits must make no address (address generation, router advertisements) and
-// answer ARP for no address that is elsewhere. Such settings belong to an interface and not to an
-// identity, so they are remembered, put back, and moved along with an identity.
+// They belong to an interface and not to an identity, and decide what becomes of it: whether the
+// host forwards there, answers for others, takes routers' advertisements. So they move along. The
+// list is what the kernel offers: a setting that a later kernel adds moves as well.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
-#include "core/result.h"
 #include "net/identity.h"
 #include "net/netlink.h"
 
 namespace hanet::net {
 
-struct InterfaceSettings {
-  std::uint8_t address_generation = 0;  ///< IN6_ADDR_GEN_MODE_*
-  std::string accept_ra;                ///< net.ipv6.conf.PORT.accept_ra; empty: no IPv6
-  std::string arp_ignore;               ///< net.ipv4.conf.PORT.arp_ignore; empty: no IPv4
-  bool admin_up = false;
-};
-/// By the tags of VLANs; 0 is the port's own.
-using PlaceSettings = std::map<std::uint32_t, InterfaceSettings>;
+/// "ipv4/conf/forwarding" and its value. The interface's name is left out.
+using Settings = std::map<std::string, std::string>;
 
-/// A port, and the VLANs on it.
-struct PortSettings {
-  PlaceSettings settings;
-  MacAddress mac{};  ///< the port's own: the driver's, if it tells
-};
+/// Every setting that moves with an identity; empty if there is no such interface. Left out is what
+/// can not be written, what another one of the list says more exactly, and disable_ipv6, which must
+/// agree (group/readiness.h). Takes about half a millisecond.
+[[nodiscard]] Settings read_settings(const std::string& interface);
+/// One of them; empty: the interface, or this kernel, has it not, or it is not set (stable_secret).
+[[nodiscard]] std::string read_setting(const std::string& interface, const std::string& setting);
 
-/// What a port and its VLANs are set to. ENODEV if the port is gone.
-[[nodiscard]] Result<PortSettings> read_settings(NetlinkSocket& socket, const Place& place);
+/// Has it a value, or could it have one?
+[[nodiscard]] bool has_setting(const std::string& interface, const std::string& setting);
+
+/// Sets them. Returns those that are not so afterwards.
+[[nodiscard]] std::vector<std::string> write_settings(NetlinkSocket& socket,
+                                                      const InterfaceName& interface,
+                                                      const Settings& settings);
+
+/// What an interface that waits is told: to make no address, to take none from routers, and to
+/// answer ARP for its own only (Documentation/networking/ip-sysctl.rst).
+[[nodiscard]] const Settings& waiting_settings();
 
 /// Does the host's routing leave the port when it has no carrier (ignore_routes_with_linkdown)?
 [[nodiscard]] bool ignores_routes_without_carrier(const std::string& port);
 
 /// Is IPv6 off for the interface (disable_ipv6)? Not on a host that has none at all.
 [[nodiscard]] bool refuses_ipv6(const std::string& port);
-
-/// Tells an interface to make no address, to take none from routers and to answer for its own only.
-void quieten(NetlinkSocket& socket, const InterfaceName& interface);
-
-/// Puts settings back. Best effort: an interface without such a setting has nothing to put back.
-void restore_settings(NetlinkSocket& socket, const Place& place, const PlaceSettings& before);
-
-/// Lets settings follow an identity. `first`: of the interfaces that had the identity first; their
-/// address generation counts. Best effort, after a switchover.
-void move_settings(NetlinkSocket& socket, const Place& from, const Place& to,
-                   const PlaceSettings& first);
 
 }  // namespace hanet::net

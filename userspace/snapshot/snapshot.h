@@ -12,7 +12,6 @@
 
 #include "core/clock.h"
 #include "net/identity.h"
-#include "net/settings.h"
 
 namespace hanet::snapshot {
 
@@ -23,7 +22,6 @@ struct Snapshot {
   std::vector<std::string> ports;  ///< the interfaces of the group, in the order of its paths
   MonotonicTime taken_at{};
   net::Identity identity;
-  net::PlaceSettings settings;  ///< of the interfaces that carried it
 };
 
 [[nodiscard]] std::string to_text(const Snapshot& snapshot);

@@ -3,72 +3,27 @@
 // See store.h.
 #include "snapshot/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <cstring>
-#include <fstream>
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "snapshot/private_file.h"
 
 namespace hanet::snapshot {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
 constexpr std::uint32_t kVersion = 3;  // of the text: what an identity has
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 // http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.
 std::uint64_t checksum(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   return hash;
-}
-
-std::string boot_id() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
-// A daemon lives in one namespace; interface numbers mean nothing in another.
-std::string own_netns() {
-  std::error_code failed;
-  const std::filesystem::path link =
-      std::filesystem::read_symlink("/proc/thread-self/ns/net", failed);
-  return failed ? std::string() : link.string();
-}
-
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno_error(errno, "write");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-Result<std::string> read_private_file(const Fd& fd) {
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "look at it");
-  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
-    return failure("somebody else may have written it");
-  if (static_cast<std::size_t>(status.st_size) > kMaxBytes) return failure("it is too long");
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t got = ::read(fd.get(), bytes.data() + at, bytes.size() - at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return errno_error(got < 0 ? errno : EIO, "read it");
-    at += static_cast<std::size_t>(got);
-  }
-  return bytes;
 }
 
 Result<KeptSnapshot> unpack(std::string_view bytes) {
@@ -95,13 +50,11 @@ SnapshotStore::SnapshotStore(const std::filesystem::path& directory, std::string
     : file_(directory / (group + ".snapshot")), group_(std::move(group)) {}
 
 Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
-  const Fd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid() && errno == ENOENT) return std::nullopt;
+  Result<std::string> bytes = read_private_file(file_);
+  if (!bytes && bytes.error().code == ENOENT) return std::nullopt;
   const auto unusable = [&](const std::string& why) {
     return failure(fmt::format("the snapshot {} is not used: {}", file_.string(), why));
   };
-  if (!fd.valid()) return unusable(std::strerror(errno));
-  Result<std::string> bytes = read_private_file(fd);
   if (!bytes) return unusable(bytes.error().message);
   Result<KeptSnapshot> kept = unpack(*bytes);
   if (!kept) return unusable(kept.error().message);
@@ -113,14 +66,13 @@ Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
 }
 
 Status SnapshotStore::save(net::Identity identity, const std::vector<std::string>& ports,
-                           const net::PlaceSettings& settings, MonotonicTime now) {
+                           MonotonicTime now) {
   const std::string text = to_text({.group = group_,
                                     .boot = boot_id(),
                                     .netns = own_netns(),
                                     .ports = ports,
                                     .taken_at = now,
-                                    .identity = std::move(identity),
-                                    .settings = settings});
+                                    .identity = std::move(identity)});
   const SnapshotHead head{.magic = kMagic,
                           .version = kVersion,
                           .unused = 0,
@@ -129,17 +81,15 @@ Status SnapshotStore::save(net::Identity identity, const std::vector<std::string
                           .moving_to = 0,
                           .ended_ns = 0};
   const std::string fresh = file_.string() + ".new";
-  ::unlink(fresh.c_str());
-  const Fd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  Result<Fd> fd = create_private_file(fresh);
+  if (!fd) return pass_on(fd);
   const auto failed = [&](const char* what) {
     return errno_error(errno, fmt::format("{} {}", what, fresh));
   };
-  if (!fd.valid()) return failed("create");
-  if (Status done = write_all(fd.get(), {reinterpret_cast<const char*>(&head), sizeof(head)});
-      !done)
-    return failed("write");
-  if (Status done = write_all(fd.get(), text); !done) return failed("write");
-  void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  const std::string_view head_bytes(reinterpret_cast<const char*>(&head), sizeof(head));
+  for (const std::string_view bytes : {head_bytes, std::string_view(text)})
+    if (Status done = write_all(fd->get(), bytes); !done) return failed("write");
+  void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
   if (mapped == MAP_FAILED) return failed("map");
   std::unique_ptr<SnapshotHead, Unmap> fresh_head(static_cast<SnapshotHead*>(mapped));
   // The page is there before a switchover needs it.

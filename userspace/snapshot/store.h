@@ -52,7 +52,7 @@ class SnapshotStore {
 
   /// Takes the place of what is kept.
   [[nodiscard]] Status save(net::Identity identity, const std::vector<std::string>& ports,
-                            const net::PlaceSettings& settings, MonotonicTime now);
+                            MonotonicTime now);
   // Stores into memory; without effect before the first save().
   void moves_to(std::size_t port);
   void moves_no_more();

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See settings_ledger.h.
+#include "group/settings_ledger.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/log.h"
+
+namespace hanet::group {
+namespace {
+
+bool waits(const std::string& interface) {
+  return std::ranges::all_of(net::waiting_settings(), [&](const auto& setting) {
+    const std::string now = net::read_setting(interface, setting.first);
+    return now.empty() || now == setting.second;
+  });
+}
+
+}  // namespace
+
+SettingsLedger::SettingsLedger(const Context& context)
+    : context_(context), file_(context.env.run_directory / (context.config.name + ".origins")) {}
+
+void SettingsLedger::load() {
+  Result<snapshot::Origins> kept = snapshot::load_origins(file_);
+  if (!kept) return log::notice("{}: {}", context_.config.name, kept.error().message);
+  kept_ = std::move(*kept);
+  // What somebody changed meanwhile is his.
+  for (snapshot::Origin& one : kept_.interfaces)
+    std::erase_if(one.ours, [&](const auto& setting) {
+      if (net::read_setting(one.on.name, setting.first) == setting.second) return false;
+      one.before.erase(setting.first);
+      return true;
+    });
+}
+
+void SettingsLedger::save() {
+  const Status saved = snapshot::save_origins(file_, kept_);
+  if (!saved && !std::exchange(trouble_told_, true))
+    log::warning("{}: after a kill settings could not be put back: {}", context_.config.name,
+                 saved.error().message);
+}
+
+snapshot::Origin& SettingsLedger::entry_of(const net::InterfaceName& interface) {
+  const auto found = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
+  if (found != kept_.interfaces.end()) return *found;
+  // Another interface of the same name or number is not the one that hanet changed.
+  std::erase_if(kept_.interfaces, [&](const snapshot::Origin& one) {
+    return one.on.index == interface.index || one.on.name == interface.name;
+  });
+  return kept_.interfaces.emplace_back(snapshot::Origin{.on = interface});
+}
+
+const snapshot::Origin* SettingsLedger::origin_of(const net::InterfaceName& interface) const {
+  const auto found = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
+  return found == kept_.interfaces.end() || !found->is_known ? nullptr : &*found;
+}
+
+void SettingsLedger::remember(const net::InterfaceName& interface, bool admin_up,
+                              std::vector<net::Address> link_local) {
+  snapshot::Origin& entry = entry_of(interface);
+  entry.is_known = true;
+  entry.admin_up = admin_up;
+  entry.link_local = std::move(link_local);
+  save();
+}
+
+void SettingsLedger::change(const net::InterfaceName& interface, const net::Settings& wanted) {
+  snapshot::Origin& entry = entry_of(interface);
+  net::Settings changed;
+  for (const auto& [setting, value] : wanted) {
+    if (!net::has_setting(interface.name, setting)) continue;
+    const std::string now = net::read_setting(interface.name, setting);
+    if (now == value) continue;
+    changed[setting] = value;
+    entry.before.try_emplace(setting, now);
+    entry.ours[setting] = value;
+  }
+  if (changed.empty()) return;
+  save();
+  const std::vector<std::string> others =
+      net::write_settings(context_.requests(), interface, changed);
+  for (const std::string& setting : others) {
+    entry.before.erase(setting);
+    entry.ours.erase(setting);
+  }
+  // What is as it was before needs no putting back.
+  std::erase_if(entry.ours, [&](const auto& setting) {
+    if (entry.before.at(setting.first) != setting.second) return false;
+    entry.before.erase(setting.first);
+    return true;
+  });
+  save();
+  if (!others.empty())
+    log::warning("{}: these settings of {} could not be made those of the identity: {}",
+                 context_.config.name, interface.name, fmt::join(others, ", "));
+}
+
+void SettingsLedger::quieten(const net::InterfaceName& interface) {
+  change(interface, net::waiting_settings());
+}
+
+void SettingsLedger::begin(const net::Place& holder) {
+  const bool was_left_behind =
+      kept_.carrier != 0 && kept_.carrier != holder.port.index && waits(holder.port.name);
+  if (was_left_behind)
+    for (const auto& [tag, settings] : kept_.carried)
+      if (const net::InterfaceName* on = holder.at(tag)) change(*on, settings);
+  kept_.carried.clear();
+  kept_.carried[0] = net::read_settings(holder.port.name);
+  for (const net::Vlan& vlan : holder.vlans) carry_vlan(vlan);
+  kept_.carrier = holder.port.index;
+  save();
+}
+
+void SettingsLedger::carry_vlan(const net::Vlan& vlan) {
+  kept_.carried[vlan.tag] = net::read_settings(vlan.on.name);
+}
+
+void SettingsLedger::follow(const net::Place& from, const net::Place& to) {
+  for (auto& [tag, carried] : kept_.carried) {
+    const net::InterfaceName* left = from.at(tag);
+    const net::InterfaceName* entered = to.at(tag);
+    if (entered == nullptr) continue;
+    net::Settings of_identity = left == nullptr ? net::Settings() : net::read_settings(left->name);
+    if (!of_identity.empty()) carried = std::move(of_identity);  // else the interface is gone
+    const net::Settings of_waiting = net::read_settings(entered->name);
+    change(*entered, carried);
+    if (left != nullptr) change(*left, of_waiting);
+  }
+  kept_.carrier = to.port.index;
+  save();
+}
+
+void SettingsLedger::put_back(const net::InterfaceName& interface) {
+  const auto entry = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
+  if (entry == kept_.interfaces.end()) return;
+  net::Settings before;
+  for (const auto& [setting, value] : entry->before)
+    // A secret that was not set can not be taken back.
+    if (!value.empty() && net::read_setting(interface.name, setting) == entry->ours.at(setting))
+      before.emplace(setting, value);
+  for (const std::string& setting : net::write_settings(context_.requests(), interface, before))
+    log::warning("{}: {} of {} could not be put back", context_.config.name, setting,
+                 interface.name);
+  kept_.interfaces.erase(entry);
+  save();
+}
+
+}  // namespace hanet::group
