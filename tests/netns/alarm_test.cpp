@@ -75,6 +75,32 @@ TEST_P(Alarm, F11_WhenTheActivePathRecoversFirstTheIdentityStays) {
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+using TargetReboots = LabTest;
+
+// A client whose interface answers no ARP is a target that reboots: both paths lose it in one
+// moment, and have it back in one moment.
+TEST_F(TargetReboots, M9_F11_TheIdentityStaysWhereItIsWhenBothPathsComeBackAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  const auto both_are = [&](const std::string& health) {
+    return await("both paths are " + health, [&] {
+      return host().path("p0").at("health") == health && host().path("p1").at("health") == health;
+    });
+  };
+  for (int round = 0; round < 10; ++round) {
+    SCOPED_TRACE(round);
+    ASSERT_DONE(lab().ip("client", "link set c0 arp off"));
+    ASSERT_TRUE(both_are("down"));
+    ASSERT_EQ(host().group().at("state"), "no working path");
+    ASSERT_DONE(lab().ip("client", "link set c0 arp on"));
+    ASSERT_TRUE(both_are("up"));
+    ASSERT_EQ(host().active(), "p0");
+  }
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 INSTANTIATE_TEST_SUITE_P(StandbyDiesBy, Alarm, testing::Values("carrier", "blackhole"),
                          [](const auto& cell) { return std::string(cell.param); });
 

@@ -224,4 +224,10 @@ class Engine {
   std::uint32_t trunk_count_ = 0;
 };
 
+/// Interval x multiplier, as they are in force (RFC 5880).
+[[nodiscard]] inline Nanoseconds detection_time(const hanet_session& session) {
+  return std::chrono::microseconds(std::int64_t{load(session.interval_us)} *
+                                   load(session.multiplier));
+}
+
 }  // namespace hanet::engine

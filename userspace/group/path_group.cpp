@@ -152,8 +152,11 @@ Events PathGroup::carry_out(const policy::Switchover& switchover) {
 }
 
 void PathGroup::refresh(MonotonicTime received) {
-  // Standbys first: the decision about the active path must know what they are worth now.
   const std::size_t active = state_.active;
+  // An active path that came back together with a standby has precedence (spec M9).
+  if (policy::health_of(state_.paths[active]) == policy::Health::Down)
+    refresh_path(active, received);
+  // Standbys first: the decision about the active path must know what they are worth now.
   for (std::size_t path = 0; path < state_.paths.size(); ++path)
     if (path != active) refresh_path(path, received);
   refresh_path(active, received);
