@@ -168,8 +168,9 @@ void render_switchover(std::string& out, const Json& record) {
        record.value("verdict_waited", false) ? "acts on it; until then the path was given time"
                                              : "has it");
   if (const double waited = number_of(record, "waited_us"); waited > 0)
-    line(out, "  {:>10.1f} us  a path is there that can take over",
-         number_of(record, "event_to_user_us") + waited);
+    line(out, "  {:>10.1f} us  {}", number_of(record, "event_to_user_us") + waited,
+         text_of(record, "cause") == "group enabled" ? "a person enables the group"
+                                                     : "a path is there that can take over");
   if (const double bridged = number_of(record, "bridged_us"); bridged > 0)
     line(out, "  {:>10.1f} us  the identity begins to move", bridged);
   for (const Json& step : record.at("steps"))

@@ -11,6 +11,7 @@
 
 #include "core/log.h"
 #include "policy/agreement.h"
+#include "policy/alarms.h"
 
 namespace hanet::group {
 namespace {
@@ -102,15 +103,15 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             return {};
           },
           [&](const policy::RaiseAlarm& alarm) -> Events {
-            tell(alarm);
+            const std::vector<std::string> names = parts_.ports.names();
+            notices_.add("alarm", names[alarm.path],
+                         policy::alarm_text(alarm, state_, {config_.name, names}, monotonic_now()));
             return {};
           },
           [&](const policy::ClearAlarm& alarm) -> Events {
-            const std::string name = parts_.ports.name(alarm.path);
-            notices_.add(
-                "alarm-cleared", name,
-                fmt::format("{} {}", name,
-                            alarm.no_path ? "carries traffic again" : "can take over again"));
+            const std::vector<std::string> names = parts_.ports.names();
+            notices_.add("alarm-cleared", names[alarm.path],
+                         policy::cleared_text(alarm, state_, {config_.name, names}));
             return {};
           },
           [&](const policy::Refuse& refuse) -> Events {
@@ -118,16 +119,6 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             return {};
           }},
       action);
-}
-
-void PathGroup::tell(const policy::RaiseAlarm& alarm) const {
-  const std::string name = parts_.ports.name(alarm.path);
-  context_.notices.add(
-      "alarm", name,
-      alarm.no_path ? fmt::format("NO WORKING PATH: {} is down and no other path works; the "
-                                  "identity stays, the first path to recover is used",
-                                  name)
-                    : fmt::format("standby {} is down: there is nothing to fail over to", name));
 }
 
 // Looks at what waits before the identity is touched (spec F3). Bridging covers the time.
@@ -209,7 +200,13 @@ void PathGroup::tell_path_changes(std::size_t path, const policy::PathState& nex
 void PathGroup::follow_parameters(MonotonicTime received) {
   const hanet_params& params = environment_.engine.params(context_.index);
   const bool enabled = engine::load(params.enabled) != 0;
-  if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
+  if (enabled != state_.enabled) {
+    notices_.add(enabled ? "group-enabled" : "group-disabled", parts_.ports.name(state_.active),
+                 enabled
+                     ? "the group is enabled"
+                     : "the group is disabled: whatever fails, no other path is used by itself");
+    apply(policy::EnabledChanged{enabled}, received);
+  }
   const std::uint32_t threshold =
       std::clamp<std::uint32_t>(engine::load(params.threshold_percent), HANET_THRESHOLD_MIN_PERCENT,
                                 HANET_THRESHOLD_MAX_PERCENT);

@@ -85,7 +85,6 @@ class PathGroup {
   [[nodiscard]] std::vector<policy::Event> act(const policy::Action& action,
                                                MonotonicTime received);
   [[nodiscard]] std::vector<policy::Event> carry_out(const policy::Switchover& switchover);
-  void tell(const policy::RaiseAlarm& alarm) const;
   [[nodiscard]] policy::PathChanged judged(std::size_t path, MonotonicTime received);
   void refresh_path(std::size_t path, MonotonicTime received);
   void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);

@@ -6,6 +6,7 @@
 // change, the standby is prepared before the programs are attached, and nothing is sent before the
 // caller says so.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/log.h"
 #include "group/path_group.h"
@@ -71,8 +72,8 @@ Status PathGroup::look() {
   state_ = policy::initial_state(counts, holder.path, rules_, holder.slot,
                                  config_.live.threshold_percent);
   if (found_.state == policy::HolderState::Nobody)
-    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
-                 config_.name, parts_.ports.name(0), parts_.ports.name(1), holder.interface.name);
+    log::warning("{}: no path has an address yet ({}); what {} gets later is the identity",
+                 config_.name, fmt::join(parts_.ports.names(), ", "), holder.interface.name);
   if (Status free = parts_.metaname.check(); !free) return free;
   return parts_.dummy.check(parts_.keeper.identity().mac);
 }
