@@ -177,7 +177,7 @@ TEST_F(Control, O3_WatchTellsASwitchoverAsItHappens) {
 
 TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  EXPECT_EQ(host().ctl({"explain"}).out, "no switchover since hanetd started\n");
+  EXPECT_EQ(host().ctl({"explain"}).out, "no switchover on record\n");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   const json record = host().switchovers().at(0);
@@ -195,6 +195,48 @@ TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   for (const json& step : record.at("steps")) EXPECT_EQ(step.at("result"), "ok") << step.dump();
   const std::string text = host().ctl({"explain"}).out;
   EXPECT_TRUE(text.contains("mether0: p0 to p1, complete")) << text;
+}
+
+TEST_F(Control, O10_ExplainKnowsWhatHappenedBeforeARestartAndBeforeAKill) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("the alarm", [&] { return !host().ask({"explain"}).at("alarms").empty(); }));
+  const json before = host().ask({"explain"});
+  const auto history = host().directory() / "history";
+  ASSERT_TRUE(await("the history is written", [&] { return std::filesystem::exists(history); }));
+  host().kill();
+  host().start();
+  ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }));
+  EXPECT_EQ(host().switchovers(), before.at("switchovers"));
+  const json alarms = host().ask({"explain"}).at("alarms");
+  EXPECT_EQ(alarms.at(0), before.at("alarms").at(0));
+  EXPECT_TRUE(host().ctl({"status"}).out.contains(": mether0 from p0 to p1, heartbeat lost"));
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+  ASSERT_EQ(host().stop(), 0);
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().switchovers().size(), 2U);
+  EXPECT_EQ(host().switchovers().at(1).at("number"), 2) << "numbers go on";
+  const std::string text = host().ctl({"explain"}).out;
+  EXPECT_TRUE(text.contains("#1 ") && text.contains("#2 ") && text.contains("alarms:")) << text;
+}
+
+TEST_F(Control, O10_ADamagedHistoryIsSaidAndIgnored) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_EQ(host().stop(), 0);
+  const auto history = host().directory() / "history";
+  ASSERT_TRUE(std::filesystem::exists(history));
+  std::ofstream(history, std::ios::app) << "?";
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(
+      host().log().contains("the history " + history.string() + " is not used: it is damaged"))
+      << host().log();
+  EXPECT_TRUE(host().switchovers().empty());
 }
 
 }  // namespace

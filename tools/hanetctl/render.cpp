@@ -212,9 +212,11 @@ std::string render_offline(const Json& status) {
 
 std::string render_explain(const Json& explain) {
   const Json& records = explain.at("switchovers");
-  if (records.empty()) return "no switchover since hanetd started\n";
-  std::string out;
+  std::string out = records.empty() ? "no switchover on record\n" : "";
   for (const Json& record : records) render_switchover(out, record);
+  const Json& alarms = explain.at("alarms");
+  if (!alarms.empty()) line(out, "alarms:");
+  for (const Json& alarm : alarms) out += render_notice(alarm);
   return out;
 }
 

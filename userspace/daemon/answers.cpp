@@ -48,12 +48,13 @@ Json Answers::status() const {
 }
 
 Json Answers::explain(const Json& request) const {
-  const auto& kept = sources_.history.records();
-  const auto last = std::min(request.value("last", kept.size()), kept.size());
-  Json records = Json::array();
-  for (std::size_t at = kept.size() - last; at < kept.size(); ++at)
-    records.push_back(report::record_json(kept[at]));
-  return {{"ok", true}, {"switchovers", std::move(records)}};
+  const auto newest = [&](const std::deque<Json>& kept) {
+    const auto last = std::min(request.value("last", kept.size()), kept.size());
+    return Json(std::vector<Json>(kept.end() - static_cast<std::ptrdiff_t>(last), kept.end()));
+  };
+  return {{"ok", true},
+          {"switchovers", newest(sources_.history.switchovers())},
+          {"alarms", newest(sources_.history.alarms())}};
 }
 
 Result<group::PathGroup*> Answers::find_group(const std::string& name) const {

@@ -3,17 +3,15 @@
 // See store.h.
 #include "snapshot/store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <cstring>
 #include <fstream>
 
-#include "core/fd.h"
 #include "core/log.h"
+#include "core/private_file.h"
 
 namespace hanet::snapshot {
 namespace {
@@ -21,13 +19,6 @@ namespace {
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
 constexpr std::uint32_t kVersion = 2;  // of the text: every field by its own name
 constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
-
-// http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.
-std::uint64_t checksum(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -42,33 +33,6 @@ std::string own_netns() {
   const std::filesystem::path link =
       std::filesystem::read_symlink("/proc/thread-self/ns/net", failed);
   return failed ? std::string() : link.string();
-}
-
-Status write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno_error(errno, "write");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-Result<std::string> read_private_file(const Fd& fd) {
-  struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) return errno_error(errno, "look at it");
-  if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0)
-    return failure("somebody else may have written it");
-  if (static_cast<std::size_t>(status.st_size) > kMaxBytes) return failure("it is too long");
-  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t got = ::read(fd.get(), bytes.data() + at, bytes.size() - at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return errno_error(got < 0 ? errno : EIO, "read it");
-    at += static_cast<std::size_t>(got);
-  }
-  return bytes;
 }
 
 Result<KeptSnapshot> unpack(std::string_view bytes) {
@@ -95,15 +59,13 @@ SnapshotStore::SnapshotStore(const std::filesystem::path& directory, std::string
     : file_(directory / (group + ".snapshot")), group_(std::move(group)) {}
 
 Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
-  const Fd fd(::open(file_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd.valid() && errno == ENOENT) return std::nullopt;
   const auto unusable = [&](const std::string& why) {
     return failure(fmt::format("the snapshot {} is not used: {}", file_.string(), why));
   };
-  if (!fd.valid()) return unusable(std::strerror(errno));
-  Result<std::string> bytes = read_private_file(fd);
+  const Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxBytes);
   if (!bytes) return unusable(bytes.error().message);
-  Result<KeptSnapshot> kept = unpack(*bytes);
+  if (!*bytes) return std::nullopt;
+  Result<KeptSnapshot> kept = unpack(**bytes);
   if (!kept) return unusable(kept.error().message);
   const Snapshot& snapshot = kept->snapshot;
   if (snapshot.group != group_) return unusable("it is of the group " + snapshot.group);
@@ -128,23 +90,14 @@ Status SnapshotStore::save(net::Identity identity, const std::vector<std::string
                           .checksum = checksum(text),
                           .moving_to = 0,
                           .ended_ns = 0};
-  const std::string fresh = file_.string() + ".new";
-  ::unlink(fresh.c_str());
-  const Fd fd(::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const auto failed = [&](const char* what) {
-    return errno_error(errno, fmt::format("{} {}", what, fresh));
-  };
-  if (!fd.valid()) return failed("create");
-  if (Status done = write_all(fd.get(), {reinterpret_cast<const char*>(&head), sizeof(head)});
-      !done)
-    return failed("write");
-  if (Status done = write_all(fd.get(), text); !done) return failed("write");
-  void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
-  if (mapped == MAP_FAILED) return failed("map");
+  Result<Fd> fd = write_fresh(file_, {{reinterpret_cast<const char*>(&head), sizeof(head)}, text});
+  if (!fd) return pass_on(fd);
+  void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
+  if (mapped == MAP_FAILED) return errno_error(errno, "map " + fresh_name(file_));
   std::unique_ptr<SnapshotHead, Unmap> fresh_head(static_cast<SnapshotHead*>(mapped));
   // The page is there before a switchover needs it.
   std::atomic_ref<std::uint64_t>(fresh_head->moving_to).store(0);
-  if (::rename(fresh.c_str(), file_.c_str()) != 0) return failed("rename");
+  if (Status done = put_in_place(file_); !done) return done;
   head_ = std::move(fresh_head);
   return {};
 }
