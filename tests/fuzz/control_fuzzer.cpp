@@ -73,7 +73,7 @@ std::string answers(const Hanetd& hanetd, ControlSocket& server, const Fd& clien
   std::string said;
   std::array<char, 65536> buffer;
   for (;;) {
-    server.serve([&](const Json& request) { return hanetd.answer(request); });
+    server.serve([&](const Json& request) { return hanetd.answer(request); }, monotonic_now());
     server.broadcast({{"event", "fuzz"}});
     server.flush();
     const ssize_t got = ::recv(client.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);

@@ -184,6 +184,7 @@ void render_switchover(std::string& out, const Json& record) {
 
 std::string render_status(const Json& status) {
   std::string out;
+  line(out, "{}", text_of(status.at("verdict"), "text"));
   const Json& daemon = status.at("daemon");
   line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
        number_of(daemon, "uptime_s"));
@@ -201,7 +202,7 @@ std::string render_steps(const Json& answer) {
 
 std::string render_offline(const Json& status) {
   std::string out;
-  line(out, "hanetd does not run. What the pinned maps hold:");
+  line(out, "not protected: hanetd does not run. What the pinned maps hold:");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}", text_of(path, "name"));
     if (path.contains("session")) render_session(out, path.at("session"));

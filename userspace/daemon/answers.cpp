@@ -12,6 +12,7 @@
 
 #include "group/live_parameters.h"
 #include "report/status.h"
+#include "report/verdict.h"
 
 namespace hanet::daemon {
 namespace {
@@ -35,7 +36,10 @@ Json Answers::status() const {
   Json groups = Json::array();
   for (const auto& group : sources_.groups)
     groups.push_back(report::group_json(group->view(), sources_.engine, sources_.sender, now));
+  const std::deque<Json>& kept = sources_.history.switchovers();
+  const Json last = kept.empty() ? Json() : kept.back();
   return {{"ok", true},
+          {"verdict", report::verdict_json(groups, last)},
           {"daemon",
            {{"pid", ::getpid()},
             {"version", HANET_VERSION},

@@ -4,7 +4,6 @@
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -55,7 +54,6 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
 }
 
 Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
-  ::signal(SIGPIPE, SIG_IGN);
   Result<Wakeups> wakeups = Wakeups::open();
   if (!wakeups) return pass_on(wakeups);
   wakeups_ = std::move(*wakeups);
@@ -161,7 +159,7 @@ Status Daemon::run() {
     read_notifications();
     tick();
     keep_history();
-    control_->serve(answers);
+    control_->serve(answers, monotonic_now());
     control_->flush();
   }
   ::sd_notify(0, "STOPPING=1");

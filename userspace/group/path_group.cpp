@@ -44,6 +44,8 @@ View PathGroup::view() const {
           .index = context_.index,
           .state = state_,
           .rules = rules_,
+          .condition = condition_,
+          .condition_since = condition_since_,
           .ports = parts_.ports,
           .identity = parts_.keeper.identity(),
           .uppers = parts_.uppers.all()};
@@ -79,6 +81,14 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
   for (const Port& port : parts_.ports.all())
     environment_.engine.set_claim(port.index,
                                   claim(policy::claim_of(state_, port.path, monotonic_now())));
+  note_condition();
+}
+
+void PathGroup::note_condition() {
+  const policy::Condition condition = policy::condition_of(state_);
+  if (condition == condition_) return;
+  condition_ = condition;
+  condition_since_ = wall_now();
 }
 
 Events PathGroup::act(const policy::Action& action, MonotonicTime received) {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "group/parts.h"
+#include "policy/condition.h"
 
 namespace hanet::group {
 
@@ -31,6 +32,8 @@ struct View {
   engine::GroupIndex index;
   const policy::GroupState& state;
   const policy::GroupRules& rules;
+  policy::Condition condition;
+  std::chrono::system_clock::time_point condition_since;
   const PortList& ports;
   const net::Identity& identity;
   /// What a switchover would leave behind, if it came now.
@@ -94,6 +97,7 @@ class PathGroup {
   void recapture();
   [[nodiscard]] Status recover();
   void leave_a_lead_that_works();
+  void note_condition();
   [[nodiscard]] policy::ManualSwitch manual_switch(const Port& port) const;
 
   config::GroupConfig config_;
@@ -103,7 +107,9 @@ class PathGroup {
   Notices notices_;
   Context context_;
   Parts parts_;
-  policy::Holder found_;               // at the start
+  policy::Holder found_;  // at the start
+  policy::Condition condition_ = policy::Condition::ActiveNotProved;
+  std::chrono::system_clock::time_point condition_since_ = wall_now();
   std::uint64_t speaker_changes_ = 0;  // of the active trunk, when it was last announced
   std::string refusal_;                // of the person's switch that is being decided
 };

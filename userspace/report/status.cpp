@@ -65,20 +65,6 @@ Json failback_json(const group::View& group, MonotonicTime now) {
            at ? Json(std::max(0.0, std::chrono::duration<double>(*at - now).count())) : Json()}};
 }
 
-std::string group_state_text(const policy::GroupState& state) {
-  if (!state.enabled) return "disabled";
-  if (state.no_path_alarm) return "no working path";
-  if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
-  // Nothing was heard on it yet, so nothing would be missed either.
-  if (policy::health_of(state.paths[state.active]) == policy::Health::Unknown)
-    return "active path not proved";
-  for (std::size_t at = 0; at < state.paths.size(); ++at)
-    if (at != state.active && state.paths[at].watched &&
-        policy::health_of(state.paths[at]) == policy::Health::Unknown)
-      return "standby not proved";
-  return "protected";
-}
-
 Json watched_port_json(const group::View& group, const group::Port& port,
                        const engine::Engine& engine, const engine::Sender* sender,
                        MonotonicTime now) {
@@ -177,7 +163,8 @@ Json group_json(const group::View& group, const engine::Engine& engine,
     paths.push_back(path_json(group, at, engine, sender, now));
   return {{"name", group.config.name},
           {"active", group.ports.lead(state.active).interface.name},
-          {"state", group_state_text(state)},
+          {"state", policy::to_text(group.condition)},
+          {"state_since", wall_text(group.condition_since)},
           {"switching_to",
            state.running
                ? Json(group.ports.of(state.running->to)[state.running->to_port].interface.name)
