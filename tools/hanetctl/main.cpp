@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "config/parameters.h"
 #include "config/text.h"
+#include "group/host_check.h"
 #include "offline.h"
 #include "render.h"
 
@@ -116,8 +117,9 @@ int watch(const Options& options) {
 
 int check(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.file);
-  hanet::Status good = config ? hanet::config::check_interfaces(*config, options.file)
-                              : hanet::Status(std::unexpected(config.error()));
+  hanet::Status good = config
+                           ? hanet::group::check_host(*config, options.file, options.run_directory)
+                           : hanet::Status(std::unexpected(config.error()));
   if (!good) return refuse(options, kBadConfig, good.error().message);
   if (options.json)
     print(Json{{"ok", true}, {"groups", config->groups.size()}});

@@ -10,6 +10,7 @@
 
 #include "core/log.h"
 #include "group/path_group.h"
+#include "group/targets.h"
 
 namespace hanet::group {
 namespace {
@@ -65,6 +66,10 @@ Status PathGroup::look() {
       if (Status fit = check_standby(parts_.dummy.without(found->identities[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
   parts_.keeper.hold(parts_.kept.identity_of(found_, *found));
+  if (Status asked = check_targets(environment_.requests, config_, parts_.keeper.identity(),
+                                   found->identities);
+      !asked)
+    return asked;
   parts_.ports.choose_macs(found_.port, parts_.keeper.identity().mac);
   std::vector<std::size_t> counts;
   for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
