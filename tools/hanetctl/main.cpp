@@ -216,6 +216,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     return explain_usage(app, stop);
+  } catch (const Json::exception& missing) {
+    return refuse(
+        options, kRefused,
+        fmt::format("hanetd answers as another version does, restart it: {}", missing.what()));
   }
   return result;
 }
