@@ -330,6 +330,7 @@ void PathGroup::tick(MonotonicTime now) {
     link_changed(update.link, update.removed);
   if (!state_.running && parts_.guard.due() == RepairDue::None && !parts_.keeper.stale())
     parts_.kept.save(parts_.keeper.identity(), now);
+  if (!state_.running) parts_.ports.keep_speeds();
   apply(policy::TimePassed{}, now);
   // Behind the decisions, because looking takes its time; what it finds is an event like any other.
   parts_.ports.look_at_doubted_carriers();
