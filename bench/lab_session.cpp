@@ -197,7 +197,7 @@ Status LabSession::heal() {
 Result<json> LabSession::ask(const std::string& node, const Arguments& request) {
   Arguments command{options_.hanetctl.string(), "--run-dir", run_dir(node).string(), "--json"};
   command.insert(command.end(), request.begin(), request.end());
-  const Result<Output> output = run(command, kCommandLimit);
+  Result<Output> output = run(command, kCommandLimit);
   if (!output) return pass_on(output);
   json answer = json::parse(output->out, nullptr, false);
   if (answer.is_discarded()) {

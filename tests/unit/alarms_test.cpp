@@ -17,10 +17,11 @@ using namespace std::chrono_literals;
 
 class Alarms : public testing::Test {
  protected:
-  /// A world whose paths all work.
-  static World working(std::size_t paths) {
-    World world(paths);
-    for (std::size_t at = 0; at < paths; ++at) world.session_becomes(at, SessionState::Up);
+  /// p1 is down, and then p0.
+  static World stranded() {
+    World world = working_world(2);
+    world.session_becomes(1, SessionState::Down);
+    world.session_becomes(0, SessionState::Down);
     return world;
   }
   /// What the last event's alarms say, one line each.
@@ -39,7 +40,7 @@ class Alarms : public testing::Test {
 };
 
 TEST_F(Alarms, F11_WithNothingLeftTheFirstPathToRecoverIsNamedAsThePlan) {
-  World world = working(2);
+  World world = working_world(2);
   world.session_becomes(1, SessionState::Down);
   EXPECT_EQ(told(world), "standby p1 is down: there is nothing to fail over to\n");
   world.session_becomes(0, SessionState::Down);
@@ -49,9 +50,7 @@ TEST_F(Alarms, F11_WithNothingLeftTheFirstPathToRecoverIsNamedAsThePlan) {
 }
 
 TEST_F(Alarms, F11_WhenTheStandbyTakesOverItIsTheOneThatIsNamed) {
-  World world = working(2);
-  world.session_becomes(1, SessionState::Down);
-  world.session_becomes(0, SessionState::Down);
+  World world = stranded();
   world.session_becomes(1, SessionState::Up);
   world.happens(SwitchoverEnded{.moved = true});
   EXPECT_EQ(told(world),
@@ -59,15 +58,13 @@ TEST_F(Alarms, F11_WhenTheStandbyTakesOverItIsTheOneThatIsNamed) {
 }
 
 TEST_F(Alarms, F11_WhenTheActivePathComesBackItCarriesTrafficAgain) {
-  World world = working(2);
-  world.session_becomes(1, SessionState::Down);
-  world.session_becomes(0, SessionState::Down);
+  World world = stranded();
   world.session_becomes(0, SessionState::Up);
   EXPECT_EQ(told(world), "p0 carries traffic again\n");
 }
 
 TEST_F(Alarms, M6_APathThatIsOnlyNotKnownToBeDownIsNotPraised) {
-  World world = working(2);
+  World world = working_world(2);
   world.session_becomes(1, SessionState::Down);
   world.session_becomes(1, SessionState::Unknown);
   EXPECT_EQ(told(world), "p1 is not known to be down any more, and not proved to work yet\n");
@@ -77,7 +74,7 @@ TEST_F(Alarms, M6_APathThatIsOnlyNotKnownToBeDownIsNotPraised) {
 }
 
 TEST_F(Alarms, A5_AStandbyThatIsLeftIsNamed) {
-  World world = working(3);
+  World world = working_world(3);
   world.session_becomes(1, SessionState::Down);
   EXPECT_EQ(told(world), "standby p1 is down: only p2 is left to fail over to\n");
   world.session_becomes(2, SessionState::Down);
@@ -85,14 +82,14 @@ TEST_F(Alarms, A5_AStandbyThatIsLeftIsNamed) {
 }
 
 TEST_F(Alarms, D4_ADisabledGroupPromisesNothing) {
-  World world = working(2);
+  World world = working_world(2);
   world.happens(EnabledChanged{.enabled = false});
   world.session_becomes(0, SessionState::Down);
   EXPECT_EQ(told(world),
             "THE ACTIVE PATH IS DOWN: p0 is down, and because the group is disabled no path will "
             "be used in its place, although p1 works; 'hanetctl set mether0 enabled true' enables "
             "it\n");
-  World dead = working(2);
+  World dead = working_world(2);
   dead.session_becomes(1, SessionState::Down);
   dead.happens(EnabledChanged{.enabled = false});
   dead.session_becomes(0, SessionState::Down);
@@ -102,7 +99,7 @@ TEST_F(Alarms, D4_ADisabledGroupPromisesNothing) {
 }
 
 TEST_F(Alarms, F12_APathThatRefusedTheIdentityIsNamedWithTheTimeOfTheNextTry) {
-  World world = working(2);
+  World world = working_world(2);
   world.session_becomes(0, SessionState::Down);
   world.happens(SwitchoverEnded{.moved = false});
   EXPECT_EQ(told(world),

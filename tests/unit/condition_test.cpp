@@ -12,12 +12,6 @@
 namespace hanet::policy {
 namespace {
 
-World working(std::size_t paths) {
-  World world(paths);
-  for (std::size_t at = 0; at < paths; ++at) world.session_becomes(at, SessionState::Up);
-  return world;
-}
-
 std::string_view condition(const World& world) { return to_text(condition_of(world.state())); }
 
 TEST(Condition, O3_AGroupIsProtectedWhenAllPathsAreProved) {
@@ -30,10 +24,10 @@ TEST(Condition, O3_AGroupIsProtectedWhenAllPathsAreProved) {
 }
 
 TEST(Condition, O3_M6_AStandbyThatIsDownIsToldByWhatIsLeft) {
-  World two = working(2);
+  World two = working_world(2);
   two.session_becomes(1, SessionState::Down);
   EXPECT_EQ(condition(two), "no standby");
-  World three = working(3);
+  World three = working_world(3);
   three.session_becomes(1, SessionState::Down);
   EXPECT_EQ(condition(three), "fewer standbys");
   three.session_becomes(2, SessionState::Down);
@@ -41,7 +35,7 @@ TEST(Condition, O3_M6_AStandbyThatIsDownIsToldByWhatIsLeft) {
 }
 
 TEST(Condition, O3_F11_AFailureIsNotProtectionWhileItIsBridgedNorWhenNothingIsLeft) {
-  World world = working(2);
+  World world = working_world(2);
   world.session_becomes(0, SessionState::Down);
   world.happens(SwitchoverWaits{.until = MonotonicTime::max()});
   EXPECT_EQ(condition(world), "a switchover runs");

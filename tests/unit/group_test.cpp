@@ -16,12 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-World hot_pair() {
-  World world(2);
-  world.session_becomes(0, SessionState::Up);
-  world.session_becomes(1, SessionState::Up);
-  return world;
-}
+World hot_pair() { return working_world(2); }
 
 Switchover to_standby(Cause cause) { return {.from = 0, .to = 1, .cause = cause}; }
 

@@ -42,6 +42,12 @@ TEST(Targets, O2_AWholeNetworkIsNoTarget) {
       refusal(asking("192.0.2.0")),
       "the target 192.0.2.0 is the address of the network 192.0.2.0/24 itself: name one host");
   EXPECT_EQ(refusal(asking("2001:db8::ffff:ffff:ffff:ffff")), "") << "IPv6 has no broadcast";
+  net::Identity identity = net::samples::identity();
+  for (net::Address& each : identity.addresses) each.broadcast.clear();
+  EXPECT_NE(refusal(asking("192.0.2.255"), identity), "")
+      << "as `ip addr add` without brd leaves it";
+  identity.addresses[0].broadcast = {192, 0, 2, 127};
+  EXPECT_NE(refusal(asking("192.0.2.127"), identity), "") << "as somebody configured it";
 }
 
 TEST(Targets, O2_BothAddressesOfAPointToPointNetworkAreHosts) {

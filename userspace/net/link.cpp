@@ -243,7 +243,7 @@ LinkSpeeds link_speeds(const std::string& interface) {
   LinkSpeeds speeds;
   if (answer->speed != 0 && answer->speed != static_cast<std::uint32_t>(SPEED_UNKNOWN))
     speeds.told = answer->speed;
-  const auto words = static_cast<std::size_t>(answer->link_mode_masks_nwords);
+  const std::size_t words = static_cast<std::uint8_t>(answer->link_mode_masks_nwords);
   std::vector<std::uint32_t> masks(2 * words);
   std::memcpy(masks.data(), answer->link_mode_masks, masks.size() * sizeof(std::uint32_t));
   speeds.possible = fastest_mode(std::span(masks).subspan(words));
