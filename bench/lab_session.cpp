@@ -197,13 +197,17 @@ Status LabSession::heal() {
 Result<json> LabSession::ask(const std::string& node, const Arguments& request) {
   Arguments command{options_.hanetctl.string(), "--run-dir", run_dir(node).string(), "--json"};
   command.insert(command.end(), request.begin(), request.end());
-  Result<std::string> text = run_checked(command, kCommandLimit);
-  if (!text) return pass_on(text);
-  json answer = json::parse(*text, nullptr, false);
+  Result<Output> output = run(command, kCommandLimit);
+  if (!output) return pass_on(output);
+  json answer = json::parse(output->out, nullptr, false);
   if (answer.is_discarded()) {
-    return failure(fmt::format("hanetctl {} on {} printed no JSON: {}", request.front(), node,
-                               text->substr(0, 200)));
+    return failure(fmt::format("hanetctl {} on {} printed no JSON: {}{}", request.front(), node,
+                               output->out.substr(0, 200), output->error));
   }
+  // A status that says "not protected" is an answer as well.
+  if (!answer.value("ok", false))
+    return failure(fmt::format("hanetctl {} on {} ended with {}: {}", request.front(), node,
+                               output->exit_code, output->error));
   return answer;
 }
 

@@ -15,7 +15,7 @@
 #include "core/log.h"
 #include "core/priority.h"
 #include "daemon/daemon.h"
-#include "snapshot/store.h"
+#include "group/host_check.h"
 
 namespace {
 
@@ -65,12 +65,10 @@ int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (!config) return fail(kExitConfig, config.error());
   set_log_level(config->log_level);
-  std::vector<std::string> groups;
-  for (const hanet::config::GroupConfig& group : config->groups) groups.push_back(group.name);
-  const hanet::Status interfaces = hanet::config::check_interfaces(
-      *config, options.config.string(),
-      hanet::snapshot::kept_ports(options.daemon.run_directory, groups));
-  if (!interfaces) return fail(kExitConfig, interfaces.error());
+  // The start itself looks at the rest, before it touches anything.
+  const auto& look = options.check ? hanet::group::check_host : hanet::group::check_cards;
+  const hanet::Status fits = look(*config, options.config.string(), options.daemon.run_directory);
+  if (!fits) return fail(kExitConfig, fits.error());
   if (options.check) {
     hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
     return 0;

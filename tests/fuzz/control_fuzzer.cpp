@@ -36,11 +36,15 @@ std::unique_ptr<hanet::engine::Engine> loaded() {
 
 struct Hanetd {
   std::unique_ptr<hanet::engine::Engine> engine = loaded();
-  hanet::failover::History history;
+  hanet::daemon::KeptHistory history{"/nowhere"};  // nothing is read and nothing written
   hanet::daemon::Groups groups;
   hanet::daemon::Answers answers{{.engine = *engine, .history = history, .groups = groups}, {}};
 
-  Hanetd() { history.add({}); }
+  Hanetd() {
+    hanet::failover::History switchovers;
+    switchovers.add({});
+    history.follow(switchovers, hanet::monotonic_now());
+  }
   Json answer(const Json& request) const {
     if (request.value("command", "") != "set") return answers(request);
     const hanet::Status done = hanet::group::set_live_parameter(
@@ -73,7 +77,8 @@ std::string answers(const Hanetd& hanetd, ControlSocket& server, const Fd& clien
   std::string said;
   std::array<char, 65536> buffer;
   for (;;) {
-    server.serve([&](const Json& request) { return hanetd.answer(request); });
+    server.serve([&](const Json& request) { return hanetd.answer(request); },
+                 hanet::monotonic_now());
     server.broadcast({{"event", "fuzz"}});
     server.flush();
     const ssize_t got = ::recv(client.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);

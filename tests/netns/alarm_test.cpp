@@ -54,6 +54,8 @@ TEST_P(Alarm, F11_WithNoWorkingPathNothingIsTornDownAndTheFirstToRecoverIsUsed) 
 
   ASSERT_DONE(lab().heal("standby"));
   ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(told("p1 is the active path now"));
+  EXPECT_FALSE(host().log().contains("p0 carries traffic again")) << host().log();
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(is_bare("p0", before));
   EXPECT_TRUE(echo().reaches_every_address());
@@ -73,6 +75,48 @@ TEST_P(Alarm, F11_WhenTheActivePathRecoversFirstTheIdentityStays) {
   EXPECT_TRUE(host().switchovers().empty());
   EXPECT_TRUE(carries("p0", before));
   EXPECT_TRUE(echo().reaches_every_address());
+}
+
+using TargetReboots = LabTest;
+
+// A client whose interface answers no ARP is a target that reboots: both paths lose it in one
+// moment, and have it back in one moment.
+TEST_F(TargetReboots, M9_F11_TheIdentityStaysWhereItIsWhenBothPathsComeBackAtOnce) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  const auto both_are = [&](const std::string& health) {
+    return await("both paths are " + health, [&] {
+      return host().path("p0").at("health") == health && host().path("p1").at("health") == health;
+    });
+  };
+  for (int round = 0; round < 10; ++round) {
+    SCOPED_TRACE(round);
+    ASSERT_DONE(lab().ip("client", "link set c0 arp off"));
+    ASSERT_TRUE(both_are("down"));
+    ASSERT_EQ(host().group().at("state"), "no working path");
+    ASSERT_DONE(lab().ip("client", "link set c0 arp on"));
+    ASSERT_TRUE(both_are("up"));
+    ASSERT_EQ(host().active(), "p0");
+  }
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_P(Alarm, D4_O4_ADisabledGroupPromisesNothingAndWhoEnablesItIsTheCause) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"set", "mether0", "enabled", "false"}).exit_code, 0);
+  EXPECT_TRUE(told("the group is disabled: whatever fails, no other path is used by itself"));
+  ASSERT_DONE(lab().fault(GetParam(), "primary"));
+  EXPECT_TRUE(told("no path will be used in its place, although p1 works"));
+  EXPECT_FALSE(host().log().contains("the first path to recover is used")) << host().log();
+  EXPECT_EQ(host().active(), "p0");
+  ASSERT_EQ(host().ctl({"set", "mether0", "enabled", "true"}).exit_code, 0);
+  ASSERT_TRUE(all_on("p1"));
+  const json record = host().switchovers().at(0);
+  EXPECT_EQ(record.at("cause"), "group enabled");
+  EXPECT_TRUE(record.at("rule").get<std::string>().contains("a person enabled the group"));
+  EXPECT_TRUE(host().ctl({"explain"}).out.contains("a person enables the group"));
 }
 
 INSTANTIATE_TEST_SUITE_P(StandbyDiesBy, Alarm, testing::Values("carrier", "blackhole"),

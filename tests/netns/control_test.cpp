@@ -130,6 +130,57 @@ TEST_F(Control, O3_EveryCommandAnswersInJson) {
   }
 }
 
+TEST_F(Control, O3_TheStatusBeginsWithAVerdictAndItsExitCodeIsTheVerdict) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const auto first_line = [&](int code) {
+    const bench::Output output = host().ctl({"status"});
+    EXPECT_EQ(output.exit_code, code) << output.out;
+    return output.out.substr(0, output.out.find('\n'));
+  };
+  EXPECT_TRUE(first_line(0).starts_with("protected since 20")) << first_line(0);
+  EXPECT_TRUE(first_line(0).ends_with("; no switchover on record")) << first_line(0);
+  ASSERT_DONE(lab().fault("carrier"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("p0 is down", [&] { return host().path("p0").at("health") == "down"; }));
+  const std::string line = first_line(5);
+  EXPECT_TRUE(line.starts_with(
+      "not protected: group mether0: no standby (p0 is down: carrier lost) since 20"))
+      << line;
+  EXPECT_TRUE(line.contains(": mether0 from p0 to p1, carrier lost, complete")) << line;
+  const bench::Output answer = json_ctl({"status"});
+  EXPECT_EQ(answer.exit_code, 5);
+  EXPECT_EQ(parsed(answer.out).at("ok"), true) << "an answer, and not a refusal";
+  EXPECT_EQ(parsed(answer.out).at("verdict").at("protected"), false);
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(first_line(0).starts_with("protected since 20"));
+}
+
+TEST_F(Control, O3_AMistypedCommandIsNamedWithTheOneThatWasMeant) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::vector<std::pair<Arguments, std::string>> told{
+      {{"staus"}, "hanetctl: there is no command 'staus'; did you mean 'status'?\n"},
+      {{"--json", "swicth", "mether0"},
+       "hanetctl: there is no command 'swicth'; did you mean 'switch'?\n"},
+      {{"dance"},
+       "hanetctl: there is no command 'dance'; there is status, watch, explain, switch, remove, "
+       "add, set, check\n"}};
+  for (const auto& [command, text] : told) {
+    const bench::Output output = host().ctl(command);
+    EXPECT_EQ(output.exit_code, 2);
+    EXPECT_EQ(output.error, text);
+  }
+}
+
+TEST_F(Control, O1_TheLogHasNoPrefixesForTheJournalWhereItIsNoJournal) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  std::istringstream log(host().log());
+  int lines = 0;
+  for (std::string line; std::getline(log, line); ++lines)
+    EXPECT_FALSE(line.starts_with("<")) << line;
+  EXPECT_GT(lines, 0);
+}
+
 TEST_F(Control, O3_WrongUsageExitsWithTwo) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   for (const Arguments& command : std::vector<Arguments>{
@@ -177,7 +228,7 @@ TEST_F(Control, O3_WatchTellsASwitchoverAsItHappens) {
 
 TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  EXPECT_EQ(host().ctl({"explain"}).out, "no switchover since hanetd started\n");
+  EXPECT_EQ(host().ctl({"explain"}).out, "no switchover on record\n");
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   const json record = host().switchovers().at(0);
@@ -195,6 +246,48 @@ TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   for (const json& step : record.at("steps")) EXPECT_EQ(step.at("result"), "ok") << step.dump();
   const std::string text = host().ctl({"explain"}).out;
   EXPECT_TRUE(text.contains("mether0: p0 to p1, complete")) << text;
+}
+
+TEST_F(Control, O10_ExplainKnowsWhatHappenedBeforeARestartAndBeforeAKill) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("the alarm", [&] { return !host().ask({"explain"}).at("alarms").empty(); }));
+  const json before = host().ask({"explain"});
+  const auto history = host().directory() / "history";
+  ASSERT_TRUE(await("the history is written", [&] { return std::filesystem::exists(history); }));
+  host().kill();
+  host().start();
+  ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }));
+  EXPECT_EQ(host().switchovers(), before.at("switchovers"));
+  const json alarms = host().ask({"explain"}).at("alarms");
+  EXPECT_EQ(alarms.at(0), before.at("alarms").at(0));
+  EXPECT_TRUE(host().ctl({"status"}).out.contains(": mether0 from p0 to p1, heartbeat lost"));
+  ASSERT_DONE(lab().heal());
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+  ASSERT_EQ(host().stop(), 0);
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().switchovers().size(), 2U);
+  EXPECT_EQ(host().switchovers().at(1).at("number"), 2) << "numbers go on";
+  const std::string text = host().ctl({"explain"}).out;
+  EXPECT_TRUE(text.contains("#1 ") && text.contains("#2 ") && text.contains("alarms:")) << text;
+}
+
+TEST_F(Control, O10_ADamagedHistoryIsSaidAndIgnored) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+  ASSERT_EQ(host().stop(), 0);
+  const auto history = host().directory() / "history";
+  ASSERT_TRUE(std::filesystem::exists(history));
+  std::ofstream(history, std::ios::app) << "?";
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(
+      host().log().contains("the history " + history.string() + " is not used: it is damaged"))
+      << host().log();
+  EXPECT_TRUE(host().switchovers().empty());
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ namespace hanet::test {
 
 using nlohmann::json;
 
+/// How `hanetctl status` ends when a group is not protected.
+inline constexpr int kNotProtected = 5;
+
 class Hanet {
  public:
   /// Writes the configuration; starts nothing. `options`: what hanetd is called with besides.

@@ -221,9 +221,10 @@ TEST_F(Netlink, F12_EachMessageOfABatchHasItsOwnAnswer) {
 TEST_F(Netlink, T1_TheSpeedOfALinkIsWhatTheDriverTells) {
   in_new_namespace([] {
     ASSERT_TRUE(ip("link add one type veth peer name two"));
-    EXPECT_EQ(link_speed("one"), 10'000U) << "drivers/net/veth.c, veth_get_link_ksettings";
-    EXPECT_EQ(link_speed("lo"), std::nullopt) << "a driver that does not tell";
-    EXPECT_EQ(link_speed("gone"), std::nullopt);
+    EXPECT_EQ(link_speeds("one").told, 10'000U) << "drivers/net/veth.c, veth_get_link_ksettings";
+    EXPECT_EQ(link_speeds("one").possible, std::nullopt) << "a virtual card negotiates nothing";
+    EXPECT_EQ(link_speeds("lo").told, std::nullopt) << "a driver that does not tell";
+    EXPECT_EQ(link_speeds("gone").told, std::nullopt);
     NetlinkSocket socket = NetlinkSocket::open().value();
     EXPECT_EQ(driver_of(index_of_name(socket, "one")), "veth");
   });

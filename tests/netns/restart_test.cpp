@@ -81,14 +81,17 @@ TEST_F(Restart, O1_D7_ARestartAfterAKillTakesNothingEither) {
   });
 }
 
-TEST_F(Restart, O1_AHangupIsNoReasonToEndOrToTouchAnything) {
+TEST_F(Restart, O1_ASignalThatMeansNothingIsNoReasonToEndOrToTouchAnything) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   const pid_t pid = host().pid();
   expect_nothing_lost([&] {
-    const std::uint64_t before = host().session("p0").at("received");
-    ASSERT_EQ(::kill(pid, SIGHUP), 0);
-    EXPECT_TRUE(await("heartbeats go on",
-                      [&] { return host().session("p0").at("received") > before + 50; }));
+    for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2}) {
+      const std::uint64_t before = host().session("p0").at("received");
+      ASSERT_EQ(::kill(pid, signal), 0);
+      EXPECT_TRUE(await("heartbeats go on",
+                        [&] { return host().session("p0").at("received") > before + 50; }))
+          << "after signal " << signal;
+    }
   });
   EXPECT_EQ(host().pid(), pid);
 }

@@ -299,9 +299,28 @@ std::string with_trunk(const std::string& lines, const std::string& heartbeat = 
          "\n[group.heartbeat]\ntarget = \"192.0.2.10\"\n" + heartbeat;
 }
 
+/// Sixteen groups of 2 x 2 ports have as many as there are; the last one has one more.
+std::string one_port_too_many() {
+  std::string text;
+  const auto list = [](int group, int first, int count) {
+    std::string ports;
+    for (int at = first; at < first + count; ++at) ports += fmt::format("\"e{}x{}\",", group, at);
+    return ports;
+  };
+  for (int group = 0; group < 16; ++group)
+    text += fmt::format(
+        "[[group]]\nname = \"m{0}\"\nprimary = [{1}]\nstandby = [{2}]\nheartbeat.target = "
+        "\"192.0.2.10\"\n",
+        group, list(group, 0, 2), list(group, 2, group == 15 ? 3 : 2));
+  return text;
+}
+
 std::vector<Refusal> trunks() {
   const std::string ports = kPorts;
   return {
+      {"MorePortsThanThereAreInAllGroups", one_port_too_many(),
+       "f:79: key 'group[15].standby[2]': found 65 ports in all groups, allowed: up to 64 ports in "
+       "all groups"},
       {"AThresholdOfZero", with_trunk("trunk = {threshold_percent = 0}"),
        "f:5: key 'group[0].trunk.threshold_percent': found 0, allowed: 1 to 100"},
       {"AThresholdOfAHundredAndOne", with_trunk("trunk = {threshold_percent = 101}"),

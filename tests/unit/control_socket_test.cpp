@@ -44,10 +44,12 @@ class ControlSocketTest : public testing::Test {
 
   /// Answers with the request's length.
   void serve(ControlSocket& control) {
-    control.serve([&](const Json& request) {
-      ++handled_;
-      return Json{{"ok", true}, {"bytes", request.dump().size()}};
-    });
+    control.serve(
+        [&](const Json& request) {
+          ++handled_;
+          return Json{{"ok", true}, {"bytes", request.dump().size()}};
+        },
+        now_);
   }
 
   /// Sends all of it while the socket serves; false when the connection was closed before.
@@ -72,7 +74,22 @@ class ControlSocketTest : public testing::Test {
     return got < 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
   }
 
+  /// Connects so many, one after the other, each of which sends `request`.
+  std::vector<Fd> connect_many(ControlSocket& control, int count, const std::string& request) {
+    std::vector<Fd> clients;
+    for (int i = 0; i < count; ++i) {
+      now_ += std::chrono::milliseconds(1);
+      clients.push_back(connect());
+      const ssize_t sent =
+          ::send(clients.back().get(), request.data(), request.size(), MSG_NOSIGNAL);
+      EXPECT_EQ(sent, static_cast<ssize_t>(request.size()));
+      serve(control);
+    }
+    return clients;
+  }
+
   int handled_ = 0;
+  MonotonicTime now_{std::chrono::hours(1)};
 
  private:
   std::filesystem::path directory_;
@@ -113,17 +130,47 @@ TEST_F(ControlSocketTest, S5_ARequestWithoutEndIsCutOffAndOthersAreServed) {
   EXPECT_TRUE(heard(honest).contains("\"ok\":true"));
 }
 
-TEST_F(ControlSocketTest, S5_MoreClientsThanItServesAreTurnedAway) {
+TEST_F(ControlSocketTest, S5_WhoAsksNothingMakesRoomForWhoDoesTheOldestFirst) {
   Result<ControlSocket> control = ControlSocket::open(path());
   ASSERT_TRUE(control) << control.error().message;
-  std::vector<Fd> clients;
-  for (int i = 0; i < 80; ++i) {
-    clients.push_back(connect());
-    serve(*control);
-  }
-  const auto closed =
-      std::ranges::count_if(clients, [](const Fd& client) { return heard(client) == "closed"; });
-  EXPECT_EQ(closed, 80 - 64);
+  const std::vector<Fd> idle = connect_many(*control, 80, "");
+  for (std::size_t at = 0; at < idle.size(); ++at)
+    EXPECT_EQ(heard(idle[at]), at < 80 - 64 ? "closed" : "") << at;
+  const std::vector<Fd> honest = connect_many(*control, 1, "{\"command\":\"status\"}\n");
+  EXPECT_TRUE(heard(honest.front()).contains("\"ok\":true")) << "64 idle clients are no lock";
+}
+
+TEST_F(ControlSocketTest, S5_WhoAsksNothingForAWhileIsDroppedAndWhoWatchesIsNot) {
+  Result<ControlSocket> control = ControlSocket::open(path());
+  ASSERT_TRUE(control) << control.error().message;
+  const std::vector<Fd> idle = connect_many(*control, 1, "{\"comm");
+  const std::vector<Fd> watcher = connect_many(*control, 1, "{\"command\":\"watch\"}\n");
+  const std::vector<Fd> asks = connect_many(*control, 1, "{\"command\":\"status\"}\n");
+  EXPECT_TRUE(heard(watcher.front()).contains("\"ok\":true"));
+  now_ += std::chrono::seconds(9);
+  ASSERT_TRUE(send_while_served(*control, asks.front(), "{\"command\":\"status\"}\n"));
+  EXPECT_EQ(heard(idle.front()), "");
+  now_ += std::chrono::seconds(9);
+  serve(*control);
+  EXPECT_EQ(heard(idle.front()), "closed");
+  EXPECT_TRUE(heard(asks.front()).contains("\"ok\":true")) << "it asked meanwhile";
+  EXPECT_EQ(heard(asks.front()), "");
+  now_ += std::chrono::hours(1);
+  serve(*control);
+  control->broadcast({{"event", "alarm"}});
+  control->flush();
+  EXPECT_TRUE(heard(watcher.front()).contains("alarm"));
+}
+
+TEST_F(ControlSocketTest, S5_ThoseWhoWatchLeaveRoomForThoseWhoAsk) {
+  Result<ControlSocket> control = ControlSocket::open(path());
+  ASSERT_TRUE(control) << control.error().message;
+  const std::vector<Fd> watchers = connect_many(*control, 80, "{\"command\":\"watch\"}\n");
+  std::ptrdiff_t watching = 0;
+  for (const Fd& watcher : watchers) watching += heard(watcher).contains("\"ok\":true") ? 1 : 0;
+  EXPECT_EQ(watching, 48);
+  const std::vector<Fd> honest = connect_many(*control, 1, "{\"command\":\"status\"}\n");
+  EXPECT_TRUE(heard(honest.front()).contains("\"ok\":true"));
 }
 
 }  // namespace

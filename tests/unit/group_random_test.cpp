@@ -268,7 +268,10 @@ class History {
     }
     if (it.cause == Cause::PeerElsewhere) return check_meeting(it);
     EXPECT_TRUE(known_down(state_.paths[it.from])) << what_ << ": the active path is not down";
-    if (state_.paths[it.from].ports.size() == 1) {
+    const auto* enabled = std::get_if<EnabledChanged>(&event);
+    if (enabled != nullptr && !before_.enabled) {
+      EXPECT_EQ(it.cause, Cause::GroupEnabled) << what_ << ": no path failed now";
+    } else if (state_.paths[it.from].ports.size() == 1) {
       EXPECT_EQ(it.cause, expected_cause(state_.paths[it.from].ports.front())) << what_;
     }
   }
@@ -351,7 +354,11 @@ class History {
   void check_rest() {
     const bool down = known_down(state_.paths[state_.active]);
     if (moved_) return;  // said when the switchover has ended
-    EXPECT_EQ(no_path_alarm_, down && !state_.running) << what_ << ": the alarm and the state";
+    if (state_.running) {
+      EXPECT_EQ(no_path_alarm_, before_.no_path_alarm) << what_ << ": it has come to nothing yet";
+    } else {
+      EXPECT_EQ(no_path_alarm_, down) << what_ << ": the alarm and the state";
+    }
     for (std::size_t at = 0; at < state_.paths.size(); ++at)
       EXPECT_EQ(alarms_[at], at != state_.active && known_down(state_.paths[at])) << what_;
     if (!state_.enabled || state_.running) return;

@@ -16,12 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-World hot_pair() {
-  World world(2);
-  world.session_becomes(0, SessionState::Up);
-  world.session_becomes(1, SessionState::Up);
-  return world;
-}
+World hot_pair() { return working_world(2); }
 
 Switchover to_standby(Cause cause) { return {.from = 0, .to = 1, .cause = cause}; }
 
@@ -70,7 +65,25 @@ TEST(Group, F11_WithNoPathLeftTheFirstToRecoverIsUsedAtOnce) {
   EXPECT_TRUE(world.has<RaiseAlarm>(0, true));
   world.session_becomes(1, SessionState::Up);
   EXPECT_EQ(world.started(), to_standby(Cause::HeartbeatLost));
-  EXPECT_TRUE(world.has<ClearAlarm>(0, true));
+  EXPECT_FALSE(world.has<ClearAlarm>(0, true)) << "it has come to nothing yet";
+  world.happens(SwitchoverEnded{.moved = true});
+  EXPECT_TRUE(world.has<ClearAlarm>(1, true)) << "the path that works now";
+}
+
+TEST(Group, F12_ASwitchoverThatIsRolledBackClearsNoAlarm) {
+  World world = hot_pair();
+  world.session_becomes(0, SessionState::Down);
+  ASSERT_EQ(world.started(), to_standby(Cause::HeartbeatLost));
+  world.happens(SwitchoverEnded{.moved = false});
+  EXPECT_TRUE(world.has<RaiseAlarm>(0, true));
+  world.time_passes(10s);
+  world.happens(TimePassed{});
+  ASSERT_EQ(world.started(), to_standby(Cause::HeartbeatLost)) << "tried again";
+  EXPECT_FALSE(world.has<ClearAlarm>(0, true));
+  world.happens(SwitchoverEnded{.moved = false});
+  EXPECT_FALSE(world.has<ClearAlarm>(0, true));
+  EXPECT_FALSE(world.has<RaiseAlarm>(0, true)) << "it stands";
+  EXPECT_TRUE(world.state().no_path_alarm);
 }
 
 TEST(Group, F11_AnActivePathThatRecoversClearsTheAlarmWithoutASwitch) {
@@ -280,7 +293,7 @@ TEST(Group, D4_ADisabledGroupWatchesAndSwitchesOnlyByHand) {
   EXPECT_FALSE(world.started());
   EXPECT_TRUE(world.has<RaiseAlarm>(0, true)) << "it still says what it sees";
   world.happens(EnabledChanged{.enabled = true});
-  EXPECT_EQ(world.started(), to_standby(Cause::HeartbeatLost)) << "at once, not at the next event";
+  EXPECT_EQ(world.started(), to_standby(Cause::GroupEnabled)) << "at once, not at the next event";
 }
 
 TEST(Group, D4_ADisabledGroupStillObeysAPerson) {
@@ -393,7 +406,7 @@ TEST(ColdGroup, F10_ACardThatWasPulledIsNoPlaceToGo) {
 
 TEST(Group, O4_EveryCauseHasWordsAndARule) {
   for (const Cause cause : {Cause::HeartbeatLost, Cause::CarrierLost, Cause::AdminDown,
-                            Cause::InterfaceGone, Cause::Manual}) {
+                            Cause::InterfaceGone, Cause::GroupEnabled, Cause::Manual}) {
     EXPECT_NE(to_text(cause), "?");
     EXPECT_NE(rule_of(cause), "?");
     EXPECT_NE(rule_of(cause).find('('), std::string_view::npos) << "it names the requirement";

@@ -84,4 +84,11 @@ class World {
   std::vector<Action> actions_;
 };
 
+/// A world whose paths, of one port each, all work.
+inline World working_world(std::size_t paths) {
+  World world(paths);
+  for (std::size_t at = 0; at < paths; ++at) world.session_becomes(at, SessionState::Up);
+  return world;
+}
+
 }  // namespace hanet::policy

@@ -136,6 +136,18 @@ TEST(PortJudgement, M6_AReplyFromBeforeTheActivePathFellSilentProvesNoStandby) {
   EXPECT_EQ(told(seen, proved()).session, SessionState::Down);
 }
 
+TEST(PortJudgement, M9_AStandbyThatComesUpWithTheTargetCountsAfterTheActivePathsPrecedence) {
+  PortSeen seen = seen_up();
+  seen.active_silent_since = kNow - 1s;
+  seen.precedence_ends = kNow + 3ms;
+  EXPECT_EQ(told(seen, proved()).session, SessionState::Unknown);
+  EXPECT_EQ(judge(seen, proved(), kNow).again_at, kNow + 3ms) << "nothing else may wake hanetd";
+  EXPECT_EQ(told(seen, proved(), kNow + 3ms).session, SessionState::Up) << "the first to recover";
+  seen.session = SessionState::Down;
+  EXPECT_EQ(told(seen, proved()).session, SessionState::Down)
+      << "what is down has nothing to wait for";
+}
+
 TEST(PortJudgement, F7_APausedSessionIsStartedWhenItsTimeHasCome) {
   PortSeen seen = seen_up();
   seen.session = SessionState::Paused;
@@ -214,6 +226,7 @@ class PortHistory {
     seen_.active_silent_since.reset();
     if (one_in(3)) seen_.active_silent_since = now_ - std::chrono::milliseconds(pick(50));
     seen_.rehash_ends = one_in(6) ? now_ + 10ms : MonotonicTime{};
+    seen_.precedence_ends = one_in(6) ? now_ + 3ms : MonotonicTime{};
     if (one_in(12)) trial_ = negotiating(trial_, now_);
     if (one_in(20)) trial_.first_answers_until = now_ + kFirstAnswers;
     if (one_in(20)) trial_.judged_from = now_ + std::chrono::milliseconds(pick(3000));
@@ -240,7 +253,8 @@ class PortHistory {
   void check_session(const PortState& told, const PortTrial& before) {
     EXPECT_TRUE(told.session == seen_.session || told.session == SessionState::Unknown) << what();
     const bool grace = now_ < before.first_answers_until || now_ < seen_.rehash_ends ||
-                       before.link != LinkTrial::Proved || seen_.active_silent_since;
+                       before.link != LinkTrial::Proved || seen_.active_silent_since ||
+                       now_ < seen_.precedence_ends;
     EXPECT_TRUE(told.session == seen_.session || grace) << what() << ": no reason to hold it back";
     if (trial_.held_back) {
       EXPECT_TRUE(seen_.session == SessionState::Down ||
@@ -260,6 +274,7 @@ class PortHistory {
                           seen_.last_reply <= *seen_.active_silent_since;
     const bool has_time =
         negotiates || unproved ||
+        (seen_.session == SessionState::Up && now_ < seen_.precedence_ends) ||
         (seen_.session == SessionState::Down && (!answers_due || now_ < seen_.rehash_ends));
     if (has_time) {
       EXPECT_EQ(told.session, SessionState::Unknown) << what() << ": told too early";

@@ -6,12 +6,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <expected>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "client.h"
 #include "config/config.h"
 #include "config/parameters.h"
+#include "config/text.h"
+#include "group/host_check.h"
 #include "offline.h"
 #include "render.h"
 
@@ -19,8 +23,9 @@ namespace {
 
 using hanet::Json;
 using hanet::ctl::Client;
+using Show = std::function<void(const Json&)>;
 
-enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4 };
+enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4, kNotProtected = 5 };
 
 std::string parameter_names() {
   std::string names;
@@ -61,25 +66,35 @@ int refuse_without_daemon(const Options& options, const hanet::Error& error) {
                 absent ? "hanetd does not run (" + error.message + ")" : error.message);
 }
 
-int ask(const Options& options, const Json& request, const std::function<void(const Json&)>& show) {
+/// The answer, already printed; or the exit code of a refusal, already told.
+std::expected<Json, int> answer_of(const Options& options, const Json& request, const Show& show) {
   hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (!client) return refuse_without_daemon(options, client.error());
+  if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
   hanet::Result<Json> answer = client->ask(request);
-  if (!answer) return refuse(options, kRefused, answer.error().message);
+  if (!answer) return std::unexpected(refuse(options, kRefused, answer.error().message));
   if (!answer->value("ok", false))
-    return refuse(options, kRefused, answer->value("error", "refused"));
+    return std::unexpected(refuse(options, kRefused, answer->value("error", "refused")));
   if (options.json)
     print(*answer);
   else
     show(*answer);
-  return kOk;
+  return *answer;
+}
+
+int ask(const Options& options, const Json& request, const Show& show) {
+  const std::expected<Json, int> answer = answer_of(options, request, show);
+  return answer ? kOk : answer.error();
 }
 
 int status(const Options& options) {
   const hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (client || (client.error().code != ENOENT && client.error().code != ECONNREFUSED))
-    return ask(options, {{"command", "status"}},
-               [](const Json& answer) { print(hanet::ctl::render_status(answer)); });
+  if (client || (client.error().code != ENOENT && client.error().code != ECONNREFUSED)) {
+    const std::expected<Json, int> answer =
+        answer_of(options, {{"command", "status"}},
+                  [](const Json& shown) { print(hanet::ctl::render_status(shown)); });
+    if (!answer) return answer.error();
+    return answer->at("verdict").at("protected") == true ? kOk : kNotProtected;
+  }
   const hanet::Result<Json> offline = hanet::ctl::offline_status(options.pin_directory);
   if (!offline) return refuse(options, kNoDaemon, offline.error().message);
   print(options.json ? offline->dump() + "\n" : hanet::ctl::render_offline(*offline));
@@ -91,6 +106,8 @@ int watch(const Options& options) {
   if (!client) return refuse_without_daemon(options, client.error());
   hanet::Result<Json> begun = client->ask({{"command", "watch"}});
   if (!begun) return refuse(options, kRefused, begun.error().message);
+  if (!begun->value("ok", false))
+    return refuse(options, kRefused, begun->value("error", "refused"));
   const hanet::Status ended = client->listen([&](const Json& notice) {
     print(options.json ? notice.dump() + "\n" : hanet::ctl::render_notice(notice));
     return true;
@@ -100,8 +117,9 @@ int watch(const Options& options) {
 
 int check(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.file);
-  hanet::Status good = config ? hanet::config::check_interfaces(*config, options.file)
-                              : hanet::Status(std::unexpected(config.error()));
+  hanet::Status good = config
+                           ? hanet::group::check_host(*config, options.file, options.run_directory)
+                           : hanet::Status(std::unexpected(config.error()));
   if (!good) return refuse(options, kBadConfig, good.error().message);
   if (options.json)
     print(Json{{"ok", true}, {"groups", config->groups.size()}});
@@ -111,6 +129,26 @@ int check(const Options& options) {
 }
 
 void nothing_to_show(const Json&) {}
+
+// A word that is no command is what is wrong, whatever else is missing.
+int explain_usage(const CLI::App& app, const CLI::ParseError& stop) {
+  if (stop.get_exit_code() == 0) return app.exit(stop);
+  const std::vector<std::string> unknown = app.remaining();
+  if (!app.get_subcommands().empty() || unknown.empty() || unknown.front().starts_with('-')) {
+    app.exit(stop);
+    return kUsage;
+  }
+  std::vector<std::string> commands;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    commands.push_back(command->get_name());
+  const std::vector<std::string_view> known(commands.begin(), commands.end());
+  const std::string_view meant = hanet::config::nearest(unknown.front(), known);
+  fmt::print(stderr, "hanetctl: there is no command {}; {}\n",
+             hanet::config::in_quotes(unknown.front()),
+             meant.empty() ? "there is " + hanet::config::listed(known)
+                           : fmt::format("did you mean '{}'?", meant));
+  return kUsage;
+}
 
 }  // namespace
 
@@ -177,7 +215,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
-    return app.exit(stop) == 0 ? kOk : kUsage;
+    return explain_usage(app, stop);
+  } catch (const Json::exception& missing) {
+    return refuse(
+        options, kRefused,
+        fmt::format("hanetd answers as another version does, restart it: {}", missing.what()));
   }
   return result;
 }

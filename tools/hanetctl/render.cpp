@@ -171,8 +171,9 @@ void render_switchover(std::string& out, const Json& record) {
        record.value("verdict_waited", false) ? "acts on it; until then the path was given time"
                                              : "has it");
   if (const double waited = number_of(record, "waited_us"); waited > 0)
-    line(out, "  {:>10.1f} us  a path is there that can take over",
-         number_of(record, "event_to_user_us") + waited);
+    line(out, "  {:>10.1f} us  {}", number_of(record, "event_to_user_us") + waited,
+         text_of(record, "cause") == "group enabled" ? "a person enables the group"
+                                                     : "a path is there that can take over");
   if (const double bridged = number_of(record, "bridged_us"); bridged > 0)
     line(out, "  {:>10.1f} us  the identity begins to move", bridged);
   for (const Json& step : record.at("steps"))
@@ -186,6 +187,7 @@ void render_switchover(std::string& out, const Json& record) {
 
 std::string render_status(const Json& status) {
   std::string out;
+  line(out, "{}", text_of(status.at("verdict"), "text"));
   const Json& daemon = status.at("daemon");
   line(out, "hanetd {}, pid {}, up {:.0f} s", text_of(daemon, "version"), count_of(daemon, "pid"),
        number_of(daemon, "uptime_s"));
@@ -203,7 +205,7 @@ std::string render_steps(const Json& answer) {
 
 std::string render_offline(const Json& status) {
   std::string out;
-  line(out, "hanetd does not run. What the pinned maps hold:");
+  line(out, "not protected: hanetd does not run. What the pinned maps hold:");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}", text_of(path, "name"));
     if (path.contains("session")) render_session(out, path.at("session"));
@@ -214,9 +216,11 @@ std::string render_offline(const Json& status) {
 
 std::string render_explain(const Json& explain) {
   const Json& records = explain.at("switchovers");
-  if (records.empty()) return "no switchover since hanetd started\n";
-  std::string out;
+  std::string out = records.empty() ? "no switchover on record\n" : "";
   for (const Json& record : records) render_switchover(out, record);
+  const Json& alarms = explain.at("alarms");
+  if (!alarms.empty()) line(out, "alarms:");
+  for (const Json& alarm : alarms) out += render_notice(alarm);
   return out;
 }
 

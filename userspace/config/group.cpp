@@ -267,6 +267,10 @@ IpAddress default_dummy(std::size_t group) {
 void check_claims(const Claims& claims, Mistakes& mistakes) {
   std::vector<Claim> ports = claims.ports;
   std::vector<Claim> metanames = claims.metanames;
+  if (ports.size() > kMaxPorts)
+    mistakes.found(ports[kMaxPorts].line, ports[kMaxPorts].path,
+                   fmt::format("{} ports in all groups", ports.size()),
+                   fmt::format("up to {} ports in all groups", kMaxPorts));
   const FirstUse port_use = check_unique(ports, "an interface that no other path uses", mistakes);
   check_unique(metanames, "a name that no other group has", mistakes);
   std::vector<Claim> dummies = claims.dummies;

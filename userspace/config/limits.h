@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hanet/abi.h"
+
 namespace hanet::config {
 
 /// Both ends belong to the range.
@@ -22,9 +24,12 @@ struct Range {
   }
 };
 
-// Trunks, see TrunkConfig.
-/// Ports of one trunk: the size of the kernel side's tables.
-inline constexpr std::size_t kMaxTrunkPorts = 16;
+// The sizes of the kernel side's tables, for one hanetd.
+inline constexpr std::size_t kMaxGroups = HANET_MAX_GROUPS;
+inline constexpr std::size_t kMaxPorts = HANET_MAX_PORTS;  ///< of all groups together
+inline constexpr std::size_t kMaxTrunkPorts = HANET_TRUNK_PORTS;
+static_assert(HANET_MAX_SESSIONS >= kMaxPorts, "each port has a session");
+static_assert(HANET_MAX_TRUNKS >= 2 * kMaxGroups, "both paths of each group may be trunks");
 
 // Switchover, see GroupConfig.
 inline constexpr Range kAnnounceCount{0, 60};
@@ -42,9 +47,6 @@ inline constexpr std::chrono::seconds kMaxDetectionTime{60};
 
 /// IFNAMSIZ without the final NUL; a metaname obeys it too, because it may become a netdev (A3).
 inline constexpr std::size_t kMaxNameLength = 15;
-
-/// Groups per daemon: the size of the kernel side's maps.
-inline constexpr std::size_t kMaxGroups = 16;
 
 /// A configuration of 16 groups has some 10 KiB; beyond this it is the wrong file.
 inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;

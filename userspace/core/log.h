@@ -2,10 +2,10 @@
 //
 // Log lines for journald.
 //
-// journald reads a priority from a "<N>" prefix on stderr (sd-daemon(3)), so this needs no library
-// and works in a terminal too, where the prefix is left out. An error is logged where it is
-// handled, once. Nothing logs between an event and the last netlink message of a switchover: a
-// write to a pipe that nobody reads would block the failover.
+// journald reads a priority from a "<N>" prefix on stderr (sd-daemon(3)), so this needs no library.
+// People read the same lines in a terminal, a file or a pipe, where the prefix would be noise. An
+// error is logged where it is handled, once. Nothing logs between an event and the last netlink
+// message of a switchover: a write to a pipe that nobody reads would block the failover.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,6 +17,10 @@ namespace hanet::log {
 
 /// syslog(3) severities.
 enum class Level { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
+
+/// Whether what is written to `fd` goes to the journal. `journal_stream`: $JOURNAL_STREAM,
+/// "device:inode" of the descriptor that systemd gave to a service (systemd.exec(5)), or null.
+[[nodiscard]] bool is_journal(int fd, const char* journal_stream);
 
 /// Lines below this level are dropped. Not thread-safe: call once at start.
 void set_level(Level level);

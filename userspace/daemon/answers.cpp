@@ -12,6 +12,7 @@
 
 #include "group/live_parameters.h"
 #include "report/status.h"
+#include "report/verdict.h"
 
 namespace hanet::daemon {
 namespace {
@@ -35,7 +36,10 @@ Json Answers::status() const {
   Json groups = Json::array();
   for (const auto& group : sources_.groups)
     groups.push_back(report::group_json(group->view(), sources_.engine, sources_.sender, now));
+  const std::deque<Json>& kept = sources_.history.switchovers();
+  const Json last = kept.empty() ? Json() : kept.back();
   return {{"ok", true},
+          {"verdict", report::verdict_json(groups, last)},
           {"daemon",
            {{"pid", ::getpid()},
             {"version", HANET_VERSION},
@@ -48,12 +52,13 @@ Json Answers::status() const {
 }
 
 Json Answers::explain(const Json& request) const {
-  const auto& kept = sources_.history.records();
-  const auto last = std::min(request.value("last", kept.size()), kept.size());
-  Json records = Json::array();
-  for (std::size_t at = kept.size() - last; at < kept.size(); ++at)
-    records.push_back(report::record_json(kept[at]));
-  return {{"ok", true}, {"switchovers", std::move(records)}};
+  const auto newest = [&](const std::deque<Json>& kept) {
+    const auto last = std::min(request.value("last", kept.size()), kept.size());
+    return Json(std::vector<Json>(kept.end() - static_cast<std::ptrdiff_t>(last), kept.end()));
+  };
+  return {{"ok", true},
+          {"switchovers", newest(sources_.history.switchovers())},
+          {"alarms", newest(sources_.history.alarms())}};
 }
 
 Result<group::PathGroup*> Answers::find_group(const std::string& name) const {

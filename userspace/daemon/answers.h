@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/json.h"
+#include "daemon/kept_history.h"
 #include "engine/sender.h"
-#include "failover/record.h"
 #include "group/path_group.h"
 
 namespace hanet::daemon {
@@ -22,7 +22,7 @@ class Answers {
   struct Sources {
     engine::Engine& engine;
     const engine::Sender* sender = nullptr;
-    const failover::History& history;
+    const KeptHistory& history;
     const Groups& groups;
     MonotonicTime started{};
   };

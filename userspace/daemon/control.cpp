@@ -20,6 +20,12 @@ namespace {
 
 constexpr std::size_t kMaxRequest = 64 * 1024;
 constexpr std::size_t kMaxClients = 64;
+constexpr std::ptrdiff_t kMaxWatchers = 48;  // the rest is for those who ask
+
+// hanetctl asks as soon as it is connected; a person who types a request by hand gets a while.
+constexpr Nanoseconds kIdleLimit = std::chrono::seconds(10);
+
+constexpr int kBacklog = 16;
 
 // Room for the largest answer, so that an honest client is never dropped for one.
 constexpr int kSendBufferBytes = 4 * 1024 * 1024;
@@ -69,7 +75,7 @@ Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
   const int bound =
       ::bind(control.listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   ::umask(mask);
-  if (bound != 0 || ::listen(control.listener_.get(), 16) != 0)
+  if (bound != 0 || ::listen(control.listener_.get(), kBacklog) != 0)
     return errno_error(errno, fmt::format("open the control socket {}", name));
   control.path_ = path;
   open_to_group(path);
@@ -84,42 +90,61 @@ ControlSocket::~ControlSocket() {
   if (listener_.valid()) std::filesystem::remove(path_, ignored);
 }
 
-void ControlSocket::accept_clients() {
-  for (;;) {
+// At most a full backlog a round: who connects all the time must not keep hanetd from its work.
+void ControlSocket::accept_clients(MonotonicTime now) {
+  for (int accepted = 0; accepted < kBacklog; ++accepted) {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd.valid()) return;
-    if (clients_.size() >= kMaxClients) continue;
+    if (clients_.size() >= kMaxClients) make_room();
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &kSendBufferBytes, sizeof(kSendBufferBytes));
     epoll_event event{.events = EPOLLIN, .data = {.fd = fd.get()}};
     ::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, fd.get(), &event);
-    clients_.push_back(Client{.fd = std::move(fd), .input = {}, .watching = false});
+    clients_.push_back(
+        Client{.fd = std::move(fd), .input = {}, .idle_since = now, .watching = false});
   }
 }
 
-bool ControlSocket::serve_client(Client& client, const Handler& handler) {
+// There is always one: fewer may watch than there are places.
+void ControlSocket::make_room() {
+  const auto oldest = std::ranges::min_element(clients_, {}, [](const Client& client) {
+    return std::pair(client.watching, client.idle_since);
+  });
+  clients_.erase(oldest);
+}
+
+bool ControlSocket::answer_request(Client& client, const Json& request, const Handler& handler) {
+  const bool watch =
+      request.is_object() && request.contains("command") && request["command"] == "watch";
+  if (!watch) return send_line(client.fd, answer_safely(request, handler));
+  if (!client.watching && std::ranges::count(clients_, true, &Client::watching) >= kMaxWatchers)
+    return send_line(client.fd,
+                     {{"ok", false},
+                      {"error", fmt::format("{} clients watch already, which is all that "
+                                            "may; end one of them",
+                                            kMaxWatchers)}});
+  client.watching = true;
+  return send_line(client.fd, {{"ok", true}});
+}
+
+bool ControlSocket::serve_client(Client& client, const Handler& handler, MonotonicTime now) {
   // One read a round: a client that never stops writing must not keep hanetd from its work.
   std::array<char, 4096> buffer;
   const ssize_t got = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (got < 0) return errno == EAGAIN;
-  if (got == 0) return false;
-  client.input.append(buffer.data(), static_cast<std::size_t>(got));
+  if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
+  if (got > 0) client.input.append(buffer.data(), static_cast<std::size_t>(got));
   if (client.input.size() > kMaxRequest) return false;
   for (std::size_t end = 0; (end = client.input.find('\n')) != std::string::npos;) {
     const Json request = Json::parse(client.input.substr(0, end), nullptr, false);
     client.input.erase(0, end + 1);
-    if (request.is_object() && request.contains("command") && request["command"] == "watch") {
-      client.watching = true;
-      if (!send_line(client.fd, Json{{"ok", true}})) return false;
-      continue;
-    }
-    if (!send_line(client.fd, answer_safely(request, handler))) return false;
+    client.idle_since = now;
+    if (!answer_request(client, request, handler)) return false;
   }
-  return true;
+  return client.watching || now < client.idle_since + kIdleLimit;
 }
 
-void ControlSocket::serve(const Handler& handler) {
-  accept_clients();
-  clients_.remove_if([&](Client& client) { return !serve_client(client, handler); });
+void ControlSocket::serve(const Handler& handler, MonotonicTime now) {
+  accept_clients(now);
+  clients_.remove_if([&](Client& client) { return !serve_client(client, handler, now); });
 }
 
 void ControlSocket::flush() {

@@ -3,7 +3,9 @@
 // The control socket: one line of JSON in, one line out; `watch` keeps the line open.
 //
 // Open to root and to the group `hanet`. Nothing a client does can hold hanetd up: sockets are
-// non-blocking, a request is bounded, and a watcher that does not read is dropped.
+// non-blocking, a request is bounded, and a watcher that does not read is dropped. Nor can it lock
+// others out: who asks nothing is dropped after a while, or at once when somebody else needs the
+// place, and not all places are for those who watch.
 #pragma once
 
 #include <filesystem>
@@ -12,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/fd.h"
 #include "core/json.h"
 #include "core/result.h"
@@ -31,7 +34,7 @@ class ControlSocket {
 
   [[nodiscard]] int descriptor() const { return poll_.get(); }
   /// Accepts clients and serves what they ask. Never blocks.
-  void serve(const Handler& handler);
+  void serve(const Handler& handler, MonotonicTime now);
   /// Keeps an event for everybody who watches; flush() sends it.
   void broadcast(const Json& event) { events_.push_back(event); }
   void flush();
@@ -40,13 +43,16 @@ class ControlSocket {
   struct Client {
     Fd fd;
     std::string input;
+    MonotonicTime idle_since{};  ///< its last request, or when it came
     bool watching = false;
   };
 
   ControlSocket() = default;
-  void accept_clients();
+  void accept_clients(MonotonicTime now);
+  void make_room();
   /// False when the client is done.
-  [[nodiscard]] bool serve_client(Client& client, const Handler& handler);
+  [[nodiscard]] bool serve_client(Client& client, const Handler& handler, MonotonicTime now);
+  [[nodiscard]] bool answer_request(Client& client, const Json& request, const Handler& handler);
 
   Fd listener_;
   Fd poll_;

@@ -4,7 +4,6 @@
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
@@ -56,7 +55,6 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
 }
 
 Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
-  ::signal(SIGPIPE, SIG_IGN);
   Result<Wakeups> wakeups = Wakeups::open();
   if (!wakeups) return pass_on(wakeups);
   wakeups_ = std::move(*wakeups);
@@ -72,6 +70,9 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   std::filesystem::create_directories(options.run_directory, failed);
   if (failed)
     return errno_error(failed.value(), fmt::format("create {}", options.run_directory.string()));
+  kept_history_ = std::make_unique<KeptHistory>(options.run_directory);
+  if (Status kept = kept_history_->load(); !kept) log::warning("{}", kept.error().message);
+  history_.number_from(kept_history_->last_number());
   Result<ControlSocket> control = ControlSocket::open(options.run_directory / "hanetd.sock");
   if (!control) return pass_on(control);
   control_ = std::make_unique<ControlSocket>(std::move(*control));
@@ -131,18 +132,22 @@ Status Daemon::start_groups(const config::Config& config, const DaemonOptions& o
 Daemon::~Daemon() {
   sender_.reset();
   for (const auto& group : groups_) group->stop();
+  if (!kept_history_) return;
+  kept_history_->follow(history_, monotonic_now());
+  kept_history_->finish();
 }
 
 void Daemon::publish(const group::Notice& notice) {
   log::write_line(level_of(notice), fmt::format("{}: {}", notice.group, notice.text));
   control_->broadcast(report::notice_json(notice));
+  kept_history_->hear(notice);
 }
 
 Status Daemon::run() {
   watchdog_.begin();
   const Answers answers({.engine = *engine_,
                          .sender = sender_.get(),
-                         .history = history_,
+                         .history = *kept_history_,
                          .groups = groups_,
                          .started = started_},
                         [this](const group::Notice& notice) { publish(notice); });
@@ -154,7 +159,8 @@ Status Daemon::run() {
     read_kernel_events();
     read_notifications();
     tick();
-    control_->serve(answers);
+    keep_history();
+    control_->serve(answers, monotonic_now());
     control_->flush();
   }
   ::sd_notify(0, "STOPPING=1");
@@ -229,6 +235,15 @@ void Daemon::tick() {
   for (const auto& group : groups_) group->tick(now);
   if (sender_) sender_->close_replaced_sockets();
   watchdog_.tick(now);
+}
+
+// Not while a switchover runs: it would wait for the file.
+void Daemon::keep_history() {
+  const MonotonicTime now = monotonic_now();
+  kept_history_->follow(history_, now);
+  const bool busy = std::ranges::any_of(
+      groups_, [](const auto& group) { return group->view().state.running.has_value(); });
+  if (!busy) kept_history_->tick(now);
 }
 
 MonotonicTime Daemon::next_deadline() const {

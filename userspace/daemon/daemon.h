@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "daemon/answers.h"
 #include "daemon/control.h"
+#include "daemon/kept_history.h"
 #include "daemon/wakeups.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
@@ -52,6 +53,7 @@ class Daemon {
   void look_at_links();
   void handle_notification(const nlmsghdr& message);
   void tick();
+  void keep_history();
   [[nodiscard]] MonotonicTime next_deadline() const;
   [[nodiscard]] bool is_port(unsigned ifindex) const;
   [[nodiscard]] group::Environment environment(const DaemonOptions& options);
@@ -71,6 +73,7 @@ class Daemon {
   std::unique_ptr<ControlSocket> control_;
   Wakeups wakeups_;
   failover::History history_;
+  std::unique_ptr<KeptHistory> kept_history_;
   Groups groups_;
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
   MonotonicTime started_{};

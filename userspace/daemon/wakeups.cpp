@@ -16,10 +16,12 @@
 namespace hanet::daemon {
 
 Result<Wakeups> Wakeups::open() {
+  // They mean nothing here, and end a process that says nothing of them.
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(signal, SIG_IGN);
   Wakeups wakeups;
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
+  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&handled, signal);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   wakeups.signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   wakeups.timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -53,9 +55,7 @@ Status Wakeups::wait(MonotonicTime until) const {
 
 bool Wakeups::is_asked_to_end() const {
   signalfd_siginfo signal{};
-  while (::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal)))
-    if (signal.ssi_signo != SIGHUP) return true;
-  return false;
+  return ::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal));
 }
 
 }  // namespace hanet::daemon

@@ -100,6 +100,10 @@ class Engine {
   /// Loads programs and maps and pins the maps. Pins left by a killed instance are replaced; that
   /// no other instance is alive is for the caller to know (see net/port_lock.h).
   [[nodiscard]] static Result<std::unique_ptr<Engine>> load(const Options& options);
+  /// Loads nothing and attaches nothing: for a look at the host, which asks nothing of the maps.
+  [[nodiscard]] static std::unique_ptr<Engine> without_programs() {
+    return std::unique_ptr<Engine>(new Engine);
+  }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   /// Detaches everything that was attached and removes the pins.
@@ -223,5 +227,11 @@ class Engine {
   std::uint32_t session_count_ = 0;
   std::uint32_t trunk_count_ = 0;
 };
+
+/// Interval x multiplier, as they are in force (RFC 5880).
+[[nodiscard]] inline Nanoseconds detection_time(const hanet_session& session) {
+  return std::chrono::microseconds(std::int64_t{load(session.interval_us)} *
+                                   load(session.multiplier));
+}
 
 }  // namespace hanet::engine

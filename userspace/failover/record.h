@@ -42,6 +42,8 @@ struct SwitchoverRecord {
 
 class History {
  public:
+  /// Numbers begin behind that of an earlier hanetd's last record.
+  void number_from(std::uint64_t last) { count_ = last; }
   /// Numbers the record and keeps it.
   const SwitchoverRecord& add(SwitchoverRecord record);
   [[nodiscard]] const std::deque<SwitchoverRecord>& records() const { return records_; }

@@ -105,6 +105,7 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
   seen.last_reply = from_kernel_ns(engine::load(session.last_reply_ns));
   if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();
   seen.rehash_ends = rehash_ends(port);
+  seen.precedence_ends = precedence_ends(port);
   seen.weight = port.weight;
   seen.peer = claim(engine::load(session.peer_claim));
   return seen;
@@ -120,6 +121,23 @@ std::optional<MonotonicTime> PortJudge::active_silent_since() const {
     since = std::max(since.value_or(lost), lost);
   }
   return since;
+}
+
+// By what the policy knows of the active path, not by the maps: it may come up between two looks.
+MonotonicTime PortJudge::precedence_ends(const Port& port) const {
+  const policy::PathState& active = context_.state.paths[context_.state.active];
+  const hanet_session& session = context_.engine().session(port.session);
+  if (port.path == context_.state.active || engine::load(session.state) != HANET_SESSION_UP)
+    return {};
+  const MonotonicTime up_since = from_kernel_ns(engine::load(session.state_since_ns));
+  MonotonicTime ends{};
+  for (const Port& silent : ports_.of(context_.state.active)) {
+    if (policy::down_reason(active, silent.slot) != policy::DownReason::HeartbeatLost) continue;
+    const hanet_session& lost = context_.engine().session(silent.session);
+    if (up_since > from_kernel_ns(engine::load(lost.first_lost_ns)))
+      ends = std::max(ends, up_since + engine::detection_time(lost));
+  }
+  return ends;
 }
 
 // Until then the switch of a static trunk may send replies by a port that lost its carrier

@@ -52,6 +52,7 @@ class PortJudge {
   [[nodiscard]] policy::PortSeen seen(const Port& port) const;
   [[nodiscard]] std::optional<MonotonicTime> active_silent_since() const;
   [[nodiscard]] MonotonicTime rehash_ends(const Port& port) const;
+  [[nodiscard]] MonotonicTime precedence_ends(const Port& port) const;
 
   const Context& context_;
   const PortList& ports_;

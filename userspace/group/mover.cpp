@@ -17,11 +17,6 @@
 namespace hanet::group {
 namespace {
 
-Nanoseconds detection_time(const hanet_session& session) {
-  return std::chrono::microseconds(std::int64_t{engine::load(session.interval_us)} *
-                                   engine::load(session.multiplier));
-}
-
 std::vector<std::uint32_t> routers_of(const net::Place& place) {
   std::vector<std::uint32_t> routers;
   if (is_router(place.port.name)) routers.push_back(0);
@@ -128,7 +123,7 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
       .keeps_mac = plan_->expected.mac == parts_.keeper.identity().mac,
       .left_without_carrier = switchover.cause == policy::Cause::CarrierLost &&
                               leaves_without_carrier(plan_->expected, from.interface.name),
-      .detection_time = detection_time(context_.engine().session(from.session))};
+      .detection_time = engine::detection_time(context_.engine().session(from.session))};
   const Nanoseconds delay =
       context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
   const Nanoseconds wait = policy::wait_before_move(facts, switchover, delay);

@@ -12,6 +12,7 @@
 
 #include "core/log.h"
 #include "policy/agreement.h"
+#include "policy/alarms.h"
 
 namespace hanet::group {
 namespace {
@@ -44,6 +45,8 @@ View PathGroup::view() const {
           .index = context_.index,
           .state = state_,
           .rules = rules_,
+          .condition = condition_,
+          .condition_since = condition_since_,
           .ports = parts_.ports,
           .identity = parts_.keeper.identity(),
           .uppers = parts_.uppers.all(),
@@ -88,6 +91,18 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
   for (const Port& port : parts_.ports.all())
     environment_.engine.set_claim(port.index,
                                   claim(policy::claim_of(state_, port.path, monotonic_now())));
+  note_condition();
+}
+
+void PathGroup::note_condition() {
+  const std::string& holder = parts_.ports.holder().interface.name;
+  policy::Losses losses;
+  for (const Finding& finding : findings())
+    if (finding.is_loss) (finding.port == holder ? losses.active : losses.standby) = true;
+  const policy::Condition condition = policy::condition_of(state_, losses);
+  if (condition == condition_) return;
+  condition_ = condition;
+  condition_since_ = wall_now();
 }
 
 Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
@@ -112,15 +127,15 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             return {};
           },
           [&](const policy::RaiseAlarm& alarm) -> Events {
-            tell(alarm);
+            const std::vector<std::string> names = parts_.ports.names();
+            notices_.add("alarm", names[alarm.path],
+                         policy::alarm_text(alarm, state_, {config_.name, names}, monotonic_now()));
             return {};
           },
           [&](const policy::ClearAlarm& alarm) -> Events {
-            const std::string name = parts_.ports.name(alarm.path);
-            notices_.add(
-                "alarm-cleared", name,
-                fmt::format("{} {}", name,
-                            alarm.no_path ? "carries traffic again" : "can take over again"));
+            const std::vector<std::string> names = parts_.ports.names();
+            notices_.add("alarm-cleared", names[alarm.path],
+                         policy::cleared_text(alarm, state_, {config_.name, names}));
             return {};
           },
           [&](const policy::Refuse& refuse) -> Events {
@@ -128,16 +143,6 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             return {};
           }},
       action);
-}
-
-void PathGroup::tell(const policy::RaiseAlarm& alarm) const {
-  const std::string name = parts_.ports.name(alarm.path);
-  context_.notices.add(
-      "alarm", name,
-      alarm.no_path ? fmt::format("NO WORKING PATH: {} is down and no other path works; the "
-                                  "identity stays, the first path to recover is used",
-                                  name)
-                    : fmt::format("standby {} is down: there is nothing to fail over to", name));
 }
 
 // Looks at what waits before the identity is touched (spec F3). Bridging covers the time.
@@ -162,8 +167,11 @@ Events PathGroup::carry_out(const policy::Switchover& switchover) {
 }
 
 void PathGroup::refresh(MonotonicTime received) {
-  // Standbys first: the decision about the active path must know what they are worth now.
   const std::size_t active = state_.active;
+  // An active path that came back together with a standby has precedence (spec M9).
+  if (policy::health_of(state_.paths[active]) == policy::Health::Down)
+    refresh_path(active, received);
+  // Standbys first: the decision about the active path must know what they are worth now.
   for (std::size_t path = 0; path < state_.paths.size(); ++path)
     if (path != active) refresh_path(path, received);
   refresh_path(active, received);
@@ -216,7 +224,13 @@ void PathGroup::tell_path_changes(std::size_t path, const policy::PathState& nex
 void PathGroup::follow_parameters(MonotonicTime received) {
   const hanet_params& params = environment_.engine.params(context_.index);
   const bool enabled = engine::load(params.enabled) != 0;
-  if (enabled != state_.enabled) apply(policy::EnabledChanged{enabled}, received);
+  if (enabled != state_.enabled) {
+    notices_.add(enabled ? "group-enabled" : "group-disabled", parts_.ports.name(state_.active),
+                 enabled
+                     ? "the group is enabled"
+                     : "the group is disabled: whatever fails, no other path is used by itself");
+    apply(policy::EnabledChanged{enabled}, received);
+  }
   const std::uint32_t threshold =
       std::clamp<std::uint32_t>(engine::load(params.threshold_percent), HANET_THRESHOLD_MIN_PERCENT,
                                 HANET_THRESHOLD_MAX_PERCENT);
@@ -348,6 +362,7 @@ void PathGroup::tick(MonotonicTime now) {
     link_changed(update.link, update.removed);
   if (!state_.running && parts_.guard.due() == RepairDue::None && !parts_.keeper.stale())
     parts_.kept.save(parts_.keeper.identity(), now);
+  if (!state_.running) parts_.ports.keep_speeds();
   apply(policy::TimePassed{}, now);
   // Behind the decisions, because looking takes its time; what it finds is an event like any other.
   parts_.ports.look_at_doubted_carriers();

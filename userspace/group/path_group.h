@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "group/parts.h"
+#include "policy/condition.h"
 
 namespace hanet::group {
 
@@ -31,6 +32,8 @@ struct View {
   engine::GroupIndex index;
   const policy::GroupState& state;
   const policy::GroupRules& rules;
+  policy::Condition condition;
+  std::chrono::system_clock::time_point condition_since;
   const PortList& ports;
   const net::Identity& identity;
   /// What a switchover would leave behind, if it came now.
@@ -87,7 +90,6 @@ class PathGroup {
   [[nodiscard]] std::vector<policy::Event> act(const policy::Action& action,
                                                MonotonicTime received);
   [[nodiscard]] std::vector<policy::Event> carry_out(const policy::Switchover& switchover);
-  void tell(const policy::RaiseAlarm& alarm) const;
   [[nodiscard]] policy::PathChanged judged(std::size_t path, MonotonicTime received);
   void refresh_path(std::size_t path, MonotonicTime received);
   void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
@@ -98,6 +100,7 @@ class PathGroup {
   void recapture();
   [[nodiscard]] Status recover();
   void leave_a_lead_that_works();
+  void note_condition();
   [[nodiscard]] policy::ManualSwitch manual_switch(const Port& port) const;
 
   config::GroupConfig config_;
@@ -107,7 +110,9 @@ class PathGroup {
   Notices notices_;
   Context context_;
   Parts parts_;
-  policy::Holder found_;               // at the start
+  policy::Holder found_;  // at the start
+  policy::Condition condition_ = policy::Condition::ActiveNotProved;
+  std::chrono::system_clock::time_point condition_since_ = wall_now();
   std::uint64_t speaker_changes_ = 0;  // of the active trunk, when it was last announced
   std::string refusal_;                // of the person's switch that is being decided
 };

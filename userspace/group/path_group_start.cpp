@@ -6,9 +6,11 @@
 // change, the standby is prepared before the programs are attached, and nothing is sent before the
 // caller says so.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/log.h"
 #include "group/path_group.h"
+#include "group/targets.h"
 #include "net/look.h"
 
 namespace hanet::group {
@@ -65,6 +67,10 @@ Status PathGroup::look() {
       if (Status fit = check_standby(parts_.dummy.without(found->identities[at])); !fit)
         return failure(fmt::format("group {}: {}", config_.name, fit.error().message));
   parts_.keeper.hold(parts_.kept.identity_of(found_, *found));
+  if (Status asked = check_targets(environment_.requests, config_, parts_.keeper.identity(),
+                                   found->identities);
+      !asked)
+    return asked;
   parts_.ports.choose_macs(found_.port, parts_.keeper.identity().mac);
   std::vector<std::size_t> counts;
   for (const config::PathConfig& path : config_.paths) counts.push_back(path.ports.size());
@@ -72,8 +78,8 @@ Status PathGroup::look() {
   state_ = policy::initial_state(counts, holder.path, rules_, holder.slot,
                                  config_.live.threshold_percent);
   if (found_.state == policy::HolderState::Nobody)
-    log::warning("{}: neither {} nor {} has an address yet; what {} gets later is the identity",
-                 config_.name, parts_.ports.name(0), parts_.ports.name(1), holder.interface.name);
+    log::warning("{}: no path has an address yet ({}); what {} gets later is the identity",
+                 config_.name, fmt::join(parts_.ports.names(), ", "), holder.interface.name);
   if (Status free = parts_.metaname.check(); !free) return free;
   return parts_.dummy.check(parts_.keeper.identity().mac);
 }

@@ -4,6 +4,7 @@
 #include "group/port_list.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -25,15 +26,19 @@ std::string PortList::name(std::size_t path) const {
   return name;
 }
 
+std::vector<std::string> PortList::names() const {
+  std::vector<std::string> names;
+  for (std::size_t path = 0; path < context_.config.paths.size(); ++path)
+    names.push_back(name(path));
+  return names;
+}
+
 Result<const Port*> PortList::named(const std::string& interface) const {
   const auto found = std::ranges::find_if(
       ports_, [&](const Port& port) { return port.interface.name == interface; });
   if (found != ports_.end()) return &*found;
-  std::string names;
-  for (std::size_t path = 0; path < context_.config.paths.size(); ++path)
-    names += (path == 0 ? "" : " and ") + name(path);
   return failure(fmt::format("group {} has no path {}; its paths are {}", context_.config.name,
-                             interface, names));
+                             interface, fmt::join(names(), " and ")));
 }
 
 }  // namespace hanet::group

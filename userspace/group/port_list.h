@@ -72,6 +72,7 @@ class PortList {
   [[nodiscard]] bool is_holder(const Port& port) const { return &port == &holder(); }
   /// The path's name for people: its interfaces.
   [[nodiscard]] std::string name(std::size_t path) const;
+  [[nodiscard]] std::vector<std::string> names() const;
   /// The port that is called so now.
   [[nodiscard]] Result<const Port*> named(const std::string& interface) const;
   [[nodiscard]] const Port& from(const policy::Switchover& switchover) const {

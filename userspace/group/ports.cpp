@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/log.h"
+#include "policy/speed.h"
 
 namespace hanet::group {
 
@@ -32,13 +33,13 @@ LinkNews Ports::link_changed(const net::LinkInfo& link, bool removed) {
   }
   news.came_up = !port.admin_up && link.admin_up;
   port.admin_up = link.admin_up;
-  if (link.carrier) {  // it may have negotiated another speed
-    port.weight = weight_of(port);
-    context_.engine().set_weight(port.index, port.weight);
-  }
   port.carrier_doubted = !removed && context_.engine().doubts_carrier(port.index, link.carrier_on);
   if (!link.carrier && port.rtnetlink_carrier) context_.engine().hear_carrier_lost(port.index);
   port.rtnetlink_carrier = link.carrier;
+  if (link.carrier) {  // it may have negotiated another speed
+    weigh(port);
+    context_.engine().set_weight(port.index, port.weight);
+  }
   news.bridge_ends = !port.present() || !port.admin_up;
   return news;
 }
@@ -79,10 +80,22 @@ void Ports::learn_carrier(Port& port) const {
   if (link) context_.engine().learn_carrier(port.index, link->carrier_on, last_edge);
 }
 
-// A link that tells no speed counts as the slowest one.
-std::uint32_t Ports::weight_of(const Port& port) const {
-  if (context_.config.trunk.capacity != config::Capacity::Speed) return 1;
-  return std::max(net::link_speed(port.interface.name).value_or(1), 1U);
+void Ports::weigh(Port& port) {
+  if (context_.config.trunk.capacity != config::Capacity::Speed) return;
+  const std::string& name = port.interface.name;
+  const net::LinkSpeeds speeds = net::link_speeds(name);
+  const policy::SpeedFacts facts{.carrier = port.rtnetlink_carrier,
+                                 .told = speeds.told,
+                                 .last = speeds_.of(name),
+                                 .possible = speeds.possible};
+  if (const auto seen = policy::seen_speed(facts)) speeds_.learn(name, *seen);
+  port.weight = policy::weight_by_speed(facts);
+}
+
+void Ports::keep_speeds() {
+  if (Status saved = speeds_.save(); !saved)
+    log::warning("{}: the speeds of its ports do not outlive hanetd: {}", context_.config.name,
+                 saved.error().message);
 }
 
 void Ports::set_own_mac(const Port& port, const net::MacAddress& mac) {

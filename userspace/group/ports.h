@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/sender.h"
+#include "group/known_speeds.h"
 #include "group/port_list.h"
 #include "net/link.h"
 
@@ -41,7 +42,8 @@ struct FoundPorts {
 
 class Ports : public PortList {
  public:
-  explicit Ports(const Context& context) : PortList(context) {}
+  explicit Ports(const Context& context)
+      : PortList(context), speeds_(context.env.run_directory, context.config.name) {}
 
   /// Looks up every configured interface. One of `may_be_missing` may be absent.
   [[nodiscard]] Result<FoundPorts> find(std::span<const std::string> may_be_missing);
@@ -70,21 +72,25 @@ class Ports : public PortList {
   void use_again(const Port& port, const net::LinkInfo& link);
   /// Nothing of hanet's stays on the interface.
   void unbind(const Port& port, Presence why);
+  /// Writes down what became known of the ports' speeds.
+  void keep_speeds();
   /// Receives the frames of `is` instead of those of `was` on every port.
   void listen_to(const net::MacAddress& was, const net::MacAddress& is);
 
  private:
   [[nodiscard]] Port& own(const Port& port) { return ports_[number_of(port)]; }
   [[nodiscard]] Result<Port> find_port(const config::PortConfig& config,
-                                       std::span<const std::string> may_be_missing) const;
+                                       std::span<const std::string> may_be_missing);
   [[nodiscard]] Result<engine::RequestFrames> attach_port(Port& port);
   [[nodiscard]] Status make_trunk(std::size_t path) const;
   [[nodiscard]] Status listen_as_trunk(const Port& port, net::PacketSocket& socket) const;
-  [[nodiscard]] std::uint32_t weight_of(const Port& port) const;
+  void weigh(Port& port);
   void learn_carrier(Port& port) const;
   [[nodiscard]] const config::PortConfig& config_of(const Port& port) const {
     return context_.config.paths[port.path].ports[port.slot];
   }
+
+  KnownSpeeds speeds_;
 };
 
 }  // namespace hanet::group

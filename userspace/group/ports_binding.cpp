@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/log.h"
 #include "group/ports.h"
 #include "group/session_setup.h"
 #include "net/capture.h"
@@ -29,7 +30,7 @@ Card card_of(const net::LinkInfo& link) {
 }  // namespace
 
 Result<Port> Ports::find_port(const config::PortConfig& config,
-                              std::span<const std::string> may_be_missing) const {
+                              std::span<const std::string> may_be_missing) {
   Result<net::LinkInfo> link = net::find_link(context_.requests(), config.interface);
   if (!link && std::ranges::count(may_be_missing, config.interface) != 0)
     return missing_port(config.interface);
@@ -41,11 +42,13 @@ Result<Port> Ports::find_port(const config::PortConfig& config,
   port.card = card_of(*link);
   port.admin_up = link->admin_up;
   port.rtnetlink_carrier = link->carrier;
-  port.weight = weight_of(port);
+  weigh(port);
   return port;
 }
 
 Result<FoundPorts> Ports::find(std::span<const std::string> may_be_missing) {
+  if (Status known = speeds_.load(); !known)
+    log::warning("{}: {}", context_.config.name, known.error().message);
   FoundPorts found;
   const std::vector<config::PathConfig>& paths = context_.config.paths;
   for (std::size_t path = 0; path < paths.size(); ++path)
@@ -175,7 +178,7 @@ void Ports::use_again(const Port& which, const net::LinkInfo& link) {
   port.presence = Presence::Here;
   port.rtnetlink_carrier = link.carrier;
   port.card = card_of(link);
-  port.weight = weight_of(port);
+  weigh(port);
   context_.engine().set_weight(port.index, port.weight);
 }
 

@@ -56,12 +56,15 @@ failover::SwitchoverRecord begin_record(const Context& context, const PortList& 
   const Port& failed = verdict_port(ports, judge, switchover);
   record.event_received = record.verdict = judge.down_since(failed);
   const policy::PathState& path = context.state.paths[switchover.from];
+  const policy::DownReason reason = policy::down_reason(path, failed.slot);
+  if (switchover.cause == policy::Cause::GroupEnabled)
+    record.rule += fmt::format("; what had happened to it: {}", policy::to_text(reason));
   if (path.ports.size() > 1 && switchover.from != switchover.to) {
     const policy::Capacity sum = policy::capacity_of(path);
     record.rule += fmt::format("; {} of {} of the trunk's capacity is lost, threshold {} % (T2)",
                                sum.lost, sum.total, path.threshold_percent);
   }
-  take_kernel_times(record, context.engine(), failed, policy::down_reason(path, failed.slot));
+  take_kernel_times(record, context.engine(), failed, reason);
   record.verdict_waited = judge.trial(failed).held_back;
   return record;
 }

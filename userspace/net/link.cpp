@@ -106,6 +106,22 @@ bool ask_ethtool(const std::string& interface, void* value) {
   return ::ioctl(socket.get(), SIOCETHTOOL, &request) == 0;
 }
 
+struct LinkModes {
+  std::uint8_t first;
+  std::uint8_t last;
+  std::uint32_t speed;  ///< Mbit/s
+};
+
+// The bits of enum ethtool_link_mode_bit_indices up to Linux 6.1. Their names could be asked for,
+// but only where the kernel has CONFIG_ETHTOOL_NETLINK.
+constexpr std::array<LinkModes, 29> kLinkModes{
+    {{0, 1, 10},        {2, 3, 100},       {4, 5, 1000},      {12, 12, 10'000},  {15, 15, 2500},
+     {17, 17, 1000},    {18, 20, 10'000},  {21, 22, 20'000},  {23, 26, 40'000},  {27, 30, 56'000},
+     {31, 33, 25'000},  {34, 35, 50'000},  {36, 39, 100'000}, {40, 40, 50'000},  {41, 41, 1000},
+     {42, 46, 10'000},  {47, 47, 2500},    {48, 48, 5000},    {52, 56, 50'000},  {57, 61, 100'000},
+     {62, 66, 200'000}, {67, 67, 100},     {68, 68, 1000},    {69, 73, 400'000}, {75, 79, 100'000},
+     {80, 84, 200'000}, {85, 89, 400'000}, {90, 91, 100},     {92, 92, 10}}};
+
 }  // namespace
 
 LinkInfo link_of(const nlmsghdr& message) {
@@ -204,22 +220,38 @@ std::vector<Vlan> vlans_among(const std::vector<LinkInfo>& links, unsigned port)
   return vlans;
 }
 
+std::optional<std::uint32_t> fastest_mode(std::span<const std::uint32_t> mask) {
+  std::optional<std::uint32_t> fastest;
+  for (const LinkModes& modes : kLinkModes)
+    for (std::size_t bit = modes.first; bit <= modes.last && bit / 32 < mask.size(); ++bit)
+      if ((mask[bit / 32] >> (bit % 32) & 1) != 0)
+        fastest = std::max(fastest.value_or(0), modes.speed);
+  return fastest;
+}
+
 // The kernel says first how long its masks are (net/ethtool/ioctl.c, ethtool_get_link_ksettings); a
-// mask has at most 127 words, and three of them are behind the head.
-std::optional<std::uint32_t> link_speed(const std::string& interface) {
+// mask has at most 127 words, and three of them are behind the head: what the card has, what it
+// offers, what the other end offers.
+LinkSpeeds link_speeds(const std::string& interface) {
   constexpr std::size_t kWords = std::size_t{3} * 127;
   alignas(ethtool_link_settings)
       std::array<std::uint8_t, sizeof(ethtool_link_settings) + kWords * sizeof(std::uint32_t)>
           room{};
   auto* answer = reinterpret_cast<ethtool_link_settings*>(room.data());
   answer->cmd = ETHTOOL_GLINKSETTINGS;
-  if (!ask_ethtool(interface, answer) || answer->link_mode_masks_nwords >= 0) return std::nullopt;
+  if (!ask_ethtool(interface, answer) || answer->link_mode_masks_nwords >= 0) return {};
   answer->cmd = ETHTOOL_GLINKSETTINGS;
   answer->link_mode_masks_nwords = static_cast<std::int8_t>(-answer->link_mode_masks_nwords);
-  if (!ask_ethtool(interface, answer)) return std::nullopt;
-  if (answer->speed == 0 || answer->speed == static_cast<std::uint32_t>(SPEED_UNKNOWN))
-    return std::nullopt;
-  return answer->speed;
+  if (!ask_ethtool(interface, answer)) return {};
+  LinkSpeeds speeds;
+  if (answer->speed != 0 && answer->speed != static_cast<std::uint32_t>(SPEED_UNKNOWN))
+    speeds.told = answer->speed;
+  const std::size_t words = static_cast<std::uint8_t>(answer->link_mode_masks_nwords);
+  std::vector<std::uint32_t> masks(2 * words);
+  std::memcpy(masks.data(), answer->link_mode_masks, masks.size() * sizeof(std::uint32_t));
+  speeds.possible = fastest_mode(std::span(masks).subspan(words));
+  if (!speeds.possible) speeds.possible = fastest_mode(std::span(masks).first(words));
+  return speeds;
 }
 
 std::string driver_of(unsigned ifindex) {

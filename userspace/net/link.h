@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,14 @@ struct LinkInfo {
 /// Reads RTM_NEWLINK or RTM_DELLINK.
 [[nodiscard]] LinkInfo link_of(const nlmsghdr& message);
 
-/// Mbit/s as the driver tells (ethtool); empty where it does not, as without a link.
-[[nodiscard]] std::optional<std::uint32_t> link_speed(const std::string& interface);
+/// In Mbit/s, as the driver tells (ethtool).
+struct LinkSpeeds {
+  std::optional<std::uint32_t> told;      ///< now; empty where it does not, as without a link
+  std::optional<std::uint32_t> possible;  ///< the fastest mode that it offers, or has
+};
+[[nodiscard]] LinkSpeeds link_speeds(const std::string& interface);
+/// The fastest of the modes in a mask of the kernel's (ETHTOOL_LINK_MODE_*_BIT).
+[[nodiscard]] std::optional<std::uint32_t> fastest_mode(std::span<const std::uint32_t> mask);
 /// The kernel's name of the driver (ethtool); empty where it does not tell, or there is no such
 /// interface.
 [[nodiscard]] std::string driver_of(unsigned ifindex);

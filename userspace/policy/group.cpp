@@ -121,13 +121,17 @@ class Decider {
     state().waits_until.reset();
     if (!state().running) return;
     const Switchover ended = *std::exchange(state().running, std::nullopt);
+    taken_over_ = event.moved && ended.from != ended.to;
     if (event.moved)
       note_move(ended);
     else if (event.attempted)
       note_roll_back(ended);
   }
 
-  void operator()(const EnabledChanged& event) { state().enabled = event.enabled; }
+  void operator()(const EnabledChanged& event) {
+    just_enabled_ = event.enabled && !state().enabled;
+    state().enabled = event.enabled;
+  }
   void operator()(const ThresholdChanged& event) {
     for (PathState& path : state().paths) path.threshold_percent = event.percent;
   }
@@ -254,7 +258,7 @@ class Decider {
     if (health_of(active) != Health::Down) return;
     std::optional<std::size_t> to = best_alternative(state(), now_, rules_);
     if (!to) to = last_resort(state(), now_);
-    if (to) start(*to, cause_of(down_reason(active)));
+    if (to) start(*to, just_enabled_ ? Cause::GroupEnabled : cause_of(down_reason(active)));
   }
 
   // The path stays, but the interface that has the identity can not any more.
@@ -263,7 +267,8 @@ class Decider {
     const PathState& active = state().paths[state().active];
     if (now_ < active.keep_lead_until) return;
     if (can_lead(active, active.lead) || !can_lead(active, best_lead(active, false))) return;
-    start(state().active, cause_of(down_reason(active, active.lead)));
+    start(state().active,
+          just_enabled_ ? Cause::GroupEnabled : cause_of(down_reason(active, active.lead)));
   }
 
   void consider_agreement() {
@@ -282,32 +287,37 @@ class Decider {
     if (at && now_ >= *at) start(kPrimary, Cause::Failback);
   }
 
-  void review_alarms() {
-    const bool stranded =
-        health_of(state().paths[state().active]) == Health::Down && !state().running;
-    if (stranded != state().no_path_alarm) {
-      state().no_path_alarm = stranded;
-      note_alarm(stranded, state().active, true);
+  void review_no_path() {
+    const bool stranded = health_of(state().paths[state().active]) == Health::Down;
+    if (state().no_path_alarm && (taken_over_ || !stranded)) {
+      state().no_path_alarm = false;
+      decision_.actions.emplace_back(
+          ClearAlarm{.path = state().active, .no_path = true, .taken_over = taken_over_});
     }
+    if (state().no_path_alarm || !stranded) return;
+    state().no_path_alarm = true;
+    decision_.actions.emplace_back(RaiseAlarm{.path = state().active, .no_path = true});
+  }
+
+  void review_alarms() {
+    if (!state().running) review_no_path();
     for (std::size_t at = 0; at < state().paths.size(); ++at) {
       const bool dead = at != state().active && health_of(state().paths[at]) == Health::Down;
       if (dead == state().standby_alarm[at]) continue;
       state().standby_alarm[at] = dead;
-      note_alarm(dead, at, false);
+      if (dead)
+        decision_.actions.emplace_back(RaiseAlarm{.path = at});
+      else
+        decision_.actions.emplace_back(ClearAlarm{.path = at});
     }
-  }
-
-  void note_alarm(bool raised, std::size_t path, bool no_path) {
-    if (raised)
-      decision_.actions.emplace_back(RaiseAlarm{.path = path, .no_path = no_path});
-    else
-      decision_.actions.emplace_back(ClearAlarm{.path = path, .no_path = no_path});
   }
 
   Decision decision_;
   MonotonicTime now_;
   const GroupRules& rules_;
-  bool time_passed_ = false;  // only then what waits is carried out
+  bool time_passed_ = false;   // only then what waits is carried out
+  bool just_enabled_ = false;  // by this event
+  bool taken_over_ = false;    // the active path is another one by this event
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ enum class Cause {
   CarrierLost,
   AdminDown,
   InterfaceGone,
+  GroupEnabled,  ///< a person enabled the group, whose active path had failed before
   Manual,
   Failback,
   PeerElsewhere
@@ -87,8 +88,10 @@ struct GroupState {
   bool failback_held = false;
   MonotonicTime by_hand_until{};             ///< see agreement.h
   std::optional<MonotonicTime> apart_since;  ///< the other end is on another path, see agreement.h
-  bool no_path_alarm = false;                ///< the active path is down and nothing can take over
-  std::vector<bool> standby_alarm;           ///< per path: a standby is down before it is needed
+  /// The active path is down and nothing can take over. What a switchover that runs comes to is not
+  /// known yet: until it ends the alarm stays as it is.
+  bool no_path_alarm = false;
+  std::vector<bool> standby_alarm;  ///< per path: a standby is down before it is needed
   bool operator==(const GroupState&) const = default;
 };
 
@@ -154,6 +157,7 @@ struct RaiseAlarm {
 struct ClearAlarm {
   std::size_t path = 0;
   bool no_path = false;
+  bool taken_over = false;  ///< with no_path: by this path, which is active now
 };
 struct Refuse {
   std::string_view reason;  ///< answer to a ManualSwitch

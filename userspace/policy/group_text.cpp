@@ -15,6 +15,8 @@ std::string_view to_text(Cause cause) {
       return "administratively down";
     case Cause::InterfaceGone:
       return "interface gone";
+    case Cause::GroupEnabled:
+      return "group enabled";
     case Cause::Manual:
       return "manual switch";
     case Cause::Failback:
@@ -49,6 +51,8 @@ std::string_view rule_of(Cause cause) {
       return "the interface of the active path was set down (M4)";
     case Cause::InterfaceGone:
       return "the interface of the active path was removed (M4)";
+    case Cause::GroupEnabled:
+      return "a person enabled the group while its active path was down (D4)";
     case Cause::Manual:
       return "a person asked for it (A2)";
     case Cause::Failback:

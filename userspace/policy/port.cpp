@@ -16,6 +16,7 @@ SessionState told_session(const PortSeen& seen, const PortTrial& trial, Monotoni
   const bool has_time = waits_for_first_answers(seen, trial, now) || now < seen.rehash_ends;
   if (seen.session == SessionState::Down && has_time) return SessionState::Unknown;
   if (awaits_proof(seen)) return SessionState::Unknown;
+  if (seen.session == SessionState::Up && now < seen.precedence_ends) return SessionState::Unknown;
   return seen.session;
 }
 
@@ -39,6 +40,7 @@ std::optional<MonotonicTime> next_change(const PortSeen& seen, const PortTrial& 
   };
   consider(waits_for_first_answers(seen, trial, now), trial.first_answers_until);
   consider(true, seen.rehash_ends);
+  consider(true, seen.precedence_ends);
   consider(trial.link == LinkTrial::Negotiating, trial.negotiates_until);
   if (trial.judged_from) consider(true, *trial.judged_from);
   return next;

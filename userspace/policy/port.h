@@ -25,11 +25,17 @@
 //   seen     condition                                                      told
 //   Up       a standby that has not answered since the active path fell     Unknown
 //            silent (perhaps the target itself died)
+//   Up       a standby that came up while the active path was silent, as    Unknown
+//            long as the active one could still have come up as well
 //   Up       else                                                           Up
 //   Down     never up, and the first answers are not due                    Unknown
 //   Down     its trunk is being rehashed by the switch                      Unknown
 //   Down     else                                                           Down
 //   Paused, Unknown                                                         the same
+// A target that reboots answers on all paths at once, and which session counts to up_count first is
+// chance. The active path has precedence (spec M9): it has a detection time of its own from the
+// moment that the standby is up, because a path on which nothing is heard for so long is down by
+// definition. A standby that was up before the active path fell silent waits for nothing.
 #pragma once
 
 #include <chrono>
@@ -62,6 +68,8 @@ struct PortSeen {
   /// Of a standby: when the active path fell silent, if it is silent.
   std::optional<MonotonicTime> active_silent_since;
   MonotonicTime rehash_ends{};  ///< of a static trunk, see above; in the past: none
+  /// Of a standby: the active path's precedence, see above; in the past: none.
+  MonotonicTime precedence_ends{};
   std::uint32_t weight = 1;
   PeerClaim peer = PeerClaim::Unknown;
 };

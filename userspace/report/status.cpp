@@ -77,31 +77,6 @@ Json findings_json(const group::View& group) {
   return findings;
 }
 
-// Of the interface that has the identity, or of one that waits.
-bool has_loss(const group::View& group, bool active) {
-  const std::string& holder = group.ports.lead(group.state.active).interface.name;
-  return std::ranges::any_of(group.findings, [&](const group::Finding& finding) {
-    return finding.is_loss && (finding.port == holder) == active;
-  });
-}
-
-std::string group_state_text(const group::View& group) {
-  const policy::GroupState& state = group.state;
-  if (!state.enabled) return "disabled";
-  if (state.no_path_alarm) return "no working path";
-  if (has_loss(group, true)) return "incomplete";
-  if (std::ranges::count(state.standby_alarm, true) != 0) return "no standby";
-  // Nothing was heard on it yet, so nothing would be missed either.
-  if (policy::health_of(state.paths[state.active]) == policy::Health::Unknown)
-    return "active path not proved";
-  for (std::size_t at = 0; at < state.paths.size(); ++at)
-    if (at != state.active && state.paths[at].watched &&
-        policy::health_of(state.paths[at]) == policy::Health::Unknown)
-      return "standby not proved";
-  if (has_loss(group, false)) return "standby not ready";
-  return "protected";
-}
-
 Json watched_port_json(const group::View& group, const group::Port& port,
                        const engine::Engine& engine, const engine::Sender* sender,
                        MonotonicTime now) {
@@ -200,7 +175,8 @@ Json group_json(const group::View& group, const engine::Engine& engine,
     paths.push_back(path_json(group, at, engine, sender, now));
   return {{"name", group.config.name},
           {"active", group.ports.lead(state.active).interface.name},
-          {"state", group_state_text(group)},
+          {"state", policy::to_text(group.condition)},
+          {"state_since", wall_text(group.condition_since)},
           {"switching_to",
            state.running
                ? Json(group.ports.of(state.running->to)[state.running->to_port].interface.name)

@@ -5,8 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "core/private_file.h"
 #include "snapshot/json.h"
-#include "snapshot/private_file.h"
+#include "snapshot/validity.h"
 
 namespace hanet::snapshot {
 
@@ -14,14 +15,15 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origin, on, before, ours, is_known, admin_up,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origins, boot, netns, interfaces, carrier, carried)
 
 Result<Origins> load_origins(const std::filesystem::path& file) {
-  const Result<std::string> text = read_private_file(file);
-  if (!text && text.error().code == ENOENT) return Origins{};
+  constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
+  const Result<std::optional<std::string>> text = read_private_file(file, kMaxBytes);
   const auto unusable = [&](const std::string& why) {
     return failure(fmt::format("{} is not used: {}", file.string(), why));
   };
   if (!text) return unusable(text.error().message);
+  if (!*text) return Origins{};
   try {
-    Origins kept = nlohmann::json::parse(*text).get<Origins>();
+    Origins kept = nlohmann::json::parse(**text).get<Origins>();
     if (kept.boot != boot_id() || kept.netns != own_netns()) return Origins{};
     return kept;
   } catch (const nlohmann::json::exception&) {
@@ -34,7 +36,9 @@ Result<Origins> load_origins(const std::filesystem::path& file) {
 Status save_origins(const std::filesystem::path& file, Origins origins) {
   origins.boot = boot_id();
   origins.netns = own_netns();
-  return replace_private_file(file, nlohmann::json(origins).dump());
+  if (const Result<Fd> fd = write_fresh(file, {nlohmann::json(origins).dump()}); !fd)
+    return std::unexpected(fd.error());
+  return put_in_place(file);
 }
 
 }  // namespace hanet::snapshot

@@ -9,22 +9,16 @@
 #include <atomic>
 #include <cstring>
 
-#include "core/fd.h"
 #include "core/log.h"
-#include "snapshot/private_file.h"
+#include "core/private_file.h"
+#include "snapshot/validity.h"
 
 namespace hanet::snapshot {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
 constexpr std::uint32_t kVersion = 3;  // of the text: what an identity has
-
-// http://www.isthe.com/chongo/tech/comp/fnv/: it has to find a torn file, not a forged one.
-std::uint64_t checksum(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 Result<KeptSnapshot> unpack(std::string_view bytes) {
   SnapshotHead head{};
@@ -50,13 +44,13 @@ SnapshotStore::SnapshotStore(const std::filesystem::path& directory, std::string
     : file_(directory / (group + ".snapshot")), group_(std::move(group)) {}
 
 Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
-  Result<std::string> bytes = read_private_file(file_);
-  if (!bytes && bytes.error().code == ENOENT) return std::nullopt;
   const auto unusable = [&](const std::string& why) {
     return failure(fmt::format("the snapshot {} is not used: {}", file_.string(), why));
   };
+  const Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxBytes);
   if (!bytes) return unusable(bytes.error().message);
-  Result<KeptSnapshot> kept = unpack(*bytes);
+  if (!*bytes) return std::nullopt;
+  Result<KeptSnapshot> kept = unpack(**bytes);
   if (!kept) return unusable(kept.error().message);
   const Snapshot& snapshot = kept->snapshot;
   if (snapshot.group != group_) return unusable("it is of the group " + snapshot.group);
@@ -80,21 +74,14 @@ Status SnapshotStore::save(net::Identity identity, const std::vector<std::string
                           .checksum = checksum(text),
                           .moving_to = 0,
                           .ended_ns = 0};
-  const std::string fresh = file_.string() + ".new";
-  Result<Fd> fd = create_private_file(fresh);
+  Result<Fd> fd = write_fresh(file_, {{reinterpret_cast<const char*>(&head), sizeof(head)}, text});
   if (!fd) return pass_on(fd);
-  const auto failed = [&](const char* what) {
-    return errno_error(errno, fmt::format("{} {}", what, fresh));
-  };
-  const std::string_view head_bytes(reinterpret_cast<const char*>(&head), sizeof(head));
-  for (const std::string_view bytes : {head_bytes, std::string_view(text)})
-    if (Status done = write_all(fd->get(), bytes); !done) return failed("write");
   void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
-  if (mapped == MAP_FAILED) return failed("map");
+  if (mapped == MAP_FAILED) return errno_error(errno, "map " + fresh_name(file_));
   std::unique_ptr<SnapshotHead, Unmap> fresh_head(static_cast<SnapshotHead*>(mapped));
   // The page is there before a switchover needs it.
   std::atomic_ref<std::uint64_t>(fresh_head->moving_to).store(0);
-  if (::rename(fresh.c_str(), file_.c_str()) != 0) return failed("rename");
+  if (Status done = put_in_place(file_); !done) return done;
   head_ = std::move(fresh_head);
   return {};
 }

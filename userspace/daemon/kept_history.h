@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The history of switchovers and alarms, which outlives hanetd (spec O10).
+//
+// The question "what happened last night" is asked after a restart as well. So what `explain` shows
+// is kept as it is shown, in a file beside the snapshots. It is written when nothing is urgent:
+// between a verdict and the end of the switchover nobody waits for a file. Bounded, oldest
+// forgotten first.
+#pragma once
+
+#include <deque>
+#include <filesystem>
+#include <optional>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "failover/record.h"
+#include "group/notices.h"
+
+namespace hanet::daemon {
+
+class KeptHistory {
+ public:
+  explicit KeptHistory(const std::filesystem::path& directory) : file_(directory / "history") {}
+
+  /// Reads what an earlier hanetd left. The error says why a file that is there is not used; then
+  /// the history is empty.
+  [[nodiscard]] Status load();
+  /// Takes over what is new.
+  void follow(const failover::History& history, MonotonicTime now);
+  /// Keeps it if it is an alarm, or the end of one.
+  void hear(const group::Notice& notice);
+  /// Writes what is due; the loop comes by often enough (kReconcile).
+  void tick(MonotonicTime now);
+  /// Writes what was not written yet.
+  void finish();
+
+  /// As report::record_json() and report::notice_json() make them, the newest last.
+  [[nodiscard]] const std::deque<Json>& switchovers() const { return switchovers_; }
+  [[nodiscard]] const std::deque<Json>& alarms() const { return alarms_; }
+  [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
+
+ private:
+  [[nodiscard]] Status read(std::string_view bytes);
+  [[nodiscard]] Status save();
+  [[nodiscard]] std::string text() const;
+
+  std::filesystem::path file_;
+  std::deque<Json> switchovers_;
+  std::deque<Json> alarms_;
+  std::uint64_t last_number_ = 0;
+  std::optional<MonotonicTime> due_;
+};
+
+}  // namespace hanet::daemon

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Would hanetd start with this configuration on this host? Looks by the code that the start looks
+// by, so that what `check` calls good does start, and touches nothing.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "config/config.h"
+#include "core/result.h"
+
+namespace hanet::group {
+
+/// Are the interfaces here and usable? `name`: the configuration file's, for messages.
+/// `run_directory`: of the hanetd that it is for; what it kept of an identity says which card may
+/// be missing.
+[[nodiscard]] Status check_cards(const config::Config& config, std::string_view name,
+                                 const std::filesystem::path& run_directory);
+
+/// And all else that PathGroup::look() looks at.
+[[nodiscard]] Status check_host(const config::Config& config, std::string_view name,
+                                const std::filesystem::path& run_directory);
+
+}  // namespace hanet::group
