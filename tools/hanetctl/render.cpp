@@ -10,6 +10,8 @@
 namespace hanet::ctl {
 namespace {
 
+constexpr const char* kNoAddress = "no address";
+
 template <typename... Args>
 void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
   fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
@@ -27,6 +29,12 @@ double number_of(const Json& object, const char* key) {
 
 std::uint64_t count_of(const Json& object, const char* key) {
   return object.value(key, std::uint64_t{0});
+}
+
+std::string listed(const Json& words, const char* none = "") {
+  std::string text;
+  for (const Json& word : words) text += (text.empty() ? "" : ", ") + word.get<std::string>();
+  return text.empty() ? none : text;
 }
 
 void render_requests(std::string& out, const Json& session) {
@@ -65,6 +73,10 @@ void render_port(std::string& out, const Json& port) {
   if (port.contains("xdp"))
     line(out, "      attached   XDP {}, TC {}; link events from {}", text_of(port, "xdp"),
          text_of(port, "tc"), text_of(port, "link_source"));
+  const Json in_front = port.value("tc_in_front", Json::object());
+  for (auto direction = in_front.begin(); direction != in_front.end(); ++direction)
+    if (!direction->empty())
+      line(out, "      IN FRONT   of hanet at the {}: {}", direction.key(), listed(*direction));
   std::string rejected;
   const Json& reasons = port.at("rejected");
   for (auto reason = reasons.begin(); reason != reasons.end(); ++reason)
@@ -93,20 +105,13 @@ void render_trunk(std::string& out, const Json& path) {
   }
 }
 
-std::string listed(const Json& addresses) {
-  std::string text;
-  for (const Json& address : addresses)
-    text += (text.empty() ? "" : ", ") + address.get<std::string>();
-  return text.empty() ? "no address" : text;
-}
-
 void render_identity(std::string& out, const Json& identity) {
   line(out, "  identity  {} {}; {} routes, {} rules, {} neighbours", text_of(identity, "mac"),
-       listed(identity.at("addresses")), count_of(identity, "routes"), count_of(identity, "rules"),
-       count_of(identity, "neighbours"));
+       listed(identity.at("addresses"), kNoAddress), count_of(identity, "routes"),
+       count_of(identity, "rules"), count_of(identity, "neighbours"));
   for (const Json& vlan : identity.at("vlans"))
     line(out, "    VLAN {} on {}: {}", count_of(vlan, "id"), text_of(vlan, "interface"),
-         listed(vlan.at("addresses")));
+         listed(vlan.at("addresses"), kNoAddress));
 }
 
 void render_kernel(std::string& out, const Json& daemon) {

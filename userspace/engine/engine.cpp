@@ -376,8 +376,6 @@ void Engine::pause_session(SessionIndex session) {
   review(sessions_[session].port);
 }
 
-const PortAttachment& Engine::attachment(PortIndex port) const { return attachments_[port]; }
-
 int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get()); }
 
 void Engine::read_events(const EventHandler& handler) {

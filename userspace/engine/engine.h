@@ -144,7 +144,12 @@ class Engine {
   [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
   /// Live parameters of a group: writes take effect at the next heartbeat.
   [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
-  [[nodiscard]] const PortAttachment& attachment(PortIndex port) const;
+  [[nodiscard]] const PortAttachment& attachment(PortIndex port) const {
+    return attachments_[port];
+  }
+  [[nodiscard]] TcHook& tc(PortIndex port, Direction direction) {
+    return attachments_[port].tc(direction);
+  }
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
   /// Readable when events wait (epoll).

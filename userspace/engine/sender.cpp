@@ -89,11 +89,14 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   raise_to(account.latest_ns, static_cast<std::uint64_t>(due.late.count()));
   if (due.search) {
     account.searches.fetch_add(1, std::memory_order_relaxed);
-    send(at, request.search);
+    if (there.heartbeat)
+      send_request(at, request.search);
+    else
+      send(at, request.search);
   }
   if (due.heartbeat) {
     address_to_target(at);
-    send(at, request.heartbeat);
+    send_request(at, request.heartbeat);
   }
   if (due.refresh) send(at, request.refresh);
   return due.next;
@@ -111,12 +114,22 @@ void Sender::address_to_target(std::size_t at) {
   if (!request.refresh.empty()) net::set_destination(request.refresh, mac);
 }
 
-void Sender::send(std::size_t at, const net::Frame& frame) {
+void Sender::send_request(std::size_t at, const net::Frame& frame) {
+  const hanet_session& session = engine_.session(requests_[at].session);
+  std::atomic<std::uint32_t>& unstamped = accounts_[requests_[at].session].unstamped;
+  const std::uint64_t before = load(session.sent);
+  if (!send(at, frame)) return;
+  const bool was_stamped = load(session.sent) != before;
+  unstamped.store(was_stamped ? 0 : unstamped.load() + 1, std::memory_order_relaxed);
+}
+
+bool Sender::send(std::size_t at, const net::Frame& frame) {
   const int error = requests_[at].socket.send(frame);
-  if (error == 0) return;
+  if (error == 0) return true;
   Account& account = accounts_[requests_[at].session];
   account.send_errors.fetch_add(1, std::memory_order_relaxed);
   account.last_errno.store(error, std::memory_order_relaxed);
+  return false;
 }
 
 }  // namespace hanet::engine

@@ -10,6 +10,7 @@
 #include "group/afterwards.h"
 #include "group/announcements.h"
 #include "group/bridge.h"
+#include "group/chain_watch.h"
 #include "group/dummy.h"
 #include "group/guard.h"
 #include "group/identity_keeper.h"
@@ -32,6 +33,7 @@ struct Parts {
         dummy(context, ports),
         metaname(context, ports),
         unheard(context, ports),
+        chains(context, ports),
         uppers(context, ports),
         keeper(context.requests()),
         standbys(context, ports, dummy),
@@ -72,6 +74,7 @@ struct Parts {
   WarmDummy dummy;              ///< what a warm standby has instead of the identity
   Metaname metaname;            ///< the group's name on the host
   UnheardWatch unheard;         ///< silent paths on which nothing was heard
+  ChainWatch chains;            ///< programs of others in front of hanet's
   Uppers uppers;                ///< what a switchover would leave behind
   IdentityKeeper keeper;        ///< what is known of the identity
   Standbys standbys;            ///< the ports that wait

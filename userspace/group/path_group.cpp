@@ -315,6 +315,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.announcements.tick(now);
   parts_.replug.tick(now);
   parts_.unheard.tick(now);
+  parts_.chains.tick(now);
   parts_.uppers.tick(now);
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);
