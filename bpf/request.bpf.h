@@ -9,7 +9,7 @@
 #define HANET_REQUEST_BPF_H
 
 #include "parse.bpf.h"
-#include "session.bpf.h"
+#include "target.bpf.h"
 
 /* Everything of an echo request that changes from one to the next, in one store. */
 struct echo_stamp {
@@ -72,6 +72,14 @@ static __always_inline void request_ipv6(struct __sk_buff *skb, struct cursor *c
 		stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
 }
 
+/* The sender addressed it to where the target was. */
+static __always_inline void request_follows_target(struct __sk_buff *skb,
+						   struct hanet_session *session)
+{
+	if (target_moves(session, bpf_ktime_get_ns()))
+		bpf_skb_store_bytes(skb, 0, session->target_mac, ETH_ALEN, 0);
+}
+
 /*
  * A frame that leaves from a probe address. Neighbour requests count as heartbeats where they are
  * the heartbeat, and where they search for the target (broadcast or multicast): a search that stays
@@ -99,6 +107,8 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 	} else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
 		request_ipv6(skb, cursor, multicast, index, session);
 	}
+	if (!multicast)
+		request_follows_target(skb, session);
 }
 
 #endif

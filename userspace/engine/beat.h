@@ -87,7 +87,7 @@ inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
   due.next = beat.next;
   if (now < beat.next) return due;
   due.late = now - beat.next;
-  due.search = (!session.peer_known || session.unanswered >= 2) &&
+  due.search = there.search && (!session.peer_known || session.unanswered >= 2) &&
                detail::once_in(kSearchGap, beat.last_search, now);
   due.heartbeat = !due.search && session.peer_known;
   due.refresh =

@@ -56,7 +56,8 @@ struct SessionSpec {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
-  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
+  std::optional<net::MacAddress> peer_mac;  ///< for good; empty: the network tells it
+  bool other_end = false;                   ///< hanet runs there too, and is believed
 };
 
 /// Several ports used as one link. Its ports are named by any of them everywhere else: whatever the
