@@ -37,6 +37,11 @@ static __always_inline int neighbour_reply(__u32 index, struct hanet_session *se
 	if (session->kind == HANET_HEARTBEAT_ECHO &&
 	    session->last_neighbour_sequence <= session->answered)
 		return HANET_REJECT_COUNT;
+	/* It answers the look, and nothing else is asked. */
+	if (session->looked_ns && session->answered == session->sent) {
+		session->looked_ns = 0;
+		return HANET_REJECT_COUNT;
+	}
 	if (!session->last_neighbour_sequence)
 		return HANET_REJECT_FUTURE;
 	return session_reply(index, session, session->last_neighbour_sequence);

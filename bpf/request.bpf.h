@@ -81,6 +81,16 @@ static __always_inline void request_follows_target(struct __sk_buff *skb,
 }
 
 /*
+ * Everybody is asked although the target answers (broadcast or multicast): it is only a look at who
+ * else does. A search for a target that is missing is a request.
+ */
+static __always_inline bool is_a_look(const struct hanet_session *session)
+{
+	return session->target_mac_known && session->state == HANET_SESSION_UP &&
+	       session->answered == session->sent;
+}
+
+/*
  * A frame that leaves from a probe address. Neighbour requests count as heartbeats where they are
  * the heartbeat, and where they search for the target (broadcast or multicast): a search that stays
  * unanswered is a lost path, too.
@@ -96,6 +106,10 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 		return;
 	bool multicast = ethernet->h_dest[0] & 1;
 
+	if (multicast && is_a_look(session)) {
+		session->looked_ns = bpf_ktime_get_ns();
+		return;
+	}
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP)) {
 		struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
 

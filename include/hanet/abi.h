@@ -174,6 +174,7 @@ struct hanet_session {
 	__u8 rival_mac[6];
 	__u8 pad1[2];
 	__u64 rival_claims; /* how often */
+	__u64 looked_ns; /* everybody was asked, and the target's answer is not here yet; else 0 */
 	__u64 state_since_ns;
 	__u64 sent;		       /* sequence of the newest request, 0 before the first */
 	__u64 answered;		       /* everything up to this sequence is answered or given up */
@@ -214,7 +215,7 @@ struct hanet_session {
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
-HANET_ASSERT(sizeof(struct hanet_session) == 592 + HANET_WINDOW * 24);
+HANET_ASSERT(sizeof(struct hanet_session) == 600 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {

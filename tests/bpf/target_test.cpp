@@ -123,6 +123,26 @@ TEST_P(Target, S2_AMacAddressOfTheConfigurationIsNeverReplaced) {
   EXPECT_TRUE(target_is(kOtherMac)) << "the witness: of one that was learned it is";
 }
 
+TEST_P(Target, M11_AskingEverybodyWhileTheTargetAnswersIsNoHeartbeat) {
+  session().state = HANET_SESSION_UP;
+  Frame look = request(beat());
+  std::ranges::copy(is_ipv6(beat()) ? net::solicited_node_mac(kTargetIpv6) : net::kBroadcast,
+                    look.begin());
+  const Progress before = progress();
+  EXPECT_EQ(p->tc_egress(look).verdict, kTcPass);
+  EXPECT_EQ(session().sent, 1U);
+  EXPECT_EQ(p->xdp(forged(look)).verdict, kXdpPass) << "a rival answers";
+  EXPECT_EQ(session().rival_claims, 1U);
+  EXPECT_EQ(p->xdp(reply_to(look, beat())).verdict, kXdpDrop) << "and so does the target";
+  EXPECT_EQ(progress(), before);
+  EXPECT_EQ(p->xdp(reply_to(look, beat())).verdict, kXdpPass) << "but once";
+  EXPECT_EQ(rejects()[HANET_REJECT_DUPLICATE], 1U);
+  answer();
+  const Frame sent = send(beat());
+  EXPECT_EQ(p->tc_egress(look).verdict, kTcPass);
+  EXPECT_EQ(session().sent, 4U) << "a search for one that is missing counts";
+}
+
 TEST_P(Target, S1_WhatAReplySaysOfTheOtherEndIsNotBelievedUnlessOneIsConfigured) {
   const auto hear = [&](std::uint8_t claim) {
     Frame reply = reply_to(send(beat()), beat());

@@ -58,6 +58,9 @@ void render_session(std::string& out, const Json& session) {
          count_of(session, "received"), number_of(session, "heard_us_ago"));
   else
     render_requests(out, session);
+  if (const std::uint64_t claims = count_of(session, "rival_claims"); claims > 0)
+    line(out, "      rival      {} claimed the target's address, {} times",
+         text_of(session, "rival_mac"), claims);
   std::string deferred;
   if (const std::uint64_t count = count_of(session, "stall_deferrals"); count > 0)
     deferred = fmt::format("; {} deferred because a CPU stood still, last CPU {}", count,

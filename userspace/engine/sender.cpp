@@ -16,11 +16,13 @@ void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
     highest.store(value, std::memory_order_relaxed);
 }
 
-SessionView view_of(const hanet_session& session) {
+SessionView view_of(const hanet_session& session, MonotonicTime now) {
+  const std::uint64_t rival = load(session.rival_heard_ns);
   const std::uint32_t state = load(session.state);
   return {.paused = state == HANET_SESSION_PAUSED,
           .down = state == HANET_SESSION_DOWN,
           .peer_known = load(session.target_mac_known) != 0,
+          .rival = rival != 0 && now < from_kernel_ns(rival) + kLookGap,
           .unanswered = load(session.sent) - load(session.answered),
           .interval = std::chrono::microseconds(
               std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US))};
@@ -84,7 +86,7 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   const FramesThere there{.heartbeat = !request.heartbeat.empty(),
                           .search = !request.search.empty(),
                           .refresh = !request.refresh.empty()};
-  const Due due = due_now(beats_[at], there, view_of(engine_.session(request.session)), now);
+  const Due due = due_now(beats_[at], there, view_of(engine_.session(request.session), now), now);
   Account& account = accounts_[request.session];
   raise_to(account.latest_ns, static_cast<std::uint64_t>(due.late.count()));
   if (due.search) {
@@ -94,6 +96,7 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
     else
       send(at, request.search);
   }
+  if (due.look) send(at, request.search);
   if (due.heartbeat) {
     address_to_target(at);
     send_request(at, request.heartbeat);

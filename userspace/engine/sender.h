@@ -8,7 +8,9 @@
 //
 // Searching uses broadcast (ARP) or multicast (solicitation) at most once a second, and only while
 // the target's address is unknown or two requests stand unanswered: a network must not notice
-// hanet. While echoes are the heartbeat, the address is refreshed by one unicast request a second.
+// hanet. Every ten seconds it is asked once while the target answers, to hear of a second host with
+// its address. While echoes are the heartbeat, the address is refreshed by one unicast request a
+// second.
 //
 // A silent session sends nothing but such searches, and none once it knows its peer and hears it.
 //

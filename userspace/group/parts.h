@@ -21,6 +21,7 @@
 #include "group/ports.h"
 #include "group/replug.h"
 #include "group/standbys.h"
+#include "group/target_watch.h"
 #include "group/unheard.h"
 #include "group/uppers.h"
 
@@ -34,6 +35,7 @@ struct Parts {
         metaname(context, ports),
         unheard(context, ports),
         chains(context, ports),
+        targets(context, ports),
         uppers(context, ports),
         keeper(context.requests()),
         standbys(context, ports, dummy),
@@ -75,6 +77,7 @@ struct Parts {
   Metaname metaname;            ///< the group's name on the host
   UnheardWatch unheard;         ///< silent paths on which nothing was heard
   ChainWatch chains;            ///< programs of others in front of hanet's
+  TargetWatch targets;          ///< at which MAC addresses the targets are
   Uppers uppers;                ///< what a switchover would leave behind
   IdentityKeeper keeper;        ///< what is known of the identity
   Standbys standbys;            ///< the ports that wait

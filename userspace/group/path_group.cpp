@@ -317,6 +317,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.replug.tick(now);
   parts_.unheard.tick(now);
   parts_.chains.tick(now);
+  parts_.targets.tick(now);
   parts_.uppers.tick(now);
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);
