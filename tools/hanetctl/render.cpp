@@ -46,12 +46,17 @@ void render_requests(std::string& out, const Json& session) {
        number_of(session, "rtt_max_us"), number_of(session, "jitter_us"));
 }
 
+// Somebody wrote into the map what hanetctl set refuses.
+std::string clamped_text(const Json& object) {
+  return object.value("clamped", false) ? " (CLAMPED: what was set is out of range)" : "";
+}
+
 void render_session(std::string& out, const Json& session) {
   const std::string target = text_of(session, "target");
-  line(out, "      heartbeat  {} {} {}({}), {} us x {}: {}", text_of(session, "kind"),
+  line(out, "      heartbeat  {} {} {}({}), {} us x {}{}: {}", text_of(session, "kind"),
        text_of(session, "kind") == "silence" ? "of" : "to", target.empty() ? "" : target + " ",
        text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
-       count_of(session, "interval_us"), count_of(session, "multiplier"),
+       count_of(session, "interval_us"), count_of(session, "multiplier"), clamped_text(session),
        text_of(session, "state"));
   if (text_of(session, "kind") == "silence")
     line(out, "      heard      in {} intervals, the newest frame {:.1f} us ago",
@@ -70,9 +75,9 @@ void render_session(std::string& out, const Json& session) {
 }
 
 void render_port(std::string& out, const Json& port) {
-  line(out, "      link       carrier {}, {} lost and {} back since start",
+  line(out, "      link       carrier {}, {} lost and {} back since start; looked at every {} us{}",
        text_of(port, "carrier"), count_of(port, "carrier_down_events"),
-       count_of(port, "carrier_up_events"));
+       count_of(port, "carrier_up_events"), count_of(port, "link_poll_us"), clamped_text(port));
   if (port.contains("xdp"))
     line(out, "      attached   XDP {}, TC {}; link events from {}", text_of(port, "xdp"),
          text_of(port, "tc"), text_of(port, "link_source"));

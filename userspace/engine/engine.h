@@ -143,7 +143,7 @@ class Engine {
   [[nodiscard]] const hanet_trunk* trunk_of(PortIndex port) const;
   [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }
   [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
-  /// Live parameters of a group: writes take effect at the next heartbeat.
+  /// Live parameters of a group: writes take effect at the next look at its ports.
   [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
   [[nodiscard]] const PortAttachment& attachment(PortIndex port) const {
     return attachments_[port];

@@ -107,6 +107,7 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
       {config::kInterval.name, session.interval_us},
       {config::kMultiplier.name, session.multiplier},
       {config::kUpCount.name, session.up_count},
+      {"clamped", session.clamped != 0},
       {"heard_us_ago", heard_ago(session, now)},
       {"sent", session.sent},
       {"received", session.replies},
@@ -135,6 +136,7 @@ Json port_json(const hanet_port& port) {
           {"carrier_down_events", port.carrier_down_events},
           {"link_polls", port.link_polls},
           {config::kLinkPoll.name, port.link_poll_us},
+          {"clamped", port.clamped != 0},
           {"answered_for_neighbours", port.answered_for_neighbours},
           {"rejected", std::move(rejected)}};
 }
