@@ -16,6 +16,7 @@
 #include <array>
 
 #include "netns/lab_test.h"
+#include "netns/sniffer.h"
 #include "netns/speaker.h"
 
 namespace hanet::test {
@@ -83,6 +84,49 @@ TEST_F(TwoTargets, M11_TwoMacAddressesForOneTargetAreAnAlarmThatNamesBothAndEnds
 
 INSTANTIATE_TEST_SUITE_P(OverIp, ReplacedPeer, testing::Values(4, 6),
                          [](const auto& cell) { return fmt::format("V{}", cell.param); });
+
+/// The switch port to the client is like the far side of an EVPN fabric: what has no sender is not
+/// flooded there.
+class SuppressedArp : public LabTest {
+ protected:
+  void SetUp() override {
+    LabTest::SetUp();
+    if (IsSkipped()) return;
+    ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+    ASSERT_DONE(lab().ip("mid", "link set client-c0 type bridge_slave neigh_suppress on"));
+  }
+  void begin(const std::string& sources) {
+    Result<std::string> config = lab().config("host", {});
+    ASSERT_TRUE(config) << config.error().message;
+    start_with(*config + sources);
+  }
+};
+
+TEST_F(SuppressedArp, M1_ASearchWithASourceHasASenderAndIsFlooded) {
+  const Sniffer wire(lab().netns("mid"), "br0");
+  ASSERT_NO_FATAL_FAILURE(
+      begin("primary_source = \"192.0.2.251\"\nstandby_source = \"192.0.2.252\"\n"));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(echo().reaches_every_address());
+  const auto searches = [](const std::string& sender) {
+    return [sender](const SeenFrame& frame) {
+      return frame.is_group_addressed() && frame.is_arp_of(sender);
+    };
+  };
+  EXPECT_GE(wire.count(searches("192.0.2.251")), 1U);
+  EXPECT_GE(wire.count(searches("192.0.2.252")), 1U);
+  EXPECT_EQ(wire.count(searches("0.0.0.0")), 0U);
+}
+
+TEST_F(SuppressedArp, M1_ASearchWithoutASenderIsToldTogetherWithWhatHelps) {
+  ASSERT_NO_FATAL_FAILURE(begin(""));
+  for (const std::string port : {"p0", "p1"})
+    EXPECT_TRUE(await("it is told of " + port, [&] {
+      return host().log().contains("nobody answers the search for the target 192.0.2.10 by " +
+                                   port + "; it has no sender address");
+    }));
+  EXPECT_EQ(host().session("p0").at("state"), "down") << "the search went out in vain";
+}
 
 class ForeignXdp : public LabTest {
  protected:

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "policy/port.h"
+
 namespace hanet::group {
 namespace {
 
@@ -14,6 +16,11 @@ net::MacAddress mac_of(const __u8 (&bytes)[6]) {
   net::MacAddress mac{};
   std::copy(std::begin(bytes), std::end(bytes), mac.begin());
   return mac;
+}
+
+bool has_source(const hanet_session& session) {
+  return std::any_of(std::begin(session.source), std::end(session.source),
+                     [](__u8 byte) { return byte != 0; });
 }
 
 std::string target_of(const Context& context, const Port& port) {
@@ -25,11 +32,38 @@ std::string target_of(const Context& context, const Port& port) {
 void TargetWatch::tick(MonotonicTime now) {
   for (const Port& port : ports_.all()) {
     Entry& entry = entries_[ports_.number_of(port)];
-    if (engine::load(context_.engine().session(port.session).target_mac_known) == HANET_MAC_UNKNOWN)
+    if (engine::load(context_.engine().session(port.session).target_mac_known) ==
+        HANET_MAC_UNKNOWN) {
+      tell_missing(port, entry, now);
       continue;
+    }
     follow(port, entry);
     look_for_rival(port, entry, now);
   }
+}
+
+// As long as a link may negotiate, nothing is missing.
+void TargetWatch::tell_missing(const Port& port, Entry& entry, MonotonicTime now) const {
+  const hanet_session& session = context_.engine().session(port.session);
+  const bool is_asked = session.kind != HANET_HEARTBEAT_SILENCE && port.present() &&
+                        port.admin_up && port.rtnetlink_carrier &&
+                        engine::load(session.state) != HANET_SESSION_PAUSED;
+  if (!is_asked) {
+    entry.missing_since = {};
+    return;
+  }
+  if (entry.missing_since == MonotonicTime{}) entry.missing_since = now;
+  if (entry.told_missing || now < entry.missing_since + policy::kSettleTime) return;
+  entry.told_missing = true;
+  const bool has_sender = session.family != AF_INET || has_source(session);
+  context_.notices.add(
+      "target-missing", ports_.name(port.path),
+      fmt::format("nobody answers the search for the target {} by {}{}", target_of(context_, port),
+                  port.interface.name,
+                  has_sender ? ""
+                             : "; it has no sender address, and a network that suppresses ARP "
+                               "(EVPN) does not pass such a search on: give each path a source "
+                               "(primary_source, standby_source)"));
 }
 
 void TargetWatch::follow(const Port& port, Entry& entry) const {

@@ -5,7 +5,8 @@
 // The kernel side follows a target to another MAC address by itself (bpf/target.bpf.h). That is a
 // note with both addresses, because it explains what else changed on the network. Two MAC addresses
 // that go on answering for one address are a fault: the host's traffic may go to the one that hanet
-// does not watch. That is an alarm until only one of them answers.
+// does not watch. That is an alarm until only one of them answers. And where nobody answers the
+// search for a target at all, a person is told what may be in the way.
 #pragma once
 
 #include <map>
@@ -33,7 +34,10 @@ class TargetWatch {
     std::optional<MonotonicTime> rival_since{};  // of one that was heard again and again
     net::MacAddress rival{};
     bool alarm = false;
+    MonotonicTime missing_since{};  // and nobody has been told
+    bool told_missing = false;
   };
+  void tell_missing(const Port& port, Entry& entry, MonotonicTime now) const;
   void follow(const Port& port, Entry& entry) const;
   void look_for_rival(const Port& port, Entry& entry, MonotonicTime now) const;
   void end_rivalry(const Port& port, Entry& entry) const;
