@@ -11,8 +11,7 @@
 #include <linux/pkt_cls.h>
 #include <net/if.h>
 
-#include <array>
-
+#include "netns/foreign_program.h"
 #include "netns/lab_test.h"
 
 namespace hanet::test {
@@ -25,17 +24,8 @@ constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE
 /// "return TC_ACT_OK;" at the TC hooks of ports, as long as this object lives.
 class OtherTc {
  public:
-  explicit OtherTc(const char* name) {
-    const std::array<bpf_insn, 2> ok{
-        bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K,
-                 .dst_reg = BPF_REG_0,
-                 .src_reg = 0,
-                 .off = 0,
-                 .imm = TC_ACT_OK},
-        bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-    program_.reset(
-        bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, name, "GPL", ok.data(), ok.size(), nullptr));
-  }
+  explicit OtherTc(const char* name)
+      : program_(foreign_program(BPF_PROG_TYPE_SCHED_CLS, name, TC_ACT_OK)) {}
   /// Returns 0 or the errno value.
   [[nodiscard]] int attach(const std::string& netns, const std::string& port,
                            bpf_attach_type hook) {

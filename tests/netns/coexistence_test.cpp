@@ -13,8 +13,7 @@
 #include <linux/if_ether.h>
 #include <net/if.h>
 
-#include <array>
-
+#include "netns/foreign_program.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
 #include "netns/speaker.h"
@@ -132,15 +131,7 @@ class ForeignXdp : public LabTest {
  protected:
   /// "return XDP_PASS;" on a port of the host, held by this process.
   Fd attach_other_program(const std::string& port) {
-    const std::array<bpf_insn, 2> pass{
-        bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K,
-                 .dst_reg = BPF_REG_0,
-                 .src_reg = 0,
-                 .off = 0,
-                 .imm = XDP_PASS},
-        bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-    const Fd program(
-        bpf_prog_load(BPF_PROG_TYPE_XDP, "other_xdp", "GPL", pass.data(), pass.size(), nullptr));
+    const Fd program = foreign_program(BPF_PROG_TYPE_XDP, "other_xdp", XDP_PASS);
     Fd link;
     inside(host_netns(), [&] {
       const int index = static_cast<int>(::if_nametoindex(port.c_str()));
