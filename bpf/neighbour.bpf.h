@@ -6,9 +6,9 @@
  * from, and a target that can not resolve them would stop replying. The answers are made here from
  * the question itself and go out of the port it came from.
  *
- * It also learns a target's new address from what the target announces (gratuitous ARP,
- * unsolicited advertisement), as every host on the link does: when the peer of a pair switches, its
- * MAC addresses change places, and requests to the old one would stay unanswered. And its answers
+ * It also hears a target's new address in what the target announces (gratuitous ARP, unsolicited
+ * advertisement; target.bpf.h): when the peer of a pair switches, its MAC addresses change places,
+ * and requests to the old one stay unanswered. And its answers
  * say whether the identity is on this port, so that two ends which judged differently find each
  * other.
  */
@@ -60,7 +60,7 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 	struct hanet_session *session = session_of_port(port, &index);
 	if (session && session->family == HANET_AF_INET && arp->sender_ip &&
 	    arp->sender_ip == *(__u32 *)session->next_hop && !mac_is_group(arp->sender_mac))
-		learn_target_mac(session, arp->sender_mac);
+		target_heard_at(session, arp->sender_mac);
 	if (arp->operation != bpf_htons(ARPOP_REQUEST))
 		return TC_ACT_UNSPEC;
 	port = asked_port(port, BY_PROBE_IPV4, &arp->target_ip);
@@ -131,7 +131,7 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 	    question->option.type == ND_OPTION_TARGET && session &&
 	    session->family == HANET_AF_INET6 && ipv6_equal(&message->target, session->next_hop) &&
 	    !mac_is_group(question->option.mac))
-		learn_target_mac(session, question->option.mac);
+		target_heard_at(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
 	    question->option.type != ND_OPTION_SOURCE ||
 	    ipv6_is_zero((const __u8 *)&message->target) ||

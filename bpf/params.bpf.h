@@ -38,16 +38,28 @@ static __always_inline __u32 params_threshold(__u32 group)
 		    : HANET_THRESHOLD_MAX_PERCENT;
 }
 
-/* Brings a session's parameters in force; called for every request that leaves. */
-static __always_inline void params_apply_session(struct hanet_session *session)
+/* The interval in force; with the multiplier it makes no detection time above the limit. */
+static __always_inline __u32 params_interval_us(const struct hanet_params *live, __u32 multiplier)
+{
+	__u32 longest = HANET_DETECTION_MAX_US / multiplier;
+
+	return clamp_u32(live->interval_us, HANET_INTERVAL_MIN_US,
+			 longest < HANET_INTERVAL_MAX_US ? longest : HANET_INTERVAL_MAX_US);
+}
+
+/*
+ * Brings a session's parameters in force; called for every request that leaves and with each look
+ * at the port. Returns whether something is new.
+ */
+static __always_inline bool params_apply_session(struct hanet_session *session)
 {
 	__u32 group = session->group;
 	struct hanet_params *live = bpf_map_lookup_elem(&params, &group);
 
 	if (!live)
-		return;
-	__u32 interval = clamp_u32(live->interval_us, HANET_INTERVAL_MIN_US, HANET_INTERVAL_MAX_US);
+		return false;
 	__u32 multiplier = clamp_u32(live->multiplier, HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX);
+	__u32 interval = params_interval_us(live, multiplier);
 	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
 
 	bool clamped = interval != live->interval_us || multiplier != live->multiplier ||
@@ -56,7 +68,7 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 
 	if (interval == session->interval_us && multiplier == session->multiplier &&
 	    up_count == session->up_count && clamped == session->clamped)
-		return;
+		return false;
 	session->interval_us = interval;
 	session->multiplier = multiplier;
 	session->up_count = up_count;
@@ -64,6 +76,7 @@ static __always_inline void params_apply_session(struct hanet_session *session)
 	receiver_period_update();
 	if (clamped)
 		report_clamped(live, group);
+	return true;
 }
 
 /* The link poll period in force for a port, in microseconds. */

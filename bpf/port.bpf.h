@@ -83,6 +83,22 @@ static __always_inline __u32 next_poll_us(__u32 link_poll_us)
 }
 
 /*
+ * New parameters hold at once and not from the next request or frame on, which may be an old
+ * interval away. So does a shorter detection time for what is under way.
+ */
+static __always_inline void params_follow(struct hanet_port *port)
+{
+	__u32 index;
+	struct hanet_session *session = session_of_port(port, &index);
+
+	if (!session || !params_apply_session(session))
+		return;
+	if (session->state != HANET_SESSION_PAUSED &&
+	    (session->sent > session->answered || session->counted_ns))
+		arm_deadline(index, detection_time_ns(session));
+}
+
+/*
  * Timer callback. Reading through bpf_rdonly_cast is safe for any address (a fault reads zero);
  * hanetd clears net_device when the device unregisters, so that a reused address is never believed.
  */
@@ -105,6 +121,7 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 	}
 	/* Whoever tells of links: what hangs on time alone is due here (bpf/trunk.bpf.h). */
 	trunk_review(port);
+	params_follow(port);
 	port->link_polls++;
 	port->last_link_poll_ns = now;
 	timer_start(poll, (__u64)next_poll_us(params_apply_port(port)) * 1000);

@@ -9,23 +9,14 @@
 #ifndef HANET_REPLY_BPF_H
 #define HANET_REPLY_BPF_H
 
+#include "target.bpf.h"
 #include "verdict.bpf.h"
-
-/* Keeps the address of the next hop fresh. Written by one CPU at a time in practice; a torn address
- * costs one request. */
-static __always_inline void learn_target_mac(struct hanet_session *session, const __u8 *mac)
-{
-	if (session->target_mac_known == HANET_MAC_CONFIGURED)
-		return;
-	if (!session->target_mac_known || !mac_equal(session->target_mac, mac))
-		__builtin_memcpy(session->target_mac, mac, ETH_ALEN);
-	session->target_mac_learned_ns = bpf_ktime_get_ns();
-	session->target_mac_known = HANET_MAC_LEARNED;
-}
 
 /* Where the other end says that its identity is; see enum hanet_claim. */
 static __always_inline void hear_claim(__u32 index, struct hanet_session *session, __u8 claim)
 {
+	if (!session->other_end)
+		return;
 	if (claim >= HANET_CLAIM_COUNT)
 		claim = HANET_CLAIM_UNKNOWN;
 	if (session->peer_claim == claim)
@@ -46,6 +37,11 @@ static __always_inline int neighbour_reply(__u32 index, struct hanet_session *se
 	if (session->kind == HANET_HEARTBEAT_ECHO &&
 	    session->last_neighbour_sequence <= session->answered)
 		return HANET_REJECT_COUNT;
+	/* It answers the look, and nothing else is asked. */
+	if (session->looked_ns && session->answered == session->sent) {
+		session->looked_ns = 0;
+		return HANET_REJECT_COUNT;
+	}
 	if (!session->last_neighbour_sequence)
 		return HANET_REJECT_FUTURE;
 	return session_reply(index, session, session->last_neighbour_sequence);
@@ -67,7 +63,8 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 		return HANET_REJECT_WRONG_SOURCE;
 	if (!mac_equal(arp->target_mac, port->probe_mac))
 		return HANET_REJECT_WRONG_COOKIE;
-	learn_target_mac(session, arp->sender_mac);
+	if (!target_heard_at(session, arp->sender_mac))
+		return HANET_REJECT_WRONG_MAC;
 	struct arp_place *said = cursor_take(cursor, struct arp_place);
 	hear_claim(index, session,
 		   said && said->magic == bpf_htonl(HANET_CLAIM_MAGIC) ? said->claim
@@ -96,7 +93,8 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 	if (option && option->type == ND_OPTION_TARGET && option->length == 1) {
 		if (mac_is_group(option->mac))
 			return HANET_REJECT_WRONG_SOURCE;
-		learn_target_mac(session, option->mac);
+		if (!target_heard_at(session, option->mac))
+			return HANET_REJECT_WRONG_MAC;
 	}
 	hear_claim(index, session,
 		   bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_CLAIM_MASK);

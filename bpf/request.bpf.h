@@ -9,7 +9,7 @@
 #define HANET_REQUEST_BPF_H
 
 #include "parse.bpf.h"
-#include "session.bpf.h"
+#include "target.bpf.h"
 
 /* Everything of an echo request that changes from one to the next, in one store. */
 struct echo_stamp {
@@ -72,6 +72,24 @@ static __always_inline void request_ipv6(struct __sk_buff *skb, struct cursor *c
 		stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
 }
 
+/* The sender addressed it to where the target was. */
+static __always_inline void request_follows_target(struct __sk_buff *skb,
+						   struct hanet_session *session)
+{
+	if (target_moves(session, bpf_ktime_get_ns()))
+		bpf_skb_store_bytes(skb, 0, session->target_mac, ETH_ALEN, 0);
+}
+
+/*
+ * Everybody is asked although the target answers (broadcast or multicast): it is only a look at who
+ * else does. A search for a target that is missing is a request.
+ */
+static __always_inline bool is_a_look(const struct hanet_session *session)
+{
+	return session->target_mac_known && session->state == HANET_SESSION_UP &&
+	       session->answered == session->sent;
+}
+
 /*
  * A frame that leaves from a probe address. Neighbour requests count as heartbeats where they are
  * the heartbeat, and where they search for the target (broadcast or multicast): a search that stays
@@ -88,6 +106,10 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 		return;
 	bool multicast = ethernet->h_dest[0] & 1;
 
+	if (multicast && is_a_look(session)) {
+		session->looked_ns = bpf_ktime_get_ns();
+		return;
+	}
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP)) {
 		struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
 
@@ -99,6 +121,8 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 	} else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
 		request_ipv6(skb, cursor, multicast, index, session);
 	}
+	if (!multicast)
+		request_follows_target(skb, session);
 }
 
 #endif

@@ -50,7 +50,8 @@ static __always_inline __u64 session_request(__u32 index, struct hanet_session *
 	__u64 sequence = session->sent + 1;
 	struct hanet_request *request = request_slot(session, sequence);
 
-	params_apply_session(session);
+	bool retimed = params_apply_session(session);
+
 	request->replied_ns = 0;
 	request->sent_ns = now;
 	request->sequence = sequence;
@@ -58,7 +59,7 @@ static __always_inline __u64 session_request(__u32 index, struct hanet_session *
 		session->last_neighbour_sequence = sequence;
 	session->last_sent_ns = now;
 	__sync_lock_test_and_set(&session->sent, sequence);
-	if (session->answered + 1 == sequence)
+	if (session->answered + 1 == sequence || retimed)
 		arm_deadline(index, detection_time_ns(session));
 	return sequence;
 }

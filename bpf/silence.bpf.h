@@ -18,6 +18,7 @@
 #ifndef HANET_SILENCE_BPF_H
 #define HANET_SILENCE_BPF_H
 
+#include "target.bpf.h"
 #include "verdict.bpf.h"
 
 /* Decided by hanetd before loading: without such a session nobody pays for it. */
@@ -41,6 +42,12 @@ static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 
 	if (silent < detection) {
 		timer_start(deadline, detection - silent);
+		return 0;
+	}
+	/* Who said meanwhile that he is the peer has given the sign of life. */
+	if (session->rival_heard_ns > heard && target_moves(session, now)) {
+		session->last_reply_ns = now;
+		timer_start(deadline, detection);
 		return 0;
 	}
 	__u64 wait = before == HANET_SESSION_UP ? deferral(session, heard, heard, now) : 0;

@@ -266,12 +266,14 @@ heartbeat_lines() {
       own=25 peer=24
       [[ $1 == a ]] || own=24 peer=25
       printf 'primary_source = "192.0.2.%s1"\nstandby_source = "192.0.2.%s2"\n' "$own" "$own"
-      printf 'primary_target = "192.0.2.%s1"\nstandby_target = "192.0.2.%s2"\n' "$peer" "$peer" ;;
+      printf 'primary_target = "192.0.2.%s1"\nstandby_target = "192.0.2.%s2"\n' "$peer" "$peer"
+      printf 'both_ends = true\n' ;;
     a6 | b6)
       own=$1 peer=b
       [[ $own == a ]] || peer=a
       printf 'primary_source = "fe80::%s:1"\nstandby_source = "fe80::%s:2"\n' "$own" "$own"
-      printf 'primary_target = "fe80::%s:1"\nstandby_target = "fe80::%s:2"\n' "$peer" "$peer" ;;
+      printf 'primary_target = "fe80::%s:1"\nstandby_target = "fe80::%s:2"\n' "$peer" "$peer"
+      printf 'both_ends = true\n' ;;
   esac
 }
 

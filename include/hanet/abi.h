@@ -13,9 +13,9 @@
  * by people and programs (hanetctl, bpftool) at any time and never trusted: the kernel side clamps.
  *
  * What changes while the programs run is a field of 4 or 8 bytes, written by one store and read by
- * one load, with two exceptions that are six bytes: target_mac and wire_mac. Who reads one of them
- * at the moment of the change may get bytes of both addresses; a frame with such an address reaches
- * nobody, and the next one has the new address.
+ * one load, with three exceptions that are six bytes: target_mac, rival_mac and wire_mac. Who reads
+ * one of them at the moment of the change may get bytes of both addresses; a frame with such an
+ * address reaches nobody, and the next one has the new address.
  */
 #ifndef HANET_ABI_H
 #define HANET_ABI_H
@@ -45,6 +45,8 @@ enum {
 	HANET_REHASH_NS = 200000000,   /* static trunk: after a lost carrier the switch chooses new
 					  ports for its flows, and until then replies are lost that
 					  it sends by the dead one */
+	HANET_RIVAL_COUNTS_NS = 1000000000, /* so long somebody is remembered who said that he is
+					       the target, in case the target falls silent */
 	HANET_REVIEW_US = 5000, /* at least, from one look at a port to the next, where no link
 				   poll is needed: fentry or rtnetlink tells */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
@@ -57,6 +59,7 @@ enum {
 	HANET_INTERVAL_MAX_US = 10000000,
 	HANET_MULTIPLIER_MIN = 1,
 	HANET_MULTIPLIER_MAX = 50,
+	HANET_DETECTION_MAX_US = 60000000, /* interval x multiplier; the interval is clamped */
 	HANET_UP_COUNT_MIN = 1,
 	HANET_UP_COUNT_MAX = 1000,
 	HANET_LINK_POLL_MIN_US = 50,
@@ -107,7 +110,8 @@ enum hanet_carrier {
 
 /*
  * What a hanet says of its identity when it answers for a probe address. Where hanet runs on both
- * ends, each end learns so with every heartbeat whether the other one is on the same path.
+ * ends, and was told so, each end learns so with every heartbeat whether the other one is on the
+ * same path. Anybody on the LAN can say such a thing, so else nobody says it and nobody listens.
  */
 enum hanet_claim {
 	HANET_CLAIM_UNKNOWN = 0, /* it does not say: not a hanet, or it has not decided */
@@ -131,6 +135,7 @@ enum hanet_reject {
 	HANET_REJECT_FUTURE, /* a sequence that was never sent */
 	HANET_REJECT_LATE,   /* a later request is answered already, or out of the window */
 	HANET_REJECT_DUPLICATE,
+	HANET_REJECT_WRONG_MAC, /* another MAC address, while the target's own answers */
 	HANET_REJECT_COUNT,
 };
 
@@ -153,7 +158,8 @@ struct hanet_session {
 	__u16 family;	   /* AF_INET or AF_INET6 */
 	__u8 kind;	   /* enum hanet_heartbeat_kind */
 	__u8 heard_at_xdp; /* silence: 1: xdp_ingress listens for the peer, 0: tc_ingress does */
-	__u8 pad0[4];
+	__u8 other_end; /* 1: hanet runs there too, and what it says of its identity is believed */
+	__u8 pad0[3];
 	__u8 target[16];
 	__u8 next_hop[16]; /* whose MAC address requests go to; equals target on the link */
 	__u8 source[16];   /* all zero: an ARP probe (RFC 5227) */
@@ -162,9 +168,14 @@ struct hanet_session {
 	__u32 state; /* enum hanet_session_state */
 	__u32 replies_in_row;
 	__u8 target_mac[6];
-	__u8 target_mac_known; /* enum hanet_mac_origin */
-	__u8 peer_claim;       /* enum hanet_claim, from the newest answer of a neighbour */
-	__u64 target_mac_learned_ns;
+	__u8 target_mac_known;	     /* enum hanet_mac_origin */
+	__u8 peer_claim;	     /* enum hanet_claim, from the newest answer of a neighbour */
+	__u64 target_mac_learned_ns; /* when the target was heard last by this address */
+	__u64 rival_heard_ns;	     /* when another one was said to be the target's; 0: never */
+	__u8 rival_mac[6];
+	__u8 pad1[2];
+	__u64 rival_claims; /* how often */
+	__u64 looked_ns; /* everybody was asked, and the target's answer is not here yet; else 0 */
 	__u64 state_since_ns;
 	__u64 sent;		       /* sequence of the newest request, 0 before the first */
 	__u64 answered;		       /* everything up to this sequence is answered or given up */
@@ -205,7 +216,7 @@ struct hanet_session {
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
-HANET_ASSERT(sizeof(struct hanet_session) == 568 + HANET_WINDOW * 24);
+HANET_ASSERT(sizeof(struct hanet_session) == 600 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {

@@ -224,6 +224,8 @@ TEST_F(Deadline, M3_ASecondLookIsHadOnceHoweverManyRequestsLeaveMeanwhile) {
   watch(Beat::EchoIpv4);
   become_up();
   send(Beat::EchoIpv4);  // arms the timer
+  // In force without a word: new parameters that are noticed arm it anew.
+  engine::store(session().interval_us, kShortUs);
   set_params(0, kShortUs, 8, 1);
   send_many(HANET_WINDOW);
   ASSERT_TRUE(await([&] {

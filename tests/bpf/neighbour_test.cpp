@@ -191,6 +191,7 @@ TEST_F(Neighbour, F8_SaysInItsAnswersWhereTheIdentityIs) {
 
 TEST_F(Neighbour, F8_HearsInArpRepliesWhereThePeersIdentityIs) {
   watch(Beat::Arp);
+  session().other_end = 1;
   for (const std::uint8_t claim : {HANET_CLAIM_HERE, HANET_CLAIM_ELSEWHERE}) {
     hear_arp_reply(in_padding(claim));
     EXPECT_EQ(session().peer_claim, claim);
@@ -208,6 +209,7 @@ TEST_F(Neighbour, F8_HearsInArpRepliesWhereThePeersIdentityIs) {
 
 TEST_F(Neighbour, F8_HearsInAdvertisementsWhereThePeersIdentityIs) {
   watch(Beat::Solicitation);
+  session().other_end = 1;
   for (const std::uint8_t claim : {HANET_CLAIM_HERE, HANET_CLAIM_ELSEWHERE, HANET_CLAIM_UNKNOWN}) {
     Frame reply = reply_to(send(Beat::Solicitation), Beat::Solicitation);
     reply[kIcmpv6At + 7] = claim;

@@ -46,12 +46,48 @@ TEST_F(Params, D4_AreClampedToTheLimitsOfTheAbi) {
   EXPECT_EQ(session().interval_us, std::uint32_t{HANET_INTERVAL_MIN_US});
   EXPECT_EQ(session().multiplier, std::uint32_t{HANET_MULTIPLIER_MIN});
   EXPECT_EQ(session().up_count, std::uint32_t{HANET_UP_COUNT_MIN});
-  set_params(0, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+  set_params(0, UINT32_MAX, HANET_MULTIPLIER_MIN, UINT32_MAX);
   send(Beat::EchoIpv4);
   EXPECT_EQ(session().interval_us, std::uint32_t{HANET_INTERVAL_MAX_US});
+  set_params(0, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, std::uint32_t{HANET_DETECTION_MAX_US / HANET_MULTIPLIER_MAX});
   EXPECT_EQ(session().multiplier, std::uint32_t{HANET_MULTIPLIER_MAX});
   EXPECT_EQ(session().up_count, std::uint32_t{HANET_UP_COUNT_MAX});
   EXPECT_EQ(p->params[0].interval_us, UINT32_MAX) << "what a person wrote stays";
+}
+
+TEST_F(Params, D4_ADetectionTimeThatWatchesNothingIsClampedAndReported) {
+  set_params(0, 1'200'000, 50, 3);
+  watch(Beat::EchoIpv4);
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 1'200'000U);
+  EXPECT_EQ(clamp_reports(), 0) << "the limit belongs to the range";
+  set_params(0, 10'000'000, 7, 3);
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 60'000'000U / 7);
+  EXPECT_EQ(session().multiplier, 7U);
+  EXPECT_EQ(session().clamped, 1U);
+  EXPECT_EQ(clamp_reports(), 1);
+}
+
+TEST_F(Params, D4_TakeEffectWithoutARequestAsWell) {
+  set_params(0, 1'200'000, 50, 4);
+  watch(Beat::EchoIpv4);
+  ASSERT_EQ(p->control(HANET_CONTROL_START_PORT, 0), 0U);
+  set_params(0, 20'000, 5, 3);
+  EXPECT_TRUE(await([&] { return load(session().interval_us) == 20'000U; }));
+  EXPECT_EQ(session().sent, 0U);
+}
+
+TEST_F(Params, D4_AShorterDetectionTimeHoldsForTheRequestThatIsUnderWay) {
+  set_params(0, 1'200'000, 50, 4);
+  watch(Beat::EchoIpv4);
+  ASSERT_EQ(p->control(HANET_CONTROL_START_PORT, 0), 0U);
+  send(Beat::EchoIpv4);
+  set_params(0, 1'000, 1, 3);
+  EXPECT_TRUE(await([&] { return load(session().state) == HANET_SESSION_DOWN; }));
+  EXPECT_EQ(session().sent, 1U);
 }
 
 TEST_F(Params, D4_AClampedValueIsReportedOnce) {

@@ -16,7 +16,8 @@ namespace {
 
 using engine::load;
 
-constexpr std::uint32_t kNeverUs = HANET_INTERVAL_MAX_US;  // x 50: beyond any test's patience
+// x 50: beyond any test's patience
+constexpr std::uint32_t kNeverUs = HANET_DETECTION_MAX_US / 50;
 
 template <typename T, std::size_t N, std::size_t M>
 void copy_into(T (&to)[N], const std::array<T, M>& from) {

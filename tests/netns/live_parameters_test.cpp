@@ -49,6 +49,37 @@ TEST_F(LiveParameters, D4_AnIntervalTakesEffectWithoutLosingState) {
   EXPECT_TRUE(host().switchovers().empty());
 }
 
+TEST_F(LiveParameters, D4_AMuchShorterIntervalIsInForceAtOnceAndSoIsItsDetectionTime) {
+  ASSERT_EQ(set("interval_us", "10000000").exit_code, 0);
+  for (const std::string port : {"p0", "p1"})
+    ASSERT_TRUE(await("the long interval is in force on " + port,
+                      [&] { return host().session(port).at("interval_us") == 10'000'000; }));
+  // The request that was due leaves at once: the next one is 10 seconds away.
+  ASSERT_EQ(set("interval_us", "20000").exit_code, 0);
+  ASSERT_DONE(lab().fault("blackhole"));
+  EXPECT_TRUE(await(
+      "the shorter one is in force, and nothing waits for the longer one",
+      [&] { return host().active() == "p1"; }, std::chrono::seconds(5)));
+  EXPECT_EQ(host().session("p0").at("interval_us"), 20'000);
+}
+
+TEST_F(LiveParameters, D4_ADetectionTimeThatIsWrittenIntoTheMapIsClampedAndReported) {
+  auto params = host().pinned<hanet_params>("params", 0);
+  params.interval_us = 10'000'000;
+  params.multiplier = 50;
+  ASSERT_TRUE(host().write_pinned("params", 0, params));
+  EXPECT_TRUE(await("the clamped values are in force", [&] {
+    const json session = host().session("p0");
+    return session.at("multiplier") == 50 && session.at("interval_us") == 1'200'000;
+  }));
+  EXPECT_EQ(host().session("p0").at("clamped"), true);
+  EXPECT_TRUE(host().ctl({"status"}).out.contains("1200000 us x 50 (CLAMPED"));
+  EXPECT_TRUE(await("a warning", [&] {
+    return host().log().contains("a live parameter is out of range and was clamped");
+  }));
+  EXPECT_EQ(host().session("p0").at("down_verdicts"), 0);
+}
+
 TEST_F(LiveParameters, D4_WhatIsOutOfRangeIsRefusedWithTheRange) {
   expect_refused("interval_us", "5", "key 'interval_us': found 5, allowed: 100 to 10000000");
   expect_refused("multiplier", "0", "key 'multiplier': found 0, allowed: 1 to 50");

@@ -15,16 +15,24 @@ namespace {
 
 constexpr std::size_t kPayload = 46;
 
+net::Frame frame_of(const net::MacAddress& from, const net::MacAddress& to, std::uint16_t type) {
+  net::Frame frame(ETH_HLEN + kPayload);
+  std::ranges::copy(to, frame.begin());
+  std::ranges::copy(from, frame.begin() + 6);
+  frame[12] = static_cast<std::uint8_t>(type >> 8);
+  frame[13] = static_cast<std::uint8_t>(type & 0xff);
+  frame[15] = 7;  // of a tag: the VLAN
+  return frame;
+}
+
 }  // namespace
 
 Speaker::Speaker(const std::string& netns, const std::string& interface,
                  const net::MacAddress& from, const net::MacAddress& to, std::uint16_t type)
-    : frame_(ETH_HLEN + kPayload) {
-  std::ranges::copy(to, frame_.begin());
-  std::ranges::copy(from, frame_.begin() + 6);
-  frame_[12] = static_cast<std::uint8_t>(type >> 8);
-  frame_[13] = static_cast<std::uint8_t>(type & 0xff);
-  frame_[15] = 7;  // of a tag: the VLAN
+    : Speaker(netns, interface, frame_of(from, to, type)) {}
+
+Speaker::Speaker(const std::string& netns, const std::string& interface, net::Frame frame)
+    : frame_(std::move(frame)) {
   inside(netns, [&] {
     Result<net::PacketSocket> socket = net::PacketSocket::open(::if_nametoindex(interface.c_str()));
     if (!socket) throw std::runtime_error(socket.error().message);

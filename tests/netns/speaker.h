@@ -24,6 +24,8 @@ class Speaker {
   /// Talks at once. Throws when it can not.
   Speaker(const std::string& netns, const std::string& interface, const net::MacAddress& from,
           const net::MacAddress& to = net::kBroadcast, std::uint16_t type = 0x88b5);
+  /// The same with a whole frame.
+  Speaker(const std::string& netns, const std::string& interface, net::Frame frame);
   Speaker(const Speaker&) = delete;
   Speaker& operator=(const Speaker&) = delete;
   ~Speaker();

@@ -282,8 +282,8 @@ std::vector<Refusal> timings() {
       timing("AMisspelledInterval", "intervall_us = 10000",
              "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
              "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
-             "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind; did you "
-             "mean 'interval_us'?"),
+             "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind, both_ends, "
+             "target_mac, primary_target_mac, standby_target_mac; did you mean 'interval_us'?"),
       {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
        "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "
        "time of 70000000 us), allowed: interval_us x multiplier up to 60000000"},

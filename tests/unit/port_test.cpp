@@ -44,6 +44,14 @@ TEST(PortJudgement, M3_ASettledPortIsToldAsItIsSeen) {
   }
 }
 
+TEST(PortJudgement, D8_APortWhoseRequestsLeaveUnseenIsNotUp) {
+  PortSeen seen = seen_up();
+  seen.blind = true;
+  EXPECT_EQ(told(seen, proved()).session, SessionState::Unknown);
+  seen.session = SessionState::Down;
+  EXPECT_EQ(told(seen, proved()).session, SessionState::Down) << "what was found is still true";
+}
+
 TEST(PortJudgement, M4_ALostCarrierOfASettledPortCountsAtOnce) {
   PortSeen seen = seen_up();
   seen.kernel_carrier = false;

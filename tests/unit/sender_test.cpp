@@ -23,6 +23,7 @@ struct Sent {
   int heartbeats = 0;
   int searches = 0;
   int refreshes = 0;
+  int looks = 0;
 };
 
 /// Asks whenever the decision wants to be asked, from `from` until `until`, as the thread does.
@@ -34,6 +35,7 @@ Sent play(Beat& beat, const FramesThere& there, const SessionView& session, Mono
     sent.heartbeats += due.heartbeat;
     sent.searches += due.search;
     sent.refreshes += due.refresh;
+    sent.looks += due.look;
     EXPECT_GT(due.next, now) << "it would spin";
     if (due.next <= now) break;
     now = due.next;
@@ -122,6 +124,29 @@ TEST(Sender, M1_RefreshesTheAddressOnceASecondWhereTheHeartbeatDoesNot) {
                  kStart + seconds(3))
                 .refreshes,
             0);
+}
+
+TEST(Sender, M11_EverybodyIsAskedSeldomWhileTheTargetAnswersAndOftenWhileThereIsARival) {
+  const auto looks = [](const FramesThere& there, const SessionView& session) {
+    Beat beat;
+    const Sent sent = play(beat, there, session, kStart, kStart + milliseconds(25'500));
+    EXPECT_EQ(sent.searches, 0);
+    EXPECT_GT(sent.heartbeats, 500) << "no look takes the place of a heartbeat";
+    return sent.looks;
+  };
+  SessionView session = known(milliseconds(50));
+  EXPECT_EQ(looks(kEcho, session), 3);
+  EXPECT_EQ(looks({.heartbeat = true}, session), 0) << "the MAC address was written down";
+  session.rival = true;
+  EXPECT_EQ(looks(kEcho, session), 26);
+}
+
+TEST(Sender, M11_WhileAnAnswerIsMissingNobodyLooksForARival) {
+  SessionView session = known(milliseconds(50));
+  session.rival = true;
+  session.unanswered = 1;
+  Beat beat;
+  EXPECT_EQ(play(beat, kEcho, session, kStart, kStart + seconds(5)).looks, 0);
 }
 
 TEST(Sender, F7_APausedSessionSendsNothingAndBeginsAnew) {

@@ -10,6 +10,8 @@
 namespace hanet::ctl {
 namespace {
 
+constexpr const char* kNoAddress = "no address";
+
 template <typename... Args>
 void line(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
   fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
@@ -29,6 +31,12 @@ std::uint64_t count_of(const Json& object, const char* key) {
   return object.value(key, std::uint64_t{0});
 }
 
+std::string listed(const Json& words, const char* none = "") {
+  std::string text;
+  for (const Json& word : words) text += (text.empty() ? "" : ", ") + word.get<std::string>();
+  return text.empty() ? none : text;
+}
+
 void render_requests(std::string& out, const Json& session) {
   line(out, "      requests   {} sent, {} answered, {} lost, {} unanswered now",
        count_of(session, "sent"), count_of(session, "received"), count_of(session, "lost"),
@@ -38,18 +46,26 @@ void render_requests(std::string& out, const Json& session) {
        number_of(session, "rtt_max_us"), number_of(session, "jitter_us"));
 }
 
+// Somebody wrote into the map what hanetctl set refuses.
+std::string clamped_text(const Json& object) {
+  return object.value("clamped", false) ? " (CLAMPED: what was set is out of range)" : "";
+}
+
 void render_session(std::string& out, const Json& session) {
   const std::string target = text_of(session, "target");
-  line(out, "      heartbeat  {} {} {}({}), {} us x {}: {}", text_of(session, "kind"),
+  line(out, "      heartbeat  {} {} {}({}), {} us x {}{}: {}", text_of(session, "kind"),
        text_of(session, "kind") == "silence" ? "of" : "to", target.empty() ? "" : target + " ",
        text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
-       count_of(session, "interval_us"), count_of(session, "multiplier"),
+       count_of(session, "interval_us"), count_of(session, "multiplier"), clamped_text(session),
        text_of(session, "state"));
   if (text_of(session, "kind") == "silence")
     line(out, "      heard      in {} intervals, the newest frame {:.1f} us ago",
          count_of(session, "received"), number_of(session, "heard_us_ago"));
   else
     render_requests(out, session);
+  if (const std::uint64_t claims = count_of(session, "rival_claims"); claims > 0)
+    line(out, "      rival      {} claimed the target's address, {} times",
+         text_of(session, "rival_mac"), claims);
   std::string deferred;
   if (const std::uint64_t count = count_of(session, "stall_deferrals"); count > 0)
     deferred = fmt::format("; {} deferred because a CPU stood still, last CPU {}", count,
@@ -59,12 +75,16 @@ void render_session(std::string& out, const Json& session) {
 }
 
 void render_port(std::string& out, const Json& port) {
-  line(out, "      link       carrier {}, {} lost and {} back since start",
+  line(out, "      link       carrier {}, {} lost and {} back since start; looked at every {} us{}",
        text_of(port, "carrier"), count_of(port, "carrier_down_events"),
-       count_of(port, "carrier_up_events"));
+       count_of(port, "carrier_up_events"), count_of(port, "link_poll_us"), clamped_text(port));
   if (port.contains("xdp"))
     line(out, "      attached   XDP {}, TC {}; link events from {}", text_of(port, "xdp"),
          text_of(port, "tc"), text_of(port, "link_source"));
+  const Json in_front = port.value("tc_in_front", Json::object());
+  for (auto direction = in_front.begin(); direction != in_front.end(); ++direction)
+    if (!direction->empty())
+      line(out, "      IN FRONT   of hanet at the {}: {}", direction.key(), listed(*direction));
   std::string rejected;
   const Json& reasons = port.at("rejected");
   for (auto reason = reasons.begin(); reason != reasons.end(); ++reason)
@@ -93,20 +113,13 @@ void render_trunk(std::string& out, const Json& path) {
   }
 }
 
-std::string listed(const Json& addresses) {
-  std::string text;
-  for (const Json& address : addresses)
-    text += (text.empty() ? "" : ", ") + address.get<std::string>();
-  return text.empty() ? "no address" : text;
-}
-
 void render_identity(std::string& out, const Json& identity) {
   line(out, "  identity  {} {}; {} routes, {} rules, {} neighbours", text_of(identity, "mac"),
-       listed(identity.at("addresses")), count_of(identity, "routes"), count_of(identity, "rules"),
-       count_of(identity, "neighbours"));
+       listed(identity.at("addresses"), kNoAddress), count_of(identity, "routes"),
+       count_of(identity, "rules"), count_of(identity, "neighbours"));
   for (const Json& vlan : identity.at("vlans"))
     line(out, "    VLAN {} on {}: {}", count_of(vlan, "id"), text_of(vlan, "interface"),
-         listed(vlan.at("addresses")));
+         listed(vlan.at("addresses"), kNoAddress));
 }
 
 void render_kernel(std::string& out, const Json& daemon) {

@@ -101,7 +101,8 @@ struct PortConfig {
   std::optional<IpAddress> target;           ///< overrides the group's target on this path
   std::optional<IpAddress> source;           ///< address of the probes; required for icmp over IPv4
   std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
-  std::optional<net::MacAddress> peer_mac{};  ///< silence: whose frames count on this path
+  std::optional<net::MacAddress> peer_mac{};    ///< silence: whose frames count on this path
+  std::optional<net::MacAddress> target_mac{};  ///< arp, icmp: where the target is, for good
 };
 
 /// A path of a group: the unit that works or has failed (spec: terms).
@@ -118,7 +119,9 @@ struct GroupConfig {
   StandbyMode standby_mode = StandbyMode::Hot;
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
   IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
-  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
+  std::optional<net::MacAddress> peer_mac;    ///< silence: whose frames count; empty: the target's
+  std::optional<net::MacAddress> target_mac;  ///< arp, icmp: empty: it is asked for
+  bool both_ends = false;  ///< the targets are another node's sources: hanet runs there, too
   LiveParameters live;
   /// An idle path is down until it is needed (cold, warm) and can not be watched.
   [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
@@ -147,9 +150,11 @@ struct GroupConfig {
   [[nodiscard]] HeartbeatKind kind_of(const PortConfig& port) const {
     return port.heartbeat.value_or(heartbeat);
   }
-  /// The address that was written for this path; empty: it is that of the target.
+  /// The MAC address that was written for the peer of this path; empty: the network tells it.
   [[nodiscard]] std::optional<net::MacAddress> peer_mac_of(const PortConfig& port) const {
-    return port.peer_mac || port.target ? port.peer_mac : peer_mac;
+    const bool silent = kind_of(port) == HeartbeatKind::Silence;
+    const std::optional<net::MacAddress>& own = silent ? port.peer_mac : port.target_mac;
+    return own || port.target ? own : silent ? peer_mac : target_mac;
   }
   /// Is a path watched by listening?
   [[nodiscard]] bool watches_silence() const {

@@ -15,10 +15,25 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 15> kHeartbeatKeys{
-    "kind",           "target",           "primary_target",   "standby_target", "primary_source",
-    "standby_source", kInterval.name,     kMultiplier.name,   kUpCount.name,    kLinkPoll.name,
-    "peer_mac",       "primary_peer_mac", "standby_peer_mac", "primary_kind",   "standby_kind"};
+constexpr std::array<std::string_view, 19> kHeartbeatKeys{"kind",
+                                                          "target",
+                                                          "primary_target",
+                                                          "standby_target",
+                                                          "primary_source",
+                                                          "standby_source",
+                                                          kInterval.name,
+                                                          kMultiplier.name,
+                                                          kUpCount.name,
+                                                          kLinkPoll.name,
+                                                          "peer_mac",
+                                                          "primary_peer_mac",
+                                                          "standby_peer_mac",
+                                                          "primary_kind",
+                                                          "standby_kind",
+                                                          "both_ends",
+                                                          "target_mac",
+                                                          "primary_target_mac",
+                                                          "standby_target_mac"};
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {
@@ -159,6 +174,20 @@ void check_detection_time(const TableReader& heartbeat, const LiveParameters& li
       fmt::format("{} x {} up to {}", kInterval.name, kMultiplier.name, limit.count()));
 }
 
+/// The other end asks our sources, and hears in the answers where our identity is.
+void read_both_ends(const TableReader& heartbeat, GroupConfig& config) {
+  config.both_ends = heartbeat.boolean("both_ends").value_or(false);
+  if (!config.both_ends) return;
+  if (config.watches_silence())
+    heartbeat.report("both_ends", "true",
+                     "false, because a path of kind 'silence' asks nobody and gets no answers");
+  for (const PathKeys& side : kPathKeys)
+    if (!config.watches_silence() && !heartbeat.has(side.source))
+      heartbeat.report_missing(side.source,
+                               "an address of this host, because with both_ends = true the other "
+                               "end asks for it");
+}
+
 void read_timing(const TableReader& heartbeat, LiveParameters& live) {
   if (const auto interval = heartbeat.integer(kInterval.name, kInterval.range)) {
     live.interval = std::chrono::microseconds(*interval);
@@ -188,6 +217,7 @@ void read_heartbeat(const TableReader& group, GroupConfig& config) {
   read_kinds(*heartbeat, config);
   read_addresses(*heartbeat, config);
   check_silence(*heartbeat, config);
+  read_both_ends(*heartbeat, config);
   read_timing(*heartbeat, config.live);
 }
 

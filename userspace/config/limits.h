@@ -7,7 +7,6 @@
 // parameters are in parameters.h.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -41,9 +40,6 @@ inline constexpr Range kDelayMs{0, 60'000};
 // and fro.
 inline constexpr Range kHoldDownMs{100, 3'600'000};
 inline constexpr Range kDampingHalfLifeMs{100, 3'600'000};
-
-/// interval x multiplier. A path that needs longer to fail is not watched in any useful sense.
-inline constexpr std::chrono::seconds kMaxDetectionTime{60};
 
 /// IFNAMSIZ without the final NUL; a metaname obeys it too, because it may become a netdev (A3).
 inline constexpr std::size_t kMaxNameLength = 15;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -34,6 +35,9 @@ inline constexpr LiveParameter kThreshold{
     &hanet_params::threshold_percent};
 /// Of the group: true or false, on the command line also 1 or 0.
 inline constexpr LiveParameter kEnabled{"enabled", {0, 1}, &hanet_params::enabled};
+
+/// interval x multiplier. A path that needs longer to fail is not watched in any useful sense.
+inline constexpr std::chrono::seconds kMaxDetectionTime{HANET_DETECTION_MAX_US / 1'000'000};
 
 inline constexpr std::array kLiveParameters{kInterval, kMultiplier, kUpCount,
                                             kLinkPoll, kThreshold,  kEnabled};

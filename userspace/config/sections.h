@@ -47,12 +47,14 @@ struct PathKeys {
   std::string_view target;
   std::string_view source;
   std::string_view peer_mac;
+  std::string_view target_mac;
 };
 inline constexpr std::array<PathKeys, 2> kPathKeys{
-    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac"},
-     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac"}}};
+    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac", "primary_target_mac"},
+     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac",
+      "standby_target_mac"}}};
 
-/// How each path is watched, and whose frames count where that is by listening.
+/// How each path is watched, and at which MAC addresses the peers are, where the file says it.
 void read_kinds(const TableReader& heartbeat, GroupConfig& config);
 /// Does path `at` find its peer without the group's `target`?
 [[nodiscard]] bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config,

@@ -32,6 +32,10 @@ void check_path(const TableReader& heartbeat, const GroupConfig& config, std::si
                        "only where the kind is 'silence', because others ask an address");
     return;
   }
+  if (heartbeat.has(keys.target_mac))
+    heartbeat.report(keys.target_mac, shown(port.target_mac),
+                     "only where the kind is 'arp' or 'icmp'; where it is 'silence' this is the "
+                     "peer_mac");
   if (heartbeat.has(keys.source))
     heartbeat.report(
         keys.source, port.source ? fmt::format("'{}'", port.source->text()) : "no address",
@@ -61,14 +65,17 @@ void check_mode(const TableReader& heartbeat, const GroupConfig& config) {
 void read_kinds(const TableReader& heartbeat, GroupConfig& config) {
   config.heartbeat = read_enum(heartbeat, "kind", kKinds, HeartbeatKind::Arp);
   config.peer_mac = heartbeat.mac_address("peer_mac");
+  config.target_mac = heartbeat.mac_address("target_mac");
   for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
     std::optional<HeartbeatKind> kind;
     if (heartbeat.has(kPathKeys[at].kind))
       kind = read_enum(heartbeat, kPathKeys[at].kind, kKinds, config.heartbeat);
     const std::optional<net::MacAddress> peer = heartbeat.mac_address(kPathKeys[at].peer_mac);
+    const std::optional<net::MacAddress> target = heartbeat.mac_address(kPathKeys[at].target_mac);
     for (PortConfig& port : config.paths[at].ports) {
       port.heartbeat = kind;
       port.peer_mac = peer;
+      port.target_mac = target;
     }
   }
 }
@@ -82,6 +89,9 @@ bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config, std::
 void check_silence(const TableReader& heartbeat, const GroupConfig& config) {
   for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_path(heartbeat, config, at);
   check_mode(heartbeat, config);
+  if (heartbeat.has("target_mac") && is_silent(config, 0) && is_silent(config, 1))
+    heartbeat.report("target_mac", shown(config.target_mac),
+                     "only with kind 'arp' or 'icmp'; with 'silence' this is the peer_mac");
   if (!heartbeat.has("peer_mac")) return;
   if (!config.watches_silence())
     heartbeat.report("peer_mac", shown(config.peer_mac),

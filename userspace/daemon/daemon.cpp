@@ -107,6 +107,10 @@ group::Environment Daemon::environment(const DaemonOptions& options) {
               [this](engine::SessionIndex session, net::PacketSocket socket) {
                 sender_->replace_socket(session, std::move(socket));
               },
+          .is_blind =
+              [this](engine::SessionIndex session) {
+                return sender_ && sender_->account(session).is_blind();
+              },
           .drain_notifications = [this] { read_notifications(); },
           .run_directory = options.run_directory};
 }

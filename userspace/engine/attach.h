@@ -4,25 +4,18 @@
 //
 // XDP goes by bpf_link, native where the driver has it and can be relied on. If another XDP program
 // holds the port, hanet does not fight: replies are then matched at TC ingress, and the status says
-// whose program it is. TC goes by tcx where the kernel has it (6.6), else by clsact with a filter
-// of our own priority and handle; the clsact qdisc is never deleted, because others may use it.
+// whose program it is. TC is in tc_hook.h.
 //
-// Everything attached is owned by a PortAttachment and detached with it. After a kill, links vanish
-// with the process; only a clsact filter stays, and the next start replaces it.
+// Everything attached is owned by a PortAttachment and detached with it.
 #pragma once
-
-#include <linux/bpf.h>
 
 #include <string>
 
 #include "core/fd.h"
 #include "core/result.h"
+#include "engine/tc_hook.h"
 
 namespace hanet::engine {
-
-/// enum bpf_attach_type of Linux 6.6 and later; the build host's headers may be older.
-inline constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
-inline constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 
 /// The file descriptors of the three programs that a port gets.
 struct Programs {
@@ -33,13 +26,6 @@ struct Programs {
 
 class PortAttachment {
  public:
-  PortAttachment() = default;
-  PortAttachment(PortAttachment&&) noexcept;
-  PortAttachment& operator=(PortAttachment&&) noexcept;
-  PortAttachment(const PortAttachment&) = delete;
-  PortAttachment& operator=(const PortAttachment&) = delete;
-  ~PortAttachment();
-
   /// Attaches all three to an interface, or nothing. `name` is for messages only.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name);
@@ -50,21 +36,20 @@ class PortAttachment {
   [[nodiscard]] bool has_native_xdp() const { return has_xdp() && xdp_mode_ == "native"; }
   /// "native", "generic", or "taken by NAME (id N)".
   [[nodiscard]] const std::string& xdp_mode() const { return xdp_mode_; }
-  /// "tcx" or "clsact".
-  [[nodiscard]] const std::string& tc_mode() const { return tc_mode_; }
+  [[nodiscard]] const TcHook& tc(Direction direction) const {
+    return direction == Direction::Ingress ? ingress_ : egress_;
+  }
+  [[nodiscard]] TcHook& tc(Direction direction) {
+    return direction == Direction::Ingress ? ingress_ : egress_;
+  }
 
  private:
   [[nodiscard]] Status attach_xdp(int program, unsigned ifindex, const std::string& name);
-  [[nodiscard]] Status attach_tc(const Programs& programs, unsigned ifindex,
-                                 const std::string& name);
-  void detach();
 
   Fd xdp_;
-  Fd tcx_ingress_;
-  Fd tcx_egress_;
-  unsigned clsact_ifindex_ = 0;  // 0: nothing of ours there
   std::string xdp_mode_;
-  std::string tc_mode_;
+  TcHook ingress_;
+  TcHook egress_;
 };
 
 }  // namespace hanet::engine

@@ -2,10 +2,11 @@
 //
 // What one session sends now, and when it wants to be asked again: the sender's decision, pure.
 //
-// Three promises are kept here. A sender that was held up sends one request afterwards, not a
+// Four promises are kept here. A sender that was held up sends one request afterwards, not a
 // burst: requests that leave together are lost together, and would count as several. A shorter
-// interval is in force at once, however far away the next beat was. And whoever is searched for
-// hears at most one broadcast a second.
+// interval is in force at once, however far away the next beat was. Whoever is searched for hears
+// at most one broadcast a second. And now and then everybody is asked although the target answers,
+// because of two hosts with one address the other one is never heard otherwise.
 #pragma once
 
 #include <algorithm>
@@ -19,6 +20,8 @@ namespace hanet::engine {
 /// Between two searches (broadcast or multicast), and between two refreshes (unicast).
 inline constexpr Nanoseconds kSearchGap = std::chrono::seconds(1);
 inline constexpr Nanoseconds kRefreshGap = std::chrono::seconds(1);
+/// Between two looks at who else has the target's address; while somebody says so, a search gap.
+inline constexpr Nanoseconds kLookGap = std::chrono::seconds(10);
 /// Until a session that has nothing to send is asked again.
 inline constexpr Nanoseconds kIdle = std::chrono::milliseconds(10);
 
@@ -27,6 +30,7 @@ struct SessionView {
   bool paused = false;
   bool down = false;
   bool peer_known = false;  ///< its MAC address is
+  bool rival = false;       ///< another MAC address was said to be the target's a moment ago
   std::uint64_t unanswered = 0;
   Nanoseconds interval{};
 };
@@ -42,12 +46,14 @@ struct FramesThere {
 struct Beat {
   MonotonicTime next{};
   MonotonicTime last_search{};
+  MonotonicTime last_look{};
   MonotonicTime last_refresh{};
 };
 
 /// In the order in which they leave.
 struct Due {
   bool search = false;
+  bool look = false;  ///< the same frame, beside the heartbeat
   bool heartbeat = false;
   bool refresh = false;
   Nanoseconds late{};    ///< of a beat
@@ -87,9 +93,12 @@ inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
   due.next = beat.next;
   if (now < beat.next) return due;
   due.late = now - beat.next;
-  due.search = (!session.peer_known || session.unanswered >= 2) &&
+  due.search = there.search && (!session.peer_known || session.unanswered >= 2) &&
                detail::once_in(kSearchGap, beat.last_search, now);
   due.heartbeat = !due.search && session.peer_known;
+  const Nanoseconds look_gap = session.rival ? kSearchGap : kLookGap;
+  due.look = due.heartbeat && there.search && session.unanswered == 0 &&
+             now - beat.last_search >= look_gap && detail::once_in(look_gap, beat.last_look, now);
   due.refresh =
       due.heartbeat && there.refresh && detail::once_in(kRefreshGap, beat.last_refresh, now);
   beat.next += interval;

@@ -353,12 +353,14 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   session.group = spec.group;
   session.family = static_cast<std::uint16_t>(spec.family);
   session.kind = static_cast<std::uint8_t>(spec.kind);
+  session.other_end = spec.other_end ? 1 : 0;
   copy_to(session.target, spec.target);
   copy_to(session.next_hop, spec.target);
   copy_to(session.source, spec.source);
   if (spec.peer_mac) {
     copy_to(session.target_mac, *spec.peer_mac);
     session.target_mac_known = HANET_MAC_CONFIGURED;
+    session.target_mac_learned_ns = 1;  // the sender asks there
   }
   session.state = HANET_SESSION_PAUSED;
   store(session.in_use, 1);
@@ -375,8 +377,6 @@ void Engine::pause_session(SessionIndex session) {
   store(sessions_[session].state, HANET_SESSION_PAUSED);
   review(sessions_[session].port);
 }
-
-const PortAttachment& Engine::attachment(PortIndex port) const { return attachments_[port]; }
 
 int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get()); }
 

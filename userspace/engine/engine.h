@@ -56,7 +56,8 @@ struct SessionSpec {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
-  std::optional<net::MacAddress> peer_mac;  ///< silence: whose frames count; empty: the target's
+  std::optional<net::MacAddress> peer_mac;  ///< for good; empty: the network tells it
+  bool other_end = false;                   ///< hanet runs there too, and is believed
 };
 
 /// Several ports used as one link. Its ports are named by any of them everywhere else: whatever the
@@ -146,9 +147,14 @@ class Engine {
   [[nodiscard]] const hanet_trunk* trunk_of(PortIndex port) const;
   [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }
   [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
-  /// Live parameters of a group: writes take effect at the next heartbeat.
+  /// Live parameters of a group: writes take effect at the next look at its ports.
   [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
-  [[nodiscard]] const PortAttachment& attachment(PortIndex port) const;
+  [[nodiscard]] const PortAttachment& attachment(PortIndex port) const {
+    return attachments_[port];
+  }
+  [[nodiscard]] TcHook& tc(PortIndex port, Direction direction) {
+    return attachments_[port].tc(direction);
+  }
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
   /// Readable when events wait (epoll).

@@ -16,11 +16,13 @@ void raise_to(std::atomic<std::uint64_t>& highest, std::uint64_t value) {
     highest.store(value, std::memory_order_relaxed);
 }
 
-SessionView view_of(const hanet_session& session) {
+SessionView view_of(const hanet_session& session, MonotonicTime now) {
+  const std::uint64_t rival = load(session.rival_heard_ns);
   const std::uint32_t state = load(session.state);
   return {.paused = state == HANET_SESSION_PAUSED,
           .down = state == HANET_SESSION_DOWN,
           .peer_known = load(session.target_mac_known) != 0,
+          .rival = rival != 0 && now < from_kernel_ns(rival) + kLookGap,
           .unanswered = load(session.sent) - load(session.answered),
           .interval = std::chrono::microseconds(
               std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US))};
@@ -84,16 +86,20 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   const FramesThere there{.heartbeat = !request.heartbeat.empty(),
                           .search = !request.search.empty(),
                           .refresh = !request.refresh.empty()};
-  const Due due = due_now(beats_[at], there, view_of(engine_.session(request.session)), now);
+  const Due due = due_now(beats_[at], there, view_of(engine_.session(request.session), now), now);
   Account& account = accounts_[request.session];
   raise_to(account.latest_ns, static_cast<std::uint64_t>(due.late.count()));
   if (due.search) {
     account.searches.fetch_add(1, std::memory_order_relaxed);
-    send(at, request.search);
+    if (there.heartbeat)
+      send_request(at, request.search);
+    else
+      send(at, request.search);
   }
+  if (due.look) send(at, request.search);
   if (due.heartbeat) {
     address_to_target(at);
-    send(at, request.heartbeat);
+    send_request(at, request.heartbeat);
   }
   if (due.refresh) send(at, request.refresh);
   return due.next;
@@ -111,12 +117,22 @@ void Sender::address_to_target(std::size_t at) {
   if (!request.refresh.empty()) net::set_destination(request.refresh, mac);
 }
 
-void Sender::send(std::size_t at, const net::Frame& frame) {
+void Sender::send_request(std::size_t at, const net::Frame& frame) {
+  const hanet_session& session = engine_.session(requests_[at].session);
+  std::atomic<std::uint32_t>& unstamped = accounts_[requests_[at].session].unstamped;
+  const std::uint64_t before = load(session.sent);
+  if (!send(at, frame)) return;
+  const bool was_stamped = load(session.sent) != before;
+  unstamped.store(was_stamped ? 0 : unstamped.load() + 1, std::memory_order_relaxed);
+}
+
+bool Sender::send(std::size_t at, const net::Frame& frame) {
   const int error = requests_[at].socket.send(frame);
-  if (error == 0) return;
+  if (error == 0) return true;
   Account& account = accounts_[requests_[at].session];
   account.send_errors.fetch_add(1, std::memory_order_relaxed);
   account.last_errno.store(error, std::memory_order_relaxed);
+  return false;
 }
 
 }  // namespace hanet::engine

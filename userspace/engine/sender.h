@@ -8,9 +8,14 @@
 //
 // Searching uses broadcast (ARP) or multicast (solicitation) at most once a second, and only while
 // the target's address is unknown or two requests stand unanswered: a network must not notice
-// hanet. While echoes are the heartbeat, the address is refreshed by one unicast request a second.
+// hanet. Every ten seconds it is asked once while the target answers, to hear of a second host with
+// its address. While echoes are the heartbeat, the address is refreshed by one unicast request a
+// second.
 //
 // A silent session sends nothing but such searches, and none once it knows its peer and hears it.
+//
+// A request that left is stamped before the call that sent it returns, so the sender also knows
+// whether the kernel side saw it: a program in front of hanet's may have hidden it (tc_hook.h).
 #pragma once
 
 #include <atomic>
@@ -38,6 +43,10 @@ struct RequestFrames {
   net::Frame refresh;    ///< unicast neighbour request; empty where the heartbeat is one
 };
 
+/// So many requests in a row that were not stamped: nothing is known of the path. One may leave
+/// while its session is paused, or while the programs change places.
+inline constexpr std::uint32_t kBlindAfter = 2;
+
 class Sender {
  public:
   /// Account of one session; written by the sender's thread, read by any.
@@ -46,6 +55,8 @@ class Sender {
     std::atomic<int> last_errno = 0;
     std::atomic<std::uint64_t> searches = 0;
     std::atomic<std::uint64_t> latest_ns = 0;  ///< most that one wake-up was late
+    std::atomic<std::uint32_t> unstamped = 0;  ///< requests in a row that the kernel did not see
+    [[nodiscard]] bool is_blind() const { return unstamped.load() >= kBlindAfter; }
   };
 
   /// Starts the thread with SCHED_FIFO priority 50 and an absolute clock; without the right to
@@ -70,7 +81,10 @@ class Sender {
   void take_fresh_socket(RequestFrames& request);
   /// Requests go to the address that was learned last.
   void address_to_target(std::size_t at);
-  void send(std::size_t at, const net::Frame& frame);
+  /// A frame that the kernel side stamps.
+  void send_request(std::size_t at, const net::Frame& frame);
+  /// Returns whether it left.
+  bool send(std::size_t at, const net::Frame& frame);
 
   const Engine& engine_;
   std::vector<RequestFrames> requests_;

@@ -28,6 +28,8 @@ struct Environment {
   std::function<bool(unsigned ifindex)> is_port;
   /// Gives the sender a socket on an interface that is new; an invalid one takes the old away.
   std::function<void(engine::SessionIndex, net::PacketSocket)> replace_socket;
+  /// Whether the kernel side does not see the requests that the sender sends.
+  std::function<bool(engine::SessionIndex)> is_blind;
   /// Reads pending rtnetlink notifications, so that a capture is as fresh as the failure. They come
   /// back to the group by its hear() and link_changed().
   std::function<void()> drain_notifications;

@@ -34,6 +34,7 @@ Status check_host(const config::Config& config, std::string_view name,
                      .publish = [](const Notice&) {},
                      .is_port = {},
                      .replace_socket = {},
+                     .is_blind = {},
                      .drain_notifications = {},
                      .run_directory = run_directory});
     if (const Status looked = group.look(); !looked)

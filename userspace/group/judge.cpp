@@ -101,6 +101,7 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
   seen.kernel_carrier = carrier(engine::load(engine.port(port.index).carrier));
   seen.rtnetlink_carrier = port.rtnetlink_carrier;
   seen.session = session_state(engine::load(session.state));
+  seen.blind = context_.env.is_blind(port.session);
   seen.was_up = engine::load(session.up_verdicts) != 0;
   seen.last_reply = from_kernel_ns(engine::load(session.last_reply_ns));
   if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();

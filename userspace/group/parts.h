@@ -10,6 +10,7 @@
 #include "group/afterwards.h"
 #include "group/announcements.h"
 #include "group/bridge.h"
+#include "group/chain_watch.h"
 #include "group/completion.h"
 #include "group/dummy.h"
 #include "group/guard.h"
@@ -23,6 +24,7 @@
 #include "group/replug.h"
 #include "group/settings_ledger.h"
 #include "group/standbys.h"
+#include "group/target_watch.h"
 #include "group/unheard.h"
 #include "group/uppers.h"
 
@@ -35,6 +37,8 @@ struct Parts {
         dummy(context, ports),
         metaname(context, ports),
         unheard(context, ports),
+        chains(context, ports),
+        targets(context, ports),
         uppers(context, ports),
         keeper(context.requests()),
         ledger(context),
@@ -80,6 +84,8 @@ struct Parts {
   WarmDummy dummy;              ///< what a warm standby has instead of the identity
   Metaname metaname;            ///< the group's name on the host
   UnheardWatch unheard;         ///< silent paths on which nothing was heard
+  ChainWatch chains;            ///< programs of others in front of hanet's
+  TargetWatch targets;          ///< at which MAC addresses the targets are
   Uppers uppers;                ///< what a switchover would leave behind
   IdentityKeeper keeper;        ///< what is known of the identity
   SettingsLedger ledger;        ///< what hanet changed of settings, and what was before

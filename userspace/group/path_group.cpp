@@ -88,6 +88,7 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
     if (const Events events = act(next.action, next.received); !events.empty())
       add(events, monotonic_now());
   }
+  if (!config_.both_ends) return;
   for (const Port& port : parts_.ports.all())
     environment_.engine.set_claim(port.index,
                                   claim(policy::claim_of(state_, port.path, monotonic_now())));
@@ -357,6 +358,8 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.unheard.tick(now);
   parts_.completion.tick(now);
   if (parts_.readiness.tick(now)) parts_.switcher.mark_outdated();
+  parts_.chains.tick(now);
+  parts_.targets.tick(now);
   parts_.uppers.tick(now);
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);

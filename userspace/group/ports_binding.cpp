@@ -110,13 +110,15 @@ Result<engine::RequestFrames> Ports::attach_port(Port& port) {
   if (!added) return pass_on(added);
   port.index = *added;
   if (port.present()) learn_carrier(port);
-  Result<engine::SessionIndex> session = engine.add_session({.port = *added,
-                                                             .group = context_.index,
-                                                             .family = plan.family,
-                                                             .kind = plan.kind,
-                                                             .target = plan.target,
-                                                             .source = plan.source,
-                                                             .peer_mac = plan.peer_mac});
+  Result<engine::SessionIndex> session =
+      engine.add_session({.port = *added,
+                          .group = context_.index,
+                          .family = plan.family,
+                          .kind = plan.kind,
+                          .target = plan.target,
+                          .source = plan.source,
+                          .peer_mac = plan.peer_mac,
+                          .other_end = context_.config.both_ends});
   if (!session) return pass_on(session);
   port.session = *session;
   if (port.present()) {

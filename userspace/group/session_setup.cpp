@@ -56,8 +56,7 @@ SessionPlan plan_session(const config::GroupConfig& group, const config::PortCon
                    .kind = kind_of(group.kind_of(port)),
                    .target = target.bytes,
                    .source = {},
-                   .peer_mac = {}};
-  if (plan.kind == HANET_HEARTBEAT_SILENCE) plan.peer_mac = group.peer_mac_of(port);
+                   .peer_mac = group.peer_mac_of(port)};
   if (port.source)
     plan.source = port.source->bytes;
   else if (target.family == AF_INET6)

@@ -22,7 +22,7 @@ struct SessionPlan {
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
-  std::optional<net::MacAddress> peer_mac;  ///< silence: written in the configuration
+  std::optional<net::MacAddress> peer_mac;  ///< written in the configuration; empty: searched for
 };
 
 [[nodiscard]] SessionPlan plan_session(const config::GroupConfig& group,

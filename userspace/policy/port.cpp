@@ -15,7 +15,8 @@ bool waits_for_first_answers(const PortSeen& seen, const PortTrial& trial, Monot
 SessionState told_session(const PortSeen& seen, const PortTrial& trial, MonotonicTime now) {
   const bool has_time = waits_for_first_answers(seen, trial, now) || now < seen.rehash_ends;
   if (seen.session == SessionState::Down && has_time) return SessionState::Unknown;
-  if (awaits_proof(seen)) return SessionState::Unknown;
+  if (awaits_proof(seen) || (seen.blind && seen.session == SessionState::Up))
+    return SessionState::Unknown;
   if (seen.session == SessionState::Up && now < seen.precedence_ends) return SessionState::Unknown;
   return seen.session;
 }

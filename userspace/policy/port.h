@@ -27,6 +27,7 @@
 //            silent (perhaps the target itself died)
 //   Up       a standby that came up while the active path was silent, as    Unknown
 //            long as the active one could still have come up as well
+//   Up       its requests leave unseen: a program stands in front of hanet  Unknown
 //   Up       else                                                           Up
 //   Down     never up, and the first answers are not due                    Unknown
 //   Down     its trunk is being rehashed by the switch                      Unknown
@@ -63,6 +64,7 @@ struct PortSeen {
   std::optional<bool> kernel_carrier;  ///< by the kernel side; empty: it has not seen one yet
   bool rtnetlink_carrier = true;
   SessionState session = SessionState::Unknown;
+  bool blind = false;   ///< the kernel side does not see the requests that are sent
   bool was_up = false;  ///< the session has been up since it was added
   MonotonicTime last_reply{};
   /// Of a standby: when the active path fell silent, if it is silent.

@@ -17,8 +17,15 @@ namespace hanet::report {
 namespace {
 
 constexpr std::array<const char*, HANET_REJECT_COUNT> kRejectNames{
-    "truncated",     "tagged",     "fragment",     "not_a_reply", "wrong_source", "wrong_magic",
-    "wrong_session", "wrong_port", "wrong_cookie", "future",      "late",         "duplicate"};
+    "truncated",   "tagged",        "fragment",   "not_a_reply",  "wrong_source",
+    "wrong_magic", "wrong_session", "wrong_port", "wrong_cookie", "future",
+    "late",        "duplicate",     "wrong_mac"};
+
+std::string mac_text(const __u8 (&bytes)[6]) {
+  net::MacAddress mac{};
+  std::copy(std::begin(bytes), std::end(bytes), mac.begin());
+  return net::to_text(mac);
+}
 
 std::string_view kind_text(const hanet_session& session) {
   switch (static_cast<hanet_heartbeat_kind>(session.kind)) {
@@ -40,7 +47,8 @@ Json heard_ago(const hanet_session& session, MonotonicTime now) {
 }
 
 std::string target_text(const hanet_session& session) {
-  if (session.target_mac_known == HANET_MAC_CONFIGURED) return {};  // nobody asks for an address
+  if (session.kind == HANET_HEARTBEAT_SILENCE && session.target_mac_known == HANET_MAC_CONFIGURED)
+    return {};  // nobody asks for an address
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(session.family, session.target, text.data(), text.size());
   return text.data();
@@ -88,46 +96,47 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
   for (std::size_t bucket = 0; bucket < HANET_RTT_BUCKETS; ++bucket)
     if (session.rtt_log2_ns[bucket] != 0)
       histogram[fmt::format("{}ns", std::uint64_t{1} << bucket)] = session.rtt_log2_ns[bucket];
-  net::MacAddress mac{};
-  std::copy(std::begin(session.target_mac), std::end(session.target_mac), mac.begin());
-  return {{"id", fmt::format("{:08x}", session.id)},
-          {"state", session_state_text(session, now)},
-          {"kind", kind_text(session)},
-          {"target", target_text(session)},
-          {"target_mac", session.target_mac_known != 0 ? net::to_text(mac) : std::string()},
-          {config::kInterval.name, session.interval_us},
-          {config::kMultiplier.name, session.multiplier},
-          {config::kUpCount.name, session.up_count},
-          {"heard_us_ago", heard_ago(session, now)},
-          {"sent", session.sent},
-          {"received", session.replies},
-          {"lost", session.lost},
-          {"unanswered", session.sent - session.answered},
-          {"rtt_last_us", microseconds(session.rtt_last_ns)},
-          {"rtt_min_us", microseconds(session.rtt_min_ns)},
-          {"rtt_mean_us", mean},
-          {"rtt_max_us", microseconds(session.rtt_max_ns)},
-          {"jitter_us", microseconds(session.jitter_ns)},
-          {"rtt_histogram", std::move(histogram)},
-          {"down_verdicts", session.down_verdicts},
-          {"up_verdicts", session.up_verdicts},
-          {"stall_deferrals", session.stall_deferrals},
-          {"stalled_cpu", session.stall_deferrals > 0 ? Json(session.stalled_cpu) : Json()}};
+  return {
+      {"id", fmt::format("{:08x}", session.id)},
+      {"state", session_state_text(session, now)},
+      {"kind", kind_text(session)},
+      {"target", target_text(session)},
+      {"target_mac", session.target_mac_known != 0 ? mac_text(session.target_mac) : std::string()},
+      {"rival_mac", session.rival_claims != 0 ? mac_text(session.rival_mac) : std::string()},
+      {"rival_claims", session.rival_claims},
+      {config::kInterval.name, session.interval_us},
+      {config::kMultiplier.name, session.multiplier},
+      {config::kUpCount.name, session.up_count},
+      {"clamped", session.clamped != 0},
+      {"heard_us_ago", heard_ago(session, now)},
+      {"sent", session.sent},
+      {"received", session.replies},
+      {"lost", session.lost},
+      {"unanswered", session.sent - session.answered},
+      {"rtt_last_us", microseconds(session.rtt_last_ns)},
+      {"rtt_min_us", microseconds(session.rtt_min_ns)},
+      {"rtt_mean_us", mean},
+      {"rtt_max_us", microseconds(session.rtt_max_ns)},
+      {"jitter_us", microseconds(session.jitter_ns)},
+      {"rtt_histogram", std::move(histogram)},
+      {"down_verdicts", session.down_verdicts},
+      {"up_verdicts", session.up_verdicts},
+      {"stall_deferrals", session.stall_deferrals},
+      {"stalled_cpu", session.stall_deferrals > 0 ? Json(session.stalled_cpu) : Json()}};
 }
 
 Json port_json(const hanet_port& port) {
   Json rejected = Json::object();
   for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
     if (port.rejected[reason] != 0) rejected[kRejectNames[reason]] = port.rejected[reason];
-  net::MacAddress mac{};
-  std::copy(std::begin(port.probe_mac), std::end(port.probe_mac), mac.begin());
   return {{"ifindex", port.ifindex},
-          {"probe_mac", net::to_text(mac)},
+          {"probe_mac", mac_text(port.probe_mac)},
           {"carrier", carrier_text(port.carrier)},
           {"carrier_up_events", port.carrier_up_events},
           {"carrier_down_events", port.carrier_down_events},
           {"link_polls", port.link_polls},
           {config::kLinkPoll.name, port.link_poll_us},
+          {"clamped", port.clamped != 0},
           {"answered_for_neighbours", port.answered_for_neighbours},
           {"rejected", std::move(rejected)}};
 }

@@ -77,6 +77,14 @@ Json findings_json(const group::View& group) {
   return findings;
 }
 
+// Programs of others that see the port's frames first.
+Json in_front_json(const engine::PortAttachment& attachment) {
+  Json in_front = Json::object();
+  for (const engine::Direction direction : {engine::Direction::Ingress, engine::Direction::Egress})
+    in_front[std::string(engine::to_text(direction))] = attachment.tc(direction).chain().before;
+  return in_front;
+}
+
 Json watched_port_json(const group::View& group, const group::Port& port,
                        const engine::Engine& engine, const engine::Sender* sender,
                        MonotonicTime now) {
@@ -86,11 +94,13 @@ Json watched_port_json(const group::View& group, const group::Port& port,
     session["searches"] = account.searches.load();
     session["send_errors"] = account.send_errors.load();
     session["sender_late_max_us"] = microseconds(account.latest_ns.load());
+    if (account.is_blind()) session["state"] = "blind";
   }
   Json link = port_json(engine.port(port.index));
   link["link_source"] = engine.capabilities().link_source;
   link["xdp"] = engine.attachment(port.index).xdp_mode();
-  link["tc"] = engine.attachment(port.index).tc_mode();
+  link["tc"] = engine.attachment(port.index).tc(engine::Direction::Egress).mode();
+  link["tc_in_front"] = in_front_json(engine.attachment(port.index));
   const policy::PathState& path = group.state.paths[port.path];
   const bool idle = !path.watched;
   const policy::DownReason reason = policy::down_reason(path, port.slot);

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See tc_hook.h.
+#include "engine/tc_hook.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <span>
+#include <utility>
+
+namespace hanet::engine {
+namespace {
+
+constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE of Linux 6.6
+constexpr std::size_t kMaxPrograms = 64;    // BPF_MPROG_MAX, include/linux/bpf_mprog.h
+
+// Ours among the clsact filters of a port ("ha").
+constexpr std::uint32_t kFilterHandle = 0x6861;
+// The first place, or one of our own where another kind of filter has that.
+constexpr std::array<std::uint32_t, 2> kFilterPriorities{1, 0x6861};
+
+bpf_attach_type tcx_type(Direction direction) {
+  return direction == Direction::Ingress ? kTcxIngress : kTcxEgress;
+}
+
+Fd attach_first(int program, unsigned ifindex, Direction direction) {
+  bpf_link_create_opts first{};
+  first.sz = sizeof(first);
+  first.flags = kBefore;
+  return Fd(bpf_link_create(program, static_cast<int>(ifindex), tcx_type(direction), &first));
+}
+
+std::uint32_t id_of(int program) {
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof(info);
+  return bpf_obj_get_info_by_fd(program, &info, &length) == 0 ? info.id : 0;
+}
+
+bpf_tc_hook clsact_hook(unsigned ifindex, bpf_tc_attach_point point) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof(hook);
+  hook.ifindex = static_cast<int>(ifindex);
+  hook.attach_point = point;
+  return hook;
+}
+
+bpf_tc_attach_point point_of(Direction direction) {
+  return direction == Direction::Ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+
+bpf_tc_opts own_filter(std::uint32_t priority) {
+  bpf_tc_opts options{};
+  options.sz = sizeof(options);
+  options.handle = kFilterHandle;
+  options.priority = priority;
+  return options;
+}
+
+int clsact_detach(unsigned ifindex, Direction direction, std::uint32_t priority) {
+  bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
+  const bpf_tc_opts options = own_filter(priority);
+  return bpf_tc_detach(&hook, &options);
+}
+
+int clsact_attach(int program, unsigned ifindex, Direction direction, std::uint32_t priority) {
+  bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
+  bpf_tc_opts options = own_filter(priority);
+  options.prog_fd = program;
+  options.flags = BPF_TC_F_REPLACE;  // our own filter of a killed instance, if it is there
+  return bpf_tc_attach(&hook, &options);
+}
+
+// libbpf prints an error when the qdisc exists already, which is normal here.
+class QuietLibbpf {
+ public:
+  QuietLibbpf() : before_(libbpf_set_print(nullptr)) {}
+  ~QuietLibbpf() { libbpf_set_print(before_); }
+  QuietLibbpf(const QuietLibbpf&) = delete;
+  QuietLibbpf& operator=(const QuietLibbpf&) = delete;
+
+ private:
+  libbpf_print_fn_t before_;
+};
+
+}  // namespace
+
+std::string_view to_text(Direction direction) {
+  switch (direction) {
+    case Direction::Ingress:
+      return "ingress";
+    case Direction::Egress:
+      return "egress";
+  }
+  return "?";
+}
+
+std::string describe_program(std::uint32_t id) {
+  const Fd program(bpf_prog_get_fd_by_id(id));
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof(info);
+  if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0)
+    return fmt::format("a program (id {})", id);
+  return fmt::format("{} (id {})", info.name, id);
+}
+
+TcHook& TcHook::operator=(TcHook&& other) noexcept {
+  std::swap(program_, other.program_);
+  std::swap(ifindex_, other.ifindex_);
+  std::swap(direction_, other.direction_);
+  std::swap(link_, other.link_);
+  std::swap(priority_, other.priority_);
+  return *this;
+}
+
+TcHook::~TcHook() {
+  if (priority_ == 0) return;
+  const QuietLibbpf quiet;
+  clsact_detach(ifindex_, direction_, priority_);
+}
+
+Result<TcHook> TcHook::attach(int program, unsigned ifindex, Direction direction,
+                              const std::string& name) {
+  TcHook hook;
+  hook.program_ = program;
+  hook.ifindex_ = ifindex;
+  hook.direction_ = direction;
+  hook.link_ = attach_first(program, ifindex, direction);
+  if (!hook.link_.valid())
+    if (Status attached = hook.attach_clsact(name); !attached) return pass_on(attached);
+  return hook;
+}
+
+Status TcHook::attach_clsact(const std::string& name) {
+  const QuietLibbpf quiet;
+  bpf_tc_hook both =
+      clsact_hook(ifindex_, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
+  const int created = bpf_tc_hook_create(&both);
+  if (created != 0 && created != -EEXIST)
+    return errno_error(created, fmt::format("add a clsact qdisc to {}", name));
+  int failed = 0;
+  for (const std::uint32_t priority : kFilterPriorities)
+    clsact_detach(ifindex_, direction_, priority);
+  for (const std::uint32_t priority : kFilterPriorities) {
+    failed = clsact_attach(program_, ifindex_, direction_, priority);
+    if (failed != 0) continue;
+    priority_ = priority;
+    return {};
+  }
+  return errno_error(failed, fmt::format("attach a TC program to {}", name));
+}
+
+Chain TcHook::chain() const {
+  Chain chain;
+  if (priority_ != 0) return chain;
+  std::array<std::uint32_t, kMaxPrograms> ids{};
+  std::uint32_t count = ids.size();
+  if (bpf_prog_query(static_cast<int>(ifindex_), tcx_type(direction_), 0, nullptr, ids.data(),
+                     &count) != 0)
+    return chain;  // the interface is gone
+  const std::uint32_t own = id_of(program_);
+  for (const std::uint32_t id : std::span(ids).first(count)) {
+    if (id == own) return chain;
+    chain.before.push_back(describe_program(id));
+  }
+  chain.has_hanet = false;
+  chain.before.clear();
+  return chain;
+}
+
+Status TcHook::come_first() {
+  // A program is in a chain once. Without it nothing is lost that it would have been given.
+  if (link_.valid()) bpf_link_detach(link_.get());
+  link_ = attach_first(program_, ifindex_, direction_);
+  if (link_.valid()) return {};
+  return errno_error(errno,
+                     fmt::format("attach {} as the first program at the {} of interface {}",
+                                 describe_program(id_of(program_)), to_text(direction_), ifindex_));
+}
+
+}  // namespace hanet::engine

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One program at one TC hook of a port, and who runs before it (spec D8).
+//
+// Other programs use the same hooks, and one that ends the chain (TC_ACT_OK) hides a frame from
+// all that stand behind it: a request would leave unseen, and its path would never fail. So hanet
+// is attached as the first. It ends the chain only for frames of its own, and for those that it
+// steers; everything else goes on to whoever is behind.
+//
+// tcx (Linux 6.6) has an order that can be asked for and changed: BPF_F_BEFORE without a relative
+// program is the first place (kernel/bpf/mprog.c). With clsact the priority is the order.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace hanet::engine {
+
+/// enum bpf_attach_type of Linux 6.6 and later; the build host's headers may be older.
+inline constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+inline constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
+
+enum class Direction : std::uint8_t { Ingress, Egress };
+[[nodiscard]] std::string_view to_text(Direction direction);
+
+/// Who is at a hook, as far as the kernel tells: of clsact it does not.
+struct Chain {
+  bool has_hanet = true;            ///< false: somebody took hanet's program away
+  std::vector<std::string> before;  ///< programs in front of it, in order: "NAME (id N)"
+  [[nodiscard]] bool is_first() const { return has_hanet && before.empty(); }
+};
+
+/// "NAME (id N)" of a loaded program.
+[[nodiscard]] std::string describe_program(std::uint32_t id);
+
+/// Detached with the object. After a kill a tcx link vanishes with the process; only a clsact
+/// filter stays, and the next start replaces it.
+class TcHook {
+ public:
+  TcHook() = default;
+  TcHook(TcHook&& other) noexcept { *this = std::move(other); }
+  TcHook& operator=(TcHook&& other) noexcept;
+  TcHook(const TcHook&) = delete;
+  TcHook& operator=(const TcHook&) = delete;
+  ~TcHook();
+
+  /// By tcx where the kernel has it, else by clsact with a filter of our own handle; the clsact
+  /// qdisc is never deleted, because others may use it. `program` must outlive the hook; `name` is
+  /// for messages.
+  [[nodiscard]] static Result<TcHook> attach(int program, unsigned ifindex, Direction direction,
+                                             const std::string& name);
+  /// "tcx" or "clsact".
+  [[nodiscard]] std::string_view mode() const { return priority_ == 0 ? "tcx" : "clsact"; }
+  [[nodiscard]] Chain chain() const;
+  /// Takes the first place again. For a few microseconds the program is not attached: a request
+  /// that leaves then is not counted, and so is not missed.
+  [[nodiscard]] Status come_first();
+
+ private:
+  [[nodiscard]] Status attach_clsact(const std::string& name);
+
+  int program_ = -1;
+  unsigned ifindex_ = 0;
+  Direction direction_ = Direction::Ingress;
+  Fd link_;                     // tcx
+  std::uint32_t priority_ = 0;  // of our clsact filter; 0: there is none
+};
+
+}  // namespace hanet::engine

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See target_watch.h.
+#include "group/target_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "policy/port.h"
+
+namespace hanet::group {
+namespace {
+
+net::MacAddress mac_of(const __u8 (&bytes)[6]) {
+  net::MacAddress mac{};
+  std::copy(std::begin(bytes), std::end(bytes), mac.begin());
+  return mac;
+}
+
+bool has_source(const hanet_session& session) {
+  return std::any_of(std::begin(session.source), std::end(session.source),
+                     [](__u8 byte) { return byte != 0; });
+}
+
+std::string target_of(const Context& context, const Port& port) {
+  return context.config.target_of(context.config.paths[port.path].ports[port.slot]).text();
+}
+
+}  // namespace
+
+void TargetWatch::tick(MonotonicTime now) {
+  for (const Port& port : ports_.all()) {
+    Entry& entry = entries_[ports_.number_of(port)];
+    if (engine::load(context_.engine().session(port.session).target_mac_known) ==
+        HANET_MAC_UNKNOWN) {
+      tell_missing(port, entry, now);
+      continue;
+    }
+    follow(port, entry);
+    look_for_rival(port, entry, now);
+  }
+}
+
+// As long as a link may negotiate, nothing is missing.
+void TargetWatch::tell_missing(const Port& port, Entry& entry, MonotonicTime now) const {
+  const hanet_session& session = context_.engine().session(port.session);
+  const bool is_asked = session.kind != HANET_HEARTBEAT_SILENCE && port.present() &&
+                        port.admin_up && port.rtnetlink_carrier &&
+                        engine::load(session.state) != HANET_SESSION_PAUSED;
+  if (!is_asked) {
+    entry.missing_since = {};
+    return;
+  }
+  if (entry.missing_since == MonotonicTime{}) entry.missing_since = now;
+  if (entry.told_missing || now < entry.missing_since + policy::kSettleTime) return;
+  entry.told_missing = true;
+  const bool has_sender = session.family != AF_INET || has_source(session);
+  context_.notices.add(
+      "target-missing", ports_.name(port.path),
+      fmt::format("nobody answers the search for the target {} by {}{}", target_of(context_, port),
+                  port.interface.name,
+                  has_sender ? ""
+                             : "; it has no sender address, and a network that suppresses ARP "
+                               "(EVPN) does not pass such a search on: give each path a source "
+                               "(primary_source, standby_source)"));
+}
+
+void TargetWatch::follow(const Port& port, Entry& entry) const {
+  const net::MacAddress at = mac_of(context_.engine().session(port.session).target_mac);
+  if (at == entry.at) return;
+  if (entry.at != net::MacAddress{})
+    context_.notices.add(
+        "target-moved", ports_.name(port.path),
+        fmt::format("the target {} is at {} now, seen by {}; it was at {}, which fell silent",
+                    target_of(context_, port), net::to_text(at), port.interface.name,
+                    net::to_text(entry.at)));
+  entry.at = at;
+}
+
+void TargetWatch::look_for_rival(const Port& port, Entry& entry, MonotonicTime now) const {
+  const hanet_session& session = context_.engine().session(port.session);
+  const std::uint64_t heard_ns = engine::load(session.rival_heard_ns);
+  const MonotonicTime heard = from_kernel_ns(heard_ns);
+  if (heard_ns == 0 || now > heard + kRivalGone) return end_rivalry(port, entry);
+  entry.rival = mac_of(session.rival_mac);
+  if (!entry.rival_since) entry.rival_since = heard;
+  const MonotonicTime known = from_kernel_ns(engine::load(session.target_mac_learned_ns));
+  const MonotonicTime both = *entry.rival_since + kBothAnswer;
+  if (entry.alarm || heard < both || known < both) return;
+  entry.alarm = true;
+  context_.notices.add(
+      "alarm", ports_.name(port.path),
+      fmt::format("two MAC addresses answer for the target {} on {}: {}, which is watched, and {}; "
+                  "traffic may go to either, so one of the two hosts has to give the address up",
+                  target_of(context_, port), port.interface.name, net::to_text(entry.at),
+                  net::to_text(entry.rival)));
+}
+
+void TargetWatch::end_rivalry(const Port& port, Entry& entry) const {
+  entry.rival_since.reset();
+  if (!entry.alarm) return;
+  entry.alarm = false;
+  context_.notices.add(
+      "alarm-cleared", ports_.name(port.path),
+      fmt::format("only {} answers for the target {} on {} now", net::to_text(entry.at),
+                  target_of(context_, port), port.interface.name));
+}
+
+}  // namespace hanet::group

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where the targets are, for people (spec M11).
+//
+// The kernel side follows a target to another MAC address by itself (bpf/target.bpf.h). That is a
+// note with both addresses, because it explains what else changed on the network. Two MAC addresses
+// that go on answering for one address are a fault: the host's traffic may go to the one that hanet
+// does not watch. That is an alarm until only one of them answers. And where nobody answers the
+// search for a target at all, a person is told what may be in the way.
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "group/port_list.h"
+
+namespace hanet::group {
+
+/// A target that changes its MAC address may be heard at both for a moment: for so long it is no
+/// conflict. The sender asks everybody once a second meanwhile.
+inline constexpr Nanoseconds kBothAnswer = std::chrono::milliseconds(900);
+/// Whoever did not answer some such questions is gone.
+inline constexpr Nanoseconds kRivalGone = std::chrono::milliseconds(3500);
+
+class TargetWatch {
+ public:
+  TargetWatch(const Context& context, const PortList& ports) : context_(context), ports_(ports) {}
+
+  void tick(MonotonicTime now);
+
+ private:
+  struct Entry {
+    net::MacAddress at{};                        // as it was told last; zero: not found yet
+    std::optional<MonotonicTime> rival_since{};  // of one that was heard again and again
+    net::MacAddress rival{};
+    bool alarm = false;
+    MonotonicTime missing_since{};  // and nobody has been told
+    bool told_missing = false;
+  };
+  void tell_missing(const Port& port, Entry& entry, MonotonicTime now) const;
+  void follow(const Port& port, Entry& entry) const;
+  void look_for_rival(const Port& port, Entry& entry, MonotonicTime now) const;
+  void end_rivalry(const Port& port, Entry& entry) const;
+
+  const Context& context_;
+  const PortList& ports_;
+  std::map<std::size_t, Entry> entries_;  // by the port's number
+};
+
+}  // namespace hanet::group
