@@ -16,6 +16,7 @@
 
 namespace hanet::failover {
 
+/// As many members as a switchover has to explain (spec O4).
 struct SwitchoverRecord {
   std::uint64_t number = 0;
   std::string group;

@@ -32,40 +32,13 @@ void IdentityKeeper::hold(net::Identity identity) {
   if (identity.on != identity_.on)
     known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
                                                  net::place_of(identity_), net::place_of(identity));
-  if (identity.on != identity_.on) {  // lacks() and ignores() say what is so in the new place
+  if (identity.on !=
+      identity_.on) {  // lacks() and strangers().begin() say what is so in the new place
     missing_ = {};
     strangers_ = {};
   }
   identity_ = std::move(identity);
   captured_at_ = monotonic_now();
-}
-
-// An address that the identity has is its own, whoever else put it there.
-void IdentityKeeper::ignores(net::Configured strangers) {
-  std::erase_if(strangers.addresses, [&](const net::Address& address) {
-    return std::ranges::count(identity_.addresses, address.local, &net::Address::local) != 0;
-  });
-  std::erase_if(strangers.routes, [&](const net::KernelObject& route) {
-    return std::ranges::count(identity_.routes, route) != 0;
-  });
-  strangers_ = std::move(strangers);
-}
-
-// One that whoever put it there has removed is forgotten.
-void IdentityKeeper::forget_absent_strangers(const net::Identity& found) {
-  std::erase_if(strangers_.addresses, [&](const net::Address& address) {
-    return std::ranges::count(found.addresses, address.local, &net::Address::local) == 0;
-  });
-  std::erase_if(strangers_.routes, [&](const net::KernelObject& route) {
-    return std::ranges::count(found.routes, route) == 0;
-  });
-}
-
-net::Identity IdentityKeeper::without_strangers(net::Identity found) const {
-  std::vector<net::Part> parts(strangers_.addresses.begin(), strangers_.addresses.end());
-  parts.insert(parts.end(), strangers_.routes.begin(), strangers_.routes.end());
-  net::take_away(found, parts);
-  return found;
 }
 
 void IdentityKeeper::mark_stale() {
@@ -145,8 +118,8 @@ Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& a
   if (!link) return pass_on(link);
   if (!link->admin_up) return Reading{};
   Reading reading{.is_new = true, .kept = {}};
-  forget_absent_strangers(*found);
-  *found = without_strangers(std::move(*found));
+  strangers_.forget_absent(*found);
+  *found = strangers_.without(std::move(*found));
   if (!missing_.is_nothing()) {
     missing_ = net::lacking(*found, snapshot::aged(std::move(missing_), started - captured_at_));
     *found = net::with(*found, missing_, identity_);

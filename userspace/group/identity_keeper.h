@@ -15,8 +15,8 @@
 
 #include "core/clock.h"
 #include "core/result.h"
+#include "group/strangers.h"
 #include "net/identity.h"
-#include "net/look.h"
 #include "net/netlink.h"
 #include "policy/repair.h"
 
@@ -40,12 +40,10 @@ class IdentityKeeper {
   /// A switchover could not put this on the interface that has the identity now. It stays a part of
   /// the identity until it is there (spec F14).
   void lacks(net::Identity missing) { missing_ = std::move(missing); }
-  /// This was on the interface before the identity came, and is no part of it (spec F16).
-  void ignores(net::Configured strangers);
-  [[nodiscard]] const net::Configured& strangers() const { return strangers_; }
-  [[nodiscard]] net::Identity without_strangers(net::Identity found) const;
   /// What is still missing there.
   [[nodiscard]] const net::Identity& missing() const { return missing_; }
+  /// What is on its interface and no part of it.
+  [[nodiscard]] Strangers& strangers() { return strangers_; }
   /// Something of it changed: read it anew soon.
   void mark_stale();
   /// A notification about addresses, routes, rules or neighbours: marks the identity stale if it is
@@ -78,14 +76,13 @@ class IdentityKeeper {
   void keep_snapshot();
 
  private:
-  void forget_absent_strangers(const net::Identity& found);
   bool hear_neighbour(const nlmsghdr& message);
   [[nodiscard]] std::vector<std::string> keep_what_was_taken(net::Identity& found);
 
   net::NetlinkSocket& requests_;
   net::Identity identity_;
   net::Identity missing_;
-  net::Configured strangers_;
+  Strangers strangers_;
   std::vector<net::KernelObject> known_neighbours_;
   std::vector<std::string> taken_;  // off a dead port, as it was told
   bool stale_ = false;

@@ -50,7 +50,7 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
                                   .spare_mac = from.macs.spare,
                                   .metaname = context_.config.name,
                                   .strangers = parts_.readiness.strangers_on(to),
-                                  .left_strangers = parts_.keeper.strangers()};
+                                  .left_strangers = parts_.keeper.strangers().all()};
   if (const auto& dummy = parts_.dummy.parameters(); dummy && !within_trunk) {
     settings.spare_mac = dummy->mac;
     settings.dummy = dummy->address;
@@ -176,7 +176,7 @@ void Mover::execute(const Port& from, const Port& to) {
        .missing = parts_.keeper.missing(),
        .follows_removals = pending_.follows_removals,
        .cleaned = [&](net::Identity identity) {
-         return parts_.keeper.without_strangers(parts_.dummy.without(std::move(identity)));
+         return parts_.keeper.strangers().without(parts_.dummy.without(std::move(identity)));
        }});
   parts_.afterwards.keep(std::move(record.execution.afterwards),
                          monotonic_now() + kAfterwardsDelay);
@@ -208,7 +208,8 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   const MonotonicTime now = monotonic_now();
   if (moved) {
     parts_.keeper.hold(plan.expected);
-    parts_.keeper.ignores(parts_.readiness.strangers_on(parts_.ports.to(switchover)));
+    parts_.keeper.strangers().begin(parts_.readiness.strangers_on(parts_.ports.to(switchover)),
+                                    plan.expected);
     parts_.keeper.lacks(std::move(pending_.record.execution.lacking));
     parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
     parts_.announcements.repeat(plan.announcements, now);

@@ -30,6 +30,7 @@
 
 namespace hanet::group {
 
+/// As many members as there are parts.
 struct Parts {
   explicit Parts(const Context& context)
       : ports(context),

@@ -88,11 +88,11 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
     if (const Events events = act(next.action, next.received); !events.empty())
       add(events, monotonic_now());
   }
+  note_condition();
   if (!config_.both_ends) return;
   for (const Port& port : parts_.ports.all())
     environment_.engine.set_claim(port.index,
                                   claim(policy::claim_of(state_, port.path, monotonic_now())));
-  note_condition();
 }
 
 void PathGroup::note_condition() {

@@ -16,6 +16,7 @@
 
 namespace hanet::net {
 
+/// As many members as rtnetlink has attributes that hanet asks for.
 struct LinkInfo {
   InterfaceName interface;
   MacAddress mac{};
