@@ -18,6 +18,7 @@
 #include "net/capture.h"
 #include "net/encode.h"
 #include "net/link.h"
+#include "net/look.h"
 
 namespace hanet::group {
 namespace {
@@ -134,26 +135,51 @@ bool Guard::is_removal_to_repair(const nlmsghdr& message) {
 
 // An address of the identity on a port that waits.
 bool Guard::returned_to_standby(const nlmsghdr& message) {
+  const unsigned given_to =
+      static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index;
   for (const Port& port : ports_.all()) {
-    if (ports_.is_holder(port) || !port.present()) continue;
+    if (ports_.is_holder(port) || !port.present() || !port.place().has(given_to)) continue;
     net::Identity there = keeper_.identity();
     there.on = port.interface;
     there.vlans = port.vlans;
     const net::Address* own = net::address_in(message, there);
     if (own == nullptr || !may_repair()) continue;
-    const std::string address = net::describe(*own);
-    context_.notices.add(
-        "restored", ports_.name(port.path),
-        fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", address,
-                    net::holder_of(there, *own).name, who(message.nlmsg_pid),
-                    ports_.holder().interface.name));
-    if (Status gone = context_.requests().request(
-            net::remove_address(*own, net::holder_of(there, *own).index), "remove " + address);
-        !gone)
-      log::warning("{}: {}", context_.config.name, gone.error().message);
+    take_off(port, *own, net::holder_of(there, *own), who(message.nlmsg_pid));
     return true;
   }
   return false;
+}
+
+void Guard::take_off(const Port& port, const net::Address& address, const net::InterfaceName& on,
+                     const std::string& given_by) {
+  const std::string text = net::describe(address);
+  context_.notices.add(
+      "restored", ports_.name(port.path),
+      fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", text, on.name,
+                  given_by, ports_.holder().interface.name));
+  if (Status gone =
+          context_.requests().request(net::remove_address(address, on.index), "remove " + text);
+      !gone)
+    log::warning("{}: {}", context_.config.name, gone.error().message);
+}
+
+// Notifications of the time in which the identity moved are of no use for this: most of them are of
+// the move itself.
+void Guard::take_off_standbys() {
+  if (!context_.config.restore) return;
+  const std::vector<net::Address>& own = keeper_.identity().addresses;
+  for (const Port& port : ports_.all()) {
+    if (ports_.is_holder(port) || !port.present()) continue;
+    const Result<std::vector<net::Address>> there =
+        net::addresses_on(context_.requests(), port.interface);
+    if (!there) continue;
+    for (const net::Address& address : *there)
+      if (std::ranges::any_of(own, [&](const net::Address& one) {
+            return one.vlan == 0 && one.local == address.local &&
+                   one.prefix_length == address.prefix_length;
+          }))
+        take_off(port, address, port.interface, "a program meanwhile");
+  }
 }
 
 bool Guard::was_taken_meanwhile(net::Identity held) {
@@ -172,13 +198,28 @@ bool Guard::was_taken_meanwhile(net::Identity held) {
 
 bool Guard::may_repair() {
   const policy::Repairs::Answer answer = repairs_.ask(monotonic_now());
-  if (answer == policy::Repairs::Answer::JustRefused)
+  if (answer == policy::Repairs::Answer::JustRefused) {
+    truce_ends_ = monotonic_now() + policy::kTruce;
     context_.notices.add(
         "alarm", ports_.name(context_.state.active),
         fmt::format("another program changes the identity again and again; hanet lets it have "
                     "its way for {} s",
                     std::chrono::duration_cast<std::chrono::seconds>(policy::kTruce).count()));
+  }
   return answer == policy::Repairs::Answer::Granted;
+}
+
+// What a program that insisted gave to a port that waits is not left there for ever.
+void Guard::tick(MonotonicTime now) {
+  if (repair_ && now >= repair_->at) restore();
+  if (!truce_ends_ || now < *truce_ends_ || context_.state.running) return;
+  truce_ends_.reset();
+  take_off_standbys();
+}
+
+std::optional<MonotonicTime> Guard::next_deadline() const {
+  if (!repair_ || !truce_ends_) return repair_ ? std::optional(repair_->at) : truce_ends_;
+  return std::min(repair_->at, *truce_ends_);
 }
 
 void Guard::expect_identity_back() {

@@ -51,15 +51,14 @@ class Guard {
   void note_reading() { withdrawn_.clear(); }
   /// The identity was moved whole: nothing is to be put back.
   void forget() { repair_.reset(); }
+  /// The identity has moved: what others gave to a port that waits in the meantime is taken off
+  /// there.
+  void take_off_standbys();
   /// Puts back what is due. While the interface is down that is a failure, and the snapshot counts.
   void restore();
 
-  void tick(MonotonicTime now) {
-    if (repair_ && now >= repair_->at) restore();
-  }
-  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const {
-    return repair_ ? std::optional(repair_->at) : std::nullopt;
-  }
+  void tick(MonotonicTime now);
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
   [[nodiscard]] RepairDue due() const;
 
  private:
@@ -71,6 +70,8 @@ class Guard {
   [[nodiscard]] bool is_intrusion(const nlmsghdr& message);
   [[nodiscard]] bool is_removal_to_repair(const nlmsghdr& message);
   [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
+  void take_off(const Port& port, const net::Address& address, const net::InterfaceName& on,
+                const std::string& given_by);
   [[nodiscard]] bool may_repair();
   void note_withdrawal(const nlmsghdr& message);
   [[nodiscard]] Result<net::Identity> read_for_repair();
@@ -84,6 +85,7 @@ class Guard {
   std::optional<Repair> repair_;
   std::vector<net::Part> withdrawn_;  // since the last reading
   policy::Repairs repairs_;
+  std::optional<MonotonicTime> truce_ends_;  // with a program that insists
 };
 
 }  // namespace hanet::group

@@ -72,7 +72,7 @@ class Correction {
 
   // Takes what is left off the old interface. Backwards: a primary address takes its secondaries
   // along. Returns what nobody had moved.
-  net::Identity take_late_ones(const std::vector<net::Address>& left) {
+  net::Identity take_late_ones(const std::vector<net::Address>& left, bool follows_removals) {
     net::Identity late;
     late.on = plan_.from;
     late.vlans = plan_.from_vlans;
@@ -82,7 +82,8 @@ class Correction {
           net::remove_address(address, net::holder_of(late, address).index), "take a late address");
       const bool known = has(plan_.expected.addresses, address);
       if (taken && !known) late.addresses.insert(late.addresses.begin(), address);
-      if (!taken && known) follow_removal(address);  // put back and taken away again meanwhile
+      // Put back and taken away again meanwhile.
+      if (!taken && known && follows_removals) follow_removal(address);
     }
     return late;
   }
@@ -109,7 +110,7 @@ void follow_late_changes(const Context& context, failover::Plan& plan,
     for (const net::Address& address : not_there_any_more(plan, inputs.execution))
       if (!has(left.addresses, address) && !has(inputs.missing.addresses, address))
         correction.follow_removal(address);
-  const net::Identity late = correction.take_late_ones(left.addresses);
+  const net::Identity late = correction.take_late_ones(left.addresses, inputs.follows_removals);
   for (const net::Address& address : net::retarget(late, net::place_of(plan.expected)).addresses)
     correction.follow_addition(address);
 }

@@ -78,7 +78,7 @@ void PathGroup::apply(const policy::Event& event, MonotonicTime received) {
   const auto add = [&](const Events& events, MonotonicTime at) {
     std::vector<ToDo> next;
     for (const policy::Event& each : events)
-      for (policy::Action& action : decide(each, at)) next.push_back({std::move(action), at});
+      for (const policy::Action& action : decide(each, at)) next.push_back({action, at});
     to_do.insert(to_do.begin(), next.begin(), next.end());
   };
   add({event}, received);
@@ -117,6 +117,7 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             parts_.switcher.settle(finish.switchover, true);
             // What the move itself caused is heard while it still runs: nobody else did it.
             environment_.drain_notifications();
+            parts_.guard.take_off_standbys();
             return {policy::SwitchoverEnded{.moved = true}};
           },
           [&](const policy::AbandonSwitchover& abandon) -> Events {

@@ -15,6 +15,7 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "net/settings.h"
+#include "policy/repair.h"
 
 namespace hanet::group {
 namespace {
@@ -45,6 +46,14 @@ std::vector<std::string> describe(const net::Configured& strangers) {
 
 }  // namespace
 
+// Once for a burst of changes, and never more than a tenth of the main thread's time.
+void Readiness::note_change() {
+  if (!unread_)
+    look_at_ =
+        std::min(look_at_, monotonic_now() + std::max(policy::kBurst, kRest * last_reading_));
+  unread_ = true;
+}
+
 void Readiness::hear(const nlmsghdr& message) {
   if (unread_) return;
   const auto is_on_port = [&](unsigned ifindex) {
@@ -55,16 +64,17 @@ void Readiness::hear(const nlmsghdr& message) {
   switch (message.nlmsg_type) {
     case RTM_NEWADDR:
     case RTM_DELADDR:
-      unread_ =
-          is_on_port(static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index);
+      if (is_on_port(static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index))
+        note_change();
       return;
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const net::KernelObject route = net::object_of<rtmsg>(message);
-      unread_ = std::ranges::any_of(ports_.all(), [&](const Port& port) {
-        return port.present() && !ports_.is_holder(port) &&
-               net::leaves_by(route, port.interface.index);
-      });
+      if (std::ranges::any_of(ports_.all(), [&](const Port& port) {
+            return port.present() && !ports_.is_holder(port) &&
+                   net::leaves_by(route, port.interface.index);
+          }))
+        note_change();
       return;
     }
     default:
@@ -182,9 +192,10 @@ void Readiness::tell(const std::vector<Finding>& now) const {
 }
 
 bool Readiness::tick(MonotonicTime now) {
-  if (context_.state.running || (!unread_ && now < look_at_)) return false;
-  look_at_ = now + kLookAgain;
+  if (context_.state.running || now < look_at_) return false;
   const bool changed = unread_ && read_anew();
+  last_reading_ = monotonic_now() - now;
+  look_at_ = now + kLookAgain;
   if (seen_.empty()) return false;
   std::vector<Finding> found = look();
   tell(found);

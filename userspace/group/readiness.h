@@ -27,11 +27,11 @@ class Readiness {
             const WarmDummy& dummy)
       : context_(context), ports_(ports), keeper_(keeper), dummy_(dummy) {}
 
-  void link_changed() { unread_ = true; }
+  void link_changed() { note_change(); }
   /// A notification about addresses or routes, this group's or not.
   void hear(const nlmsghdr& message);
   /// Notifications were lost.
-  void distrust() { unread_ = true; }
+  void distrust() { note_change(); }
   /// True: other strangers than before.
   [[nodiscard]] bool tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return look_at_; }
@@ -41,6 +41,7 @@ class Readiness {
   [[nodiscard]] const net::Configured& strangers_on(const Port& port) const;
 
  private:
+  void note_change();
   [[nodiscard]] bool read_anew();
   [[nodiscard]] std::vector<Finding> look() const;
   void compare_links(const Port& waiting, std::vector<Finding>& findings) const;
@@ -59,6 +60,7 @@ class Readiness {
   std::vector<Finding> findings_;
   bool unread_ = true;
   MonotonicTime look_at_{};
+  Nanoseconds last_reading_{};  // how long it took
 };
 
 }  // namespace hanet::group

@@ -72,15 +72,22 @@ bool made_by_kernel(const Address& address) {
          (address.scope == RT_SCOPE_LINK || address.protocol == IFAPROT_KERNEL_RA);
 }
 
-Result<Configured> configured_on(NetlinkSocket& socket, const InterfaceName& interface) {
-  Configured found;
+Result<std::vector<Address>> addresses_on(NetlinkSocket& socket, const InterfaceName& interface) {
+  std::vector<Address> found;
   Status done =
       each_address(socket, AF_UNSPEC, [&](const ifaddrmsg& header, const nlmsghdr& message) {
-        if (header.ifa_index != interface.index) return;
-        const Address address = address_of(message);
-        if (!made_by_kernel(address)) found.addresses.push_back(address);
+        if (header.ifa_index == interface.index) found.push_back(address_of(message));
       });
   if (!done) return pass_on(done);
+  return found;
+}
+
+Result<Configured> configured_on(NetlinkSocket& socket, const InterfaceName& interface) {
+  Configured found;
+  Result<std::vector<Address>> addresses = addresses_on(socket, interface);
+  if (!addresses) return pass_on(addresses);
+  found.addresses = std::move(*addresses);
+  std::erase_if(found.addresses, made_by_kernel);
   for (const int family : {AF_INET, AF_INET6}) {
     rtmsg filter{};
     filter.rtm_family = static_cast<std::uint8_t>(family);
@@ -88,7 +95,7 @@ Result<Configured> configured_on(NetlinkSocket& socket, const InterfaceName& int
                                  .header(filter)
                                  .attribute_u32(RTA_OIF, interface.index)
                                  .take();
-    done = socket.dump(std::move(request), [&](const nlmsghdr& message) {
+    Status done = socket.dump(std::move(request), [&](const nlmsghdr& message) {
       KernelObject route = object_of<rtmsg>(message);
       const auto header = read_as<rtmsg>(route.header);
       const bool is_own =

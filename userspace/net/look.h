@@ -18,6 +18,10 @@ namespace hanet::net {
 /// The IPv6 addresses of a place that other hosts have (is_duplicate).
 [[nodiscard]] Result<std::vector<Address>> duplicates_on(NetlinkSocket& socket, const Place& place);
 
+/// Every address of an interface.
+[[nodiscard]] Result<std::vector<Address>> addresses_on(NetlinkSocket& socket,
+                                                        const InterfaceName& interface);
+
 /// What somebody has configured on an interface: its addresses, without those that the kernel makes
 /// by itself, and the routes that leave by it. The kernel looks for the routes: it takes a few
 /// milliseconds where there are very many.
