@@ -155,6 +155,18 @@ TEST_F(Origins, F17_TheLinkLocalAddressAndStateOfAStandbySurviveAKill) {
   EXPECT_EQ(identity_on(host_netns(), "p1").addresses.size(), p1.addresses.size());
 }
 
+TEST_F(Origins, F17_APortThatWasRenamedHasItsOwnSettingsBack) {
+  ASSERT_NO_FATAL_FAILURE(make_them_differ());
+  const Host before = look();
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_DONE(lab().ip("host", "link set p1 name q1"));
+  ASSERT_TRUE(await("hanetd knows the name", [&] { return host().log().contains("q1"); }));
+  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/q1/accept_ra"), "0") << "the witness: it waits";
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_EQ(differences(before.p1, settings_of("q1")), std::vector<std::string>{});
+}
+
 // As a hanetd that is killed within a second of a move leaves them.
 TEST_F(Origins, F17_HelperRoutesOfAnEarlierHanetdGoAtTheStart) {
   ASSERT_DONE(lab().ip("host", "-6 route add local 2001:db8::77 dev p0 table local proto 104"));

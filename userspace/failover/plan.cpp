@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <ranges>
 
 #include "net/encode.h"
@@ -316,6 +317,12 @@ std::vector<Step> second_attempt(const Plan& plan) {
   std::vector<Step> steps;
   if (plan.cold) append(steps, set_state(plan.to, true));
   append(steps, set_vlans_up(plan));
+  std::ranges::move(put_on(plan), std::back_inserter(steps));
+  return steps;
+}
+
+std::vector<Step> put_on(const Plan& plan) {
+  std::vector<Step> steps;
   append(steps, renew_kernel_routes(plan));
   append(steps, put_on_addresses(plan));
   append(steps, put_on_routes(plan));

@@ -97,6 +97,9 @@ struct Plan {
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
 
+/// What puts the identity on plan.to, and changes no interface's state.
+[[nodiscard]] std::vector<Step> put_on(const Plan& plan);
+
 /// Gives VLANs their MAC addresses that did not take them over from their port: somebody has set
 /// one once, so the kernel leaves it alone (net/8021q/vlan.c, vlan_sync_address).
 [[nodiscard]] Step set_macs(const std::vector<net::Vlan>& vlans);

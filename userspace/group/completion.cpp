@@ -4,9 +4,9 @@
 #include "group/completion.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/log.h"
 #include "failover/plan.h"
@@ -20,7 +20,7 @@ constexpr Nanoseconds kFirstPause = std::chrono::seconds(1),
 
 }  // namespace
 
-std::optional<Finding> Completion::finding() const {
+std::optional<Finding> Completion::look() const {
   const std::vector<std::string> lines = net::describe_all(keeper_.missing());
   if (lines.empty()) return std::nullopt;
   const std::string& port = ports_.holder().interface.name;
@@ -28,14 +28,20 @@ std::optional<Finding> Completion::finding() const {
       .port = port,
       .text = fmt::format("{} did not take all of the identity; missing: {}. hanet tries "
                           "again, and keeps it for the other path",
-                          port, fmt::join(lines, ", ")),
+                          port, listed(lines)),
       .is_loss = true};
 }
 
 std::optional<MonotonicTime> Completion::next_deadline() const { return again_at_; }
 
 void Completion::tell() {
-  std::optional<Finding> now = finding();
+  // What is missing may be a full routing table, which nobody reads in every tick.
+  const net::Identity& missing = keeper_.missing();
+  const std::array counts{missing.addresses.size(),  missing.nexthops.size(),
+                          missing.routes.size(),     missing.rules.size(),
+                          missing.neighbours.size(), std::size_t{ports_.holder().interface.index}};
+  if (std::exchange(counts_, counts) == counts) return;
+  std::optional<Finding> now = look();
   if (now == told_) return;
   const std::string& path = ports_.name(context_.state.active);
   if (now)
@@ -67,7 +73,7 @@ void Completion::try_again(MonotonicTime now) {
   failover::Plan plan;
   plan.expected = keeper_.missing();
   plan.to = plan.expected.on;
-  for (failover::Step& step : failover::second_attempt(plan))
+  for (failover::Step& step : failover::put_on(plan))
     if (Status sent = context_.requests().send(step.messages); !sent)
       log::debug("{}: {}", context_.config.name, sent.error().message);
   [[maybe_unused]] const auto ignored = context_.requests().collect();

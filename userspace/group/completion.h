@@ -7,6 +7,7 @@
 // as long as it lasts (spec F14).
 #pragma once
 
+#include <array>
 #include <optional>
 
 #include "group/findings.h"
@@ -22,16 +23,18 @@ class Completion {
 
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
-  [[nodiscard]] std::optional<Finding> finding() const;
+  [[nodiscard]] const std::optional<Finding>& finding() const { return told_; }
 
  private:
   void try_again(MonotonicTime now);
+  [[nodiscard]] std::optional<Finding> look() const;
   void tell();
 
   const Context& context_;
   const Ports& ports_;
   IdentityKeeper& keeper_;
   std::optional<Finding> told_;
+  std::array<std::size_t, 6> counts_{};  // of what it was made of
   std::optional<MonotonicTime> again_at_;
   Nanoseconds pause_{};
 };

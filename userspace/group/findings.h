@@ -3,7 +3,12 @@
 // What a group has found that a person should know while it lasts (spec F13, F14).
 #pragma once
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <string>
+#include <vector>
 
 namespace hanet::group {
 
@@ -13,5 +18,15 @@ struct Finding {
   bool is_loss = false;  ///< a part of the identity is missing, or would be after a switchover
   bool operator==(const Finding&) const = default;
 };
+
+/// The first few of them, and how many more there are: a full routing table is no message.
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& lines) {
+  constexpr std::size_t kNamed = 8;
+  const std::size_t named = std::min(lines.size(), kNamed);
+  std::string text = fmt::format(
+      "{}", fmt::join(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(named), ", "));
+  if (lines.size() > named) text += fmt::format(" and {} more", lines.size() - named);
+  return text;
+}
 
 }  // namespace hanet::group

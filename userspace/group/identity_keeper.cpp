@@ -32,8 +32,8 @@ void IdentityKeeper::hold(net::Identity identity) {
   if (identity.on != identity_.on)
     known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
                                                  net::place_of(identity_), net::place_of(identity));
-  if (identity.on !=
-      identity_.on) {  // lacks() and strangers().begin() say what is so in the new place
+  // lacks() and strangers().begin() say what is so in the new place.
+  if (identity.on.index != identity_.on.index) {
     missing_ = {};
     strangers_ = {};
   }
@@ -121,7 +121,13 @@ Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& a
   strangers_.forget_absent(*found);
   *found = strangers_.without(std::move(*found));
   if (!missing_.is_nothing()) {
-    missing_ = net::lacking(*found, snapshot::aged(std::move(missing_), started - captured_at_));
+    missing_ = net::lacking(
+        *found, net::retarget(snapshot::aged(std::move(missing_), started - captured_at_),
+                              net::place_of(*found)));
+    // Whoever gave it there gave it with other attributes, and knows better.
+    std::erase_if(missing_.addresses, [&](const net::Address& address) {
+      return std::ranges::count(found->addresses, address.local, &net::Address::local) != 0;
+    });
     *found = net::with(*found, missing_, identity_);
   }
   if (dead)

@@ -49,8 +49,8 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
                                   .routers = routers_of(from.place()),
                                   .spare_mac = from.macs.spare,
                                   .metaname = context_.config.name,
-                                  .strangers = parts_.readiness.strangers_on(to),
-                                  .left_strangers = parts_.keeper.strangers().all()};
+                                  .strangers = strangers_on(to),
+                                  .left_strangers = strangers_on(from)};
   if (const auto& dummy = parts_.dummy.parameters(); dummy && !within_trunk) {
     settings.spare_mac = dummy->mac;
     settings.dummy = dummy->address;
@@ -62,6 +62,12 @@ failover::Plan Mover::plan_of(const Port& from, const Port& to,
   }
   return failover::make_plan(identity, to.place(), to.macs.spare, settings,
                              parts_.keeper.known_neighbours());
+}
+
+// Also on the way back, when the port that has the identity is the goal.
+const net::Configured& Mover::strangers_on(const Port& port) const {
+  return parts_.ports.is_holder(port) ? parts_.keeper.strangers().all()
+                                      : parts_.readiness.strangers_on(port);
 }
 
 const Port& Mover::goal() const {
@@ -307,6 +313,8 @@ Status Mover::give_back(const Port& port, const net::LinkInfo& link) {
   }
   parts_.ports.set_admin_up(port, true);
   parts_.keeper.hold(plan.expected);
+  parts_.keeper.lacks(std::move(done.lacking));
+  parts_.standbys.give(net::place_of(plan.expected));
   parts_.keeper.mark_stale();
   return {};
 }

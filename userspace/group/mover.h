@@ -65,6 +65,7 @@ class Mover : public Switcher {
   };
   [[nodiscard]] failover::Plan plan_of(const Port& from, const Port& to,
                                        const net::Identity& identity) const;
+  [[nodiscard]] const net::Configured& strangers_on(const Port& port) const;
   /// Where what waits or bridges goes, or else where the next failover would go.
   [[nodiscard]] const Port& goal() const;
   [[nodiscard]] bool has_better_goal() const;

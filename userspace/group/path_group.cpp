@@ -55,7 +55,7 @@ View PathGroup::view() const {
 
 std::vector<Finding> PathGroup::findings() const {
   std::vector<Finding> all;
-  if (std::optional<Finding> missing = parts_.completion.finding()) all.push_back(*missing);
+  if (const std::optional<Finding>& missing = parts_.completion.finding()) all.push_back(*missing);
   const std::vector<Finding>& before = parts_.readiness.findings();
   all.insert(all.end(), before.begin(), before.end());
   return all;
@@ -338,7 +338,7 @@ void PathGroup::recapture() {
     notices_.add("kept", holder.interface.name,
                  fmt::format("{} lost {} after its path had failed; that moves all the same "
                              "(restore = false lets it go)",
-                             holder.interface.name, fmt::join(read->kept, ", ")));
+                             holder.interface.name, listed(read->kept)));
   if (parts_.guard.was_taken_meanwhile(std::move(held))) return;
   parts_.guard.note_reading();
   if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();

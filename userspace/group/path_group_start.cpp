@@ -91,6 +91,7 @@ Status PathGroup::recover() {
   Result<KeptIdentity::Recovered> recovered = parts_.kept.recover(lost);
   if (!recovered) return pass_on(recovered);
   parts_.keeper.hold(recovered->plan.expected);
+  parts_.keeper.lacks(std::move(recovered->execution.lacking));
   parts_.keeper.mark_stale();
   parts_.afterwards.keep(std::move(recovered->execution.afterwards), MonotonicTime{});
   parts_.announcements.send_all(recovered->plan.announcements, MonotonicTime{});

@@ -101,8 +101,9 @@ bool Readiness::read_anew() {
     seen.link = *link;
     if (ports_.is_holder(port)) continue;
     Result<net::Configured> found = net::configured_on(context_.requests(), port.interface);
-    if (!found) {
+    if (!found) {  // what can not be read is as it was
       unread_ = true;
+      if (!before.empty()) seen.strangers = before[ports_.number_of(port)].strangers;
       continue;
     }
     if (const std::optional<Dummy>& dummy = dummy_.parameters())
@@ -113,7 +114,10 @@ bool Readiness::read_anew() {
   }
   Result<std::vector<net::Address>> duplicates =
       net::duplicates_on(context_.requests(), net::place_of(keeper_.identity()));
-  duplicates_ = duplicates ? std::move(*duplicates) : std::vector<net::Address>();
+  if (duplicates)
+    duplicates_ = std::move(*duplicates);
+  else
+    unread_ = true;
   return !std::ranges::equal(before, seen_, {}, &Seen::strangers, &Seen::strangers);
 }
 
@@ -158,7 +162,7 @@ std::vector<Finding> Readiness::look() const {
                             "here, and it stays behind at a switchover; remove it from one of them",
                             net::describe(address), ports_.holder().interface.name)});
   for (const Port& port : ports_.all()) {
-    if (!port.present() || port.path == context_.state.active) continue;
+    if (!port.present() || ports_.is_holder(port)) continue;
     const std::string& name = port.interface.name;
     const std::vector<std::string> ipv6 = ipv6_of(identity);
     if (!ipv6.empty() && net::refuses_ipv6(name))
@@ -167,7 +171,7 @@ std::vector<Finding> Readiness::look() const {
            .text = fmt::format("{0} takes no IPv6 address, and the identity has {1}: "
                                "a switchover would lose it; allow it: sysctl -w "
                                "net.ipv6.conf.{0}.disable_ipv6=0",
-                               name, fmt::join(ipv6, ", ")),
+                               name, listed(ipv6)),
            .is_loss = true});
     compare_links(port, findings);
     const std::vector<std::string> strangers = describe(strangers_on(port));
@@ -177,7 +181,7 @@ std::vector<Finding> Readiness::look() const {
                               "somebody configured {}, which waits without an identity of its own: "
                               "{}. It is no part of the identity and does not move; remove it, and "
                               "tell the network manager to leave {} alone",
-                              name, fmt::join(strangers, ", "), name)});
+                              name, listed(strangers), name)});
   }
   return findings;
 }

@@ -5,8 +5,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 #include "core/log.h"
@@ -30,6 +33,12 @@ void SettingsLedger::load() {
   Result<snapshot::Origins> kept = snapshot::load_origins(file_);
   if (!kept) return log::notice("{}: {}", context_.config.name, kept.error().message);
   kept_ = std::move(*kept);
+  std::erase_if(kept_.interfaces, [](snapshot::Origin& one) {
+    std::array<char, IF_NAMESIZE> name{};
+    if (::if_indextoname(one.on.index, name.data()) == nullptr) return true;  // it is gone
+    one.on.name = name.data();
+    return false;
+  });
   // What somebody changed meanwhile is his.
   for (snapshot::Origin& one : kept_.interfaces)
     std::erase_if(one.ours, [&](const auto& setting) {
@@ -46,18 +55,25 @@ void SettingsLedger::save() {
                  saved.error().message);
 }
 
+// By its number: it may have been renamed.
+std::vector<snapshot::Origin>::const_iterator SettingsLedger::find(
+    const net::InterfaceName& interface) const {
+  return std::ranges::find(kept_.interfaces, interface.index,
+                           [](const snapshot::Origin& one) { return one.on.index; });
+}
+
 snapshot::Origin& SettingsLedger::entry_of(const net::InterfaceName& interface) {
-  const auto found = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
-  if (found != kept_.interfaces.end()) return *found;
-  // Another interface of the same name or number is not the one that hanet changed.
-  std::erase_if(kept_.interfaces, [&](const snapshot::Origin& one) {
-    return one.on.index == interface.index || one.on.name == interface.name;
-  });
-  return kept_.interfaces.emplace_back(snapshot::Origin{.on = interface});
+  const auto found = find(interface);
+  if (found == kept_.interfaces.end())
+    return kept_.interfaces.emplace_back(snapshot::Origin{.on = interface});
+  snapshot::Origin& entry =
+      kept_.interfaces[static_cast<std::size_t>(std::distance(kept_.interfaces.cbegin(), found))];
+  entry.on.name = interface.name;
+  return entry;
 }
 
 const snapshot::Origin* SettingsLedger::origin_of(const net::InterfaceName& interface) const {
-  const auto found = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
+  const auto found = find(interface);
   return found == kept_.interfaces.end() || !found->is_known ? nullptr : &*found;
 }
 
@@ -85,10 +101,9 @@ void SettingsLedger::change(const net::InterfaceName& interface, const net::Sett
   save();
   const std::vector<std::string> others =
       net::write_settings(context_.requests(), interface, changed);
-  for (const std::string& setting : others) {
-    entry.before.erase(setting);
-    entry.ours.erase(setting);
-  }
+  // Refused, or rounded: it is as the kernel has it now.
+  for (const std::string& setting : others)
+    entry.ours[setting] = net::read_setting(interface.name, setting);
   // What is as it was before needs no putting back.
   std::erase_if(entry.ours, [&](const auto& setting) {
     if (entry.before.at(setting.first) != setting.second) return false;
@@ -108,13 +123,18 @@ void SettingsLedger::quieten(const net::InterfaceName& interface) {
 void SettingsLedger::begin(const net::Place& holder) {
   const bool was_left_behind =
       kept_.carrier != 0 && kept_.carrier != holder.port.index && waits(holder.port.name);
-  if (was_left_behind)
-    for (const auto& [tag, settings] : kept_.carried)
-      if (const net::InterfaceName* on = holder.at(tag)) change(*on, settings);
+  if (was_left_behind) give(holder);
   kept_.carried.clear();
   kept_.carried[0] = net::read_settings(holder.port.name);
   for (const net::Vlan& vlan : holder.vlans) carry_vlan(vlan);
   kept_.carrier = holder.port.index;
+  save();
+}
+
+void SettingsLedger::give(const net::Place& to) {
+  for (const auto& [tag, settings] : kept_.carried)
+    if (const net::InterfaceName* on = to.at(tag)) change(*on, settings);
+  kept_.carrier = to.port.index;
   save();
 }
 
@@ -138,7 +158,7 @@ void SettingsLedger::follow(const net::Place& from, const net::Place& to) {
 }
 
 void SettingsLedger::put_back(const net::InterfaceName& interface) {
-  const auto entry = std::ranges::find(kept_.interfaces, interface, &snapshot::Origin::on);
+  const auto entry = find(interface);
   if (entry == kept_.interfaces.end()) return;
   net::Settings before;
   for (const auto& [setting, value] : entry->before)

@@ -12,7 +12,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <vector>
 
 #include "group/context.h"
 #include "net/settings.h"
@@ -35,6 +35,8 @@ class SettingsLedger {
   void quieten(const net::InterfaceName& interface);
   /// After a switchover.
   void follow(const net::Place& from, const net::Place& to);
+  /// The same where the interface that had the identity is gone.
+  void give(const net::Place& to);
   void put_back(const net::InterfaceName& interface);
 
   /// What the interface was like before the first hanetd, besides its settings; null: not known.
@@ -43,6 +45,8 @@ class SettingsLedger {
                 std::vector<net::Address> link_local);
 
  private:
+  [[nodiscard]] std::vector<snapshot::Origin>::const_iterator find(
+      const net::InterfaceName& interface) const;
   [[nodiscard]] snapshot::Origin& entry_of(const net::InterfaceName& interface);
   void change(const net::InterfaceName& interface, const net::Settings& wanted);
   void save();

@@ -90,6 +90,8 @@ void Standbys::prepare_new_vlan(const Port& port, const net::Vlan& vlan) {
   ledger_.carry_vlan(vlan);
 }
 
+void Standbys::give(const net::Place& to) { ledger_.give(to); }
+
 void Standbys::follow(const net::Place& from, const net::Place& to) { ledger_.follow(from, to); }
 
 // What the port was like before, without a MAC address that is the identity's now.

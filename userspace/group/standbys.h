@@ -31,6 +31,8 @@ class Standbys {
   void prepare_new_vlan(const Port& port, const net::Vlan& vlan);
   /// After a switchover: settings follow the identity.
   void follow(const net::Place& from, const net::Place& to);
+  /// The identity is on an interface that came back: its settings go there.
+  void give(const net::Place& to);
   /// A person takes the card out. It stays down: until it leaves the host it must not answer for
   /// the host's addresses.
   void leave(const Port& port, const net::MacAddress& identity);
