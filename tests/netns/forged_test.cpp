@@ -58,7 +58,8 @@ TEST_F(Forged, S2_RepliesFromAnotherMacAddressAreCountedAndTheTargetStaysWhereIt
   }
   EXPECT_TRUE(host().switchovers().empty());
   EXPECT_EQ(host().active(), "p0");
-  EXPECT_TRUE(echo().reaches_every_address());
+  // Whom the kernel's own ARP believes is not hanet's affair, so no client is asked here.
+  for (const std::string port : {"p0", "p1"}) EXPECT_EQ(host().path(port).at("health"), "up");
 }
 
 TEST_F(Forged, S1_APlaceThatIsToldMovesNothingWhereNoOtherEndIsConfigured) {
