@@ -32,7 +32,9 @@ std::optional<Finding> Completion::look() const {
       .is_loss = true};
 }
 
-std::optional<MonotonicTime> Completion::next_deadline() const { return again_at_; }
+std::optional<MonotonicTime> Completion::next_deadline() const {
+  return context_.state.running ? std::nullopt : again_at_;
+}
 
 void Completion::tell() {
   // What is missing may be a full routing table, which nobody reads in every tick.

@@ -218,8 +218,9 @@ void Guard::tick(MonotonicTime now) {
 }
 
 std::optional<MonotonicTime> Guard::next_deadline() const {
-  if (!repair_ || !truce_ends_) return repair_ ? std::optional(repair_->at) : truce_ends_;
-  return std::min(repair_->at, *truce_ends_);
+  const std::optional<MonotonicTime> truce = context_.state.running ? std::nullopt : truce_ends_;
+  if (!repair_ || !truce) return repair_ ? std::optional(repair_->at) : truce;
+  return std::min(repair_->at, *truce);
 }
 
 void Guard::expect_identity_back() {

@@ -34,7 +34,10 @@ class Readiness {
   void distrust() { note_change(); }
   /// True: other strangers than before.
   [[nodiscard]] bool tick(MonotonicTime now);
-  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return look_at_; }
+  /// None while a switchover runs: nothing is looked at then.
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline() const {
+    return context_.state.running ? std::nullopt : std::optional(look_at_);
+  }
 
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
   /// What is configured on a port that waits, and is nobody's identity.

@@ -40,12 +40,17 @@ void SettingsLedger::load() {
     return false;
   });
   // What somebody changed meanwhile is his.
-  for (snapshot::Origin& one : kept_.interfaces)
+  for (snapshot::Origin& one : kept_.interfaces) {
+    std::erase_if(one.ours,
+                  [&](const auto& setting) { return !one.before.contains(setting.first); });
+    std::erase_if(one.before,
+                  [&](const auto& setting) { return !one.ours.contains(setting.first); });
     std::erase_if(one.ours, [&](const auto& setting) {
       if (net::read_setting(one.on.name, setting.first) == setting.second) return false;
       one.before.erase(setting.first);
       return true;
     });
+  }
 }
 
 void SettingsLedger::save() {
