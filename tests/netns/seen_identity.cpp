@@ -30,20 +30,6 @@ const std::set<std::string> kComputed{"tentative",  "dadfailed", "optimistic",
 constexpr const char* kHanetsRoutes = "104";
 constexpr std::uint64_t kForever = UINT32_MAX;
 
-json ip(const std::string& netns, std::vector<std::string> arguments) {
-  std::vector<std::string> command{"ip", "-n", netns, "-d", "-j"};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  const Result<std::string> told = bench::run_checked(command, std::chrono::seconds(10));
-  if (!told) throw std::runtime_error(told.error().message);
-  // Nothing is told as nothing, or as one empty object for each that does not fit.
-  json all =
-      told->find_first_not_of(" \n") == std::string::npos ? json::array() : json::parse(*told);
-  json some = json::array();
-  for (json& one : all)
-    if (!one.empty()) some.push_back(std::move(one));
-  return some;
-}
-
 net::MacAddress mac_of(const std::string& text) {
   net::MacAddress mac{};
   for (std::size_t at = 0; at < mac.size() && 3 * at + 2 <= text.size(); ++at)
@@ -110,7 +96,7 @@ bool is_among(const std::vector<json>& nexthops, const json& id) {
 // `ip -j` gives groups last, and the objects before them.
 void take_nexthops(const std::string& netns, SeenIdentity& identity) {
   const auto names = common_names(identity);
-  json all = ip(netns, {"nexthop", "show"});
+  json all = ip_json(netns, {"nexthop", "show"});
   for (const bool groups : {false, true})
     for (json& nexthop : all) {
       if (nexthop.contains("group") != groups) continue;
@@ -127,7 +113,7 @@ void take_nexthops(const std::string& netns, SeenIdentity& identity) {
 void take_routes(const std::string& netns, SeenIdentity& identity) {
   const auto names = common_names(identity);
   for (const char* family : {"-4", "-6"})
-    for (json& route : ip(netns, {family, "route", "show", "table", "all"})) {
+    for (json& route : ip_json(netns, {family, "route", "show", "table", "all"})) {
       const bool by_source = std::ranges::any_of(identity.addresses, [&](const auto& address) {
         return address.local == route.value("prefsrc", "");
       });
@@ -144,7 +130,7 @@ void take_routes(const std::string& netns, SeenIdentity& identity) {
 void take_rules(const std::string& netns, SeenIdentity& identity) {
   const auto names = common_names(identity);
   for (const char* family : {"-4", "-6"})
-    for (json& rule : ip(netns, {family, "rule", "show"})) {
+    for (json& rule : ip_json(netns, {family, "rule", "show"})) {
       if (!names.contains(rule.value("iif", "")) && !names.contains(rule.value("oif", "")))
         continue;
       rule["family"] = family;
@@ -158,7 +144,7 @@ void take_neighbours(const std::string& netns, SeenIdentity& identity) {
        std::vector<std::vector<std::string>>{{"neigh", "show", "nud", "permanent"},
                                              {"neigh", "show", "proxy"},
                                              {"-6", "neigh", "show", "proxy"}})
-    for (json& neighbour : ip(netns, question)) {
+    for (json& neighbour : ip_json(netns, question)) {
       if (!names.contains(neighbour.value("dev", ""))) continue;
       if (std::ranges::find(identity.neighbours, neighbour) != identity.neighbours.end()) continue;
       identity.neighbours.push_back(std::move(neighbour));
@@ -260,6 +246,20 @@ std::vector<std::string> order_of(const SeenIdentity& identity) {
 
 }  // namespace
 
+json ip_json(const std::string& netns, std::vector<std::string> arguments) {
+  std::vector<std::string> command{"ip", "-n", netns, "-d", "-j"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const Result<std::string> told = bench::run_checked(command, std::chrono::seconds(10));
+  if (!told) throw std::runtime_error(told.error().message);
+  // Nothing is told as nothing, or as one empty object for each that does not fit.
+  json all =
+      told->find_first_not_of(" \n") == std::string::npos ? json::array() : json::parse(*told);
+  json some = json::array();
+  for (json& one : all)
+    if (!one.empty()) some.push_back(std::move(one));
+  return some;
+}
+
 std::uint8_t SeenAddress::last_byte() const {
   std::array<std::uint8_t, 16> bytes{};
   ::inet_pton(family, local.c_str(), bytes.data());
@@ -268,7 +268,7 @@ std::uint8_t SeenAddress::last_byte() const {
 
 SeenIdentity identity_on(const std::string& netns, const std::string& port) {
   SeenIdentity identity;
-  const json links = ip(netns, {"addr", "show"});
+  const json links = ip_json(netns, {"addr", "show"});
   for (const json& link : links) {
     if (link.at("ifname") != port) continue;
     identity.port = port;
@@ -291,7 +291,7 @@ SeenIdentity identity_on(const std::string& netns, const std::string& port) {
 }
 
 SeenLink link_of(const std::string& netns, const std::string& port) {
-  const json link = ip(netns, {"link", "show", "dev", port}).at(0);
+  const json link = ip_json(netns, {"link", "show", "dev", port}).at(0);
   SeenLink seen;
   seen.index = link.at("ifindex");
   seen.mac = mac_of(link.at("address"));

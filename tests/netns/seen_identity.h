@@ -54,6 +54,10 @@ struct SeenLink {
   std::string address_generation;  ///< "eui64", "none" ...
 };
 
+/// `ip -d -j ARGUMENTS` there, without the empty objects that it prints for what does not fit.
+/// Throws when it fails.
+[[nodiscard]] nlohmann::json ip_json(const std::string& netns, std::vector<std::string> arguments);
+
 /// What `port` has now. Throw when there is no such port.
 [[nodiscard]] SeenIdentity identity_on(const std::string& netns, const std::string& port);
 [[nodiscard]] SeenLink link_of(const std::string& netns, const std::string& port);

@@ -333,20 +333,29 @@ TEST_F(Strangers, F16_OnAStandbyTheyAreAnAlarmAndNeverAPartOfTheIdentity) {
   ASSERT_TRUE(await("p0 works", [&] { return host().path("p0").at("health") == "up"; }));
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0) << host().log();
   EXPECT_TRUE(echo().reaches_every_address());
+  const nlohmann::json way = ip_json(host_netns(), {"route", "get", "192.0.2.10"});
+  EXPECT_EQ(way.at(0).at("dev"), "p0") << "the subnet is reached by the identity's port: " << way;
 }
 
 TEST_F(Strangers, F16_TheyStayWhereTheyAreWhenTheIdentityMovesOn) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const SeenIdentity before = identity_on(host_netns(), "p0");
   ASSERT_DONE(lab().ip("host", "addr add 192.0.2.77/24 dev p1"));
   ASSERT_TRUE(await("it is an alarm", [&] { return !host().group().at("findings").empty(); }));
+  const int routes = host().group().at("identity").at("routes");
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0) << host().log();
   // hanetd reads the interface anew, and sees it.
   ASSERT_DONE(lab().ip("host", "route add 10.1.0.0/16 via 192.0.2.10 dev p1"));
-  const std::size_t routes = before.routes.size();
-  ASSERT_TRUE(await("it is read", [&] { return host().group().at("identity").at("routes") > 1; }))
-      << routes;
+  ASSERT_TRUE(await("it is read", [&] {
+    return host().group().at("identity").at("routes") == routes + 1;
+  })) << host().group().at("identity");
+  EXPECT_FALSE(host().group().at("identity").dump().contains("192.0.2.77"));
+  // A repair reads it as well.
   ASSERT_DONE(lab().ip("host", "route del 10.1.0.0/16 via 192.0.2.10 dev p1"));
+  ASSERT_TRUE(await("it is put back", [&] {
+    const std::vector<nlohmann::json> there = identity_on(host_netns(), "p1").routes;
+    return std::ranges::any_of(
+        there, [](const nlohmann::json& route) { return route.at("dst") == "10.1.0.0/16"; });
+  })) << host().log();
   EXPECT_FALSE(host().group().at("identity").dump().contains("192.0.2.77"));
   ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0) << host().log();
   bool stays = false;

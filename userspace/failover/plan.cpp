@@ -175,20 +175,6 @@ Step take_off_strangers(const Plan& plan, const net::Configured& strangers) {
   return step;
 }
 
-// The routes went with the addresses.
-Step put_on_strangers(const net::InterfaceName& interface, const net::Configured& strangers) {
-  Step step{.name = "put other addresses on " + interface.name,
-            .messages = {},
-            .tolerated = kThereAlready};
-  if (!has_ipv4(strangers)) return step;
-  for (const net::Address& address : strangers.addresses)
-    if (address.family == AF_INET)
-      step.messages.push_back(net::add_address(address, interface.index));
-  for (const net::KernelObject& route : strangers.routes)
-    step.messages.push_back(net::add_route(route));
-  return step;
-}
-
 Step set_state(const net::InterfaceName& interface, bool up) {
   return {.name = "set " + interface.name + (up ? " up" : " down"),
           .messages = {net::set_admin_state(interface.index, up)},
@@ -289,7 +275,6 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
     append(plan.steps, take_off_addresses(identity));
     if (!identity.addresses.empty()) plan.address_removal = plan.steps.size() - 1;
     append(plan.steps, take_off_prefix_routes(identity));
-    if (!settings.cold) append(plan.steps, put_on_strangers(plan.from, settings.left_strangers));
     if (plan.moves_mac) append(plan.steps, set_mac_of(plan.from, settings.spare_mac, false));
   }
   if (settings.cold) append(plan.steps, set_members(settings.from_members, false));
@@ -305,6 +290,9 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   append(plan.steps, put_on_addresses(plan));
   append(plan.steps, put_on_routes(plan));
   append(plan.steps, put_on_strangers(plan.to, settings.strangers));
+  // Of two routes to a subnet the kernel takes the older one, and that has to be the identity's.
+  if (!settings.from_gone && !settings.cold)
+    append(plan.steps, put_on_strangers(plan.from, settings.left_strangers));
   append(plan.steps, move_metaname(plan, settings));
   append(plan.afterwards, deliver_no_more(plan));
   for (const net::Address& address : plan.expected.addresses)
@@ -327,6 +315,19 @@ std::vector<Step> put_on(const Plan& plan) {
   append(steps, put_on_addresses(plan));
   append(steps, put_on_routes(plan));
   return steps;
+}
+
+Step put_on_strangers(const net::InterfaceName& interface, const net::Configured& strangers) {
+  Step step{.name = "put other addresses on " + interface.name,
+            .messages = {},
+            .tolerated = kThereAlready};
+  if (!has_ipv4(strangers)) return step;
+  for (const net::Address& address : strangers.addresses)
+    if (address.family == AF_INET)
+      step.messages.push_back(net::add_address(address, interface.index));
+  for (const net::KernelObject& route : strangers.routes)
+    step.messages.push_back(net::add_route(route));
+  return step;
 }
 
 Step set_macs(const std::vector<net::Vlan>& vlans) {

@@ -100,6 +100,11 @@ struct Plan {
 /// What puts the identity on plan.to, and changes no interface's state.
 [[nodiscard]] std::vector<Step> put_on(const Plan& plan);
 
+/// What others configured comes back behind the identity's addresses, with the routes that went
+/// with theirs. Only IPv4 addresses have an order, so without one there is nothing to do.
+[[nodiscard]] Step put_on_strangers(const net::InterfaceName& interface,
+                                    const net::Configured& strangers);
+
 /// Gives VLANs their MAC addresses that did not take them over from their port: somebody has set
 /// one once, so the kernel leaves it alone (net/8021q/vlan.c, vlan_sync_address).
 [[nodiscard]] Step set_macs(const std::vector<net::Vlan>& vlans);

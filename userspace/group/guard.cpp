@@ -271,7 +271,9 @@ Result<net::Identity> Guard::hold_what_will_be_back() {
   if (repair_->came_up && !repair_->taken)
     for (const net::Address& address : keeper_.identity().addresses)
       if (address.family == AF_INET) withdrawn_.emplace_back(address);
-  net::Identity whole = net::made_whole(keeper_.identity(), *there, withdrawn_);
+  Strangers& strangers = keeper_.strangers();
+  strangers.forget_absent(*there);
+  net::Identity whole = net::made_whole(keeper_.identity(), strangers.without(*there), withdrawn_);
   if (repair_->came_up) whole.neighbours = keeper_.identity().neighbours;
   keeper_.hold(std::move(whole));
   withdrawn_.clear();
@@ -302,13 +304,16 @@ void Guard::put_on_again(const net::Identity& there) {
   failover::Plan plan;
   plan.expected = keeper_.identity();
   plan.to = plan.expected.on;
+  const net::Configured& strangers = keeper_.strangers().all();
   std::vector<net::NetlinkMessage> in_the_way;
   for (const net::Address& address : there.addresses)
     if (address.family == AF_INET && !keeps_order(there, plan.expected, address.vlan))
       in_the_way.push_back(net::remove_address(address, net::holder_of(there, address).index));
   if (Status sent = requests.send(in_the_way); !sent)
     log::warning("{}: {}", context_.config.name, sent.error().message);
-  for (failover::Step& step : failover::second_attempt(plan))
+  std::vector<failover::Step> steps = failover::second_attempt(plan);
+  if (!in_the_way.empty()) steps.push_back(failover::put_on_strangers(plan.to, strangers));
+  for (failover::Step& step : steps)
     if (Status sent = requests.send(step.messages); !sent)
       log::warning("{}: {}", context_.config.name, sent.error().message);
   const auto answers = requests.collect();
