@@ -47,6 +47,16 @@ static __always_inline __u32 params_interval_us(const struct hanet_params *live,
 			 longest < HANET_INTERVAL_MAX_US ? longest : HANET_INTERVAL_MAX_US);
 }
 
+/* Of a session whose requests a network answers in part (spec M10). */
+static __always_inline __u32 params_paced_us(const struct hanet_session *session, __u32 wanted,
+					     __u32 multiplier)
+{
+	__u32 longest = HANET_DETECTION_MAX_US / multiplier;
+	__u32 pace = session->pace_us < longest ? session->pace_us : longest;
+
+	return pace > wanted ? pace : wanted;
+}
+
 /*
  * Brings a session's parameters in force; called for every request that leaves and with each look
  * at the port. Returns whether something is new.
@@ -59,10 +69,11 @@ static __always_inline bool params_apply_session(struct hanet_session *session)
 	if (!live)
 		return false;
 	__u32 multiplier = clamp_u32(live->multiplier, HANET_MULTIPLIER_MIN, HANET_MULTIPLIER_MAX);
-	__u32 interval = params_interval_us(live, multiplier);
+	__u32 wanted = params_interval_us(live, multiplier);
+	__u32 interval = params_paced_us(session, wanted, multiplier);
 	__u32 up_count = clamp_u32(live->up_count, HANET_UP_COUNT_MIN, HANET_UP_COUNT_MAX);
 
-	bool clamped = interval != live->interval_us || multiplier != live->multiplier ||
+	bool clamped = wanted != live->interval_us || multiplier != live->multiplier ||
 		       up_count != live->up_count ||
 		       params_threshold(group) != live->threshold_percent;
 

@@ -189,6 +189,11 @@ struct hanet_session {
 	__u64 deadline_ns;
 	__u64 verdict_ns;
 
+	/* config: requests leave no oftener than this, in microseconds, whatever params say; 0: as
+	 * often as they say */
+	__u32 pace_us;
+	__u32 pad2;
+
 	/* parameters in force, after clamping */
 	__u32 interval_us;
 	__u32 multiplier;
@@ -216,7 +221,7 @@ struct hanet_session {
 
 	struct hanet_request window[HANET_WINDOW]; /* [sequence % HANET_WINDOW] */
 };
-HANET_ASSERT(sizeof(struct hanet_session) == 600 + HANET_WINDOW * 24);
+HANET_ASSERT(sizeof(struct hanet_session) == 608 + HANET_WINDOW * 24);
 
 /* ports[index]: one watched network interface. */
 struct hanet_port {

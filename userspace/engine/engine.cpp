@@ -378,6 +378,10 @@ void Engine::pause_session(SessionIndex session) {
   review(sessions_[session].port);
 }
 
+void Engine::set_pace(SessionIndex session, std::chrono::microseconds pace) {
+  store(sessions_[session].pace_us, static_cast<std::uint32_t>(pace.count()));
+}
+
 int Engine::event_descriptor() const { return ring_buffer__epoll_fd(ring_.get()); }
 
 void Engine::read_events(const EventHandler& handler) {

@@ -140,6 +140,9 @@ class Engine {
   /// Makes the session's state unknown and lets requests count from now on.
   [[nodiscard]] Status start_session(SessionIndex session);
   void pause_session(SessionIndex session);
+  /// Requests of the session leave no oftener than this from the next one on; zero: as the
+  /// parameters say.
+  void set_pace(SessionIndex session, std::chrono::microseconds pace);
 
   [[nodiscard]] const hanet_session& session(SessionIndex index) const { return sessions_[index]; }
   [[nodiscard]] const hanet_port& port(PortIndex index) const { return ports_[index]; }

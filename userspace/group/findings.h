@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "group/notices.h"
+
 namespace hanet::group {
 
 struct Finding {
@@ -27,6 +29,16 @@ struct Finding {
       "{}", fmt::join(lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(named), ", "));
   if (lines.size() > named) text += fmt::format(" and {} more", lines.size() - named);
   return text;
+}
+
+/// Says what is new as an alarm, and what is no longer so.
+inline void tell_changes(Notices& notices, const std::vector<Finding>& before,
+                         const std::vector<Finding>& now) {
+  for (const Finding& finding : now)
+    if (std::ranges::count(before, finding) == 0) notices.add("alarm", finding.port, finding.text);
+  for (const Finding& finding : before)
+    if (std::ranges::count(now, finding) == 0)
+      notices.add("alarm-cleared", finding.port, "no longer so: " + finding.text);
 }
 
 }  // namespace hanet::group

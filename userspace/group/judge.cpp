@@ -105,6 +105,7 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
   seen.was_up = engine::load(session.up_verdicts) != 0;
   seen.last_reply = from_kernel_ns(engine::load(session.last_reply_ns));
   if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();
+  seen.partial_until = paces_.partial_until(port);
   seen.rehash_ends = rehash_ends(port);
   seen.precedence_ends = precedence_ends(port);
   seen.weight = port.weight;

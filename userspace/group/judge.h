@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "group/pace_watch.h"
 #include "group/port_list.h"
 #include "policy/port.h"
 
@@ -14,7 +15,8 @@ namespace hanet::group {
 
 class PortJudge {
  public:
-  PortJudge(const Context& context, const PortList& ports) : context_(context), ports_(ports) {}
+  PortJudge(const Context& context, const PortList& ports, const PaceWatch& paces)
+      : context_(context), ports_(ports), paces_(paces) {}
 
   /// The ports are attached: their links may negotiate.
   void begin(MonotonicTime now);
@@ -56,6 +58,7 @@ class PortJudge {
 
   const Context& context_;
   const PortList& ports_;
+  const PaceWatch& paces_;
   std::vector<Entry> entries_;  // port by port
 };
 

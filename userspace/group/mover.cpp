@@ -129,7 +129,8 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
       .keeps_mac = plan_->expected.mac == parts_.keeper.identity().mac,
       .left_without_carrier = switchover.cause == policy::Cause::CarrierLost &&
                               leaves_without_carrier(plan_->expected, from.interface.name),
-      .detection_time = engine::detection_time(context_.engine().session(from.session))};
+      .detection_time = engine::detection_time(context_.engine().session(from.session)),
+      .may_be_policed = parts_.paces.may_be_policed(failed)};
   const Nanoseconds delay =
       context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
   const Nanoseconds wait = policy::wait_before_move(facts, switchover, delay);

@@ -16,6 +16,7 @@
 #include "group/identity_keeper.h"
 #include "group/judge.h"
 #include "group/kept_identity.h"
+#include "group/pace_watch.h"
 #include "group/ports.h"
 #include "group/readiness.h"
 #include "group/standbys.h"
@@ -27,6 +28,7 @@ namespace hanet::group {
 struct MoverParts {
   Ports& ports;
   PortJudge& judge;
+  const PaceWatch& paces;
   IdentityKeeper& keeper;
   Standbys& standbys;
   const WarmDummy& dummy;

@@ -19,6 +19,7 @@
 #include "group/kept_identity.h"
 #include "group/metaname.h"
 #include "group/mover.h"
+#include "group/pace_watch.h"
 #include "group/ports.h"
 #include "group/readiness.h"
 #include "group/replug.h"
@@ -34,7 +35,8 @@ namespace hanet::group {
 struct Parts {
   explicit Parts(const Context& context)
       : ports(context),
-        judge(context, ports),
+        paces(context, ports),
+        judge(context, ports, paces),
         dummy(context, ports),
         metaname(context, ports),
         unheard(context, ports),
@@ -53,6 +55,7 @@ struct Parts {
         kept(context, ports, dummy),
         mover(context, {.ports = ports,
                         .judge = judge,
+                        .paces = paces,
                         .keeper = keeper,
                         .standbys = standbys,
                         .dummy = dummy,
@@ -73,14 +76,15 @@ struct Parts {
   [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const {
     std::optional<MonotonicTime> next;
     for (const std::optional<MonotonicTime>& at :
-         {judge.next_deadline(now), uppers.next_deadline(now), keeper.next_deadline(),
-          announcements.next_deadline(), afterwards.next_deadline(), guard.next_deadline(),
-          completion.next_deadline(), readiness.next_deadline()})
+         {paces.next_deadline(now), judge.next_deadline(now), uppers.next_deadline(now),
+          keeper.next_deadline(), announcements.next_deadline(), afterwards.next_deadline(),
+          guard.next_deadline(), completion.next_deadline(), readiness.next_deadline()})
       if (at && (!next || *at < *next)) next = at;
     return next;
   }
 
   Ports ports;                  ///< how they are bound
+  PaceWatch paces;              ///< how often they ask
   PortJudge judge;              ///< what the policy is told of them
   WarmDummy dummy;              ///< what a warm standby has instead of the identity
   Metaname metaname;            ///< the group's name on the host

@@ -56,8 +56,8 @@ View PathGroup::view() const {
 std::vector<Finding> PathGroup::findings() const {
   std::vector<Finding> all;
   if (const std::optional<Finding>& missing = parts_.completion.finding()) all.push_back(*missing);
-  const std::vector<Finding>& before = parts_.readiness.findings();
-  all.insert(all.end(), before.begin(), before.end());
+  for (const std::vector<Finding>& more : {parts_.readiness.findings(), parts_.paces.findings()})
+    all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 
@@ -351,6 +351,7 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.afterwards.tick(now);
   if (parts_.keeper.due(now)) recapture();
   parts_.switcher.keep_ready();
+  parts_.paces.tick(now);
   refresh(now);
   parts_.switcher.keep_ready();  // with what was found
   // A carrier that has been there all the time is known now: nothing was announced in vain.

@@ -186,15 +186,6 @@ std::vector<Finding> Readiness::look() const {
   return findings;
 }
 
-void Readiness::tell(const std::vector<Finding>& now) const {
-  for (const Finding& finding : now)
-    if (std::ranges::count(findings_, finding) == 0)
-      context_.notices.add("alarm", finding.port, finding.text);
-  for (const Finding& finding : findings_)
-    if (std::ranges::count(now, finding) == 0)
-      context_.notices.add("alarm-cleared", finding.port, "no longer so: " + finding.text);
-}
-
 bool Readiness::tick(MonotonicTime now) {
   if (context_.state.running || now < look_at_) return false;
   const bool changed = unread_ && read_anew();
@@ -202,7 +193,7 @@ bool Readiness::tick(MonotonicTime now) {
   look_at_ = now + kLookAgain;
   if (seen_.empty()) return false;
   std::vector<Finding> found = look();
-  tell(found);
+  tell_changes(context_.notices, findings_, found);
   findings_ = std::move(found);
   return changed;
 }

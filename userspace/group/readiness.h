@@ -48,7 +48,6 @@ class Readiness {
   [[nodiscard]] bool read_anew();
   [[nodiscard]] std::vector<Finding> look() const;
   void compare_links(const Port& waiting, std::vector<Finding>& findings) const;
-  void tell(const std::vector<Finding>& now) const;
 
   struct Seen {
     std::optional<net::LinkInfo> link;

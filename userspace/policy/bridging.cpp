@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "policy/pacing.h"
+
 namespace hanet::policy {
 
 bool bridge_serves(const BridgeFacts& facts, Cause cause) {
@@ -18,7 +20,9 @@ Nanoseconds wait_before_move(const BridgeFacts& facts, const Switchover& switcho
   // Both ends of a pair have their verdicts before either enables its standby.
   if (delay > Nanoseconds::zero() && switchover.from != switchover.to) return delay;
   if (!bridge_serves(facts, switchover.cause)) return {};
-  return std::min(2 * facts.detection_time, kLongestBridge);
+  const bool may_answer = facts.may_be_policed && switchover.cause == Cause::HeartbeatLost;
+  return std::max(std::min(2 * facts.detection_time, kLongestBridge),
+                  may_answer ? kPartialAnswer : Nanoseconds::zero());
 }
 
 }  // namespace hanet::policy

@@ -5,7 +5,8 @@
 // While the kernel bridges, traffic flows; while the identity moves it does not for some 0.3 ms.
 // The move waits two detection times after the verdict: if the other end of a pair is set like this
 // one, it has its own verdict by then, even if this end saw its carrier go and the other has to
-// miss heartbeats. Two short gaps instead of one long one.
+// miss heartbeats. Two short gaps instead of one long one. It waits longer where an answer may yet
+// come because the network only limits how many do.
 #pragma once
 
 #include <chrono>
@@ -26,6 +27,7 @@ struct BridgeFacts {
   /// The kernel sends the host's packets elsewhere, or nowhere, once the port has no carrier.
   bool left_without_carrier = false;
   Nanoseconds detection_time{};  ///< of the failed path's session
+  bool may_be_policed = false;   ///< its silence may be a limit (pacing.h)
 };
 
 /// Does the bridge carry the host's traffic well enough to wait? It sees only what is sent by the

@@ -13,7 +13,8 @@ bool waits_for_first_answers(const PortSeen& seen, const PortTrial& trial, Monot
 }
 
 SessionState told_session(const PortSeen& seen, const PortTrial& trial, MonotonicTime now) {
-  const bool has_time = waits_for_first_answers(seen, trial, now) || now < seen.rehash_ends;
+  const bool has_time = waits_for_first_answers(seen, trial, now) || now < seen.rehash_ends ||
+                        now < seen.partial_until;
   if (seen.session == SessionState::Down && has_time) return SessionState::Unknown;
   if (awaits_proof(seen) || (seen.blind && seen.session == SessionState::Up))
     return SessionState::Unknown;
@@ -41,6 +42,7 @@ std::optional<MonotonicTime> next_change(const PortSeen& seen, const PortTrial& 
   };
   consider(waits_for_first_answers(seen, trial, now), trial.first_answers_until);
   consider(true, seen.rehash_ends);
+  consider(seen.session == SessionState::Down, seen.partial_until);
   consider(true, seen.precedence_ends);
   consider(trial.link == LinkTrial::Negotiating, trial.negotiates_until);
   if (trial.judged_from) consider(true, *trial.judged_from);

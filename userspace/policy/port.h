@@ -30,6 +30,7 @@
 //   Up       its requests leave unseen: a program stands in front of hanet  Unknown
 //   Up       else                                                           Up
 //   Down     never up, and the first answers are not due                    Unknown
+//   Down     the network may answer a part of its requests (pacing.h)       Unknown
 //   Down     its trunk is being rehashed by the switch                      Unknown
 //   Down     else                                                           Down
 //   Paused, Unknown                                                         the same
@@ -69,7 +70,8 @@ struct PortSeen {
   MonotonicTime last_reply{};
   /// Of a standby: when the active path fell silent, if it is silent.
   std::optional<MonotonicTime> active_silent_since;
-  MonotonicTime rehash_ends{};  ///< of a static trunk, see above; in the past: none
+  MonotonicTime partial_until{};  ///< its silence may be a limit, see above; in the past: no
+  MonotonicTime rehash_ends{};    ///< of a static trunk, see above; in the past: none
   /// Of a standby: the active path's precedence, see above; in the past: none.
   MonotonicTime precedence_ends{};
   std::uint32_t weight = 1;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Networks that answer only so many requests a second (M10): access switches with ARP inspection,
+// routers that limit echoes.
+//
+// The switch limits what the host sends, by port or for both ports together, with the buckets of
+// nftables. Not one of these paths has failed, so nothing may move and nobody may be called dead;
+// and the host's own ARP has to find room beside hanet's.
+#include <fmt/format.h>
+
+#include <string>
+
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+struct Limit {
+  const char* name;
+  unsigned per_second;
+  const char* kind = "arp";
+  bool for_both = false;  ///< one bucket for both ports, else one each
+  unsigned burst = 5;     ///< what passes at once; nftables' default
+};
+
+void PrintTo(const Limit& limit, std::ostream* out) { *out << limit.name; }
+
+class Policing : public LabTest, public testing::WithParamInterface<Limit> {
+ protected:
+  void police(const Limit& limit) {
+    const std::string what =
+        std::string(limit.kind) == "arp" ? "ether type arp" : "icmp type echo-request";
+    const auto rule = [&](const std::string& ports) {
+      return fmt::format("iifname {} {} limit rate over {}/second burst {} packets counter drop; ",
+                         ports, what, limit.per_second, limit.burst);
+    };
+    const std::string rules =
+        limit.for_both ? rule("{ host-p0, host-p1 }") : rule("host-p0") + rule("host-p1");
+    ASSERT_TRUE(bench::run_checked(
+        lab().in("mid", {"nft",
+                         "table bridge dai { chain pre { type filter hook prerouting priority "
+                         "-250; " +
+                             rules + "}; }"}),
+        std::chrono::seconds(5)));
+  }
+  std::uint64_t counter(const std::string& port, const char* name) {
+    return host().session(port).at(name).get<std::uint64_t>();
+  }
+  bool is_limited(const std::string& port) {
+    return host().group().at("findings").dump().contains(port + " answers ");
+  }
+  /// So many requests later, all were answered.
+  void expect_no_more_losses(const std::string& port) {
+    const std::uint64_t asked = counter(port, "sent"), lost = counter(port, "lost");
+    ASSERT_TRUE(
+        await("ten more requests by " + port, [&] { return counter(port, "sent") >= asked + 10; }));
+    EXPECT_EQ(counter(port, "lost"), lost) << port << " still asks more than is answered";
+  }
+};
+
+TEST_P(Policing, M10_APartOfTheAnswersIsNamedAndAskedLessAndNothingMoves) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(police(GetParam()));
+  start({.heartbeat = GetParam().kind, .interval_us = 10'000, .group_keys = {}});
+  ASSERT_TRUE(all_ready());
+  for (const std::string port : {"p0", "p1"})
+    EXPECT_TRUE(await("it is named on " + port, [&] { return is_limited(port); })) << host().log();
+  for (const std::string port : {"p0", "p1"})
+    EXPECT_TRUE(await(port + " is up", [&] { return host().path(port).at("health") == "up"; }));
+  for (const std::string port : {"p0", "p1"}) ASSERT_NO_FATAL_FAILURE(expect_no_more_losses(port));
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_DONE(lab().ip("client", "neigh flush dev c0"));
+    EXPECT_TRUE(echo().reaches("192.0.2.1")) << "the host's own ARP starves, round " << round;
+  }
+  EXPECT_TRUE(host().switchovers().empty());
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_FALSE(host().log().contains("no other path works")) << host().log();
+  EXPECT_FALSE(host().log().contains("NO WORKING PATH")) << host().log();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Limits, Policing,
+    testing::Values(Limit{.name = "Arp15", .per_second = 15},
+                    Limit{.name = "Arp60", .per_second = 60},
+                    Limit{.name = "Arp5ForBoth", .per_second = 5, .for_both = true},
+                    Limit{.name = "Icmp15", .per_second = 15, .kind = "icmp"},
+                    Limit{.name = "Arp20InBursts", .per_second = 20, .burst = 100}),
+    [](const testing::TestParamInfo<Limit>& limit) { return std::string(limit.param.name); });
+
+}  // namespace
+}  // namespace hanet::test

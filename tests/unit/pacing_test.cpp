@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A session's pace against networks that limit, lose or die (M10).
+//
+// Each network is played request by request with the kernel side's counters, in its own time.
+#include "policy/pacing.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace hanet::policy {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What a switch lets pass: a bucket that fills steadily.
+struct Bucket {
+  double per_second = 0, burst = 5, tokens = burst;
+  MonotonicTime filled{};
+  bool passes(MonotonicTime now) {
+    tokens =
+        std::min(burst, tokens + per_second * std::chrono::duration<double>(now - filled).count());
+    filled = now;
+    if (tokens < 1) return false;
+    tokens -= 1;
+    return true;
+  }
+};
+
+/// One session, as the kernel side counts.
+struct Session {
+  AnswersSeen seen{.interval = 10ms, .configured = 10ms, .multiplier = 3};
+  Pacing pacing;
+  MonotonicTime next{}, last_answer{}, looks_at{}, looked_at{};
+  std::uint64_t unanswered = 0, row = 0;
+  unsigned verdicts = 0;
+  Nanoseconds slowest{};
+
+  void ask(bool answered, MonotonicTime now) {
+    ++seen.sent;
+    next = now + seen.interval;
+    if (!answered) {
+      ++unanswered;
+      row = 0;
+      if (!seen.down && unanswered >= seen.multiplier) {
+        seen.down = true;
+        ++verdicts;
+      }
+      return;
+    }
+    ++seen.replies;
+    seen.lost += unanswered;
+    row = unanswered > 0 ? 1 : row + 1;
+    unanswered = 0;
+    if (row >= 3) seen.down = false;
+    last_answer = now;
+  }
+  void look(MonotonicTime now) {
+    if (now < std::min(looks_at, next_look(pacing, seen, looked_at))) return;
+    looked_at = now;
+    pacing = paced(pacing, seen, now);
+    seen.interval = std::max(seen.configured, pacing.pace);
+    slowest = std::max(slowest, pacing.pace);
+    looks_at = next_look(pacing, seen, now);
+  }
+};
+
+constexpr MonotonicTime kStart{100s};
+
+/// Plays them together. `answers(session, now)`: is the request answered.
+void play(std::vector<Session>& sessions, Nanoseconds time,
+          const std::function<bool(std::size_t, MonotonicTime)>& answers,
+          MonotonicTime from = kStart) {
+  for (MonotonicTime now = from; now < from + time; now += 1ms)
+    for (std::size_t at = 0; at < sessions.size(); ++at) {
+      if (now >= sessions[at].next) sessions[at].ask(answers(at, now), now);
+      sessions[at].look(now);
+    }
+}
+
+TEST(Pacing, M10_UnderEveryLimitASessionEndsUpAskingLessThanIsAnswered) {
+  for (const double limit : {5, 15, 30, 60})
+    for (const double burst : {5, 20, 100})
+      for (const std::size_t shared : {1, 2}) {
+        SCOPED_TRACE(std::to_string(limit) + "/s, burst " + std::to_string(burst) + ", " +
+                     std::to_string(shared) + " session(s)");
+        std::vector<Session> sessions(shared);
+        Bucket bucket{.per_second = limit, .burst = burst};
+        const auto answers = [&](std::size_t, MonotonicTime now) { return bucket.passes(now); };
+        play(sessions, 20s, answers);
+        double asked = 0;
+        std::uint64_t lost = 0;
+        for (const Session& session : sessions) {
+          EXPECT_EQ(session.pacing.state, PaceState::Policed);
+          EXPECT_FALSE(session.seen.down);
+          asked += 1 / std::chrono::duration<double>(session.seen.interval).count();
+          lost += session.seen.lost + session.unanswered;
+        }
+        EXPECT_LE(asked, 0.85 * limit) << "the rest is the host's";
+        play(sessions, 10s, answers, kStart + 20s);
+        for (const Session& session : sessions) lost -= session.seen.lost + session.unanswered;
+        EXPECT_EQ(lost, 0U) << "it asks more than is answered";
+      }
+}
+
+TEST(Pacing, M10_APathUnderALimitNeverCountsAsFailedForLong) {
+  std::vector<Session> sessions(1);
+  Bucket bucket{.per_second = 5};
+  MonotonicTime verdict{};
+  play(sessions, 20s, [&](std::size_t, MonotonicTime now) {
+    const Session& session = sessions[0];
+    if (!session.seen.down)
+      verdict = now;
+    else
+      EXPECT_LT(now, std::max(verdict + kPartialAnswer, session.pacing.partial_until) + 50ms);
+    return bucket.passes(now);
+  });
+  EXPECT_GT(sessions[0].verdicts, 0U) << "the witness: the limit was felt";
+}
+
+TEST(Pacing, M10_APathThatDiedAndCameBackIsAskedAsBefore) {
+  std::vector<Session> sessions(1);
+  play(sessions, 20s,
+       [](std::size_t, MonotonicTime now) { return now < kStart + 5s || now >= kStart + 6s; });
+  EXPECT_EQ(sessions[0].verdicts, 1U);
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);
+  EXPECT_EQ(sessions[0].slowest, 0ns);
+}
+
+TEST(Pacing, M10_SilenceIsNoPartOfTheAnswers) {
+  std::vector<Session> sessions(1);
+  play(sessions, 20s, [](std::size_t, MonotonicTime now) { return now < kStart + 5s; });
+  EXPECT_TRUE(sessions[0].seen.down);
+  EXPECT_EQ(sessions[0].pacing.partial_until, MonotonicTime{});
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);
+}
+
+TEST(Pacing, M10_LossThatStaysHoweverFewAreAskedIsNoLimit) {
+  std::vector<Session> sessions(1);
+  std::mt19937 random(1);
+  play(sessions, 60s, [&](std::size_t, MonotonicTime) { return random() % 100 >= 40; });
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Lossy);
+  EXPECT_EQ(sessions[0].pacing.pace, 0ns) << "it is judged at its own pace again";
+  EXPECT_EQ(sessions[0].pacing.partial_until, MonotonicTime{});
+}
+
+TEST(Pacing, M10_ALimitThatIsLiftedIsFoundByTryingAndOneThatStaysCostsFewTrials) {
+  for (const bool lifted : {true, false}) {
+    std::vector<Session> sessions(1);
+    Bucket bucket{.per_second = 15};
+    play(sessions, 5s, [&](std::size_t, MonotonicTime now) { return bucket.passes(now); });
+    ASSERT_EQ(sessions[0].pacing.state, PaceState::Policed);
+    const std::uint64_t lost = sessions[0].seen.lost;
+    play(
+        sessions, 10min,
+        [&](std::size_t, MonotonicTime now) { return lifted || bucket.passes(now); }, kStart + 5s);
+    EXPECT_EQ(sessions[0].pacing.state, lifted ? PaceState::Ordinary : PaceState::Policed);
+    EXPECT_EQ(sessions[0].seen.interval == 10ms, lifted);
+    if (!lifted) {
+      EXPECT_GT(sessions[0].seen.lost, lost) << "it tried";
+      EXPECT_LT(sessions[0].seen.lost, lost + 500) << "of 60,000 that it would have asked";
+    }
+  }
+}
+
+TEST(Pacing, M10_WhoeverConfiguresTheSlowerPaceHasAnsweredTheAlarm) {
+  std::vector<Session> sessions(1);
+  Bucket bucket{.per_second = 15};
+  const auto answers = [&](std::size_t, MonotonicTime now) { return bucket.passes(now); };
+  play(sessions, 5s, answers);
+  ASSERT_EQ(sessions[0].pacing.state, PaceState::Policed);
+  sessions[0].seen.configured = 200ms;
+  play(sessions, 15s, answers, kStart + 5s);
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);
+}
+
+TEST(Pacing, M10_APathIsProvedAtItsPaceAfterHalfAMinuteWithoutALoss) {
+  std::vector<Session> sessions(1);
+  play(sessions, 31s, [](std::size_t, MonotonicTime) { return true; });
+  EXPECT_FALSE(is_proved_at_pace(sessions[0].pacing, kStart + 29s));
+  EXPECT_TRUE(is_proved_at_pace(sessions[0].pacing, kStart + 31s));
+}
+
+}  // namespace
+}  // namespace hanet::policy

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How often each port's session asks: less where its network answers only a part (spec M10). What
+// is made of the counters is policy/pacing.h; here they are read, the kernel side is told, and a
+// person is.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "group/findings.h"
+#include "group/port_list.h"
+#include "policy/pacing.h"
+
+namespace hanet::group {
+
+class PaceWatch {
+ public:
+  PaceWatch(const Context& context, const PortList& ports) : context_(context), ports_(ports) {}
+
+  void tick(MonotonicTime now);
+  [[nodiscard]] std::optional<MonotonicTime> next_deadline(MonotonicTime now) const;
+  [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
+
+  /// A port that fell silent counts as failed from then on (policy::PortSeen::partial_until). The
+  /// active path is waited for where the kernel bridges meanwhile (may_be_policed), or where
+  /// nothing else works.
+  [[nodiscard]] MonotonicTime partial_until(const Port& port) const;
+  /// Its network has not let so many requests pass for long enough to say that it will.
+  [[nodiscard]] bool may_be_policed(const Port& port) const;
+
+ private:
+  [[nodiscard]] policy::AnswersSeen seen(const Port& port) const;
+  [[nodiscard]] const policy::Pacing& of(const Port& port) const;
+  [[nodiscard]] bool is_waited_for(const Port& port) const;
+  [[nodiscard]] std::optional<Finding> look(const Port& port) const;
+
+  const Context& context_;
+  const PortList& ports_;
+  std::map<std::size_t, policy::Pacing> paces_;  // by the port's number
+  std::vector<Finding> findings_;
+};
+
+}  // namespace hanet::group

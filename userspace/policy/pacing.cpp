@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See pacing.h.
+#include "policy/pacing.h"
+
+#include <algorithm>
+
+namespace hanet::policy {
+namespace {
+
+constexpr std::uint64_t kSecond = std::chrono::nanoseconds(std::chrono::seconds(1)).count();
+
+std::uint64_t per_second(std::uint64_t count, Nanoseconds time) {
+  return count * kSecond / static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 1));
+}
+
+void open_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  pacing.window = {.began = now, .sent = seen.sent, .replies = seen.replies, .lost = seen.lost};
+}
+
+Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
+  const bool doubt = pacing.partial_windows > 0 || seen.down || pacing.state == PaceState::Trying;
+  return std::max(doubt ? kPartialWindow : kCalmWindow,
+                  static_cast<std::int64_t>(kMinAsked) * seen.interval);
+}
+
+void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  pacing.partial_windows = 0;
+  pacing.calm_since = now;
+  open_window(pacing, seen, now);
+}
+
+// A single answer on a path that is down: more will follow, or the path fails in that time.
+void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const bool heard = seen.replies != pacing.replies;
+  pacing.replies = seen.replies;
+  if (!heard) return;
+  const Nanoseconds gap = now - pacing.replied_at;
+  pacing.replied_at = now;
+  if (!seen.down || pacing.state == PaceState::Lossy || gap > kSlowestPace) return;
+  pacing.partial_until = now + std::max({kPartialAnswer, 3 * gap,
+                                         seen.multiplier * std::max(pacing.pace, seen.interval)});
+}
+
+void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const Nanoseconds time = now - pacing.window.began;
+  const std::uint64_t answered = std::max<std::uint64_t>(seen.replies - pacing.window.replies, 1);
+  if (pacing.state == PaceState::Ordinary) {
+    pacing.asked_per_second = per_second(seen.sent - pacing.window.sent, time);
+    pacing.answered_per_second = per_second(answered, time);
+  }
+  if (pacing.state == PaceState::Trying) {
+    pacing.pace = pacing.pace_before_trial;
+    pacing.retry_pause = std::min(2 * pacing.retry_pause, kLongestRetry);
+  } else if (++pacing.slowdowns > kMaxSlowdowns) {
+    pacing.state = PaceState::Lossy;
+    pacing.pace = {};
+    pacing.partial_until = {};
+    pacing.retry_at = now + pacing.retry_pause;
+    return;
+  } else {
+    const Nanoseconds share = kShare * time / static_cast<std::int64_t>(answered);
+    pacing.pace =
+        std::min(std::max(2 * seen.interval, share), std::max(kSlowestPace, seen.interval));
+  }
+  pacing.state = PaceState::Policed;
+  pacing.retry_at = now + pacing.retry_pause;
+  if (seen.down) pacing.partial_until = now + (seen.multiplier + 1) * pacing.pace;
+}
+
+void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const std::uint64_t asked = seen.sent - pacing.window.sent, lost = seen.lost - pacing.window.lost,
+                      replies = seen.replies - pacing.window.replies;
+  const bool partial = replies > 0 && lost > 1 && lost * 100 >= asked * kPartialPercent;
+  if (!partial) {
+    pacing.partial_windows = 0;
+    return open_window(pacing, seen, now);
+  }
+  pacing.calm_since = now;
+  const bool was_known = pacing.state == PaceState::Trying;
+  if (++pacing.partial_windows >= 2 || was_known) {
+    if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
+    pacing.partial_windows = 0;
+  }
+  open_window(pacing, seen, now);
+}
+
+// Nothing was partial for as long as it is tried, or a person asks for no more than that.
+void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const bool is_calm = now >= pacing.retry_at && now >= pacing.calm_since + pacing.retry_pause;
+  if (pacing.state == PaceState::Policed && (is_calm || seen.configured >= pacing.pace)) {
+    pacing.state = PaceState::Trying;
+    pacing.pace_before_trial = pacing.pace;
+    pacing.pace = {};
+    pacing.calm_since = now;
+  } else if ((pacing.state == PaceState::Trying || pacing.state == PaceState::Lossy) &&
+             now >= pacing.calm_since + kTrialTime) {
+    pacing.state = PaceState::Ordinary;
+    pacing.slowdowns = 0;
+  } else if (pacing.state == PaceState::Ordinary && now >= pacing.calm_since + kLongestRetry) {
+    pacing.retry_pause = kFirstRetry;
+  }
+}
+
+}  // namespace
+
+Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
+  if (!seen.asks || pacing.window.began == MonotonicTime{}) {
+    pacing.replies = seen.replies;
+    pacing.replied_at = now;
+    restart(pacing, seen, now);
+    return pacing;
+  }
+  note_replies(pacing, seen, now);
+  if (now >= pacing.window.began + window_of(pacing, seen)) close_window(pacing, seen, now);
+  pass_time(pacing, seen, now);
+  return pacing;
+}
+
+MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const Nanoseconds window = window_of(pacing, seen);
+  // Where each answer counts: no oftener than answers come, and not so seldom that many come at
+  // once.
+  const Nanoseconds answer = std::clamp<Nanoseconds>(seen.interval, std::chrono::milliseconds(5),
+                                                     std::chrono::milliseconds(50));
+  return seen.asks && seen.down ? now + answer : std::max(now, pacing.window.began + window);
+}
+
+bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now) {
+  return pacing.state == PaceState::Ordinary && pacing.pace == Nanoseconds::zero() &&
+         pacing.calm_since != MonotonicTime{} && now >= pacing.calm_since + kProved;
+}
+
+}  // namespace hanet::policy

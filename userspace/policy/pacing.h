@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How often a session may ask, where a network answers only a part of its requests (spec M10).
+//
+// Access switches, fabrics and routers limit ARP and echoes by a rate. Asked more often than that,
+// a path that works looks like one that loses its heartbeats, and the host's own ARP starves beside
+// hanet's. What tells the two apart is steadiness: a policed path goes on answering a part. So a
+// share that is partial in two windows in a row is policing, and is answered by asking a third as
+// often as was answered: two paths may be under one limit, and the last third is the host's.
+//
+//   Ordinary --partial, two windows--> Policed --partial again--> Policed, slower
+//      ^                                  |  \--after kMaxSlowdowns--> Lossy
+//      |                                  | nothing partial for the retry pause
+//      +-- kTrialTime without a loss -- Trying --partial--> Policed as before, twice the pause
+//
+// A loss that stays whatever is asked is no policing: a Lossy path is asked as configured and
+// judged as any other.
+//
+// The first time that a limit bites nobody can know it: silence begins as it does when a cable is
+// cut. A path that has not been proved at its pace is therefore given kPartialAnswer after a
+// verdict, as long as the kernel bridges or nothing else works anyway. It covers the answers of a
+// limit of five in a second.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "core/clock.h"
+
+namespace hanet::policy {
+
+/// After a verdict on an unproved path. The slowest limit that switches have by default lets one
+/// request pass in 200 ms (five in a second).
+inline constexpr Nanoseconds kPartialAnswer = std::chrono::milliseconds(250);
+/// A share is judged over so long, and over at least kMinAsked requests.
+inline constexpr Nanoseconds kCalmWindow = std::chrono::seconds(1);
+inline constexpr Nanoseconds kPartialWindow = std::chrono::milliseconds(250);
+inline constexpr std::uint64_t kMinAsked = 8;
+/// Less is the loss that any network has.
+inline constexpr std::uint64_t kPartialPercent = 10;
+/// Of what is answered, hanet asks one in so many.
+inline constexpr std::int64_t kShare = 3;
+inline constexpr unsigned kMaxSlowdowns = 3;
+/// A session asks at least so often, whatever is answered.
+inline constexpr Nanoseconds kSlowestPace = std::chrono::seconds(2);
+/// So long without a partial share, and a path is proved at its pace.
+inline constexpr Nanoseconds kProved = std::chrono::seconds(30);
+/// The configured pace is tried again after this, then after twice as long.
+inline constexpr Nanoseconds kFirstRetry = std::chrono::minutes(1),
+                             kLongestRetry = std::chrono::hours(1);
+inline constexpr Nanoseconds kTrialTime = std::chrono::seconds(10);
+
+enum class PaceState { Ordinary, Policed, Trying, Lossy };
+
+/// What the maps say of a session at one moment; the counters only grow.
+struct AnswersSeen {
+  std::uint64_t sent = 0;
+  std::uint64_t replies = 0;
+  std::uint64_t lost = 0;  ///< unanswered, and one that was sent later is answered
+  bool asks = true;        ///< requests leave, and their answers count
+  bool down = false;
+  Nanoseconds interval{};    ///< in force
+  Nanoseconds configured{};  ///< what a person asked for
+  std::uint32_t multiplier = 3;
+};
+
+/// One session's pace. All times are of the caller's clock; zero: never.
+struct Pacing {
+  PaceState state = PaceState::Ordinary;
+  Nanoseconds pace{};  ///< zero: as configured
+  /// What was seen when it was found, in requests a second.
+  std::uint64_t asked_per_second = 0, answered_per_second = 0;
+  MonotonicTime calm_since{};     ///< nothing was partial since then
+  MonotonicTime partial_until{};  ///< it is down, and a part is answered: no failed path
+
+  /// Its bookkeeping.
+  struct Window {
+    MonotonicTime began{};
+    std::uint64_t sent = 0, replies = 0, lost = 0;
+  } window{};
+  unsigned partial_windows = 0;
+  unsigned slowdowns = 0;
+  std::uint64_t replies = 0;  ///< at the last look
+  MonotonicTime replied_at{};
+  MonotonicTime retry_at{};
+  Nanoseconds retry_pause = kFirstRetry;
+  Nanoseconds pace_before_trial{};
+};
+
+/// Looks at a session. Call it at `next_look()` at the latest.
+[[nodiscard]] Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now);
+[[nodiscard]] MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen,
+                                      MonotonicTime now);
+
+/// Whether silence can only mean a failed path: the network has let this pace pass for long enough.
+[[nodiscard]] bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now);
+
+}  // namespace hanet::policy
