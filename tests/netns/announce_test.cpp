@@ -79,6 +79,33 @@ TEST_P(Announcements, F5_NothingIsAnnouncedWhileNothingMoves) {
       << "the sniffer heard nothing at all";
 }
 
+using AnnouncementForms = LabTest;
+
+TEST_F(AnnouncementForms, F5_ArpIsARequestAndAReplyInTurnAndANeighbourIsAskedEachTime) {
+  ASSERT_NO_FATAL_FAILURE(
+      bring_up(Topology::Switch, {.group_keys = "announce_count = 4\nannounce_gap_ms = 30\n"}));
+  const net::MacAddress mac = identity_on(host_netns(), "p0").mac;
+  const net::MacAddress client = link_of(lab().netns("client"), "c0").mac;
+  ASSERT_TRUE(echo().reaches_every_address());  // so that the host knows the client
+  const Sniffer wire(lab().netns("mid"), "host-p1");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  const auto announced = [&](std::uint8_t operation) {
+    return wire.count([&](const SeenFrame& frame) {
+      return frame.is_announcement() && frame.is_arp_of("192.0.2.1") &&
+             frame.is_group_addressed() && frame.payload[7] == operation;
+    });
+  };
+  EXPECT_TRUE(await("both forms", [&] { return announced(1) == 2 && announced(2) == 2; }))
+      << announced(1) << " requests, " << announced(2) << " replies";
+  EXPECT_TRUE(await("the client is asked with each repetition", [&] {
+    return wire.count([&](const SeenFrame& frame) {
+      return frame.is_arp_of("192.0.2.1") && frame.destination == client && frame.source == mac &&
+             frame.payload[7] == 1;
+    }) >= 3;
+  }));
+}
+
 INSTANTIATE_TEST_SUITE_P(InMode, Announcements, testing::Values("hot", "cold"),
                          [](const auto& cell) {
                            return std::string(cell.param == std::string("hot") ? "Hot" : "Cold");

@@ -54,7 +54,7 @@ TEST(Config, O2_TheSmallestFileHasTheDocumentedDefaults) {
   EXPECT_TRUE(group.live.enabled);
   EXPECT_TRUE(group.bridging);
   EXPECT_TRUE(group.move_mac);
-  EXPECT_EQ(group.announce_count, 3U);
+  EXPECT_EQ(group.announce_count, 6U);
   EXPECT_EQ(group.announce_gap, 100ms);
   EXPECT_EQ(group.cold_retry, 10'000ms);
 }

@@ -78,6 +78,17 @@ TEST(Frames, F5_AGratuitousArpAsksEverybodyForItsOwnAddress) {
               192,  0,    2,    1,    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 192,  0,    2,    1}));
 }
 
+TEST(Frames, F5_AnAnnouncementAsAReplyDiffersInItsOperationAndTarget) {
+  const Frame request = gratuitous_arp(kOurs, kOurIpv4);
+  Frame expected = request;
+  expected[21] = 2;
+  std::ranges::copy(kOurs, expected.begin() + 32);
+  EXPECT_EQ(as_reply(request), expected);
+  EXPECT_EQ(as_reply(tagged(request, 0x81000005)), tagged(expected, 0x81000005));
+  const Frame advertisement = unsolicited_advertisement(kOurs, kOurIpv6, false);
+  EXPECT_EQ(as_reply(advertisement), advertisement);
+}
+
 TEST(Frames, M1_ASolicitationIsWhatRfc4861Draws) {
   Frame frame = neighbour_solicitation(kTheirs, kOurs, kOurIpv6, kTheirIpv6);
   EXPECT_TRUE(checksum::icmpv6_is_right(frame));

@@ -35,7 +35,7 @@ struct Bucket {
 struct Session {
   AnswersSeen seen{.interval = 10ms, .configured = 10ms, .multiplier = 3};
   Pacing pacing;
-  MonotonicTime next{}, last_answer{}, looks_at{}, looked_at{};
+  MonotonicTime next{}, looks_at{}, looked_at{};
   std::uint64_t unanswered = 0, row = 0;
   unsigned verdicts = 0;
   Nanoseconds slowest{};
@@ -48,6 +48,7 @@ struct Session {
       row = 0;
       if (!seen.down && unanswered >= seen.multiplier) {
         seen.down = true;
+        seen.down_at = now;
         ++verdicts;
       }
       return;
@@ -57,7 +58,7 @@ struct Session {
     row = unanswered > 0 ? 1 : row + 1;
     unanswered = 0;
     if (row >= 3) seen.down = false;
-    last_answer = now;
+    seen.last_reply = now;
   }
   void look(MonotonicTime now) {
     if (now < std::min(looks_at, next_look(pacing, seen, looked_at))) return;
@@ -125,7 +126,7 @@ TEST(Pacing, M10_APathUnderALimitNeverCountsAsFailedForLong) {
 TEST(Pacing, M10_APathThatDiedAndCameBackIsAskedAsBefore) {
   std::vector<Session> sessions(1);
   play(sessions, 20s,
-       [](std::size_t, MonotonicTime now) { return now < kStart + 5s || now >= kStart + 6s; });
+       [](std::size_t, MonotonicTime now) { return now < kStart + 5500ms || now >= kStart + 6s; });
   EXPECT_EQ(sessions[0].verdicts, 1U);
   EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);
   EXPECT_EQ(sessions[0].slowest, 0ns);
@@ -133,7 +134,7 @@ TEST(Pacing, M10_APathThatDiedAndCameBackIsAskedAsBefore) {
 
 TEST(Pacing, M10_SilenceIsNoPartOfTheAnswers) {
   std::vector<Session> sessions(1);
-  play(sessions, 20s, [](std::size_t, MonotonicTime now) { return now < kStart + 5s; });
+  play(sessions, 20s, [](std::size_t, MonotonicTime now) { return now < kStart + 5500ms; });
   EXPECT_TRUE(sessions[0].seen.down);
   EXPECT_EQ(sessions[0].pacing.partial_until, MonotonicTime{});
   EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);

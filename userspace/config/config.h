@@ -128,8 +128,8 @@ struct GroupConfig {
   bool bridging = true;  ///< hot only: the kernel steers on the verdict, before user space
   bool restore = true;   ///< false: let others take back what was moved
   bool move_mac = true;  ///< false: every port keeps its own MAC address
-  std::uint32_t announce_count = 3;             ///< 0 .. 60 announcements per address
-  std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000
+  std::uint32_t announce_count = 6;             ///< 0 .. 60 announcements per address
+  std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000, and then twice as long
   /// 0 .. 60000: for this long after a switchover the new path is not judged by its heartbeats, so
   /// that the other end of a pair can finish (spec F7).
   std::chrono::milliseconds delay{0};

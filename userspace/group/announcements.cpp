@@ -3,17 +3,90 @@
 // See announcements.h.
 #include "group/announcements.h"
 
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
 #include <algorithm>
 #include <fstream>
+#include <ranges>
+#include <set>
 
 #include "net/identity.h"
 
 namespace hanet::group {
+namespace {
+
+// A full routing table has its gateways in its first routes, too.
+constexpr std::size_t kRoutesLookedAt = 1024;
+
+std::set<std::vector<std::uint8_t>> gateways_of(const net::Identity& identity) {
+  std::set<std::vector<std::uint8_t>> gateways;
+  for (const net::KernelObject& route : identity.routes | std::views::take(kRoutesLookedAt))
+    if (const auto gateway = route.attributes.find(RTA_GATEWAY); gateway != route.attributes.end())
+      gateways.insert(gateway->second);
+  return gateways;
+}
+
+bool same_subnet(const net::Address& address, const std::vector<std::uint8_t>& other) {
+  if (address.local.size() != other.size()) return false;
+  for (std::size_t bit = 0; bit < address.prefix_length; ++bit) {
+    const auto mask = static_cast<std::uint8_t>(0x80U >> (bit % 8));
+    if (((address.local[bit / 8] ^ other[bit / 8]) & mask) != 0) return false;
+  }
+  return true;
+}
+
+template <typename Bytes>
+Bytes bytes_of(const std::vector<std::uint8_t>& from) {
+  Bytes bytes{};
+  std::copy_n(from.begin(), std::min(from.size(), bytes.size()), bytes.begin());
+  return bytes;
+}
+
+std::optional<net::Frame> question(const net::Identity& identity,
+                                   const net::KernelObject& neighbour) {
+  const std::vector<std::uint8_t>& target = neighbour.attributes.at(NDA_DST);
+  const auto link = neighbour.attributes.find(NDA_LLADDR);
+  if (link == neighbour.attributes.end() || link->second.size() != sizeof(net::MacAddress))
+    return std::nullopt;
+  const auto to = bytes_of<net::MacAddress>(link->second);
+  const unsigned on = net::interface_of(neighbour);
+  const auto own = std::ranges::find_if(identity.addresses, [&](const net::Address& address) {
+    return net::holder_of(identity, address).index == on && same_subnet(address, target);
+  });
+  if (own == identity.addresses.end()) return std::nullopt;
+  net::Frame frame =
+      own->family == AF_INET
+          ? net::arp_request(to, identity.mac, bytes_of<net::Ipv4Bytes>(own->local),
+                             bytes_of<net::Ipv4Bytes>(target))
+          : net::neighbour_solicitation(to, identity.mac, bytes_of<net::Ipv6Bytes>(own->local),
+                                        bytes_of<net::Ipv6Bytes>(target));
+  return own->vlan == 0 ? frame : net::tagged(std::move(frame), own->vlan);
+}
+
+}  // namespace
 
 bool is_router(const std::string& interface) {
   std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
   int forwarding = 0;
   return file >> forwarding && forwarding != 0;
+}
+
+std::vector<net::Frame> questions_of(const net::Identity& identity,
+                                     const std::vector<net::KernelObject>& neighbours) {
+  std::vector<const net::KernelObject*> order;
+  for (const net::KernelObject& neighbour : neighbours) order.push_back(&neighbour);
+  const std::set<std::vector<std::uint8_t>> gateways = gateways_of(identity);
+  std::ranges::stable_partition(order, [&](const net::KernelObject* neighbour) {
+    return gateways.contains(neighbour->attributes.at(NDA_DST));
+  });
+  std::vector<net::Frame> questions;
+  for (const net::KernelObject* neighbour : order) {
+    if (questions.size() == kAskedNeighbours) break;
+    if (std::optional<net::Frame> asked = question(identity, *neighbour))
+      questions.push_back(std::move(*asked));
+  }
+  return questions;
 }
 
 bool Announcements::send(const failover::Plan& plan) {
@@ -31,17 +104,37 @@ bool Announcements::send(const failover::Plan& plan) {
   return !in_vain_;
 }
 
-void Announcements::repeat(std::vector<net::Frame> frames, MonotonicTime now) {
+void Announcements::begin(std::vector<net::Frame> frames, std::vector<net::Frame> questions) {
   frames_ = std::move(frames);
+  questions_ = std::move(questions);
   left_ = context_.config.announce_count;
-  if (left_ > 0 && !in_vain_) --left_;
-  next_at_ = now + context_.config.announce_gap;
+  gap_ = context_.config.announce_gap;
+}
+
+void Announcements::repeat(std::vector<net::Frame> frames, std::vector<net::Frame> questions,
+                           MonotonicTime now) {
+  begin(std::move(frames), std::move(questions));
+  next_at_ = now + gap_;
+  if (left_ == 0 || in_vain_) return;
+  --left_;
+  wait_longer();
 }
 
 void Announcements::send_all(std::vector<net::Frame> frames, MonotonicTime now) {
-  frames_ = std::move(frames);
-  left_ = context_.config.announce_count;
+  begin(std::move(frames), {});
   next_at_ = now;
+}
+
+void Announcements::wait_longer() {
+  gap_ = std::max<Nanoseconds>(std::min(2 * gap_, kLongestGap), context_.config.announce_gap);
+}
+
+void Announcements::send_round(const Port& holder) {
+  const bool as_replies = (context_.config.announce_count - left_) % 2 != 0;
+  for (const net::Frame& frame : frames_) [[maybe_unused]]
+    const int refused = holder.socket.send(as_replies ? net::as_reply(frame) : frame);
+  for (const net::Frame& question : questions_) [[maybe_unused]]
+    const int refused = holder.socket.send(question);
 }
 
 void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now) {
@@ -58,18 +151,19 @@ void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now
 // error (net/core/link_watch.c, linkwatch_do_dev; it tells behind both).
 void Announcements::tick(MonotonicTime now) {
   if (left_ == 0 || now < next_at_) return;
-  next_at_ = now + context_.config.announce_gap;
   const Port& holder = ports_.holder();
   const policy::PortTrial& trial = judge_.trial(holder);
   const bool proved = trial.link == policy::LinkTrial::Proved;
   const bool sends = proved && holder.rtnetlink_carrier;
   if (context_.rules.cold && !sends && now < trial.negotiates_until) {
+    next_at_ = now + context_.config.announce_gap;
     if (!proved) left_ = context_.config.announce_count;
     return;
   }
+  send_round(holder);
   --left_;
-  for (const net::Frame& frame : frames_) [[maybe_unused]]
-    const int refused = holder.socket.send(frame);
+  next_at_ = now + gap_;
+  wait_longer();
 }
 
 std::optional<MonotonicTime> Announcements::next_deadline() const {

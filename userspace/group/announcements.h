@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Telling the network where the identity is (spec F5): gratuitous ARP and unsolicited neighbour
-// advertisements, `announce_count` times with a gap, by the port that has the identity.
+// advertisements, `announce_count` times, by the port that has the identity.
+//
+// Each gap is twice as long as the one before, because some learn late: a switch port that begins
+// to forward, a fabric that tells its far side. ARP goes out as a request and as a reply in turn,
+// because some take only the one or the other. And a fabric that suppresses announcements passes
+// what is sent to one host: with each repetition the nearest neighbours are asked in the identity's
+// name, which also teaches the switches on the way.
 #pragma once
 
 #include <optional>
@@ -13,6 +19,16 @@
 
 namespace hanet::group {
 
+/// No two repetitions are further apart, if the configured gap is not.
+inline constexpr Nanoseconds kLongestGap = std::chrono::seconds(2);
+/// Neighbours that are asked with each repetition.
+inline constexpr std::size_t kAskedNeighbours = 8;
+
+/// Questions from the identity to neighbours whose MAC address is known, gateways first; at most
+/// kAskedNeighbours. A neighbour is asked by an address of its own subnet.
+[[nodiscard]] std::vector<net::Frame> questions_of(
+    const net::Identity& identity, const std::vector<net::KernelObject>& neighbours);
+
 class Announcements {
  public:
   Announcements(const Context& context, const PortList& ports, const PortJudge& judge)
@@ -20,8 +36,9 @@ class Announcements {
 
   /// Once, now, by the port that the plan goes to. False: nobody can have heard it.
   bool send(const failover::Plan& plan);
-  /// The identity has moved as planned and was announced once: the others follow.
-  void repeat(std::vector<net::Frame> frames, MonotonicTime now);
+  /// The identity has moved as planned and was announced once: the others follow, and questions
+  /// with them.
+  void repeat(std::vector<net::Frame> frames, std::vector<net::Frame> questions, MonotonicTime now);
   /// All of them, from now on: of what has come back, or leaves by another port of its trunk.
   void send_all(std::vector<net::Frame> frames, MonotonicTime now);
   /// For an identity as it is, from where it is.
@@ -36,8 +53,14 @@ class Announcements {
   const Context& context_;
   const PortList& ports_;
   const PortJudge& judge_;
+  void begin(std::vector<net::Frame> frames, std::vector<net::Frame> questions);
+  void send_round(const Port& holder);
+  void wait_longer();
+
   std::vector<net::Frame> frames_;
+  std::vector<net::Frame> questions_;
   std::uint32_t left_ = 0;
+  Nanoseconds gap_{};  // to the one behind the next
   MonotonicTime next_at_{};
   bool in_vain_ = false;
 };

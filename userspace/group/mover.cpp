@@ -219,7 +219,9 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
                                     plan.expected);
     parts_.keeper.lacks(std::move(pending_.record.execution.lacking));
     parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
-    parts_.announcements.repeat(plan.announcements, now);
+    parts_.announcements.repeat(
+        plan.announcements,
+        questions_of(parts_.keeper.identity(), parts_.keeper.known_neighbours()), now);
   } else {  // the roll-back's own announcement was bridged to the other path
     if (pending_.record.steered_in_kernel) bridge_again(switchover);
     parts_.announcements.send_all_of(parts_.keeper.identity(), now);

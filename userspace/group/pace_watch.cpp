@@ -33,6 +33,8 @@ policy::AnswersSeen PaceWatch::seen(const Port& port) const {
           .lost = engine::load(session.lost),
           .asks = asks,
           .down = state == HANET_SESSION_DOWN,
+          .down_at = from_kernel_ns(engine::load(session.verdict_ns)),
+          .last_reply = from_kernel_ns(engine::load(session.last_reply_ns)),
           .interval = std::chrono::microseconds(engine::load(session.interval_us)),
           .configured = std::chrono::microseconds(engine::load(params.interval_us)),
           .multiplier = engine::load(session.multiplier)};

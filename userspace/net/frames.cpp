@@ -143,6 +143,22 @@ Frame gratuitous_arp(const MacAddress& owner, Ipv4Bytes address) {
   return arp_request(kBroadcast, owner, address, address);
 }
 
+Frame as_reply(Frame announcement) {
+  constexpr std::size_t kTag = 4, kTypeAt = 12, kOperationAt = 20, kSenderAt = 22, kTargetAt = 32;
+  const auto is_arp = [&](std::size_t tag) {
+    return announcement[kTypeAt + tag] == kEtherTypeArp >> 8 &&
+           announcement[kTypeAt + tag + 1] == (kEtherTypeArp & 0xff);
+  };
+  const std::size_t tag = is_arp(0) ? 0 : kTag;
+  if (!is_arp(tag)) return announcement;
+  announcement[kOperationAt + tag + 1] = 2;
+  const auto at = [&](std::size_t offset) {
+    return announcement.begin() + static_cast<std::ptrdiff_t>(offset + tag);
+  };
+  std::copy_n(at(kSenderAt), sizeof(MacAddress), at(kTargetAt));
+  return announcement;
+}
+
 Frame neighbour_solicitation(const MacAddress& to, const MacAddress& from, const Ipv6Bytes& source,
                              const Ipv6Bytes& target) {
   Frame frame;

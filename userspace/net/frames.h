@@ -31,6 +31,10 @@ inline constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 /// Gratuitous ARP: a broadcast request for the address itself (RFC 5944 section 4.6).
 [[nodiscard]] Frame gratuitous_arp(const MacAddress& owner, Ipv4Bytes address);
 
+/// The same announcement as a reply (RFC 5227 section 3: both forms are in use), also of a tagged
+/// one; what is no ARP request stays as it is.
+[[nodiscard]] Frame as_reply(Frame announcement);
+
 /// Neighbour solicitation (RFC 4861 section 4.3) with the source link-layer option. `to` empty
 /// (all zero) sends it to the solicited-node multicast address.
 [[nodiscard]] Frame neighbour_solicitation(const MacAddress& to, const MacAddress& from,

@@ -4,6 +4,7 @@
 #include "policy/pacing.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hanet::policy {
 namespace {
@@ -32,14 +33,12 @@ void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 
 // A single answer on a path that is down: more will follow, or the path fails in that time.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  const bool heard = seen.replies != pacing.replies;
-  pacing.replies = seen.replies;
-  if (!heard) return;
-  const Nanoseconds gap = now - pacing.replied_at;
-  pacing.replied_at = now;
-  if (!seen.down || pacing.state == PaceState::Lossy || gap > kSlowestPace) return;
-  pacing.partial_until = now + std::max({kPartialAnswer, 3 * gap,
-                                         seen.multiplier * std::max(pacing.pace, seen.interval)});
+  const MonotonicTime before = std::exchange(pacing.last_reply, seen.last_reply);
+  if (seen.last_reply == before || !seen.down || seen.last_reply <= seen.down_at) return;
+  const Nanoseconds gap = seen.last_reply - std::max(before, seen.down_at);
+  if (pacing.state == PaceState::Lossy || gap > kSlowestPace) return;
+  const Nanoseconds pace = std::max(pacing.pace, seen.interval);
+  pacing.partial_until = now + std::max({kPartialAnswer, 3 * gap, seen.multiplier * pace});
 }
 
 void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -106,8 +105,7 @@ void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 
 Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (!seen.asks || pacing.window.began == MonotonicTime{}) {
-    pacing.replies = seen.replies;
-    pacing.replied_at = now;
+    pacing.last_reply = seen.last_reply;
     restart(pacing, seen, now);
     return pacing;
   }

@@ -60,6 +60,8 @@ struct AnswersSeen {
   std::uint64_t lost = 0;  ///< unanswered, and one that was sent later is answered
   bool asks = true;        ///< requests leave, and their answers count
   bool down = false;
+  MonotonicTime down_at{};  ///< its verdict
+  MonotonicTime last_reply{};
   Nanoseconds interval{};    ///< in force
   Nanoseconds configured{};  ///< what a person asked for
   std::uint32_t multiplier = 3;
@@ -81,8 +83,7 @@ struct Pacing {
   } window{};
   unsigned partial_windows = 0;
   unsigned slowdowns = 0;
-  std::uint64_t replies = 0;  ///< at the last look
-  MonotonicTime replied_at{};
+  MonotonicTime last_reply{};  ///< at the last look
   MonotonicTime retry_at{};
   Nanoseconds retry_pause = kFirstRetry;
   Nanoseconds pace_before_trial{};
