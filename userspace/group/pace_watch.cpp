@@ -11,9 +11,9 @@
 namespace hanet::group {
 namespace {
 
-// A cold standby costs an outage as soon as it is used, so it is waited for only where the first
-// requests have used up what a limit lets pass at once.
-constexpr Nanoseconds kColdDoubt = std::chrono::seconds(1);
+// Where nothing bridges, waiting is an outage: only as long as the first requests may have used up
+// what a limit lets pass at once.
+constexpr Nanoseconds kUnbridgedDoubt = std::chrono::seconds(1);
 
 std::int64_t milliseconds(Nanoseconds time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
@@ -52,12 +52,16 @@ bool PaceWatch::may_be_policed(const Port& port) const {
 
 bool PaceWatch::is_waited_for(const Port& port) const {
   if (!may_be_policed(port)) return false;
-  if (context_.rules.cold) return monotonic_now() < of(port).calm_since + kColdDoubt;
+  const bool is_new = monotonic_now() < of(port).calm_since + kUnbridgedDoubt;
+  if (context_.rules.cold) return is_new;
   if (port.path != context_.state.active) return true;
-  return std::ranges::none_of(ports_.all(), [&](const Port& other) {
+  const bool alone = std::ranges::none_of(ports_.all(), [&](const Port& other) {
     return other.path != port.path && other.present() &&
            engine::load(context_.engine().session(other.session).state) == HANET_SESSION_UP;
   });
+  const bool bridges =
+      engine::load(context_.engine().steer(port.index).mode) == HANET_STEER_BRIDGE_OUT;
+  return alone || (is_new && !bridges);
 }
 
 MonotonicTime PaceWatch::partial_until(const Port& port) const {

@@ -22,7 +22,7 @@ Nanoseconds wait_before_move(const BridgeFacts& facts, const Switchover& switcho
   if (!bridge_serves(facts, switchover.cause)) return {};
   const bool may_answer = facts.may_be_policed && switchover.cause == Cause::HeartbeatLost;
   return std::max(std::min(2 * facts.detection_time, kLongestBridge),
-                  may_answer ? kPartialAnswer : Nanoseconds::zero());
+                  may_answer ? kBridgedAnswer : Nanoseconds::zero());
 }
 
 }  // namespace hanet::policy

@@ -17,9 +17,8 @@
 // judged as any other.
 //
 // The first time that a limit bites nobody can know it: silence begins as it does when a cable is
-// cut. A path that has not been proved at its pace is therefore given kPartialAnswer after a
-// verdict, as long as the kernel bridges or nothing else works anyway. It covers the answers of a
-// limit of five in a second.
+// cut. A path that has not been proved at its pace is therefore waited for after a verdict, as long
+// as the kernel bridges or nothing else works anyway.
 #pragma once
 
 #include <chrono>
@@ -30,9 +29,11 @@
 
 namespace hanet::policy {
 
-/// After a verdict on an unproved path. The slowest limit that switches have by default lets one
-/// request pass in 200 ms (five in a second).
-inline constexpr Nanoseconds kPartialAnswer = std::chrono::milliseconds(250);
+/// After a verdict on an unproved path: the slowest limit that switches have by default lets one
+/// request pass in 200 ms (five in a second), and two paths may share it.
+inline constexpr Nanoseconds kPartialAnswer = std::chrono::milliseconds(600);
+/// The same while the kernel bridges by a path that answers: it has no part in the limit.
+inline constexpr Nanoseconds kBridgedAnswer = std::chrono::milliseconds(250);
 /// A share is judged over so long, and over at least kMinAsked requests.
 inline constexpr Nanoseconds kCalmWindow = std::chrono::seconds(1);
 inline constexpr Nanoseconds kPartialWindow = std::chrono::milliseconds(250);
