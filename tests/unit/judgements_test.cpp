@@ -10,6 +10,7 @@
 
 #include "policy/bridging.h"
 #include "policy/card.h"
+#include "policy/pacing.h"
 #include "policy/repair.h"
 #include "policy/vlans.h"
 
@@ -54,6 +55,17 @@ TEST(Bridging, F8_TheMoveWaitsTwoDetectionTimesWhileTheKernelBridges) {
   EXPECT_EQ(wait_before_move(slow, kFailover, 0ns), kLongestBridge);
   slow.detection_time = 3s;
   EXPECT_EQ(wait_before_move(slow, kFailover, 0ns), kLongestBridge);
+}
+
+TEST(Bridging, M10_TheMoveWaitsLongerForAnAnswerThatALimitHoldsBack) {
+  BridgeFacts facts = serving();
+  facts.may_be_policed = true;
+  EXPECT_EQ(wait_before_move(facts, kFailover, 0ns), kBridgedAnswer);
+  Switchover unplugged = kFailover;
+  unplugged.cause = Cause::CarrierLost;
+  EXPECT_EQ(wait_before_move(facts, unplugged, 0ns), 1200us);
+  facts.bridges = false;
+  EXPECT_EQ(wait_before_move(facts, kFailover, 0ns), 0ns) << "nothing covers the time";
 }
 
 TEST(Bridging, F12_TheMoveWaitsForNoBridgeThatDoesNotServe) {

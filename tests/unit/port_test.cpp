@@ -52,6 +52,18 @@ TEST(PortJudgement, D8_APortWhoseRequestsLeaveUnseenIsNotUp) {
   EXPECT_EQ(told(seen, proved()).session, SessionState::Down) << "what was found is still true";
 }
 
+TEST(PortJudgement, M10_SilenceThatMayBeALimitIsNoFailureYet) {
+  PortSeen seen = seen_up();
+  seen.session = SessionState::Down;
+  seen.partial_until = kNow + 1s;
+  const Judgement early = judge(seen, proved(), kNow);
+  EXPECT_EQ(early.state.session, SessionState::Unknown);
+  EXPECT_EQ(early.again_at, seen.partial_until);
+  EXPECT_EQ(told(seen, proved(), kNow + 1s).session, SessionState::Down);
+  seen.kernel_carrier = false;
+  EXPECT_EQ(told(seen, proved()).carrier, false) << "a lost carrier is no limit";
+}
+
 TEST(PortJudgement, M4_ALostCarrierOfASettledPortCountsAtOnce) {
   PortSeen seen = seen_up();
   seen.kernel_carrier = false;
