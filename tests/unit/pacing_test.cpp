@@ -132,6 +132,26 @@ TEST(Pacing, M10_APathThatDiedAndCameBackIsAskedAsBefore) {
   EXPECT_EQ(sessions[0].slowest, 0ns);
 }
 
+TEST(Pacing, M10_APathThatReturnsAfterItsVerdictIsDownUntilItIsUp) {
+  std::vector<Session> sessions(1);
+  play(sessions, 8s, [](std::size_t, MonotonicTime now) {
+    return now < kStart + 5500ms || now >= kStart + 6500ms;
+  });
+  EXPECT_FALSE(sessions[0].seen.down);
+  EXPECT_EQ(sessions[0].pacing.partial_until, MonotonicTime{});
+}
+
+TEST(Pacing, M10_AnAnswerBehindALostCarrierIsOfAPathThatReturns) {
+  AnswersSeen seen{.down = true, .interval = 10ms, .configured = 10ms};
+  seen.down_at = kStart;
+  Pacing pacing = paced({}, seen, kStart);
+  seen.asks = false;
+  pacing = paced(pacing, seen, kStart + 5ms);
+  seen.asks = true;
+  seen.last_reply = kStart + 50ms;
+  EXPECT_EQ(paced(pacing, seen, kStart + 50ms).partial_until, MonotonicTime{});
+}
+
 TEST(Pacing, M10_SilenceIsNoPartOfTheAnswers) {
   std::vector<Session> sessions(1);
   play(sessions, 20s, [](std::size_t, MonotonicTime now) { return now < kStart + 5500ms; });

@@ -68,6 +68,9 @@ MonotonicTime PaceWatch::partial_until(const Port& port) const {
   const MonotonicTime answered = of(port).partial_until;
   if (!is_waited_for(port)) return answered;
   const std::uint64_t verdict = engine::load(context_.engine().session(port.session).verdict_ns);
+  // A link that was away since then explains the silence.
+  if (engine::load(context_.engine().port(port.index).carrier_changed_ns) > verdict)
+    return answered;
   return std::max(answered, from_kernel_ns(verdict) + policy::kPartialAnswer);
 }
 

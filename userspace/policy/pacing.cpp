@@ -31,12 +31,14 @@ void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   open_window(pacing, seen, now);
 }
 
-// A single answer on a path that is down: more will follow, or the path fails in that time.
+// An answer soon after the verdict: more will follow, or the path fails in that time. One that
+// comes later is of a path that returns, and so is one behind a lost carrier.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const MonotonicTime before = std::exchange(pacing.last_reply, seen.last_reply);
-  if (seen.last_reply == before || !seen.down || seen.last_reply <= seen.down_at) return;
+  if (seen.last_reply == before || !seen.down || pacing.state == PaceState::Lossy) return;
+  if (seen.down_at <= pacing.asks_since || seen.last_reply <= seen.down_at) return;
+  if (seen.last_reply > std::max(seen.down_at + kPartialAnswer, pacing.partial_until)) return;
   const Nanoseconds gap = seen.last_reply - std::max(before, seen.down_at);
-  if (pacing.state == PaceState::Lossy || gap > kSlowestPace) return;
   const Nanoseconds pace = std::max(pacing.pace, seen.interval);
   pacing.partial_until = now + std::max({kPartialAnswer, 3 * gap, seen.multiplier * pace});
 }
@@ -106,6 +108,7 @@ void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (!seen.asks || pacing.window.began == MonotonicTime{}) {
     pacing.last_reply = seen.last_reply;
+    pacing.asks_since = now;
     restart(pacing, seen, now);
     return pacing;
   }

@@ -84,6 +84,7 @@ struct Pacing {
   } window{};
   unsigned partial_windows = 0;
   unsigned slowdowns = 0;
+  MonotonicTime asks_since{};
   MonotonicTime last_reply{};  ///< at the last look
   MonotonicTime retry_at{};
   Nanoseconds retry_pause = kFirstRetry;
