@@ -51,7 +51,7 @@ class Readiness {
   void tell(const std::vector<Finding>& now) const;
 
   struct Seen {
-    std::optional<net::LinkInfo> link;
+    std::vector<net::LinkInfo> links{};  // the port and its VLANs; none: it is not there
     net::Configured strangers{};
   };
   const Context& context_;
