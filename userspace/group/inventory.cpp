@@ -251,7 +251,8 @@ BoundThings sockets(const PortLook& port) { return on_each_interface(port, net::
 constexpr std::array kInventory{
     Thing{"addresses", Fate::Moves,
           "with prefix length, broadcast, scope, label, peer, metric, flags and what is left of "
-          "their lifetimes; without another duplicate address detection",
+          "their lifetimes; without another duplicate address detection, and a temporary or "
+          "stable-privacy one as an ordinary one",
           addresses},
     Thing{"MAC address", Fate::Moves, "unless move_mac is false", mac},
     Thing{"routes", Fate::Moves,
