@@ -7,17 +7,13 @@
 // A host is looked at with `ip -d -j` and /proc before hanetd has ever run, and after it has ended.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <fstream>
-#include <map>
 #include <random>
 
 #include "netns/manager.h"
 
 namespace hanet::test {
 namespace {
-
-using Values = std::map<std::string, std::string>;
 
 class Origins : public ManagerTest {
  protected:
@@ -30,27 +26,7 @@ class Origins : public ManagerTest {
     inside(host_netns(), [&] { std::ofstream("/proc/sys/net/" + file) << value; });
     ASSERT_EQ(sysctl(host_netns(), file), value) << file;
   }
-  /// Every setting of an interface.
-  Values settings_of(const std::string& port) {
-    Values all;
-    inside(host_netns(), [&] {
-      for (const char* kind : {"ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh"})
-        for (const auto& file :
-             std::filesystem::directory_iterator(fmt::format("/proc/sys/net/{}/{}", kind, port))) {
-          std::ifstream in(file.path());
-          std::getline(in, all[fmt::format("{}/{}", kind, file.path().filename().string())]);
-        }
-    });
-    return all;
-  }
-  /// "name: 1 instead of 0", for each that is another one.
-  static std::vector<std::string> differences(const Values& before, const Values& after) {
-    std::vector<std::string> lines;
-    for (const auto& [name, value] : before)
-      if (after.at(name) != value)
-        lines.push_back(fmt::format("{}: {} instead of {}", name, after.at(name), value));
-    return lines;
-  }
+  SeenSettings settings_of(const std::string& port) { return settings_on(host_netns(), port); }
   void start_again() {
     host().start();
     ASSERT_TRUE(all_ready());
@@ -61,7 +37,7 @@ class Origins : public ManagerTest {
   }
   /// Both ports, as they are while hanetd does not run.
   struct Host {
-    Values p0, p1;
+    SeenSettings p0, p1;
   };
   void expect_as_before(const Host& before, const std::string& identity_on) {
     const bool at_home = identity_on == "p0";
@@ -75,24 +51,24 @@ class Origins : public ManagerTest {
   Host look() { return {.p0 = settings_of("p0"), .p1 = settings_of("p1")}; }
   /// Another value of many settings of p0, and of some of p1.
   void make_them_differ() {
-    for (const auto& [name, value] : Values{{"ipv4/conf/p0/forwarding", "1"},
-                                            {"ipv6/conf/p0/forwarding", "1"},
-                                            {"ipv6/conf/p0/accept_ra", "2"},
-                                            {"ipv4/conf/p0/proxy_arp", "1"},
-                                            {"ipv4/conf/p0/rp_filter", "2"},
-                                            {"ipv4/conf/p0/send_redirects", "0"},
-                                            {"ipv4/conf/p0/accept_local", "1"},
-                                            {"ipv4/conf/p0/route_localnet", "1"},
-                                            {"ipv4/conf/p0/arp_accept", "1"},
-                                            {"ipv4/conf/p0/arp_announce", "2"},
-                                            {"ipv4/conf/p0/promote_secondaries", "1"},
-                                            {"ipv4/neigh/p0/base_reachable_time_ms", "45000"},
-                                            {"ipv6/conf/p0/mtu", "1400"},
-                                            {"ipv6/conf/p0/hop_limit", "33"},
-                                            {"ipv6/conf/p0/proxy_ndp", "1"},
-                                            {"ipv6/conf/p0/use_tempaddr", "2"},
-                                            {"ipv4/conf/p1/log_martians", "1"},
-                                            {"ipv4/conf/p1/arp_ignore", "2"}})
+    for (const auto& [name, value] : SeenSettings{{"ipv4/conf/p0/forwarding", "1"},
+                                                  {"ipv6/conf/p0/forwarding", "1"},
+                                                  {"ipv6/conf/p0/accept_ra", "2"},
+                                                  {"ipv4/conf/p0/proxy_arp", "1"},
+                                                  {"ipv4/conf/p0/rp_filter", "2"},
+                                                  {"ipv4/conf/p0/send_redirects", "0"},
+                                                  {"ipv4/conf/p0/accept_local", "1"},
+                                                  {"ipv4/conf/p0/route_localnet", "1"},
+                                                  {"ipv4/conf/p0/arp_accept", "1"},
+                                                  {"ipv4/conf/p0/arp_announce", "2"},
+                                                  {"ipv4/conf/p0/promote_secondaries", "1"},
+                                                  {"ipv4/neigh/p0/base_reachable_time_ms", "45000"},
+                                                  {"ipv6/conf/p0/mtu", "1400"},
+                                                  {"ipv6/conf/p0/hop_limit", "33"},
+                                                  {"ipv6/conf/p0/proxy_ndp", "1"},
+                                                  {"ipv6/conf/p0/use_tempaddr", "2"},
+                                                  {"ipv4/conf/p1/log_martians", "1"},
+                                                  {"ipv4/conf/p1/arp_ignore", "2"}})
       ASSERT_NO_FATAL_FAILURE(set(name, value));
   }
 };

@@ -12,11 +12,14 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <stdexcept>
 
 #include "bench/child.h"
+#include "netns/inside.h"
 
 namespace hanet::test {
 namespace {
@@ -24,8 +27,8 @@ namespace {
 using nlohmann::json;
 
 /// Of an address: whether the kernel still checks it, by which way it came, which one is the first.
-const std::set<std::string> kComputed{"tentative",  "dadfailed", "optimistic",
-                                      "deprecated", "nodad",     "secondary"};
+const std::set<std::string> kComputed{"tentative", "dadfailed", "optimistic",    "deprecated",
+                                      "nodad",     "secondary", "stable-privacy"};
 /// hanet's own routes, which only last a second (an IPv6 address that is not delivered yet).
 constexpr const char* kHanetsRoutes = "104";
 constexpr std::uint64_t kForever = UINT32_MAX;
@@ -73,8 +76,8 @@ bool leaves_by(const json& route, const std::map<std::string, std::string>& name
 bool is_route_of_somebody(const json& route) {
   const std::string protocol = route.value("protocol", "");
   const std::string type = route.value("type", "unicast");
-  if (route.value("table", "main") == "local" || type == "multicast" || type == "anycast")
-    return false;
+  if (route.value("table", "main") == "local") return false;
+  if (protocol == "kernel" && (type == "multicast" || type == "anycast")) return false;
   return protocol != "redirect" && protocol != kHanetsRoutes;
 }
 
@@ -119,11 +122,14 @@ void take_routes(const std::string& netns, SeenIdentity& identity) {
       });
       const bool by_nexthop =
           route.contains("nhid") && is_among(identity.nexthops, route.at("nhid"));
-      if (!is_route_of_somebody(route) || (!leaves_by(route, names) && !by_source && !by_nexthop))
-        continue;
+      if (!is_route_of_somebody(route)) continue;
+      const bool is_ours = leaves_by(route, names) || by_source || by_nexthop;
+      const bool is_nobodys = !route.contains("nexthops") && !route.contains("nhid") &&
+                              (!route.contains("dev") || route.at("dev") == "lo");
+      if (!is_ours && !is_nobodys) continue;
       keep_configured(route);
       route["family"] = family;
-      identity.routes.push_back(std::move(route));
+      (is_ours ? identity.routes : identity.others).push_back(std::move(route));
     }
 }
 
@@ -131,10 +137,12 @@ void take_rules(const std::string& netns, SeenIdentity& identity) {
   const auto names = common_names(identity);
   for (const char* family : {"-4", "-6"})
     for (json& rule : ip_json(netns, {family, "rule", "show"})) {
-      if (!names.contains(rule.value("iif", "")) && !names.contains(rule.value("oif", "")))
-        continue;
+      const std::string in = rule.value("iif", ""), out = rule.value("oif", "");
       rule["family"] = family;
-      identity.rules.push_back(std::move(rule));
+      if (names.contains(in) || names.contains(out))
+        identity.rules.push_back(std::move(rule));
+      else if (in.empty() && out.empty())
+        identity.others.push_back(std::move(rule));
     }
 }
 
@@ -312,8 +320,30 @@ std::vector<std::string> differences(const SeenIdentity& before, const SeenIdent
   compare(moved(before.rules, before), moved(after.rules, after), std::equal_to<>(), lines);
   compare(moved(before.neighbours, before), moved(after.neighbours, after), std::equal_to<>(),
           lines);
+  compare(before.others, after.others, std::equal_to<>(), lines);
   if (lines.empty() && order_of(before) != order_of(after))
     lines.push_back(fmt::format("another order: {}", json(order_of(after)).dump()));
+  return lines;
+}
+
+SeenSettings settings_on(const std::string& netns, const std::string& port) {
+  SeenSettings all;
+  inside(netns, [&] {
+    for (const char* kind : {"ipv4/conf", "ipv6/conf", "ipv4/neigh", "ipv6/neigh"})
+      for (const auto& file :
+           std::filesystem::directory_iterator(fmt::format("/proc/sys/net/{}/{}", kind, port))) {
+        std::ifstream in(file.path());
+        std::getline(in, all[fmt::format("{}/{}", kind, file.path().filename().string())]);
+      }
+  });
+  return all;
+}
+
+std::vector<std::string> differences(const SeenSettings& before, const SeenSettings& after) {
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : before)
+    if (after.at(name) != value)
+      lines.push_back(fmt::format("{}: {} instead of {}", name, after.at(name), value));
   return lines;
 }
 

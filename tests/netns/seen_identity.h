@@ -8,6 +8,7 @@
 // kernel computes by itself or what runs down: it is listed in seen_identity.cpp, with the reason.
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -43,6 +44,8 @@ struct SeenIdentity {
   std::vector<nlohmann::json> routes;    ///< without those to itself (table local)
   std::vector<nlohmann::json> rules;
   std::vector<nlohmann::json> neighbours;  ///< permanent ones and proxies
+  /// Routes and rules that name no interface: they are nobody's and stay.
+  std::vector<nlohmann::json> others;
   [[nodiscard]] bool empty() const { return addresses.empty() && routes.empty(); }
 };
 
@@ -65,5 +68,12 @@ struct SeenLink {
 /// How `after` differs from `before` moved to after's interface; empty when it is the same.
 [[nodiscard]] std::vector<std::string> differences(const SeenIdentity& before,
                                                    const SeenIdentity& after);
+
+/// Every setting of an interface under /proc/sys/net: "ipv4/conf/rp_filter" and its value.
+using SeenSettings = std::map<std::string, std::string>;
+[[nodiscard]] SeenSettings settings_on(const std::string& netns, const std::string& port);
+/// "name: 1 instead of 0", for each that is another one.
+[[nodiscard]] std::vector<std::string> differences(const SeenSettings& before,
+                                                   const SeenSettings& after);
 
 }  // namespace hanet::test

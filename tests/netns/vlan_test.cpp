@@ -222,6 +222,19 @@ TEST_F(Vlans, F5_O3_OneThatTheOtherPortHasNotIsAnAlarmUntilItHas) {
   EXPECT_TRUE(carries("p1", before));
 }
 
+TEST_F(Vlans, F13_AnotherMtuOfATwinIsAnAlarmUntilItAgrees) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
+  if (IsSkipped()) return;
+  EXPECT_TRUE(host().group().at("findings").empty()) << "the witness: nothing differs yet";
+  ASSERT_DONE(lab().ip("host", "link set p1.5 mtu 1400"));
+  const std::string text = "p0.5 has an MTU of 1500 and p1.5 has an MTU of 1400";
+  EXPECT_TRUE(await("it is an alarm", [&] {
+    return host().group().at("findings").dump().contains(text);
+  })) << host().log();
+  ASSERT_DONE(lab().ip("host", "link set p1.5 mtu 1500"));
+  EXPECT_TRUE(await("the alarm ends", [&] { return host().group().at("findings").empty(); }));
+}
+
 TEST_F(Vlans, F5_WhatIsOnAVlanWithoutATwinStaysWhereItIs) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_vlans());
   if (IsSkipped()) return;

@@ -300,13 +300,15 @@ class MustAgree : public ManagerTest {
 };
 
 TEST_F(MustAgree, F13_AnotherMtuOfTheStandbyIsAnAlarm) {
-  ASSERT_NO_FATAL_FAILURE(expect_alarm(
-      "link set p0 mtu 9000", "p0 has an MTU of 9000 and p1 one of 1500", "link set p1 mtu 9000"));
+  ASSERT_NO_FATAL_FAILURE(expect_alarm("link set p0 mtu 9000",
+                                       "p0 has an MTU of 9000 and p1 has an MTU of 1500",
+                                       "link set p1 mtu 9000"));
 }
 
 TEST_F(MustAgree, F13_AnotherLinkGroupOfTheStandbyIsAnAlarm) {
-  ASSERT_NO_FATAL_FAILURE(expect_alarm(
-      "link set p0 group 10", "p0 is in the link group 10 and p1 in 0", "link set p0 group 0"));
+  ASSERT_NO_FATAL_FAILURE(expect_alarm("link set p0 group 10",
+                                       "p0 has link group 10 and p1 has link group 0",
+                                       "link set p0 group 0"));
 }
 
 class Strangers : public ManagerTest {};

@@ -16,8 +16,10 @@
 #include "config/parameters.h"
 #include "config/text.h"
 #include "group/host_check.h"
+#include "group/host_table.h"
 #include "offline.h"
 #include "render.h"
+#include "render_host.h"
 
 namespace {
 
@@ -45,6 +47,7 @@ struct Options {
   std::string key;
   std::string value;
   std::string file;
+  bool host = false;
   std::size_t last = 5;
 };
 
@@ -126,6 +129,33 @@ int check(const Options& options) {
   else
     print(fmt::format("{}: good, {} group(s)\n", options.file, config->groups.size()));
   return kOk;
+}
+
+// The table is shown also where hanetd would not start: it may say why.
+int check_with_table(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.file);
+  if (!config) return refuse(options, kBadConfig, config.error().message);
+  hanet::Result<hanet::net::NetlinkSocket> socket = hanet::net::NetlinkSocket::open();
+  if (!socket) return refuse(options, kRefused, socket.error().message);
+  Json groups = Json::array();
+  bool is_whole = true;
+  for (const hanet::config::GroupConfig& group : config->groups) {
+    const hanet::Result<hanet::group::GroupTable> table =
+        hanet::group::look_at_host(*socket, group);
+    if (!table) return refuse(options, kBadConfig, table.error().message);
+    is_whole = is_whole && table->is_whole();
+    groups.push_back(hanet::group::to_json(*table));
+  }
+  const hanet::Status starts =
+      hanet::group::check_host(*config, options.file, options.run_directory);
+  if (options.json)
+    print(Json{{"ok", starts && is_whole},
+               {"groups", groups},
+               {"error", starts ? Json() : Json(starts.error().message)}});
+  else
+    print(hanet::ctl::render_host(groups));
+  if (!starts) fmt::print(stderr, "hanetctl: {}\n", starts.error().message);
+  return !starts ? kBadConfig : is_whole ? kOk : kRefused;
 }
 
 void nothing_to_show(const Json&) {}
@@ -211,7 +241,8 @@ int main(int argc, char** argv) {
   });
   CLI::App* checked = app.add_subcommand("check", "check a configuration file");
   checked->add_option("file", options.file)->required();
-  checked->callback([&] { result = check(options); });
+  checked->add_flag("--host", options.host, "show what would move, what differs, what is lost");
+  checked->callback([&] { result = options.host ? check_with_table(options) : check(options); });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {

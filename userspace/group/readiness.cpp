@@ -8,8 +8,10 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "group/inventory.h"
 #include "net/capture.h"
 #include "net/decode.h"
 #include "net/link.h"
@@ -23,8 +25,13 @@ namespace {
 // Settings in /proc change without a message.
 constexpr Nanoseconds kLookAgain = std::chrono::seconds(1);
 
-std::string master_of(const net::LinkInfo& link) {
-  return link.master == 0 ? "none" : fmt::format("number {}", link.master);
+/// The port, if it is there, and the VLANs on it.
+std::vector<net::LinkInfo> links_of(const Port& port, const std::vector<net::LinkInfo>& all) {
+  std::vector<net::LinkInfo> links;
+  std::ranges::copy_if(all, std::back_inserter(links), [&](const net::LinkInfo& link) {
+    return link.interface.index == port.interface.index || net::vlan_on(link, port.interface.index);
+  });
+  return links;
 }
 
 std::vector<std::string> ipv6_of(const net::Identity& identity) {
@@ -95,11 +102,8 @@ bool Readiness::read_anew() {
   const std::vector<Seen> before = std::exchange(seen_, std::vector<Seen>(ports_.all().size()));
   for (const Port& port : ports_.all()) {
     Seen& seen = seen_[ports_.number_of(port)];
-    const auto link = std::ranges::find(
-        *links, port.interface.index, [](const net::LinkInfo& one) { return one.interface.index; });
-    if (!port.present() || link == links->end()) continue;
-    seen.link = *link;
-    if (ports_.is_holder(port)) continue;
+    if (port.present()) seen.links = links_of(port, *links);
+    if (seen.links.empty() || ports_.is_holder(port)) continue;
     Result<net::Configured> found = net::configured_on(context_.requests(), port.interface);
     if (!found) {  // what can not be read is as it was
       unread_ = true;
@@ -121,35 +125,24 @@ bool Readiness::read_anew() {
   return !std::ranges::equal(before, seen_, {}, &Seen::strangers, &Seen::strangers);
 }
 
-// What a switchover can not change on the other port.
+// What a switchover can not change on the other port, and on the VLANs with the same tag.
 void Readiness::compare_links(const Port& waiting, std::vector<Finding>& findings) const {
-  const Port& holder = ports_.holder();
-  const std::optional<net::LinkInfo>& has = seen_[ports_.number_of(holder)].link;
-  const std::optional<net::LinkInfo>& other = seen_[ports_.number_of(waiting)].link;
-  if (!has || !other) return;
-  const std::string &from = holder.interface.name, &to = waiting.interface.name;
-  const auto add = [&](std::string text, bool is_loss = false) {
-    findings.push_back({.port = to, .text = std::move(text), .is_loss = is_loss});
-  };
-  if (has->mtu != other->mtu)
-    add(
-        fmt::format("{} has an MTU of {} and {} one of {}: after a switchover packets that are "
-                    "larger than the smaller one are lost; make them agree: ip link set {} mtu {}",
-                    from, has->mtu, to, other->mtu, to, has->mtu));
-  if (has->group != other->group)
-    add(
-        fmt::format("{} is in the link group {} and {} in {}: rules by group (nft iifgroup) treat "
-                    "them differently; make them agree: ip link set {} group {}",
-                    from, has->group, to, other->group, to, has->group));
-  if (has->answers_arp != other->answers_arp)
-    add(fmt::format("ARP is on for one of {} and {} only; make them agree: ip link set {} arp {}",
-                    from, to, to, has->answers_arp ? "on" : "off"));
-  const bool has_vrf = has->master_kind == "vrf" || other->master_kind == "vrf";
-  if (has_vrf && has->master != other->master)
-    add(fmt::format("{} and {} are in different VRFs (masters {} and {}): routes of the identity "
-                    "would be lost at a switchover; put both into the same one",
-                    from, to, master_of(*has), master_of(*other)),
-        true);
+  const Seen& has = seen_[ports_.number_of(ports_.holder())];
+  const Seen& other = seen_[ports_.number_of(waiting)];
+  for (const net::LinkInfo& from : has.links)
+    for (const net::LinkInfo& to : other.links) {
+      if (from.vlan_tag != to.vlan_tag) continue;
+      for (const LinkTrait& trait : link_traits()) {
+        const std::string ours = trait.value(from), theirs = trait.value(to);
+        if (ours == theirs) continue;
+        findings.push_back(
+            {.port = waiting.interface.name,
+             .text = fmt::format("{} has {} and {} has {}: {}; make them agree: {}",
+                                 from.interface.name, ours, to.interface.name, theirs, trait.why,
+                                 trait.command(from, to.interface.name)),
+             .is_loss = trait.is_loss});
+      }
+    }
 }
 
 std::vector<Finding> Readiness::look() const {

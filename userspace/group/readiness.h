@@ -50,7 +50,7 @@ class Readiness {
   void compare_links(const Port& waiting, std::vector<Finding>& findings) const;
 
   struct Seen {
-    std::optional<net::LinkInfo> link;
+    std::vector<net::LinkInfo> links{};  // the port and its VLANs; none: it is not there
     net::Configured strangers{};
   };
   const Context& context_;
