@@ -2,8 +2,6 @@
 //
 // hanetd. In order: options, configuration, real-time manners, engine and groups, serve.
 // The exit codes are those of hanetd(8).
-#include <malloc.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +11,7 @@
 
 #include "config/config.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/priority.h"
 #include "daemon/daemon.h"
 #include "group/host_check.h"
@@ -41,11 +40,10 @@ void set_log_level(const std::string& name) {
     hanet::log::set_level(level->second);
 }
 
-// A page fault or a scheduler's whim in the middle of a switchover would be an outage. Pages are
-// locked as they are touched, so that the memory of the daemon stays small.
+// A page fault or a scheduler's whim in the middle of a switchover would be an outage.
 void prepare_process() {
-  ::malloc_trim(0);  // loading needed 10 MiB for the kernel's BTF
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+  hanet::give_memory_back();  // loading needed 10 MiB for the kernel's BTF
+  if (!hanet::lock_memory())
     hanet::log::warning(
         "memory is not locked (CAP_IPC_LOCK is needed): a switchover may wait for "
         "a page");

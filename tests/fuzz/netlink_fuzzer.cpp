@@ -43,8 +43,8 @@ const Identity& identity() {
     KernelObject route;
     route.header.resize(sizeof(header));
     std::memcpy(route.header.data(), &header, sizeof(header));
-    route.attributes[RTA_DST] = {10, 1, 0, 0};
-    route.attributes[RTA_OIF] = {1, 0, 0, 0};
+    route.attributes.set(RTA_DST, std::vector<std::uint8_t>{10, 1, 0, 0});
+    route.attributes.set(RTA_OIF, std::vector<std::uint8_t>{1, 0, 0, 0});
     made.routes.push_back(route);
     return made;
   }();
@@ -59,7 +59,7 @@ std::size_t family_header_of(std::uint16_t type) {
 
 void read_all(const nlmsghdr& message) {
   static_cast<void>(concerns(message, identity()));
-  static_cast<void>(part_in(message, identity()));
+  static_cast<void>(part_in(message, identity(), RouteIndex(identity().routes)));
   static_cast<void>(address_in(message, identity()));
   if (message.nlmsg_type == RTM_NEWROUTE) static_cast<void>(replaced_by(message, identity()));
   if (message.nlmsg_type == RTM_NEWNEIGH) static_cast<void>(neighbour_of(message));

@@ -60,6 +60,15 @@ class Execute : public test::OwnNetns {
           "route add 2001:db8:a::/48 via 2001:db8::9 dev one"})
       ASSERT_TRUE(ip(command)) << command;
   }
+  static constexpr std::size_t kManyRoutes = 2'000;
+  static void give_many_routes() {
+    std::FILE* batch = ::popen("ip -batch -", "w");
+    ASSERT_NE(batch, nullptr);
+    for (std::size_t i = 0; i < kManyRoutes; ++i)
+      fmt::print(batch, "route add 20.{}.{}.{}/26 via 192.0.2.9 dev one\n", i >> 10, (i >> 2) & 255,
+                 (i & 3) << 6);
+    ASSERT_EQ(::pclose(batch), 0);
+  }
   static net::LinkInfo link(net::NetlinkSocket& socket, const char* name) {
     return net::find_link(socket, name).value();
   }
@@ -77,7 +86,8 @@ class Execute : public test::OwnNetns {
     int announced = 0;
   };
   /// Moves the identity from one to two; `meanwhile` happens at each announcement.
-  static Result move(const std::function<void(int time)>& meanwhile, bool cold = false) {
+  static Result move(const std::function<void(int time)>& meanwhile, bool cold = false,
+                     const CalledAway& called_away = {}) {
     net::NetlinkSocket socket = net::NetlinkSocket::open().value();
     Plan plan = plan_to(socket, "one", "two", cold);
     const auto way_back = [&] {
@@ -87,8 +97,8 @@ class Execute : public test::OwnNetns {
       return make_plan(there, link(socket, "one").interface, link(socket, "one").mac, settings);
     };
     Result result;
-    result.done =
-        execute(socket, plan, way_back, [&](const Plan&) { meanwhile(++result.announced); });
+    result.done = execute(
+        socket, plan, way_back, [&](const Plan&) { meanwhile(++result.announced); }, called_away);
     return result;
   }
   static std::string problems(const Execution& done) {
@@ -135,6 +145,41 @@ TEST_F(Execute, F14_WhatIsMissingAfterTheSecondAttemptIsSaid) {
     EXPECT_EQ(result.done.outcome, Outcome::Incomplete);
     EXPECT_EQ(result.done.problems,
               (std::vector<std::string>{"missing route 10.1.0.0/16 via 192.0.2.9 table 254"}));
+  });
+}
+
+// More routes than go out at once.
+TEST_F(Execute, F18_TheHostIsAnnouncedBeforeTheLastOfItsRoutes) {
+  in_new_namespace([] {
+    ASSERT_NO_FATAL_FAILURE(build());
+    ASSERT_NO_FATAL_FAILURE(give_many_routes());
+    std::size_t then = 0;
+    std::vector<std::string> addresses;
+    const Result result = move([&](int) {
+      then = told("route show via 192.0.2.9 dev two").size();
+      addresses = addresses_of("two");
+    });
+    EXPECT_EQ(result.done.outcome, Outcome::Complete) << problems(result.done);
+    EXPECT_EQ(result.announced, 1);
+    EXPECT_EQ(addresses, (std::vector<std::string>{"192.0.2.1", "192.0.2.2", "2001:db8::1"}));
+    EXPECT_GT(then, 0U);
+    EXPECT_LT(then, kManyRoutes);
+    EXPECT_EQ(told("route show via 192.0.2.9 dev two").size(), kManyRoutes + 1);
+  });
+}
+
+TEST_F(Execute, F18_WhoIsCalledAwayLeavesTheLastRoutesAndSaysThatNobodyLooked) {
+  in_new_namespace([] {
+    ASSERT_NO_FATAL_FAILURE(build());
+    ASSERT_NO_FATAL_FAILURE(give_many_routes());
+    const Result result = move([](int) {}, false, [] { return true; });
+    EXPECT_EQ(result.done.outcome, Outcome::Incomplete) << "nobody knows";
+    EXPECT_EQ(problems(result.done), "not looked at to the end, because another fault came");
+    EXPECT_EQ(result.announced, 1);
+    EXPECT_EQ(result.done.lacking.routes.size(), kManyRoutes + 2) << "what was not looked at";
+    EXPECT_EQ(addresses_of("two"),
+              (std::vector<std::string>{"192.0.2.1", "192.0.2.2", "2001:db8::1"}));
+    EXPECT_LT(told("route show via 192.0.2.9 dev two").size(), kManyRoutes);
   });
 }
 

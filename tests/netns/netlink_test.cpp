@@ -218,6 +218,47 @@ TEST_F(Netlink, F12_EachMessageOfABatchHasItsOwnAnswer) {
   });
 }
 
+TEST_F(Netlink, F18_EveryRefusalOfAVeryLargeBatchIsHeard) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    NetlinkSocket socket = NetlinkSocket::open().value();
+    const unsigned one = index_of_name(socket, "one");
+    std::vector<NetlinkMessage> batch(30'000, set_admin_state(4711, true));
+    batch[20'000] = set_admin_state(one, true);
+    ASSERT_TRUE(socket.send(batch));
+    const auto answers = socket.collect();
+    ASSERT_TRUE(answers) << answers.error().message;
+    ASSERT_EQ(answers->size(), batch.size());
+    for (std::size_t at = 0; at < answers->size(); ++at)
+      ASSERT_EQ((*answers)[at].code, at == 20'000 ? 0 : ENODEV) << at;
+    EXPECT_TRUE(socket.request(set_admin_state(one, false), "set it down")) << "nothing is left";
+  });
+}
+
+TEST_F(Netlink, F18_WhatIsGivenUpIsRefusedAndNotDone) {
+  in_new_namespace([] {
+    ASSERT_TRUE(ip("link add one type veth peer name two"));
+    NetlinkSocket socket = NetlinkSocket::open().value();
+    const unsigned one = index_of_name(socket, "one");
+    std::vector<NetlinkMessage> batch(2 * NetlinkSocket::kChunk, set_admin_state(one, false));
+    batch.back() = set_admin_state(one, true);
+    socket.give_up_when([] { return true; });
+    const Status sent = socket.send(batch);
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().code, ECANCELED);
+    socket.give_up_when({});
+    const auto answers = socket.collect();
+    ASSERT_TRUE(answers) << answers.error().message;
+    ASSERT_EQ(answers->size(), batch.size());
+    EXPECT_EQ(answers->front().code, 0);
+    EXPECT_EQ(answers->back().code, ECANCELED);
+    EXPECT_FALSE(read_link(socket, one)->admin_up);
+    ASSERT_TRUE(socket.send(batch)) << "the witness";
+    ASSERT_TRUE(socket.collect());
+    EXPECT_TRUE(read_link(socket, one)->admin_up);
+  });
+}
+
 TEST_F(Netlink, T1_TheSpeedOfALinkIsWhatTheDriverTells) {
   in_new_namespace([] {
     ASSERT_TRUE(ip("link add one type veth peer name two"));

@@ -32,8 +32,8 @@ rtmsg route_header(std::uint8_t protocol = RTPROT_STATIC) {
 }
 
 MessageBuilder route(const std::vector<std::uint8_t>& destination, unsigned out,
-                     std::uint8_t protocol = RTPROT_STATIC) {
-  MessageBuilder message(RTM_NEWROUTE, 0);
+                     std::uint8_t protocol = RTPROT_STATIC, std::uint16_t flags = 0) {
+  MessageBuilder message(RTM_NEWROUTE, flags);
   message.header(route_header(protocol)).attribute(RTA_DST, destination);
   message.attribute_u32(RTA_OIF, out);
   return message;
@@ -52,7 +52,7 @@ Identity identity() {
   const rtmsg header = route_header();
   to_destination.header.resize(sizeof(header));
   std::memcpy(to_destination.header.data(), &header, sizeof(header));
-  to_destination.attributes[RTA_DST] = kDestination;
+  to_destination.attributes.set(RTA_DST, kDestination);
   own.routes.push_back(to_destination);
   return own;
 }
@@ -67,7 +67,9 @@ TEST(Concerns, F3_RoutesOfOtherInterfacesAreNotOurs) {
 }
 
 TEST(Concerns, F3_ARouteThatMayHaveReplacedOursIs) {
-  EXPECT_TRUE(is_concerned(route(kDestination, kOther).take()));
+  EXPECT_TRUE(is_concerned(route(kDestination, kOther, RTPROT_STATIC, NLM_F_REPLACE).take()));
+  EXPECT_FALSE(is_concerned(route(kElsewhere, kOther, RTPROT_STATIC, NLM_F_REPLACE).take()));
+  EXPECT_FALSE(is_concerned(route(kDestination, kOther).take())) << "it stands beside ours";
 }
 
 TEST(Concerns, F3_ARouteThatPrefersOurAddressIsOurs) {
@@ -96,10 +98,11 @@ TEST(Concerns, F3_ARouteInPlaceOfTheKernelsOwnIsConfiguration) {
                                .take();
   const auto& told = *reinterpret_cast<const nlmsghdr*>(message.data());
   EXPECT_FALSE(concerns(told, own));
-  EXPECT_TRUE(part_in(told, own)) << "the kernel's own is a part, too: somebody may flush it";
+  EXPECT_TRUE(part_in(told, own, RouteIndex(own.routes)))
+      << "the kernel's own is a part, too: somebody may flush it";
   own.addresses[0].flags = IFA_F_NOPREFIXROUTE;
   EXPECT_TRUE(concerns(told, own));
-  EXPECT_FALSE(part_in(told, own)) << "it is not in the snapshot";
+  EXPECT_FALSE(part_in(told, own, RouteIndex(own.routes))) << "it is not in the snapshot";
   own.addresses[0].local = own.addresses[0].peer = {192, 0, 3, 1};
   EXPECT_FALSE(concerns(told, own));
 }

@@ -35,6 +35,12 @@ Header header_of(const KernelObject& object) {
   return header;
 }
 
+/// Of an attribute that is there.
+inline Bytes value_of(const KernelObject& object, std::uint16_t attribute) {
+  const Attributes::Value value = object.attributes.find(attribute).value();
+  return {value.begin(), value.end()};
+}
+
 inline Bytes text_of(const std::string& text) {
   Bytes bytes(text.begin(), text.end());
   bytes.push_back(0);
@@ -80,8 +86,8 @@ inline KernelObject route(unsigned oif, Bytes destination = {}, Bytes gateway = 
   header.rtm_protocol = RTPROT_STATIC;
   header.rtm_type = RTN_UNICAST;
   KernelObject object{.header = bytes_of(header), .attributes = {{RTA_OIF, bytes_of(oif)}}};
-  if (!destination.empty()) object.attributes[RTA_DST] = std::move(destination);
-  if (!gateway.empty()) object.attributes[RTA_GATEWAY] = std::move(gateway);
+  if (!destination.empty()) object.attributes.set(RTA_DST, destination);
+  if (!gateway.empty()) object.attributes.set(RTA_GATEWAY, gateway);
   return object;
 }
 
@@ -98,7 +104,7 @@ inline KernelObject multipath_route(const std::vector<int>& interfaces) {
     hops.insert(hops.end(), header.begin(), header.end());
     hops.insert(hops.end(), {8, 0, RTA_GATEWAY, 0, 192, 0, 2, 254});
   }
-  object.attributes[RTA_MULTIPATH] = hops;
+  object.attributes.set(RTA_MULTIPATH, hops);
   return object;
 }
 

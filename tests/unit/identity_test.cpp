@@ -21,13 +21,13 @@ namespace {
 
 using samples::bytes_of;
 using samples::text_of;
+using samples::value_of;
 
 const InterfaceName kStandby{.name = "eth1", .index = 3};
 
 rtnexthop hop_at(const KernelObject& route, std::size_t at) {
   rtnexthop hop{};
-  std::memcpy(&hop, route.attributes.at(RTA_MULTIPATH).data() + at * (sizeof(hop) + 8),
-              sizeof(hop));
+  std::memcpy(&hop, value_of(route, RTA_MULTIPATH).data() + at * (sizeof(hop) + 8), sizeof(hop));
   return hop;
 }
 
@@ -73,9 +73,9 @@ TEST(Retarget, F2_ALabelThatWouldBeTooLongStaysAsItIs) {
 
 TEST(Retarget, F4_RoutesLeaveByTheNewInterface) {
   const Identity moved = retarget(samples::identity(), kStandby);
-  EXPECT_EQ(moved.routes[0].attributes.at(RTA_OIF), bytes_of(std::uint32_t{3}));
-  EXPECT_EQ(moved.routes[0].attributes.at(RTA_DST), (samples::Bytes{198, 51, 100, 0}));
-  EXPECT_EQ(moved.routes[1].attributes.at(RTA_GATEWAY), (samples::Bytes{192, 0, 2, 254}));
+  EXPECT_EQ(value_of(moved.routes[0], RTA_OIF), bytes_of(std::uint32_t{3}));
+  EXPECT_EQ(value_of(moved.routes[0], RTA_DST), (samples::Bytes{198, 51, 100, 0}));
+  EXPECT_EQ(value_of(moved.routes[1], RTA_GATEWAY), (samples::Bytes{192, 0, 2, 254}));
 }
 
 TEST(Retarget, F4_OnlyOurNextHopsOfAMultipathRouteAreRewritten) {
@@ -90,9 +90,10 @@ TEST(Retarget, F4_OnlyOurNextHopsOfAMultipathRouteAreRewritten) {
 TEST(Retarget, F4_ABrokenNextHopIsNotReadBeyondItsEnd) {
   Identity identity = samples::identity();
   identity.routes = {samples::multipath_route({2, 2})};
-  samples::Bytes& hops = identity.routes[0].attributes[RTA_MULTIPATH];
+  samples::Bytes hops = value_of(identity.routes[0], RTA_MULTIPATH);
   hops[0] = 0;  // a length of nothing would never end
   hops.resize(hops.size() - 9);
+  identity.routes[0].attributes.set(RTA_MULTIPATH, hops);
   const Identity moved = retarget(identity, kStandby);
   EXPECT_EQ(hop_at(moved.routes[0], 0).rtnh_ifindex, 3);
 }
@@ -101,9 +102,9 @@ TEST(Retarget, F4_RulesAndNeighboursNameTheNewInterface) {
   Identity identity = samples::identity();
   identity.rules.push_back(samples::rule(FRA_IIFNAME, "eth7"));
   const Identity moved = retarget(identity, kStandby);
-  EXPECT_EQ(moved.rules[0].attributes.at(FRA_IIFNAME), text_of("eth1"));
-  EXPECT_EQ(moved.rules[1].attributes.at(FRA_OIFNAME), text_of("eth1"));
-  EXPECT_EQ(moved.rules[2].attributes.at(FRA_IIFNAME), text_of("eth7"));
+  EXPECT_EQ(value_of(moved.rules[0], FRA_IIFNAME), text_of("eth1"));
+  EXPECT_EQ(value_of(moved.rules[1], FRA_OIFNAME), text_of("eth1"));
+  EXPECT_EQ(value_of(moved.rules[2], FRA_IIFNAME), text_of("eth7"));
   ndmsg header{};
   std::memcpy(&header, moved.neighbours[0].header.data(), sizeof(header));
   EXPECT_EQ(header.ndm_ifindex, 3);
@@ -122,12 +123,12 @@ TEST(Retarget, F5_WhatIsOnAVlanMovesToTheVlanWithTheSameTag) {
   EXPECT_EQ(holder_of(moved, moved.addresses[0]).name, "eth1");
   EXPECT_EQ(holder_of(moved, moved.addresses[3]).index, 33U);
   EXPECT_EQ(holder_of(moved, moved.addresses[5]).name, "eth1.7");
-  EXPECT_EQ(moved.routes[3].attributes.at(RTA_OIF), bytes_of(std::uint32_t{33}));
-  EXPECT_EQ(moved.routes[4].attributes.at(RTA_OIF), bytes_of(std::uint32_t{31}));
+  EXPECT_EQ(value_of(moved.routes[3], RTA_OIF), bytes_of(std::uint32_t{33}));
+  EXPECT_EQ(value_of(moved.routes[4], RTA_OIF), bytes_of(std::uint32_t{31}));
   EXPECT_EQ(hop_at(moved.routes[5], 0).rtnh_ifindex, 3);
   EXPECT_EQ(hop_at(moved.routes[5], 1).rtnh_ifindex, 33);
   EXPECT_EQ(hop_at(moved.routes[5], 2).rtnh_ifindex, 9) << "another interface's share";
-  EXPECT_EQ(moved.rules[2].attributes.at(FRA_IIFNAME), text_of("eth1.7"));
+  EXPECT_EQ(value_of(moved.rules[2], FRA_IIFNAME), text_of("eth1.7"));
   EXPECT_EQ(interface_of(moved.neighbours[0]), 3U);
   EXPECT_EQ(interface_of(moved.neighbours[1]), 33U);
   EXPECT_EQ(moved.vlans[0].mac, moved.mac) << "it follows its port";
@@ -298,9 +299,9 @@ TEST(MissingFrom, F4_ARouteARuleOrANeighbourWithAnotherHeaderIsMissing) {
 
 TEST(MissingFrom, F4_ARouteWithAnotherMetricIsMissing) {
   Identity expected = samples::identity();
-  expected.routes[0].attributes[RTA_PRIORITY] = bytes_of(std::uint32_t{50});
+  expected.routes[0].attributes.set(RTA_PRIORITY, bytes_of(std::uint32_t{50}));
   Identity found = expected;
-  found.routes[0].attributes[RTA_PRIORITY] = bytes_of(std::uint32_t{51});
+  found.routes[0].attributes.set(RTA_PRIORITY, bytes_of(std::uint32_t{51}));
   EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24");
   found.routes[0].attributes.erase(RTA_PRIORITY);
   EXPECT_EQ(only_missing(found, expected), "route 198.51.100.0/24");
@@ -331,12 +332,12 @@ TEST(MissingFrom, F4_MoreThanExpectedIsNoLoss) {
 
 TEST(Rules, F4_ANameThatNoNulEndsIsReadNoFurtherThanItsAttribute) {
   KernelObject rule;
-  rule.attributes[FRA_IIFNAME] = {'e', 't', 'h'};
+  rule.attributes.set(FRA_IIFNAME, samples::Bytes{'e', 't', 'h'});
   EXPECT_TRUE(rule_names(rule, "eth"));
   EXPECT_FALSE(rule_names(rule, "eth0"));
-  rule.attributes[FRA_IIFNAME] = {'e', 't', 'h', 0, '0', 0};
+  rule.attributes.set(FRA_IIFNAME, samples::Bytes{'e', 't', 'h', 0, '0', 0});
   EXPECT_TRUE(rule_names(rule, "eth"));
-  rule.attributes[FRA_IIFNAME] = {};
+  rule.attributes.set(FRA_IIFNAME, samples::Bytes{});
   EXPECT_FALSE(rule_names(rule, "eth"));
 }
 

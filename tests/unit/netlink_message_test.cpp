@@ -20,7 +20,7 @@ namespace hanet::net {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-using Attributes = std::map<std::uint16_t, Bytes>;
+using Found = std::map<std::uint16_t, Bytes>;
 
 nlmsghdr header_of(const NetlinkMessage& message) {
   nlmsghdr header{};
@@ -28,8 +28,8 @@ nlmsghdr header_of(const NetlinkMessage& message) {
   return header;
 }
 
-Attributes attributes_behind(const NetlinkMessage& message, std::size_t family_header) {
-  Attributes found;
+Found attributes_behind(const NetlinkMessage& message, std::size_t family_header) {
+  Found found;
   for_each_attribute(std::span(message).subspan(sizeof(nlmsghdr) + family_header),
                      [&](std::uint16_t type, std::span<const std::uint8_t> value) {
                        found[type] = Bytes(value.begin(), value.end());
@@ -87,7 +87,7 @@ TEST(MessageBuilder, F4_AnEmptyAttributeIsAHeaderOnly) {
 TEST(Attributes, F4_AreReadBackAsTheyWereWritten) {
   const NetlinkMessage message =
       MessageBuilder(1, 0).attribute_text(3, "x").attribute_u32(4, 7).take();
-  EXPECT_EQ(attributes_behind(message, 0), (Attributes{{3, {'x', 0}}, {4, {7, 0, 0, 0}}}));
+  EXPECT_EQ(attributes_behind(message, 0), (Found{{3, {'x', 0}}, {4, {7, 0, 0, 0}}}));
 }
 
 TEST(Attributes, F4_ABrokenLengthEndsTheReadingAndNothingElse) {
@@ -110,7 +110,7 @@ TEST(AddressMessage, F2_CarriesEverythingThatAnAddressIs) {
   EXPECT_EQ(header_of(message).nlmsg_flags, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE);
   EXPECT_EQ(Bytes(message.begin() + 16, message.begin() + 24),
             (Bytes{AF_INET, 24, 0, 0, 7, 0, 0, 0}));
-  const Attributes found = attributes_behind(message, sizeof(ifaddrmsg));
+  const Found found = attributes_behind(message, sizeof(ifaddrmsg));
   EXPECT_EQ(found.at(IFA_LOCAL), (Bytes{192, 0, 2, 1}));
   EXPECT_EQ(found.at(IFA_ADDRESS), (Bytes{192, 0, 2, 1}));
   EXPECT_EQ(found.at(IFA_BROADCAST), (Bytes{192, 0, 2, 255}));
@@ -128,7 +128,7 @@ TEST(AddressMessage, F4_AnIpv6AddressSkipsDuplicateDetection) {
   address.local = address.peer = Bytes(16, 0x20);
   address.broadcast.clear();
   address.label.clear();
-  const Attributes found = attributes_behind(add_address(address, 7), sizeof(ifaddrmsg));
+  const Found found = attributes_behind(add_address(address, 7), sizeof(ifaddrmsg));
   EXPECT_EQ(found.at(IFA_FLAGS), (Bytes{IFA_F_PERMANENT | IFA_F_NODAD, 0, 0, 0}));
   EXPECT_FALSE(found.contains(IFA_LABEL));
   EXPECT_FALSE(found.contains(IFA_BROADCAST));
@@ -137,8 +137,8 @@ TEST(AddressMessage, F4_AnIpv6AddressSkipsDuplicateDetection) {
 TEST(AddressMessage, F2_ARemovalNamesTheAddressAndItsPeer) {
   const NetlinkMessage message = remove_address(ipv4_address(), 7);
   EXPECT_EQ(header_of(message).nlmsg_type, RTM_DELADDR);
-  const Attributes found = attributes_behind(message, sizeof(ifaddrmsg));
-  EXPECT_EQ(found, (Attributes{{IFA_LOCAL, {192, 0, 2, 1}}, {IFA_ADDRESS, {192, 0, 2, 1}}}));
+  const Found found = attributes_behind(message, sizeof(ifaddrmsg));
+  EXPECT_EQ(found, (Found{{IFA_LOCAL, {192, 0, 2, 1}}, {IFA_ADDRESS, {192, 0, 2, 1}}}));
 }
 
 TEST(RouteMessage, F4_IsTheCapturedObjectAgain) {
@@ -149,7 +149,8 @@ TEST(RouteMessage, F4_IsTheCapturedObjectAgain) {
   EXPECT_EQ(header_of(message).nlmsg_type, RTM_NEWROUTE);
   EXPECT_EQ(header_of(message).nlmsg_flags, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND);
   EXPECT_EQ(Bytes(message.begin() + 16, message.begin() + 28), route.header);
-  EXPECT_EQ(attributes_behind(message, sizeof(rtmsg)), route.attributes);
+  EXPECT_EQ(attributes_behind(message, sizeof(rtmsg)),
+            (Found{{RTA_DST, {198, 51, 100, 0}}, {RTA_OIF, {7, 0, 0, 0}}}));
 
   route.header[0] = AF_INET6;
   EXPECT_EQ(header_of(add_route(route)).nlmsg_flags, NLM_F_REQUEST | NLM_F_CREATE)
@@ -173,7 +174,7 @@ TEST(LinkMessage, F1_SetsOneFlagAndMasksTheOthers) {
 TEST(LinkMessage, F2_AMacAddressIsOneAttribute) {
   const NetlinkMessage message = set_mac(7, MacAddress{1, 2, 3, 4, 5, 6});
   EXPECT_EQ(attributes_behind(message, sizeof(ifinfomsg)),
-            (Attributes{{IFLA_ADDRESS, {1, 2, 3, 4, 5, 6}}}));
+            (Found{{IFLA_ADDRESS, {1, 2, 3, 4, 5, 6}}}));
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ KernelObject group(std::uint32_t id, const std::vector<std::uint32_t>& members) 
 
 KernelObject route_by(std::uint32_t id) {
   KernelObject route = samples::route(2, {10, 0, static_cast<std::uint8_t>(id), 0});
-  route.attributes[RTA_NH_ID] = bytes_of(id);
+  route.attributes.set(RTA_NH_ID, bytes_of(id));
   keep_configured_part(route);
   return route;
 }
@@ -63,7 +63,7 @@ TEST(Nexthops, F13_WhatTheKernelComputesIsNotGivenBack) {
   header.nh_protocol = RTPROT_STATIC;
   header.nh_flags = RTNH_F_LINKDOWN | RTNH_F_DEAD | RTNH_F_ONLINK;
   nexthop.header = bytes_of(header);
-  nexthop.attributes[77] = {1};
+  nexthop.attributes.set(77, Bytes{1});
   keep_configured_nexthop(nexthop);
   header = samples::header_of<nhmsg>(nexthop);
   EXPECT_EQ(header.nh_scope, 0);

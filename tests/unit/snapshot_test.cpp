@@ -30,8 +30,8 @@ class SnapshotFile : public testing::Test {
 
   SnapshotStore save() {
     SnapshotStore store(directory_, "mether0");
-    const Status saved = store.save(net::samples::identity_with_vlans(), {"eth0", "eth1"}, kNow);
-    EXPECT_TRUE(saved) << saved.error().message;
+    auto written = store.write(net::samples::identity_with_vlans(), {"eth0", "eth1"}, kNow);
+    EXPECT_TRUE(written && store.put_in_place(std::move(*written)));
     return store;
   }
   std::string bytes() const {
@@ -46,7 +46,7 @@ class SnapshotFile : public testing::Test {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
     const SnapshotHead head{.magic = {'h', 'a', 'n', 'e', 't', 's', 'n', 'p'},
-                            .version = 3,
+                            .version = 4,
                             .unused = 0,
                             .bytes = text.size(),
                             .checksum = hash,
@@ -179,14 +179,33 @@ TEST_F(SnapshotFile, F3_WithARightChecksumTheTextMustStillBeASnapshot) {
            {"\"priority\":null", "\"priority\":\"1\""},
            {"\"family\":2", "\"family\":\"2\""},
            {"\"prefix_length\":24", "\"prefix_length\":280"},
-           {"\"attributes\":[[", "\"attributes\":[[65536,\"\"],["},
-           {"\"attributes\":[", "\"attributes\":[7,"}}) {
+           {"\"attributes\":\"", "\"attributes\":\"0400"},      // cut off
+           {"\"attributes\":\"", "\"attributes\":\"03000000"},  // shorter than a header
+           {"\"attributes\":\"", "\"attributes\":\"0400ffff"},  // not in order
+           {"\"attributes\":\"", "\"attributes\":[7],\"x\":\""}}) {
     std::string changed = text;
     ASSERT_NE(changed.find(what), std::string::npos) << what;
     changed.replace(changed.find(what), what.size(), instead);
     write(with_head(changed));
     EXPECT_EQ(refusal(), "it is damaged") << instead;
   }
+}
+
+TEST_F(SnapshotFile, F18_F3_WhatIsWrittenCountsWhenItIsInPlaceAndWhatIsDroppedNeverAgain) {
+  SnapshotStore store = save();
+  const std::string before = bytes();
+  net::Identity other = net::samples::identity_with_vlans();
+  other.routes.pop_back();
+  auto written = store.write(other, {"eth0", "eth1"}, kNow);
+  ASSERT_TRUE(written);
+  EXPECT_EQ(bytes(), before) << "a switchover may begin before it is in place";
+  ASSERT_TRUE(store.put_in_place(std::move(*written)));
+  EXPECT_NE(bytes(), before);
+  EXPECT_EQ(refusal(), "used");
+  store.drop();
+  EXPECT_EQ(refusal(), "none");
+  store.moves_to(1);  // into nothing
+  EXPECT_EQ(refusal(), "none");
 }
 
 TEST_F(SnapshotFile, F3_OfAnotherBootNamespaceGroupOrVersionIsNotUsed) {
@@ -207,7 +226,7 @@ TEST_F(SnapshotFile, F3_OfAnotherBootNamespaceGroupOrVersionIsNotUsed) {
   write(with_head(to_text(other)));
   EXPECT_EQ(refusal(), "it is of the group mether1");
   std::string newer = good;
-  newer[8] = 4;
+  newer[8] = 5;
   write(newer);
   EXPECT_EQ(refusal(), "it is of another version of hanet");
 }

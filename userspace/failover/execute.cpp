@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <ranges>
+#include <span>
 #include <system_error>
+#include <utility>
 
 #include "net/capture.h"
 #include "net/link.h"
@@ -41,11 +44,24 @@ class Run {
     judge(steps, first);
   }
 
-  void defer_judgement(std::vector<Step>& steps) {
+  // `reachable`: behind the first chunk of plan.routes_at, or behind all of it.
+  void defer_judgement(Plan& plan, const std::function<void()>& reachable,
+                       const CalledAway& called_away) {
     first_deferred_ = execution_.steps.size();
-    for (Step& step : steps) {
+    for (std::size_t at = 0; at < plan.steps.size(); ++at) {
       const MonotonicTime started = monotonic_now();
-      const Status sent = socket_.send(step.messages);
+      const std::span<net::NetlinkMessage> all = plan.steps[at].messages;
+      const bool halts = plan.routes_at == at && all.size() > net::NetlinkSocket::kChunk;
+      const std::span<net::NetlinkMessage> first =
+          halts ? all.first(net::NetlinkSocket::kChunk) : all;
+      Status sent = socket_.send(first);
+      if (halts) {
+        reachable();
+        socket_.give_up_when(called_away);
+        const Status rest = socket_.send(all.subspan(first.size()));
+        socket_.give_up_when({});
+        if (sent) sent = rest;
+      }
       sent_.push_back(sent.has_value());
       execution_.steps.push_back({.name = {},
                                   .started = started,
@@ -69,11 +85,16 @@ class Run {
     const Result<std::vector<net::Acknowledgement>> answers = socket_.collect();
     if (!answers) {
       execution_.problems.push_back(answers.error().message);
+      for (std::size_t at = 0; at < steps.size(); ++at)
+        if (sent_[first_result + at]) execution_.steps[first_result + at].result = "unknown";
       return;
     }
     std::size_t answer = 0;
     for (std::size_t at = 0; at < steps.size(); ++at) {
-      if (!sent_[first_result + at]) continue;  // nobody answers what did not go out
+      if (!sent_[first_result + at]) {  // it says why
+        answer += steps[at].messages.size();
+        continue;
+      }
       for (std::size_t i = 0; i < steps[at].messages.size(); ++i, ++answer) {
         const net::Acknowledgement& got = (*answers)[answer];
         if (got.code == 0) continue;
@@ -97,22 +118,34 @@ struct Findings {
   std::vector<std::string> missing;
   std::string unusable;  ///< why the interface is no place for the identity at all; empty: it is
   net::Identity lacking;
+  bool called_away = false;
 };
 
 // What can not be read is not absent: nobody rolls back for it (spec F14).
 Findings not_readable(const Error& error, const net::Identity& expected) {
   if (error.code == ENODEV) return {.missing = {}, .unusable = error.message, .lacking = {}};
+  if (error.code == ECANCELED)
+    return {.missing = {}, .unusable = {}, .lacking = expected, .called_away = true};
   return {.missing = {"what is there can not be read: " + error.message},
           .unusable = {},
           .lacking = expected};
 }
 
-Findings verify(net::NetlinkSocket& socket, const Plan& plan) {
-  const Result<net::Identity> found = net::capture(socket, plan.to);
+// By a socket of its own: a dump that is given up ends with it.
+Result<net::Identity> look_at(const net::InterfaceName& interface, const CalledAway& called_away) {
+  Result<net::NetlinkSocket> eyes = net::NetlinkSocket::open();
+  if (!eyes) return pass_on(eyes);
+  eyes->give_up_when(called_away);
+  return net::capture(*eyes, interface);
+}
+
+Findings verify(net::NetlinkSocket& socket, const Plan& plan, const CalledAway& called_away) {
+  const Result<net::Identity> found = look_at(plan.to, called_away);
   if (!found) return not_readable(found.error(), plan.expected);
-  Findings findings{.missing = net::missing_from(*found, plan.expected, false),
+  Findings findings{.missing = net::wrong_macs(*found, plan.expected),
                     .unusable = {},
                     .lacking = net::lacking(*found, plan.expected)};
+  std::ranges::move(net::describe_all(findings.lacking), std::back_inserter(findings.missing));
   const Result<net::LinkInfo> link = net::read_link(socket, plan.to.index);
   if (!link)
     findings.unusable = link.error().code == ENODEV ? link.error().message : std::string();
@@ -178,13 +211,24 @@ void free_old_mac(Run& run, net::NetlinkSocket& socket, const Plan& plan) {
   run.send(steps);
 }
 
+// Nobody reads a full routing table.
+void tell_problems(const Findings& found, Execution& execution) {
+  constexpr std::size_t kTold = 16;
+  for (const std::string& line : found.missing | std::views::take(kTold))
+    execution.problems.push_back("missing " + line);
+  if (found.missing.size() > kTold)
+    execution.problems.push_back(fmt::format("missing {} more", found.missing.size() - kTold));
+  if (found.called_away)
+    execution.problems.emplace_back("not looked at to the end, because another fault came");
+}
+
 void roll_back(Run& run, net::NetlinkSocket& socket, Execution& execution,
                const std::function<Plan()>& back, const Announce& announce) {
   Plan reverse = back();
   run.send(reverse.steps);
   announce(reverse);
   std::ranges::move(reverse.afterwards, std::back_inserter(execution.afterwards));
-  for (const std::string& line : verify(socket, reverse).missing)
+  for (const std::string& line : verify(socket, reverse, {}).missing)
     execution.problems.push_back("after the roll-back: missing " + line);
   execution.outcome = Outcome::RolledBack;
 }
@@ -192,29 +236,33 @@ void roll_back(Run& run, net::NetlinkSocket& socket, Execution& execution,
 }  // namespace
 
 Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Plan()>& back,
-                  const Announce& announce) {
+                  const Announce& announce, const CalledAway& called_away) {
   Execution execution;
   Run run(socket, execution);
-  run.defer_judgement(plan.steps);
-  announce(plan);
+  bool announced = false;
+  const auto reachable = [&] {
+    if (!std::exchange(announced, true)) announce(plan);
+  };
+  run.defer_judgement(plan, reachable, called_away);
+  reachable();
 
   run.judge_deferred(plan.steps);
   execution.afterwards = plan.afterwards;
   free_old_mac(run, socket, plan);
-  Findings found = verify(socket, plan);
-  if (!found.missing.empty() || !found.unusable.empty()) {
+  Findings found = verify(socket, plan, called_away);
+  if (!found.called_away && (!found.missing.empty() || !found.unusable.empty())) {
     if (plan.moves_mac) set_macs_again(run, socket, execution, plan);
     std::vector<Step> steps = second_attempt(plan);
     run.send(steps);
     announce(plan);
-    found = verify(socket, plan);
+    found = verify(socket, plan, called_away);
   }
-  for (const std::string& line : found.missing) execution.problems.push_back("missing " + line);
+  tell_problems(found, execution);
   execution.lacking = std::move(found.lacking);
   if (!found.unusable.empty()) {
     execution.problems.push_back(found.unusable);
     roll_back(run, socket, execution, back, announce);
-  } else if (!found.missing.empty()) {
+  } else if (!found.missing.empty() || found.called_away) {
     execution.outcome = Outcome::Incomplete;
   }
   return execution;

@@ -6,6 +6,10 @@
 // the host is cut off until the last one is done. Then the acknowledgements are read, the result is
 // captured and compared with the plan, and what is missing is tried again. If the new interface
 // ends with none of the identity's addresses, the identity is put back where it was.
+//
+// A full routing table takes a second to be moved, and another one to be verified. Neither may keep
+// the next fault waiting (spec F18): the host is announced when it has its addresses and the first
+// of its routes, and from then on whoever is called away leaves at the next chunk.
 #pragma once
 
 #include <functional>
@@ -42,12 +46,16 @@ struct Execution {
   MonotonicTime last_message_sent{};  ///< from here on the identity is on the new interface
 };
 
-/// Puts announcements of the plan that was just carried out on the wire.
+/// Puts announcements on the wire: the plan's interface has the addresses, and the first routes.
 using Announce = std::function<void(const Plan&)>;
+/// Has something else become more urgent than to put on the last routes, and to look at them?
+using CalledAway = std::function<bool()>;
 
-/// Runs the plan. `back` undoes it. Single-threaded; the socket must have no open dump.
+/// Runs the plan. `back` undoes it. Single-threaded; the socket must have no open dump. When it was
+/// called away the outcome is Incomplete: what nobody has looked at is lacking.
 [[nodiscard]] Execution execute(net::NetlinkSocket& socket, Plan& plan,
-                                const std::function<Plan()>& back, const Announce& announce);
+                                const std::function<Plan()>& back, const Announce& announce,
+                                const CalledAway& called_away = {});
 
 [[nodiscard]] std::string_view to_text(Outcome outcome);
 

@@ -255,7 +255,11 @@ net::Frame announcement(const net::Address& address, const net::MacAddress& mac,
 Plan make_plan(const net::Identity& all, const net::Place& place, const net::MacAddress& to_mac,
                const PlanSettings& settings, std::span<const net::KernelObject> known_neighbours) {
   Plan plan;
-  const net::Identity identity = net::part_for(all, place);
+  // Very many routes are copied only where a part of them stays behind.
+  const bool whole = std::ranges::all_of(
+      all.vlans, [&](const net::Vlan& vlan) { return place.at(vlan.tag) != nullptr; });
+  const net::Identity part = whole ? net::Identity{} : net::part_for(all, place);
+  const net::Identity& identity = whole ? all : part;
   const net::InterfaceName& to = place.port;
   plan.from = identity.on;
   plan.from_vlans = identity.vlans;
@@ -288,6 +292,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   append(plan.steps, carry_neighbours(identity, plan, known_neighbours));
   append(plan.steps, take_off_strangers(plan, settings.strangers));
   append(plan.steps, put_on_addresses(plan));
+  plan.routes_at = plan.steps.size();
   append(plan.steps, put_on_routes(plan));
   append(plan.steps, put_on_strangers(plan.to, settings.strangers));
   // Of two routes to a subnet the kernel takes the older one, and that has to be the identity's.

@@ -72,6 +72,9 @@ struct Plan {
   std::vector<Step> steps;
   /// Of the steps, the one that takes the addresses off `from`, last one first.
   std::optional<std::size_t> address_removal;
+  /// The one that adds the routes. Those that hosts answer by come first: to the neighbours, and
+  /// the default ones.
+  std::optional<std::size_t> routes_at;
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
   /// Removes what only bridged the time until the kernel had finished; to be sent a second later.
   std::vector<Step> afterwards;

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <ranges>
 #include <set>
 #include <utility>
 
@@ -113,10 +113,10 @@ bool Guard::is_intrusion(const nlmsghdr& message) {
 
 bool Guard::is_removal_to_repair(const nlmsghdr& message) {
   const net::Identity& identity = keeper_.identity();
-  const std::optional<net::Part> lost = net::part_in(message, identity);
+  const std::optional<net::Part> lost = keeper_.part_in(message);
   if (!lost || !set_by_configuration(message) || !somebody_did_it(message, identity)) return false;
-  std::erase(withdrawn_, *lost);  // it had come back
-  if (repair_) {                  // one of many that go together
+  withdrawn_.erase(net::key_of(*lost));  // it had come back
+  if (repair_) {                         // one of many that go together
     repair_->taken = true;
     return true;
   }
@@ -184,9 +184,8 @@ void Guard::take_off_standbys() {
 
 bool Guard::was_taken_meanwhile(net::Identity held) {
   if (!context_.config.restore || context_.state.active == 0) return false;
-  if (net::missing_from(keeper_.identity(), held, true).empty()) return false;
-  net::Identity fresh = keeper_.identity();
-  keeper_.hold(std::move(held));
+  if (net::lacking(keeper_.identity(), held).is_nothing()) return false;
+  net::Identity fresh = keeper_.hold(std::move(held));
   context_.env.drain_notifications();
   if (repair_) {
     keeper_.mark_stale();  // of what was added meanwhile
@@ -236,17 +235,28 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
   const bool may_be_repaired = repair_ || (context_.config.restore && context_.state.active != 0);
   // An interface that goes down takes a part along.
   if (!may_be_repaired || is_own(message) || !ports_.holder().admin_up) return;
-  const net::Identity& identity = keeper_.identity();
-  std::ranges::copy(net::replaced_by(message, identity), std::back_inserter(withdrawn_));
+  for (net::Part& part : net::replaced_by(message, keeper_.identity())) withdraw(std::move(part));
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
   const bool added = message.nlmsg_type == RTM_NEWADDR || message.nlmsg_type == RTM_NEWROUTE;
   if (!removed && !(added && !withdrawn_.empty())) return;
-  const std::optional<net::Part> part = net::part_in(message, identity);
+  std::optional<net::Part> part = keeper_.part_in(message);
   if (!part) return;
-  std::erase(withdrawn_, *part);
-  if (removed) withdrawn_.push_back(*part);
+  if (removed)
+    withdraw(std::move(*part));
+  else
+    withdrawn_.erase(net::key_of(*part));
+}
+
+void Guard::withdraw(net::Part part) {
+  std::string key = net::key_of(part);
+  withdrawn_.insert_or_assign(std::move(key), std::move(part));
+}
+
+std::vector<net::Part> Guard::withdrawn() const {
+  const auto parts = withdrawn_ | std::views::values;
+  return {parts.begin(), parts.end()};
 }
 
 // What is there now, without what was withdrawn while it was read.
@@ -257,10 +267,10 @@ Result<net::Identity> Guard::read_for_repair() {
     keeper_.mark_stale();
     return there;
   }
-  std::vector<net::Part> before = std::exchange(withdrawn_, {});
+  auto before = std::exchange(withdrawn_, {});
   context_.env.drain_notifications();  // the reading may be newer than what was heard, or older
-  net::take_away(*there, withdrawn_);
-  withdrawn_.insert(withdrawn_.end(), before.begin(), before.end());
+  net::take_away(*there, withdrawn());
+  withdrawn_.merge(before);
   return there;
 }
 
@@ -270,10 +280,10 @@ Result<net::Identity> Guard::hold_what_will_be_back() {
   // IPv4 addresses outlive going down: one that is not there, and was not taken, was withdrawn.
   if (repair_->came_up && !repair_->taken)
     for (const net::Address& address : keeper_.identity().addresses)
-      if (address.family == AF_INET) withdrawn_.emplace_back(address);
+      if (address.family == AF_INET) withdraw(address);
   Strangers& strangers = keeper_.strangers();
   strangers.forget_absent(*there);
-  net::Identity whole = net::made_whole(keeper_.identity(), strangers.without(*there), withdrawn_);
+  net::Identity whole = net::made_whole(keeper_.identity(), strangers.without(*there), withdrawn());
   if (repair_->came_up) whole.neighbours = keeper_.identity().neighbours;
   keeper_.hold(std::move(whole));
   withdrawn_.clear();

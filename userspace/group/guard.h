@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "group/identity_keeper.h"
@@ -74,6 +75,8 @@ class Guard {
                 const std::string& given_by);
   [[nodiscard]] bool may_repair();
   void note_withdrawal(const nlmsghdr& message);
+  void withdraw(net::Part part);
+  [[nodiscard]] std::vector<net::Part> withdrawn() const;
   [[nodiscard]] Result<net::Identity> read_for_repair();
   void put_on_again(const net::Identity& there);
   void tell_what_is_not_back(const net::Identity& expected, const std::string& reasons);
@@ -83,7 +86,7 @@ class Guard {
   const PortList& ports_;
   IdentityKeeper& keeper_;
   std::optional<Repair> repair_;
-  std::vector<net::Part> withdrawn_;  // since the last reading
+  std::unordered_map<std::string, net::Part> withdrawn_;  // by key, since the last reading
   policy::Repairs repairs_;
   std::optional<MonotonicTime> truce_ends_;  // with a program that insists
 };

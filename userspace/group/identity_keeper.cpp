@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "net/capture.h"
 #include "net/link.h"
@@ -28,7 +29,7 @@ bool has_finite_lifetimes(const net::Identity& identity) {
 
 }  // namespace
 
-void IdentityKeeper::hold(net::Identity identity) {
+net::Identity IdentityKeeper::hold(net::Identity identity) {
   if (identity.on != identity_.on)
     known_neighbours_ = net::retarget_neighbours(std::move(known_neighbours_),
                                                  net::place_of(identity_), net::place_of(identity));
@@ -37,8 +38,10 @@ void IdentityKeeper::hold(net::Identity identity) {
     missing_ = {};
     strangers_ = {};
   }
-  identity_ = std::move(identity);
+  if (identity != identity_) ++changes_;
+  has_lifetimes_ = has_finite_lifetimes(identity);
   captured_at_ = monotonic_now();
+  return std::exchange(identity_, std::move(identity));
 }
 
 void IdentityKeeper::mark_stale() {
@@ -58,6 +61,11 @@ bool IdentityKeeper::hear(const nlmsghdr& message) {
   return false;
 }
 
+std::optional<net::Part> IdentityKeeper::part_in(const nlmsghdr& message) {
+  if (std::exchange(indexed_, changes_) != changes_) index_ = net::RouteIndex(identity_.routes);
+  return net::part_in(message, identity_, index_);
+}
+
 bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
   const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
   if (!net::place_of(identity_).has(static_cast<unsigned>(header->ndm_ifindex))) return false;
@@ -69,7 +77,8 @@ bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
   std::optional<net::KernelObject> neighbour = removed ? std::nullopt : net::neighbour_of(message);
   if (!neighbour) return false;
   const auto same = std::ranges::find_if(known_neighbours_, [&](const net::KernelObject& known) {
-    return known.attributes.at(NDA_DST) == neighbour->attributes.at(NDA_DST) &&
+    return std::ranges::equal(*known.attributes.find(NDA_DST),
+                              *neighbour->attributes.find(NDA_DST)) &&
            net::interface_of(known) == net::interface_of(*neighbour);
   });
   if (same == known_neighbours_.end()) {
@@ -84,7 +93,7 @@ bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
 
 std::optional<MonotonicTime> IdentityKeeper::next_deadline() const {
   if (stale_) return read_at_;
-  if (has_finite_lifetimes(identity_)) return captured_at_ + kLifetimeCheck;
+  if (has_lifetimes_) return captured_at_ + std::max(kLifetimeCheck, kRest * last_reading_);
   return std::nullopt;
 }
 
@@ -93,17 +102,20 @@ bool IdentityKeeper::due(MonotonicTime now) const {
   return next && now >= *next;
 }
 
-// The identity of before the fault, and what came since.
+// The identity of before the fault, and what came since. What was missing there already was taken
+// by nobody.
 std::vector<std::string> IdentityKeeper::keep_what_was_taken(net::Identity& found) {
   const net::Identity before = snapshot::aged(identity_, monotonic_now() - captured_at_);
   net::Identity whole = net::united(before, found);
-  std::vector<std::string> taken = net::missing_from(found, whole, true);
+  const net::Identity taken = net::lacking(missing_, net::lacking(found, whole));
   found = std::move(whole);
   std::vector<std::string> news;
-  std::ranges::copy_if(taken, std::back_inserter(news), [&](const std::string& line) {
-    return std::ranges::count(taken_, line) == 0;
-  });
-  taken_ = std::move(taken);
+  std::unordered_set<std::string> told;
+  for (std::string& line : net::describe_all(taken)) {
+    if (!taken_.contains(line)) news.push_back(line);
+    told.insert(std::move(line));
+  }
+  taken_ = std::move(told);
   return news;
 }
 
@@ -128,13 +140,13 @@ Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& a
     std::erase_if(missing_.addresses, [&](const net::Address& address) {
       return std::ranges::count(found->addresses, address.local, &net::Address::local) != 0;
     });
-    *found = net::with(*found, missing_, identity_);
+    if (!dead) *found = net::with(*found, missing_, identity_);
   }
   if (dead)
     reading.kept = keep_what_was_taken(*found);
   else
     taken_.clear();
-  hold(std::move(*found));
+  reading.before = hold(std::move(*found));
   return reading;
 }
 

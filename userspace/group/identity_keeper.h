@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "core/clock.h"
@@ -30,13 +31,16 @@ class IdentityKeeper {
   explicit IdentityKeeper(net::NetlinkSocket& requests) : requests_(requests) {}
 
   [[nodiscard]] const net::Identity& identity() const { return identity_; }
+  /// Another number for each other identity, from 1 on: whoever follows it need not compare.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
   /// Neighbours the host talks to, to be carried over to another interface.
   [[nodiscard]] const std::vector<net::KernelObject>& known_neighbours() const {
     return known_neighbours_;
   }
 
-  /// The identity as it was captured, or as a switchover has just put it somewhere else.
-  void hold(net::Identity identity);
+  /// The identity as it was captured, or as a switchover has just put it somewhere else. Returns
+  /// that of before.
+  net::Identity hold(net::Identity identity);
   /// A switchover could not put this on the interface that has the identity now. It stays a part of
   /// the identity until it is there (spec F14).
   void lacks(net::Identity missing) { missing_ = std::move(missing); }
@@ -49,6 +53,8 @@ class IdentityKeeper {
   /// A notification about addresses, routes, rules or neighbours: marks the identity stale if it is
   /// about this one. True: the known neighbours changed.
   [[nodiscard]] bool hear(const nlmsghdr& message);
+  /// The part of the identity that a notification is about (net::part_in).
+  [[nodiscard]] std::optional<net::Part> part_in(const nlmsghdr& message);
 
   /// Is a reading wanted that cannot wait for its time (spec F3: captured at the time of failure)?
   [[nodiscard]] bool stale() const { return stale_; }
@@ -61,6 +67,8 @@ class IdentityKeeper {
     /// False: the interface went down meanwhile and has lost a part, so the snapshot from before
     /// counts.
     bool is_new = false;
+    /// The identity of before, where it is new.
+    net::Identity before{};
     /// What is not there any more and belongs to the identity all the same; not told before.
     std::vector<std::string> kept;
   };
@@ -81,11 +89,15 @@ class IdentityKeeper {
 
   net::NetlinkSocket& requests_;
   net::Identity identity_;
+  std::uint64_t changes_ = 1;
+  net::RouteIndex index_;
+  std::uint64_t indexed_ = 0;  // the change that index_ is of
   net::Identity missing_;
   Strangers strangers_;
   std::vector<net::KernelObject> known_neighbours_;
-  std::vector<std::string> taken_;  // off a dead port, as it was told
+  std::unordered_set<std::string> taken_;  // off a dead port, as it was told
   bool stale_ = false;
+  bool has_lifetimes_ = false;
   MonotonicTime read_at_{};  // the next reading, when stale
   MonotonicTime captured_at_{};
   Nanoseconds last_reading_{};  // how long it took

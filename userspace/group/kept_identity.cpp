@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "core/log.h"
+#include "core/memory.h"
+#include "core/priority.h"
 #include "group/identity_keeper.h"
 #include "net/link.h"
 #include "policy/repair.h"
@@ -18,9 +20,10 @@
 namespace hanet::group {
 namespace {
 
+// Written down within a millisecond or two; a thread would need as long to begin.
+constexpr std::size_t kFewRoutes = 256;
+constexpr Nanoseconds kTryAgain = std::chrono::seconds(1);
 constexpr Nanoseconds kRestartTime = std::chrono::minutes(1);
-// A full routing table belongs to its routing daemon, which will set it up again.
-constexpr std::size_t kMaxRoutes = 10'000;
 
 /// `found` is empty where the port is missing.
 bool is_whole_on(const net::Identity& found, const net::Identity& lost, bool with_mac) {
@@ -137,20 +140,63 @@ std::string KeptIdentity::recovery_text(const net::Identity& lost,
       recovered.plan.to.name, problems.empty() ? "" : "; ", fmt::join(problems, "; "));
 }
 
-void KeptIdentity::save(const net::Identity& identity, MonotonicTime now) {
+void KeptIdentity::save(const net::Identity& identity, std::uint64_t change, MonotonicTime now) {
+  using namespace std::chrono_literals;
+  if (writing_.valid()) {
+    if (writing_.wait_for(0s) != std::future_status::ready) return;
+    put_in_place(writing_.get());
+    return give_memory_back();
+  }
   const Port& holder = ports_.holder();
-  if (!holder.present() || now < save_at_ || saved_ == identity) return;
-  saved_ = identity;
+  if (!holder.present() || now < save_at_ || written_ == change) return;
+  written_ = change;
+  writing_since_ = now;
   std::vector<std::string> ports;
   for (const config::PathConfig& path : context_.config.paths)
     for (const config::PortConfig& port : path.ports) ports.push_back(port.interface);
-  const Status saved = identity.routes.size() > kMaxRoutes ? failure("it has too many routes")
-                                                           : store_.save(identity, ports, now);
-  save_at_ = monotonic_now();
-  save_at_ += std::max(policy::kBurst, kRest * (save_at_ - now));
-  if (!saved && !std::exchange(trouble_told_, true))
-    log::warning("{}: no snapshot of the identity survives hanetd: {}", context_.config.name,
-                 saved.error().message);
+  if (identity.routes.size() < kFewRoutes) return put_in_place(store_.write(identity, ports, now));
+  writing_ = std::async(std::launch::async, [this, identity, ports = std::move(ports), now] {
+    become_ordinary();
+    return store_.write(identity, ports, now);
+  });
+}
+
+void KeptIdentity::put_in_place(Written written) {
+  const MonotonicTime now = monotonic_now();
+  save_at_ = now + std::max(policy::kBurst, kRest * (now - writing_since_));
+  if (written_ == 0) return;  // a switchover began meanwhile
+  const Status saved = written ? store_.put_in_place(std::move(*written)) : pass_on(written);
+  if (!saved) {
+    store_.drop();  // whatever is older than the identity must not be used
+    written_ = 0;
+    save_at_ = std::max(save_at_, now + kTryAgain);
+  }
+  tell(saved);
+}
+
+void KeptIdentity::tell(const Status& saved) {
+  const std::string& port = ports_.holder().interface.name;
+  std::optional<Finding> now;
+  if (!saved)
+    now = {.port = port,
+           .text = fmt::format("no snapshot of the identity survives hanetd: {}; a card that "
+                               "vanishes while hanetd does not run takes the identity along",
+                               saved.error().message)};
+  if (now && !finding_) context_.notices.add("alarm", port, now->text);
+  if (!now && finding_)
+    context_.notices.add("alarm-cleared", port, "a snapshot of the identity survives hanetd again");
+  finding_ = std::move(now);
+}
+
+// What is being written says nothing of the switchover, so it must not take the place of what does.
+void KeptIdentity::moves_to(const Port& port) {
+  if (writing_.valid()) written_ = 0;
+  store_.moves_to(ports_.number_of(port));
+}
+
+void KeptIdentity::ends(MonotonicTime now) {
+  if (writing_.valid()) put_in_place(writing_.get());
+  store_.ends(now);
 }
 
 }  // namespace hanet::group

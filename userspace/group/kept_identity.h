@@ -6,12 +6,14 @@
 // take.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "failover/execute.h"
 #include "group/dummy.h"
+#include "group/findings.h"
 #include "group/ports.h"
 #include "policy/holder.h"
 #include "snapshot/store.h"
@@ -50,22 +52,31 @@ class KeptIdentity {
   [[nodiscard]] std::string recovery_text(const net::Identity& lost,
                                           const Recovered& recovered) const;
 
-  /// Writes the identity down if it is another one than at the last time.
-  void save(const net::Identity& identity, MonotonicTime now);
+  /// Writes the identity down if it is another one than at the last time, by `change`
+  /// (IdentityKeeper::changes). Of many routes a thread does it.
+  void save(const net::Identity& identity, std::uint64_t change, MonotonicTime now);
+  /// Why the identity would not survive hanetd.
+  [[nodiscard]] const std::optional<Finding>& finding() const { return finding_; }
   // A switchover is under way to a port, is not any more; hanetd ends in good order.
-  void moves_to(const Port& port) { store_.moves_to(ports_.number_of(port)); }
+  void moves_to(const Port& port);
   void moves_no_more() { store_.moves_no_more(); }
-  void ends(MonotonicTime now) { store_.ends(now); }
+  void ends(MonotonicTime now);
 
  private:
+  using Written = Result<snapshot::SnapshotStore::MappedHead>;
+  void put_in_place(Written written);
+  void tell(const Status& saved);
+
   const Context& context_;
   Ports& ports_;
   const WarmDummy& dummy_;
   snapshot::SnapshotStore store_;
   std::optional<snapshot::KeptSnapshot> kept_;  // by an earlier hanetd
-  std::optional<net::Identity> saved_;          // by this one
+  std::future<Written> writing_;
+  MonotonicTime writing_since_{};
+  std::uint64_t written_ = 0;  // the change that is written down, or soon will be; 0: none
   MonotonicTime save_at_{};
-  bool trouble_told_ = false;
+  std::optional<Finding> finding_;
 };
 
 }  // namespace hanet::group

@@ -101,7 +101,7 @@ void follow_late_changes(const Context& context, failover::Plan& plan,
       inputs.execution.outcome == failover::Outcome::RolledBack)
     return;
   const Result<net::LinkInfo> link = net::read_link(context.requests(), plan.from.index);
-  Result<net::Identity> found = net::capture(context.requests(), plan.from);
+  Result<net::Identity> found = net::capture_addresses(context.requests(), plan.from);
   if (!link || !found) return;  // it vanished, and with it what was there
   const net::Identity left =
       net::part_for(inputs.cleaned(std::move(*found)), net::place_of(plan.expected));

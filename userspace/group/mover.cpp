@@ -161,21 +161,30 @@ bool Mover::carry_out(const policy::Switchover& switchover, const Beforehand& fo
   if (pending_.plan.expected.mac != identity.mac)
     parts_.bridge.set_addresses(pending_.plan.expected);
   context_.engine().begin_move(from.index, to.index, identity.mac);
-  execute(from, to);
+  execute(switchover);
   const bool moved = pending_.record.execution.outcome != failover::Outcome::RolledBack;
-  tell_engine(switchover, moved);
+  if (moved) {
+    parts_.bridge.set_addresses(pending_.plan.expected);  // late ones, too
+  } else {
+    context_.engine().disarm_bridging(to.index);
+    tell_engine(switchover, false);
+  }
   return moved;
 }
 
-void Mover::execute(const Port& from, const Port& to) {
+void Mover::execute(const policy::Switchover& switchover) {
+  const Port& from = parts_.ports.from(switchover);
+  const Port& to = parts_.ports.to(switchover);
   failover::Plan& plan = pending_.plan;
   failover::SwitchoverRecord& record = pending_.record;
   const auto back = [&] { return plan_of(to, from, plan.expected); };
-  record.execution =
-      failover::execute(context_.requests(), plan, back, [&](const failover::Plan& done) {
-        if (!std::exchange(pending_.announced, false)) parts_.announcements.send(done);
-        become_ordinary();
-      });
+  const auto announce = [&](const failover::Plan& done) {
+    if (!std::exchange(pending_.announced, false)) parts_.announcements.send(done);
+    become_ordinary();
+    if (&done == &plan) hand_over(switchover);
+  };
+  record.execution = failover::execute(context_.requests(), plan, back, announce,
+                                       [&] { return is_called_away(switchover); });
   follow_late_changes(
       context_, plan,
       {.execution = record.execution,
@@ -188,6 +197,27 @@ void Mover::execute(const Port& from, const Port& to) {
   parts_.afterwards.keep(std::move(record.execution.afterwards),
                          monotonic_now() + kAfterwardsDelay);
   if (record.execution.restarted_link) parts_.judge.expect_negotiation(to, monotonic_now());
+}
+
+// The new port has the identity: from here on the kernel bridges if that one fails, too, however
+// long it takes to put the last routes there and to look at them.
+void Mover::hand_over(const policy::Switchover& switchover) {
+  if (std::exchange(pending_.handed_over, true)) return;
+  tell_engine(switchover, true);
+  if (!is_within_trunk(switchover))
+    parts_.bridge.arm(parts_.ports.to(switchover), parts_.ports.from(switchover),
+                      pending_.plan.expected.mac);
+}
+
+// As the maps say it now.
+bool Mover::is_called_away(const policy::Switchover& switchover) const {
+  const auto health = [&](std::size_t path) {
+    policy::PathState seen = context_.state.paths[path];
+    seen.ports = parts_.judge.judge(path, monotonic_now());
+    return policy::health_of(seen);
+  };
+  return !is_within_trunk(switchover) && health(switchover.to) == policy::Health::Down &&
+         health(switchover.from) == policy::Health::Up;
 }
 
 void Mover::tell_engine(const policy::Switchover& switchover, bool moved) {
@@ -234,6 +264,7 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   prepare();
   parts_.kept.moves_no_more();
   report(switchover);
+  pending_.plan = {};  // it may be a full routing table
 }
 
 // What bridged before bridges on: the path is as dead as it was, and the standby still forwards.

@@ -64,6 +64,7 @@ class Mover : public Switcher {
     bool announced = false;  // once, when the kernel began to bridge
     RepairDue repair = RepairDue::None;
     bool follows_removals = true;  // LateChangeInputs
+    bool handed_over = false;      // the kernel side knows the new port
   };
   [[nodiscard]] failover::Plan plan_of(const Port& from, const Port& to,
                                        const net::Identity& identity) const;
@@ -74,7 +75,9 @@ class Mover : public Switcher {
   [[nodiscard]] bool is_planned(const Port& from, const Port& to) const {
     return plan_ && plan_->from == from.interface && plan_->to == to.interface;
   }
-  void execute(const Port& from, const Port& to);
+  void execute(const policy::Switchover& switchover);
+  void hand_over(const policy::Switchover& switchover);
+  [[nodiscard]] bool is_called_away(const policy::Switchover& switchover) const;
   void tell_engine(const policy::Switchover& switchover, bool moved);
   void give_to(const Port& lead, const Port& left, const net::MacAddress& mac) const;
   void bridge_again(const policy::Switchover& switchover);

@@ -56,6 +56,7 @@ View PathGroup::view() const {
 std::vector<Finding> PathGroup::findings() const {
   std::vector<Finding> all;
   if (const std::optional<Finding>& missing = parts_.completion.finding()) all.push_back(*missing);
+  if (const std::optional<Finding>& unkept = parts_.kept.finding()) all.push_back(*unkept);
   for (const std::vector<Finding>& more : {parts_.readiness.findings(), parts_.paces.findings()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -330,8 +331,7 @@ void PathGroup::recapture() {
       return tell(there.error());
     return parts_.switcher.prepare();
   }
-  net::Identity held = parts_.keeper.identity();
-  const auto read = parts_.keeper.read(holder.interface, config_.restore && active_path_is_dead());
+  auto read = parts_.keeper.read(holder.interface, config_.restore && active_path_is_dead());
   if (!read) tell(read.error());
   if (!read || !read->is_new) return;
   if (!read->kept.empty())
@@ -339,7 +339,7 @@ void PathGroup::recapture() {
                  fmt::format("{} lost {} after its path had failed; that moves all the same "
                              "(restore = false lets it go)",
                              holder.interface.name, listed(read->kept)));
-  if (parts_.guard.was_taken_meanwhile(std::move(held))) return;
+  if (parts_.guard.was_taken_meanwhile(std::move(read->before))) return;
   parts_.guard.note_reading();
   if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();
   parts_.switcher.prepare();
@@ -366,7 +366,7 @@ void PathGroup::tick(MonotonicTime now) {
   for (const LinkUpdate& update : parts_.uppers.read_anew())
     link_changed(update.link, update.removed);
   if (!state_.running && parts_.guard.due() == RepairDue::None && !parts_.keeper.stale())
-    parts_.kept.save(parts_.keeper.identity(), now);
+    parts_.kept.save(parts_.keeper.identity(), parts_.keeper.changes(), now);
   if (!state_.running) parts_.ports.keep_speeds();
   apply(policy::TimePassed{}, now);
   // Behind the decisions, because looking takes its time; what it finds is an event like any other.

@@ -64,9 +64,8 @@ bool leads_to_link(const net::KernelObject& route, const net::Identity& identity
       !net::leaves_by(route, identity.on.index))
     return false;
   const auto to = route.attributes.find(RTA_DST);
-  if (to == route.attributes.end()) return header->rtm_dst_len == 0;
-  return to->second.size() == target.size() &&
-         same_network(to->second, target, header->rtm_dst_len);
+  if (!to) return header->rtm_dst_len == 0;
+  return to->size() == target.size() && same_network(*to, target, header->rtm_dst_len);
 }
 
 /// "the broadcast address of 192.0.2.0/24"; empty: it is one host's.

@@ -14,6 +14,7 @@
 #include <array>
 #include <cstring>
 #include <functional>
+#include <unordered_set>
 
 #include "net/bytes.h"
 #include "net/decode.h"
@@ -34,7 +35,7 @@ std::optional<std::uint32_t> tag_at(const Identity& identity, unsigned ifindex) 
   return std::nullopt;
 }
 
-Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
+Status read_addresses(NetlinkSocket& socket, Identity& identity) {
   for (const std::uint8_t family : kFamilies) {
     ifaddrmsg filter{};
     filter.ifa_family = family;
@@ -55,18 +56,15 @@ Status capture_addresses(NetlinkSocket& socket, Identity& identity) {
 
 bool prefers_source_of(const KernelObject& route, const Identity& identity) {
   const auto source = route.attributes.find(RTA_PREFSRC);
-  return source != route.attributes.end() &&
-         std::any_of(identity.addresses.begin(), identity.addresses.end(),
-                     [&](const Address& address) { return address.local == source->second; });
+  return source && std::ranges::any_of(identity.addresses, [&](const Address& address) {
+           return std::ranges::equal(address.local, *source);
+         });
 }
 
-bool uses_nexthop_of(const KernelObject& route, const Identity& identity) {
-  const std::optional<std::uint32_t> id = nexthop_of(route);
-  return id && has_nexthop(identity.nexthops, *id);
-}
-
-bool belongs_to(const KernelObject& route, const Identity& identity) {
-  if (nexthop_of(route)) return uses_nexthop_of(route, identity);
+// `is_own`: is this the number of one of its nexthop objects?
+template <typename IsOwn>
+bool belongs_to(const KernelObject& route, const Identity& identity, const IsOwn& is_own) {
+  if (const std::optional<std::uint32_t> id = nexthop_of(route)) return is_own(*id);
   return leaves_by(route, identity.on.index) ||
          std::ranges::any_of(identity.vlans,
                              [&](const Vlan& vlan) { return leaves_by(route, vlan.on.index); }) ||
@@ -85,9 +83,8 @@ bool leads_to_neighbours_of(const KernelObject& route, const Address& address) {
   const auto header = read_as<rtmsg>(route.header);
   const auto destination = route.attributes.find(RTA_DST);
   return header.rtm_family == address.family && header.rtm_type == RTN_UNICAST &&
-         header.rtm_dst_len == address.prefix_length && !through_gateway(route) &&
-         destination != route.attributes.end() &&
-         same_prefix(destination->second, address.peer, address.prefix_length);
+         header.rtm_dst_len == address.prefix_length && !through_gateway(route) && destination &&
+         same_prefix(*destination, address.peer, address.prefix_length);
 }
 
 // A route of the kernel's to neighbours (RTPROT_KERNEL): of an address with such a flag, or
@@ -113,13 +110,12 @@ bool somebody_configured(const KernelObject& route, const Identity& identity) {
   return !is_kernels(route) || is_connected(route, identity, IFA_F_NOPREFIXROUTE);
 }
 
-bool is_of(const KernelObject& nexthop, const Identity& identity) {
+template <typename IsOwn>
+bool is_of(const KernelObject& nexthop, const Identity& identity, const IsOwn& is_own) {
   return is_on(nexthop, identity.on.index) ||
          std::ranges::any_of(identity.vlans,
                              [&](const Vlan& vlan) { return is_on(nexthop, vlan.on.index); }) ||
-         std::ranges::any_of(identity.nexthops, [&](const KernelObject& own) {
-           return has_member(nexthop, id_of(own));
-         });
+         std::ranges::any_of(member_ids(nexthop), is_own);
 }
 
 bool names(const KernelObject& rule, const Identity& identity) {
@@ -128,28 +124,33 @@ bool names(const KernelObject& rule, const Identity& identity) {
                              [&](const Vlan& vlan) { return rule_names(rule, vlan.on.name); });
 }
 
-Status capture_nexthops(NetlinkSocket& socket, Identity& identity) {
+Status read_nexthops(NetlinkSocket& socket, Identity& identity) {
   std::vector<KernelObject> all;
   Status done = socket.dump(dump_request(RTM_GETNEXTHOP, nhmsg{}), [&](const nlmsghdr& message) {
     all.push_back(object_of<nhmsg>(message));
   });
   if (!done) return done;
   std::ranges::stable_partition(all, std::not_fn(is_group));
+  std::unordered_set<std::uint32_t> own;
   for (KernelObject& nexthop : all) {
-    if (!is_of(nexthop, identity)) continue;
+    if (!is_of(nexthop, identity, [&](std::uint32_t id) { return own.contains(id); })) continue;
+    own.insert(id_of(nexthop));
     keep_configured_nexthop(nexthop);
     identity.nexthops.push_back(std::move(nexthop));
   }
   return {};
 }
 
-Status capture_routes(NetlinkSocket& socket, Identity& identity) {
+Status read_routes(NetlinkSocket& socket, Identity& identity) {
+  std::unordered_set<std::uint32_t> nexthops;
+  for (const KernelObject& nexthop : identity.nexthops) nexthops.insert(id_of(nexthop));
+  const auto is_own = [&](std::uint32_t id) { return nexthops.contains(id); };
   for (const std::uint8_t family : kFamilies) {
     rtmsg filter{};
     filter.rtm_family = family;
     Status done = socket.dump(dump_request(RTM_GETROUTE, filter), [&](const nlmsghdr& message) {
       KernelObject route = object_of<rtmsg>(message);
-      if (!belongs_to(route, identity) || !somebody_configured(route, identity)) return;
+      if (!belongs_to(route, identity, is_own) || !somebody_configured(route, identity)) return;
       keep_configured_part(route);
       identity.routes.push_back(std::move(route));
     });
@@ -160,7 +161,7 @@ Status capture_routes(NetlinkSocket& socket, Identity& identity) {
   return {};
 }
 
-Status capture_rules(NetlinkSocket& socket, Identity& identity) {
+Status read_rules(NetlinkSocket& socket, Identity& identity) {
   for (const std::uint8_t family : kFamilies) {
     fib_rule_hdr filter{};
     filter.family = family;
@@ -173,7 +174,7 @@ Status capture_rules(NetlinkSocket& socket, Identity& identity) {
   return {};
 }
 
-Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
+Status read_neighbours(NetlinkSocket& socket, Identity& identity) {
   for (const std::uint8_t flags : {std::uint8_t{0}, std::uint8_t{NTF_PROXY}}) {
     ndmsg filter{};
     filter.ndm_flags = flags;
@@ -193,11 +194,18 @@ Status capture_neighbours(NetlinkSocket& socket, Identity& identity) {
   return {};
 }
 
+// The kernel says so (net/ipv4/fib_trie.c, fib_table_insert; net/ipv6/ip6_fib.c,
+// fib6_add_rt2node), so that not each route of others is looked for among all of the identity's.
+bool replaces(const nlmsghdr& route) {
+  return route.nlmsg_type == RTM_NEWROUTE && (route.nlmsg_flags & NLM_F_REPLACE) != 0;
+}
+
 constexpr std::uint16_t kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
 
 }  // namespace
 
 bool concerns(const nlmsghdr& message, const Identity& identity) {
+  const auto is_own = [&](std::uint32_t id) { return has_nexthop(identity.nexthops, id); };
   switch (message.nlmsg_type) {
     case RTM_NEWADDR:
     case RTM_DELADDR:
@@ -210,15 +218,17 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP: {
       const KernelObject nexthop = object_of<nhmsg>(message);
-      return is_of(nexthop, identity) || has_nexthop(identity.nexthops, id_of(nexthop));
+      return is_of(nexthop, identity, is_own) || is_own(id_of(nexthop));
     }
     case RTM_NEWROUTE:
     case RTM_DELROUTE: {
       const KernelObject route = object_of<rtmsg>(message);
       if (!somebody_configured(route, identity)) return false;
-      return belongs_to(route, identity) ||
-             std::any_of(identity.routes.begin(), identity.routes.end(),
-                         [&](const KernelObject& own) { return may_replace(route, own); });
+      return belongs_to(route, identity, is_own) ||
+             (replaces(message) &&
+              std::ranges::any_of(identity.routes, [&](const KernelObject& own) {
+                return may_replace(route, own);
+              }));
     }
     default:
       return false;
@@ -239,22 +249,21 @@ const Address* address_in(const nlmsghdr& message, const Identity& identity) {
   return own == identity.addresses.end() ? nullptr : &*own;
 }
 
-std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity) {
+std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
+                            const RouteIndex& routes) {
   if (const Address* own = address_in(message, identity)) return *own;
   if (message.nlmsg_type != RTM_NEWROUTE && message.nlmsg_type != RTM_DELROUTE) return {};
   KernelObject route = object_of<rtmsg>(message);
   if (is_kernels(route) && is_connected(route, identity, 0)) return route;
   if (!somebody_configured(route, identity)) return {};
   keep_configured_part(route);
-  for (const KernelObject& own : identity.routes)
-    if (own == route) return own;
-  return {};
+  const KernelObject* own = routes.find(identity.routes, route);
+  return own == nullptr ? std::nullopt : std::optional<Part>(*own);
 }
 
 std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity) {
   std::vector<Part> replaced;
-  if (message.nlmsg_type != RTM_NEWROUTE || (message.nlmsg_flags & NLM_F_REPLACE) == 0)
-    return replaced;
+  if (!replaces(message)) return replaced;
   KernelObject route = object_of<rtmsg>(message);
   keep_configured_part(route);
   for (const KernelObject& own : identity.routes)
@@ -269,9 +278,10 @@ std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {
   KernelObject neighbour = object_of<ndmsg>(message);
   if (!neighbour.attributes.contains(NDA_LLADDR) || !neighbour.attributes.contains(NDA_DST))
     return {};
-  std::erase_if(neighbour.attributes, [](const auto& attribute) {
-    return attribute.first != NDA_LLADDR && attribute.first != NDA_DST;
-  });
+  Attributes kept;
+  for (const std::uint16_t type : {NDA_DST, NDA_LLADDR})
+    kept.set(type, *neighbour.attributes.find(type));
+  neighbour.attributes = std::move(kept);
   header.ndm_state = NUD_STALE;
   header.ndm_flags &= NTF_ROUTER;
   std::memcpy(neighbour.header.data(), &header, sizeof(header));
@@ -291,7 +301,7 @@ Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket
   return known;
 }
 
-Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
+Result<Identity> capture_addresses(NetlinkSocket& socket, const InterfaceName& interface) {
   Identity identity;
   identity.on = interface;
   Result<std::vector<LinkInfo>> links = read_links(socket);
@@ -301,9 +311,15 @@ Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) 
   if (port == links->end()) return no_such_interface(interface.index);
   identity.mac = port->mac;
   identity.vlans = vlans_among(*links, interface.index);
-  for (const auto& read :
-       {capture_addresses, capture_nexthops, capture_routes, capture_rules, capture_neighbours})
-    if (Status done = read(socket, identity); !done) return pass_on(done);
+  if (Status done = read_addresses(socket, identity); !done) return pass_on(done);
+  return identity;
+}
+
+Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface) {
+  Result<Identity> identity = capture_addresses(socket, interface);
+  if (!identity) return identity;
+  for (const auto& read : {read_nexthops, read_routes, read_rules, read_neighbours})
+    if (Status done = read(socket, *identity); !done) return pass_on(done);
   return identity;
 }
 

@@ -24,16 +24,22 @@ namespace hanet::net {
 /// microseconds; not for the path from verdict to switch.
 [[nodiscard]] Result<Identity> capture(NetlinkSocket& socket, const InterfaceName& interface);
 
-/// Is a notification about an address, a route or a rule of this identity, or may it be? A route to
-/// one of its destinations is, because it may have replaced the identity's.
+/// The MAC address, VLANs and addresses alone: quick, however many routes there are.
+[[nodiscard]] Result<Identity> capture_addresses(NetlinkSocket& socket,
+                                                 const InterfaceName& interface);
+
+/// Is a notification about an address, a route or a rule of this identity, or may it be? One that
+/// replaces a route to the same destination is, because that may have been the identity's.
 [[nodiscard]] bool concerns(const nlmsghdr& message, const Identity& identity);
 
 /// The address of an identity that an RTM_NEWADDR or RTM_DELADDR is about; null: none.
 [[nodiscard]] const Address* address_in(const nlmsghdr& message, const Identity& identity);
 
 /// The part of an identity that an address or route notification is about; the kernel's own route
-/// to the neighbours of one of its addresses is a part as well. Empty: none.
-[[nodiscard]] std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity);
+/// to the neighbours of one of its addresses is a part as well. Empty: none. `routes`: of its
+/// routes.
+[[nodiscard]] std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
+                                          const RouteIndex& routes);
 
 /// Those of its routes that an RTM_NEWROUTE has replaced, or may have; not the very same one.
 [[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity);

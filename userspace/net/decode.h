@@ -20,10 +20,11 @@ template <typename Header>
   KernelObject object;
   const auto* header = static_cast<const std::uint8_t*>(mnl_nlmsg_get_payload(&message));
   object.header.assign(header, header + sizeof(Header));
-  for_each_attribute(attributes_of(message, sizeof(Header)),
-                     [&](std::uint16_t type, std::span<const std::uint8_t> value) {
-                       object.attributes[type].assign(value.begin(), value.end());
-                     });
+  const std::span<const std::uint8_t> attributes = attributes_of(message, sizeof(Header));
+  object.attributes.reserve(attributes.size());
+  for_each_attribute(attributes, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+    object.attributes.set(type, value);
+  });
   return object;
 }
 

@@ -13,9 +13,9 @@ namespace {
 constexpr std::uint16_t kIfaProto = 11;  // IFA_PROTO, Linux 5.18
 
 NetlinkMessage object_message(std::uint16_t type, std::uint16_t flags, const KernelObject& object) {
-  MessageBuilder message(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags));
-  message.header_bytes(object.header);
-  for (const auto& [attribute, value] : object.attributes) message.attribute(attribute, value);
+  MessageBuilder message(type, static_cast<std::uint16_t>(NLM_F_REQUEST | flags),
+                         object.header.size() + object.attributes.bytes().size());
+  message.header_bytes(object.header).header_bytes(object.attributes.bytes());
   return message.take();
 }
 

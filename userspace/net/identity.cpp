@@ -55,14 +55,18 @@ std::vector<Vlan> vlans_at(const Identity& identity, const Place& to) {
   return vlans;
 }
 
+/// Without what is behind its end; empty: none.
+std::string_view name_in(const KernelObject& rule, std::uint16_t attribute) {
+  const Attributes::Value bytes = rule.attributes.find(attribute).value_or(Attributes::Value());
+  const std::string_view name(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return name.substr(0, name.find('\0'));
+}
+
 void retarget_rule(KernelObject& rule, const std::string& from, const std::string& to) {
   for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
-    auto name = rule.attributes.find(attribute);
-    if (name == rule.attributes.end()) continue;
-    if (std::strcmp(reinterpret_cast<const char*>(name->second.data()), from.c_str()) != 0)
-      continue;
-    name->second.assign(to.begin(), to.end());
-    name->second.push_back(0);
+    if (name_in(rule, attribute) != from) continue;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(to.c_str());
+    rule.attributes.set(attribute, {bytes, to.size() + 1});
   }
 }
 
@@ -184,14 +188,7 @@ unsigned interface_of(const KernelObject& neighbour) {
 }
 
 bool rule_names(const KernelObject& rule, const std::string& interface) {
-  for (const std::uint16_t attribute : {FRA_IIFNAME, FRA_OIFNAME}) {
-    const auto found = rule.attributes.find(attribute);
-    if (found == rule.attributes.end()) continue;
-    const std::string_view name(reinterpret_cast<const char*>(found->second.data()),
-                                found->second.size());
-    if (name.substr(0, name.find('\0')) == interface) return true;
-  }
-  return false;
+  return name_in(rule, FRA_IIFNAME) == interface || name_in(rule, FRA_OIFNAME) == interface;
 }
 
 std::string describe(const Address& address) {

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -21,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "net/attributes.h"
 #include "net/types.h"
 
 namespace hanet::net {
@@ -76,7 +76,7 @@ struct Address {
 /// A route, rule or neighbour: the family header's bytes and the attributes by number.
 struct KernelObject {
   std::vector<std::uint8_t> header;
-  std::map<std::uint16_t, std::vector<std::uint8_t>> attributes;
+  Attributes attributes;
   bool operator==(const KernelObject&) const = default;
 };
 
@@ -102,6 +102,24 @@ struct Identity {
 /// An address or a route of an identity.
 using Part = std::variant<Address, KernelObject>;
 
+/// What the kernel takes for one: the same for two parts that differ in what is left of their
+/// lifetimes only.
+[[nodiscard]] std::string key_of(const Part& part);
+
+/// Finds one of very many routes. It knows them by their positions, so it is of one identity as it
+/// is now.
+class RouteIndex {
+ public:
+  RouteIndex() = default;
+  explicit RouteIndex(std::span<const KernelObject> routes);
+  /// The very same one; null: none.
+  [[nodiscard]] const KernelObject* find(std::span<const KernelObject> routes,
+                                         const KernelObject& wanted) const;
+
+ private:
+  std::vector<std::pair<std::size_t, std::uint32_t>> all_;  // by hash
+};
+
 [[nodiscard]] Place place_of(const Identity& identity);
 /// The interface that an address of the identity is on.
 [[nodiscard]] const InterfaceName& holder_of(const Identity& identity, const Address& address);
@@ -126,6 +144,9 @@ void use_mac(Identity& identity, const MacAddress& mac);
 /// Remaining lifetimes may have run down; the MAC address is compared unless `ignore_mac`.
 [[nodiscard]] std::vector<std::string> missing_from(const Identity& found, const Identity& expected,
                                                     bool ignore_mac);
+
+/// What it says of MAC addresses and VLANs.
+[[nodiscard]] std::vector<std::string> wrong_macs(const Identity& found, const Identity& expected);
 
 /// The same as an identity that has only that; its MAC address is not compared.
 [[nodiscard]] Identity lacking(const Identity& found, const Identity& expected);

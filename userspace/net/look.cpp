@@ -60,8 +60,8 @@ void remove_helper_routes(NetlinkSocket& socket, const Place& place) {
         const KernelObject route = object_of<rtmsg>(message);
         const auto header = read_as<rtmsg>(route.header);
         const auto oif = route.attributes.find(RTA_OIF);
-        if (header.rtm_protocol == kRouteProtocol && header.rtm_type == RTN_LOCAL &&
-            oif != route.attributes.end() && place.has(read_as<std::uint32_t>(oif->second)))
+        if (header.rtm_protocol == kRouteProtocol && header.rtm_type == RTN_LOCAL && oif &&
+            place.has(read_as<std::uint32_t>(*oif)))
           batch.push_back(remove_route(route));
       });
   if (!batch.empty()) send_best_effort(socket, place.port.name, batch);

@@ -8,10 +8,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "core/log.h"
 
@@ -20,6 +22,8 @@ namespace {
 
 constexpr int kBufferBytes = 8 * 1024 * 1024;
 constexpr std::size_t kReceiveBytes = 64 * 1024;
+// A failure comes with the message that failed unless it is told not to (NETLINK_CAP_ACK).
+constexpr std::size_t kAnswerBytes = 8 * 1024;
 
 // Everything the kernel may append to an error since 4.12 (NETLINK_EXT_ACK).
 Acknowledgement read_acknowledgement(const nlmsghdr& message) {
@@ -115,12 +119,13 @@ Status NetlinkSocket::ask(NetlinkMessage& request, std::uint16_t flags,
   auto* header = reinterpret_cast<nlmsghdr*>(request.data());
   header->nlmsg_flags = NLM_F_REQUEST | flags;
   header->nlmsg_seq = ++sequence_;
-  awaited_from_ = sequence_;
+  awaited_from_ = answered_ = asked_ = sequence_;
   if (::send(fd_.get(), request.data(), request.size(), 0) < 0)
     return errno_error(errno, "ask rtnetlink");
   std::vector<std::uint8_t> buffer(kReceiveBytes);
   int failed = 0;
   for (bool more = true; more;) {
+    if (gives_up()) return errno_error(ECANCELED, "read from rtnetlink");
     const ssize_t got = receive_within(fd_.get(), buffer, kPatience);
     if (got < 0) return errno_error(errno, "read an answer of rtnetlink");
     more = for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
@@ -142,49 +147,84 @@ Status NetlinkSocket::ask(NetlinkMessage& request, std::uint16_t flags,
 }
 
 Status NetlinkSocket::send(std::span<NetlinkMessage> batch) {
-  if (batch.empty()) return {};
-  gather_.clear();
-  for (NetlinkMessage& message : batch) {
-    auto* header = reinterpret_cast<nlmsghdr*>(message.data());
-    header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-    header->nlmsg_seq = ++sequence_;
-    gather_.insert(gather_.end(), message.begin(), message.end());
-    gather_.resize(MNL_ALIGN(gather_.size()));
-  }
-  if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0) {
-    sequence_ -= static_cast<std::uint32_t>(batch.size());  // nobody will acknowledge these
-    return errno_error(errno, fmt::format("send {} rtnetlink messages", batch.size()));
+  while (!batch.empty()) {
+    const auto chunk = batch.first(std::min(batch.size(), kChunk));
+    if (Status sent = send_chunk(chunk); !sent) {
+      refuse_unsent(batch.size(), sent.error().code);
+      return sent;
+    }
+    batch = batch.subspan(chunk.size());
+    if (batch.empty()) break;
+    if (const int code = read_answers(false); code != 0) trouble_ = code;
+    if (!gives_up()) continue;
+    refuse_unsent(batch.size(), ECANCELED);
+    return errno_error(ECANCELED, fmt::format("send the last {} rtnetlink messages", batch.size()));
   }
   return {};
 }
 
-Result<std::vector<Acknowledgement>> NetlinkSocket::collect() {
-  std::vector<Acknowledgement> results(sequence_ - awaited_from_);
-  std::size_t missing = results.size();
-  std::vector<std::uint8_t> buffer(kReceiveBytes);
-  while (missing > 0) {
-    const ssize_t got = receive_within(fd_.get(), buffer, kPatience);
-    if (got < 0) {
-      awaited_from_ = sequence_;
-      return errno_error(errno, "read rtnetlink acknowledgements");
-    }
-    for_each_message(std::span(buffer).first(static_cast<std::size_t>(got)),
-                     [&](const nlmsghdr& message) {
-                       const std::uint32_t at = message.nlmsg_seq - awaited_from_ - 1;
-                       if (message.nlmsg_type == NLMSG_ERROR && at < results.size()) {
-                         results[at] = read_acknowledgement(message);
-                         --missing;
-                       }
-                       return true;
-                     });
+Status NetlinkSocket::send_chunk(std::span<NetlinkMessage> chunk) {
+  gather_.clear();
+  std::uint32_t number = sequence_;
+  for (NetlinkMessage& message : chunk) {
+    auto* header = reinterpret_cast<nlmsghdr*>(message.data());
+    const int ack = &message == &chunk.back() ? NLM_F_ACK : 0;
+    header->nlmsg_flags =
+        static_cast<std::uint16_t>((header->nlmsg_flags & ~NLM_F_ACK) | NLM_F_REQUEST | ack);
+    header->nlmsg_seq = ++number;
+    gather_.insert(gather_.end(), message.begin(), message.end());
+    gather_.resize(MNL_ALIGN(gather_.size()));
   }
+  if (::send(fd_.get(), gather_.data(), gather_.size(), 0) < 0)
+    return errno_error(errno, fmt::format("send {} rtnetlink messages", chunk.size()));
+  sequence_ = asked_ = number;
+  return {};
+}
+
+void NetlinkSocket::refuse_unsent(std::size_t messages, int code) {
+  for (std::size_t i = 0; i < messages; ++i)
+    failures_.push_back({++sequence_, {.code = code, .message = {}}});
+}
+
+int NetlinkSocket::read_answers(bool wait) {
+  std::array<std::uint8_t, kAnswerBytes> buffer;
+  const auto is_behind = [](std::uint32_t one, std::uint32_t other) {
+    return static_cast<std::int32_t>(one - other) > 0;
+  };
+  while (is_behind(asked_, answered_)) {
+    const ssize_t got = receive_within(fd_.get(), buffer, wait ? kPatience : 0);
+    if (got < 0) return !wait && errno == ETIMEDOUT ? 0 : errno;
+    for_each_message(
+        std::span(buffer).first(static_cast<std::size_t>(got)), [&](const nlmsghdr& message) {
+          if (message.nlmsg_type != NLMSG_ERROR || !is_behind(message.nlmsg_seq, answered_))
+            return true;
+          answered_ = message.nlmsg_seq;
+          Acknowledgement answer = read_acknowledgement(message);
+          if (answer.code != 0) failures_.push_back({answered_, std::move(answer)});
+          return true;
+        });
+  }
+  return 0;
+}
+
+Result<std::vector<Acknowledgement>> NetlinkSocket::collect() {
+  // Behind an overflow the rest waits all the same.
+  if (const int code = read_answers(true); code != 0) trouble_ = code;
+  if (trouble_ == ENOBUFS) static_cast<void>(read_answers(true));
+  answered_ = sequence_;  // whatever is still to come comes too late
+  std::vector<Acknowledgement> results(sequence_ - awaited_from_);
+  for (auto& [number, answer] : std::exchange(failures_, {}))
+    results[number - awaited_from_ - 1] = std::move(answer);
   awaited_from_ = sequence_;
+  if (const int code = std::exchange(trouble_, 0); code != 0)
+    return errno_error(code, "read what rtnetlink answers");
   return results;
 }
 
 Status NetlinkSocket::request(NetlinkMessage message, std::string_view operation) {
-  if (Status sent = send(std::span(&message, 1)); !sent) return sent;
+  const Status sent = send(std::span(&message, 1));
   Result<std::vector<Acknowledgement>> answers = collect();
+  if (!sent) return sent;
   if (!answers) return pass_on(answers);
   const Acknowledgement& answer = answers->front();
   if (answer.code == 0) return {};
@@ -211,8 +251,8 @@ Result<bool> NetlinkSocket::read_notifications(const MessageHandler& handler) {
   }
 }
 
-MessageBuilder::MessageBuilder(std::uint16_t type, std::uint16_t flags) {
-  bytes_.reserve(256);
+MessageBuilder::MessageBuilder(std::uint16_t type, std::uint16_t flags, std::size_t room) {
+  bytes_.reserve(MNL_NLMSG_HDRLEN + room);
   bytes_.resize(MNL_NLMSG_HDRLEN);
   nlmsghdr* message = mnl_nlmsg_put_header(bytes_.data());
   message->nlmsg_type = type;
@@ -291,8 +331,8 @@ std::span<const std::uint8_t> attributes_of(const nlmsghdr& message, std::size_t
 void send_best_effort(NetlinkSocket& socket, std::string_view subject,
                       std::span<NetlinkMessage> batch) {
   Status sent = socket.send(batch);
-  if (sent)
-    if (const auto answers = socket.collect(); !answers) sent = std::unexpected(answers.error());
+  if (const auto answers = socket.collect(); sent && !answers)
+    sent = std::unexpected(answers.error());
   if (!sent) log::warning("{}: {}", subject, sent.error().message);
 }
 

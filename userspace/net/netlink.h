@@ -3,8 +3,13 @@
 // rtnetlink, spoken with libmnl: dumps, batches with acknowledgements, notifications.
 //
 // The kernel works a batch off inside sendmsg(2), one message after the other under the RTNL lock,
-// so when send() returns everything has happened and the acknowledgements wait to be read. That is
-// what lets a switchover send first and look at the results afterwards.
+// so when send() returns everything has happened and the answers wait to be read. That is what lets
+// a switchover send first and look at the results afterwards.
+//
+// Answers that nobody reads fill the receive buffer, and then the kernel drops them. So only the
+// last message of a chunk asks for one (the kernel tells failures without being asked), and between
+// the chunks of a large batch the answers are read. What may have been dropped is unknown, never
+// done.
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -15,6 +20,7 @@
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/fd.h"
@@ -46,11 +52,18 @@ class NetlinkSocket {
   /// Asks for one object. Not to be mixed with a batch either. ENODEV, ENOENT, ...: there is none.
   [[nodiscard]] Status get(NetlinkMessage request, const MessageHandler& handler);
 
-  /// Sends all messages with one system call. No allocation beyond the first use.
+  /// So many messages go out with one system call; more take several.
+  static constexpr std::size_t kChunk = 256;
+  /// Sends all messages. No allocation beyond the first use. What could not be sent counts as
+  /// refused: it has its answer as well.
   [[nodiscard]] Status send(std::span<NetlinkMessage> batch);
-  /// Reads as many acknowledgements as messages were sent since the last collect, in order. Gives
-  /// up after a second without one: the kernel drops them when the buffer is full.
+  /// The answer to each message since the last collect, in order. An error: some answers are
+  /// unknown, because the kernel had no room for them (ENOBUFS) or gave none within a second.
   [[nodiscard]] Result<std::vector<Acknowledgement>> collect();
+
+  /// Asked between the parts of a long dump or batch; true: the rest is not worth waiting for, and
+  /// the error is ECANCELED. A socket whose dump was given up is only good for being closed.
+  void give_up_when(std::function<bool()> asked) { gives_up_ = std::move(asked); }
 
   /// Sends one message and waits for its acknowledgement; the error names the kernel's reason.
   [[nodiscard]] Status request(NetlinkMessage message, std::string_view operation);
@@ -66,19 +79,30 @@ class NetlinkSocket {
  private:
   [[nodiscard]] Status ask(NetlinkMessage& request, std::uint16_t flags,
                            const MessageHandler& handler);
+  [[nodiscard]] Status send_chunk(std::span<NetlinkMessage> chunk);
+  void refuse_unsent(std::size_t messages, int code);
+  /// The errno value of what was wrong; 0: all answers are there, or none waits any more.
+  [[nodiscard]] int read_answers(bool wait);
+  [[nodiscard]] bool gives_up() const { return gives_up_ && gives_up_(); }
 
   Fd fd_;
   std::uint32_t port_id_ = 0;
   std::uint32_t sequence_ = 0;
-  std::uint32_t awaited_from_ = 0;
+  std::uint32_t awaited_from_ = 0;  // collect() tells of the messages behind this one
+  std::uint32_t asked_ = 0;         // the last one that asked for an answer
+  std::uint32_t answered_ = 0;      // the last one that was answered
+  int trouble_ = 0;                 // errno value: answers were lost
+  std::vector<std::pair<std::uint32_t, Acknowledgement>> failures_;
   std::vector<std::uint8_t> gather_;
+  std::function<bool()> gives_up_;
 };
 
 /// Starts a message of `type`; the returned builder appends attributes. libmnl writes them, and
 /// this makes room for them: its own builder writes into a buffer of a fixed size.
 class MessageBuilder {
  public:
-  MessageBuilder(std::uint16_t type, std::uint16_t flags);
+  /// `room`: for so many bytes behind its header.
+  MessageBuilder(std::uint16_t type, std::uint16_t flags, std::size_t room = 240);
   /// Appends a family header (ifaddrmsg, rtmsg ...).
   template <typename Header>
     requires std::is_trivially_copyable_v<Header>

@@ -22,15 +22,20 @@ constexpr unsigned char kConfiguredNexthopFlags = RTNH_F_ONLINK | RTNH_F_PERVASI
 constexpr std::uint16_t kResilience = NHA_RES_GROUP | NLA_F_NESTED;
 
 // RTA_MULTIPATH is a row of struct rtnexthop, each followed by its own attributes.
-void retarget_nexthops(std::vector<std::uint8_t>& bytes, int from, int to) {
+template <typename Change>
+void change_hops(KernelObject& route, const Change& change) {
+  const auto found = route.attributes.find(RTA_MULTIPATH);
+  if (!found) return;
+  std::vector<std::uint8_t> bytes(found->begin(), found->end());
   for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
     rtnexthop hop{};
     std::memcpy(&hop, bytes.data() + at, sizeof(hop));
-    if (hop.rtnh_ifindex == from) hop.rtnh_ifindex = to;
+    change(hop);
     std::memcpy(bytes.data() + at, &hop, sizeof(hop));
-    if (hop.rtnh_len < sizeof(hop)) return;
+    if (hop.rtnh_len < sizeof(hop)) break;
     at += (hop.rtnh_len + 3U) & ~3U;
   }
+  route.attributes.set(RTA_MULTIPATH, bytes);
 }
 
 // What a route by number shows of its object.
@@ -39,28 +44,25 @@ constexpr std::array<std::uint16_t, 7> kOfNexthop{RTA_OIF,   RTA_GATEWAY,    RTA
 
 std::optional<std::uint32_t> number_in(const KernelObject& object, std::uint16_t attribute) {
   const auto found = object.attributes.find(attribute);
-  if (found == object.attributes.end()) return std::nullopt;
-  return read_as<std::uint32_t>(found->second);
+  if (!found) return std::nullopt;
+  return read_as<std::uint32_t>(*found);
 }
 
 std::vector<nexthop_grp> members_of(const KernelObject& group) {
   std::vector<nexthop_grp> members;
   const auto found = group.attributes.find(NHA_GROUP);
-  if (found == group.attributes.end()) return members;
-  members.resize(found->second.size() / sizeof(nexthop_grp));
-  std::memcpy(members.data(), found->second.data(), members.size() * sizeof(nexthop_grp));
+  if (!found) return members;
+  members.resize(found->size() / sizeof(nexthop_grp));
+  std::memcpy(members.data(), found->data(), members.size() * sizeof(nexthop_grp));
   return members;
 }
 
 }  // namespace
 
 bool leaves_by(const KernelObject& route, unsigned ifindex) {
-  if (const auto oif = route.attributes.find(RTA_OIF);
-      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == ifindex)
-    return true;
-  const auto hops = route.attributes.find(RTA_MULTIPATH);
-  if (hops == route.attributes.end()) return false;
-  const std::vector<std::uint8_t>& bytes = hops->second;
+  if (number_in(route, RTA_OIF) == ifindex) return true;
+  const Attributes::Value bytes =
+      route.attributes.find(RTA_MULTIPATH).value_or(Attributes::Value());
   for (std::size_t at = 0; at + sizeof(rtnexthop) <= bytes.size();) {
     rtnexthop hop{};
     std::memcpy(&hop, bytes.data() + at, sizeof(hop));
@@ -84,13 +86,12 @@ void keep_configured_part(KernelObject& route) {
   auto header = read_as<rtmsg>(route.header);
   header.rtm_flags &= kConfiguredNexthopFlags;
   std::memcpy(route.header.data(), &header, sizeof(header));
-  if (const auto cache = route.attributes.find(RTA_CACHEINFO); cache != route.attributes.end()) {
-    const auto info = read_as<rta_cacheinfo>(cache->second);
+  if (const auto cache = route.attributes.find(RTA_CACHEINFO)) {
+    const auto info = read_as<rta_cacheinfo>(*cache);
     constexpr int kUserHz = 100;  // clock_t of every architecture that hanet supports
     if (info.rta_expires > 0) {
-      const auto seconds = static_cast<std::uint32_t>(info.rta_expires / kUserHz);
-      const auto* bytes = reinterpret_cast<const std::uint8_t*>(&seconds);
-      route.attributes[RTA_EXPIRES].assign(bytes, bytes + sizeof(seconds));
+      route.attributes.set(RTA_EXPIRES,
+                           bytes_of(static_cast<std::uint32_t>(info.rta_expires / kUserHz)));
     }
     route.attributes.erase(RTA_CACHEINFO);
   }
@@ -99,22 +100,15 @@ void keep_configured_part(KernelObject& route) {
     header.rtm_flags = 0;
     std::memcpy(route.header.data(), &header, sizeof(header));
   }
-  if (auto hops = route.attributes.find(RTA_MULTIPATH); hops != route.attributes.end()) {
-    for (std::size_t at = 0; at + sizeof(rtnexthop) <= hops->second.size();) {
-      auto* hop = reinterpret_cast<rtnexthop*>(hops->second.data() + at);
-      hop->rtnh_flags &= kConfiguredNexthopFlags;
-      if (hop->rtnh_len < sizeof(*hop)) return;
-      at += (hop->rtnh_len + 3U) & ~3U;
-    }
-  }
+  change_hops(route, [](rtnexthop& hop) { hop.rtnh_flags &= kConfiguredNexthopFlags; });
 }
 
 void retarget_route(KernelObject& route, unsigned from, unsigned to) {
-  if (auto oif = route.attributes.find(RTA_OIF);
-      oif != route.attributes.end() && read_as<std::uint32_t>(oif->second) == from)
-    oif->second = bytes_of(static_cast<std::uint32_t>(to));
-  if (auto hops = route.attributes.find(RTA_MULTIPATH); hops != route.attributes.end())
-    retarget_nexthops(hops->second, static_cast<int>(from), static_cast<int>(to));
+  if (number_in(route, RTA_OIF) == from)
+    route.attributes.set(RTA_OIF, bytes_of(static_cast<std::uint32_t>(to)));
+  change_hops(route, [&](rtnexthop& hop) {
+    if (hop.rtnh_ifindex == static_cast<int>(from)) hop.rtnh_ifindex = static_cast<int>(to);
+  });
 }
 
 bool may_replace(const KernelObject& route, const KernelObject& other) {
@@ -124,9 +118,8 @@ bool may_replace(const KernelObject& route, const KernelObject& other) {
   const auto same = [&](std::uint16_t type) {
     const auto mine = route.attributes.find(type);
     const auto theirs = other.attributes.find(type);
-    const bool absent = mine == route.attributes.end();
-    if (absent != (theirs == other.attributes.end())) return false;
-    return absent || mine->second == theirs->second;
+    if (mine.has_value() != theirs.has_value()) return false;
+    return !mine || std::ranges::equal(*mine, *theirs);
   };
   return same(RTA_DST) && same(RTA_TABLE) && same(RTA_PRIORITY);
 }
@@ -136,15 +129,12 @@ std::string describe_route(const KernelObject& route) {
   const auto destination = route.attributes.find(RTA_DST);
   const auto gateway = route.attributes.find(RTA_GATEWAY);
   std::string text = "route ";
-  text += destination == route.attributes.end()
-              ? "default"
-              : fmt::format("{}/{}", address_text(header.rtm_family, destination->second),
-                            header.rtm_dst_len);
-  if (gateway != route.attributes.end())
-    text += " via " + address_text(header.rtm_family, gateway->second);
+  text += destination ? fmt::format("{}/{}", address_text(header.rtm_family, *destination),
+                                    header.rtm_dst_len)
+                      : "default";
+  if (gateway) text += " via " + address_text(header.rtm_family, *gateway);
   if (const auto id = nexthop_of(route)) text += fmt::format(" nhid {}", *id);
-  if (const auto table = route.attributes.find(RTA_TABLE); table != route.attributes.end())
-    text += fmt::format(" table {}", read_as<std::uint32_t>(table->second));
+  if (const auto table = number_in(route, RTA_TABLE)) text += fmt::format(" table {}", *table);
   return text;
 }
 
@@ -161,6 +151,12 @@ bool has_nexthop(std::span<const KernelObject> nexthops, std::uint32_t id) {
                              [&](const KernelObject& nexthop) { return id_of(nexthop) == id; });
 }
 
+std::vector<std::uint32_t> member_ids(const KernelObject& group) {
+  std::vector<std::uint32_t> ids;
+  for (const nexthop_grp& member : members_of(group)) ids.push_back(member.id);
+  return ids;
+}
+
 bool has_member(const KernelObject& group, std::uint32_t id) {
   const std::vector<nexthop_grp> members = members_of(group);
   return std::ranges::find(members, id, &nexthop_grp::id) != members.end();
@@ -170,7 +166,7 @@ bool remove_member(KernelObject& group, std::uint32_t id) {
   std::vector<nexthop_grp> members = members_of(group);
   std::erase_if(members, [&](const nexthop_grp& member) { return member.id == id; });
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(members.data());
-  group.attributes[NHA_GROUP].assign(bytes, bytes + members.size() * sizeof(nexthop_grp));
+  group.attributes.set(NHA_GROUP, {bytes, members.size() * sizeof(nexthop_grp)});
   return !members.empty();
 }
 
@@ -180,26 +176,24 @@ void keep_configured_nexthop(KernelObject& nexthop) {
   header.nh_scope = 0;
   header.nh_flags &= RTNH_F_ONLINK;
   nexthop.header = bytes_of(header);
-  std::map<std::uint16_t, std::vector<std::uint8_t>> kept;
+  Attributes kept;
   for (const std::uint16_t attribute :
        {NHA_ID, NHA_GROUP, NHA_GROUP_TYPE, NHA_OIF, NHA_GATEWAY, NHA_ENCAP_TYPE, NHA_ENCAP})
-    if (const auto found = nexthop.attributes.find(attribute); found != nexthop.attributes.end())
-      kept.insert(*found);
-  if (const auto found = nexthop.attributes.find(NHA_RES_GROUP);
-      found != nexthop.attributes.end()) {
+    if (const auto found = nexthop.attributes.find(attribute)) kept.set(attribute, *found);
+  if (const auto found = nexthop.attributes.find(NHA_RES_GROUP)) {
     MessageBuilder nest(0, 0);
-    for_each_attribute(found->second, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
+    for_each_attribute(*found, [&](std::uint16_t type, std::span<const std::uint8_t> value) {
       if (type != NHA_RES_GROUP_PAD && type != NHA_RES_GROUP_UNBALANCED_TIME)
         nest.attribute(type, value);
     });
     const NetlinkMessage bytes = nest.take();
-    kept[kResilience].assign(bytes.begin() + NLMSG_HDRLEN, bytes.end());
+    kept.set(kResilience, std::span(bytes).subspan(NLMSG_HDRLEN));
   }
   nexthop.attributes = std::move(kept);
 }
 
 void retarget_nexthop(KernelObject& nexthop, unsigned from, unsigned to) {
-  if (is_on(nexthop, from)) nexthop.attributes[NHA_OIF] = bytes_of(std::uint32_t{to});
+  if (is_on(nexthop, from)) nexthop.attributes.set(NHA_OIF, bytes_of(std::uint32_t{to}));
 }
 
 std::string describe_nexthop(const KernelObject& nexthop) {

@@ -36,6 +36,7 @@ void retarget_route(KernelObject& route, unsigned from, unsigned to);
 /// An object that leaves by the interface; a group leaves by none.
 [[nodiscard]] bool is_on(const KernelObject& nexthop, unsigned ifindex);
 [[nodiscard]] bool has_nexthop(std::span<const KernelObject> nexthops, std::uint32_t id);
+[[nodiscard]] std::vector<std::uint32_t> member_ids(const KernelObject& group);
 [[nodiscard]] bool has_member(const KernelObject& group, std::uint32_t id);
 /// False: no member is left.
 [[nodiscard]] bool remove_member(KernelObject& group, std::uint32_t id);

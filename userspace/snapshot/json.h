@@ -3,13 +3,12 @@
 // How values of the network are written down: for the files of this folder only.
 #pragma once
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "core/clock.h"
@@ -19,11 +18,20 @@
 // that are no bytes.
 namespace nlohmann {
 
+inline std::string hexadecimal(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const std::uint8_t byte : bytes) {
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
 template <typename Bytes>
 struct HexadecimalBytes {
-  static void to_json(json& to, const Bytes& bytes) {
-    to = fmt::format("{:02x}", fmt::join(bytes, ""));
-  }
+  static void to_json(json& to, const Bytes& bytes) { to = hexadecimal(bytes); }
   // Throws as the library does, so that one handler sees all that can be wrong.
   static void from_json(const json& from, Bytes& bytes) {
     const auto& text = from.get_ref<const std::string&>();
@@ -40,6 +48,17 @@ struct HexadecimalBytes {
 
 template <>
 struct adl_serializer<std::vector<std::uint8_t>> : HexadecimalBytes<std::vector<std::uint8_t>> {};
+template <>
+struct adl_serializer<hanet::net::Attributes> {
+  static void to_json(json& to, const hanet::net::Attributes& attributes) {
+    to = hexadecimal(attributes.bytes());
+  }
+  static void from_json(const json& from, hanet::net::Attributes& attributes) {
+    auto read = hanet::net::Attributes::read(from.get<std::vector<std::uint8_t>>());
+    if (!read) throw std::invalid_argument("no attributes");
+    attributes = std::move(*read);
+  }
+};
 template <>
 struct adl_serializer<hanet::net::MacAddress> : HexadecimalBytes<hanet::net::MacAddress> {};
 

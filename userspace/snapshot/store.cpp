@@ -17,8 +17,9 @@ namespace hanet::snapshot {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'h', 'a', 'n', 'e', 't', 's', 'n', 'p'};
-constexpr std::uint32_t kVersion = 3;  // of the text: what an identity has
-constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+constexpr std::uint32_t kVersion = 4;  // of the text: what an identity has
+// Some 150 bytes for each route: more than a million of them.
+constexpr std::size_t kMaxBytes = std::size_t{256} << 20;
 
 Result<KeptSnapshot> unpack(std::string_view bytes) {
   SnapshotHead head{};
@@ -59,14 +60,16 @@ Result<std::optional<KeptSnapshot>> SnapshotStore::load() const {
   return std::move(*kept);
 }
 
-Status SnapshotStore::save(net::Identity identity, const std::vector<std::string>& ports,
-                           MonotonicTime now) {
+Result<SnapshotStore::MappedHead> SnapshotStore::write(net::Identity identity,
+                                                       const std::vector<std::string>& ports,
+                                                       MonotonicTime now) const {
   const std::string text = to_text({.group = group_,
                                     .boot = boot_id(),
                                     .netns = own_netns(),
                                     .ports = ports,
                                     .taken_at = now,
                                     .identity = std::move(identity)});
+  if (text.size() > kMaxBytes) return failure(fmt::format("it has {} bytes", text.size()));
   const SnapshotHead head{.magic = kMagic,
                           .version = kVersion,
                           .unused = 0,
@@ -78,12 +81,22 @@ Status SnapshotStore::save(net::Identity identity, const std::vector<std::string
   if (!fd) return pass_on(fd);
   void* mapped = ::mmap(nullptr, sizeof(head), PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
   if (mapped == MAP_FAILED) return errno_error(errno, "map " + fresh_name(file_));
-  std::unique_ptr<SnapshotHead, Unmap> fresh_head(static_cast<SnapshotHead*>(mapped));
+  MappedHead written(static_cast<SnapshotHead*>(mapped));
   // The page is there before a switchover needs it.
-  std::atomic_ref<std::uint64_t>(fresh_head->moving_to).store(0);
-  if (Status done = put_in_place(file_); !done) return done;
-  head_ = std::move(fresh_head);
+  std::atomic_ref<std::uint64_t>(written->moving_to).store(0);
+  return written;
+}
+
+Status SnapshotStore::put_in_place(MappedHead written) {
+  if (Status done = hanet::put_in_place(file_); !done) return done;
+  head_ = std::move(written);
   return {};
+}
+
+void SnapshotStore::drop() {
+  std::error_code ignored;  // there may be none
+  std::filesystem::remove(file_, ignored);
+  head_.reset();
 }
 
 std::vector<std::string> kept_ports(const std::filesystem::path& directory,

@@ -50,10 +50,21 @@ class SnapshotStore {
   /// why a file that is there is not used.
   [[nodiscard]] Result<std::optional<KeptSnapshot>> load() const;
 
-  /// Takes the place of what is kept.
-  [[nodiscard]] Status save(net::Identity identity, const std::vector<std::string>& ports,
-                            MonotonicTime now);
-  // Stores into memory; without effect before the first save().
+  struct Unmap {
+    void operator()(SnapshotHead* head) const;
+  };
+  using MappedHead = std::unique_ptr<SnapshotHead, Unmap>;
+
+  /// Writes a snapshot beside the one that is kept, for as long as a full routing table takes: any
+  /// one thread may do that.
+  [[nodiscard]] Result<MappedHead> write(net::Identity identity,
+                                         const std::vector<std::string>& ports,
+                                         MonotonicTime now) const;
+  /// What was written last takes the place of what is kept.
+  [[nodiscard]] Status put_in_place(MappedHead written);
+  /// Nothing is kept any more: what is there would be older than the identity.
+  void drop();
+  // Stores into memory; without effect where nothing is kept.
   void moves_to(std::size_t port);
   void moves_no_more();
   void ends(MonotonicTime now);
@@ -61,14 +72,11 @@ class SnapshotStore {
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
 
  private:
-  struct Unmap {
-    void operator()(SnapshotHead* head) const;
-  };
   void write_field(std::uint64_t SnapshotHead::* field, std::uint64_t value);
 
   std::filesystem::path file_;
   std::string group_;
-  std::unique_ptr<SnapshotHead, Unmap> head_;
+  MappedHead head_;
 };
 
 /// The ports of every group that has a snapshot: they were there since the host was booted, so one
