@@ -22,12 +22,12 @@ constexpr std::size_t kRoutesLookedAt = 1024;
 std::set<std::vector<std::uint8_t>> gateways_of(const net::Identity& identity) {
   std::set<std::vector<std::uint8_t>> gateways;
   for (const net::KernelObject& route : identity.routes | std::views::take(kRoutesLookedAt))
-    if (const auto gateway = route.attributes.find(RTA_GATEWAY); gateway != route.attributes.end())
-      gateways.insert(gateway->second);
+    if (const auto gateway = route.attributes.find(RTA_GATEWAY))
+      gateways.emplace(gateway->begin(), gateway->end());
   return gateways;
 }
 
-bool same_subnet(const net::Address& address, const std::vector<std::uint8_t>& other) {
+bool same_subnet(const net::Address& address, net::Attributes::Value other) {
   if (address.local.size() != other.size()) return false;
   for (std::size_t bit = 0; bit < address.prefix_length; ++bit) {
     const auto mask = static_cast<std::uint8_t>(0x80U >> (bit % 8));
@@ -37,7 +37,7 @@ bool same_subnet(const net::Address& address, const std::vector<std::uint8_t>& o
 }
 
 template <typename Bytes>
-Bytes bytes_of(const std::vector<std::uint8_t>& from) {
+Bytes bytes_of(net::Attributes::Value from) {
   Bytes bytes{};
   std::copy_n(from.begin(), std::min(from.size(), bytes.size()), bytes.begin());
   return bytes;
@@ -45,22 +45,21 @@ Bytes bytes_of(const std::vector<std::uint8_t>& from) {
 
 std::optional<net::Frame> question(const net::Identity& identity,
                                    const net::KernelObject& neighbour) {
-  const std::vector<std::uint8_t>& target = neighbour.attributes.at(NDA_DST);
+  const auto target = neighbour.attributes.find(NDA_DST);
   const auto link = neighbour.attributes.find(NDA_LLADDR);
-  if (link == neighbour.attributes.end() || link->second.size() != sizeof(net::MacAddress))
-    return std::nullopt;
-  const auto to = bytes_of<net::MacAddress>(link->second);
+  if (!target || !link || link->size() != sizeof(net::MacAddress)) return std::nullopt;
+  const auto to = bytes_of<net::MacAddress>(*link);
   const unsigned on = net::interface_of(neighbour);
   const auto own = std::ranges::find_if(identity.addresses, [&](const net::Address& address) {
-    return net::holder_of(identity, address).index == on && same_subnet(address, target);
+    return net::holder_of(identity, address).index == on && same_subnet(address, *target);
   });
   if (own == identity.addresses.end()) return std::nullopt;
   net::Frame frame =
       own->family == AF_INET
           ? net::arp_request(to, identity.mac, bytes_of<net::Ipv4Bytes>(own->local),
-                             bytes_of<net::Ipv4Bytes>(target))
+                             bytes_of<net::Ipv4Bytes>(*target))
           : net::neighbour_solicitation(to, identity.mac, bytes_of<net::Ipv6Bytes>(own->local),
-                                        bytes_of<net::Ipv6Bytes>(target));
+                                        bytes_of<net::Ipv6Bytes>(*target));
   return own->vlan == 0 ? frame : net::tagged(std::move(frame), own->vlan);
 }
 
@@ -78,7 +77,8 @@ std::vector<net::Frame> questions_of(const net::Identity& identity,
   for (const net::KernelObject& neighbour : neighbours) order.push_back(&neighbour);
   const std::set<std::vector<std::uint8_t>> gateways = gateways_of(identity);
   std::ranges::stable_partition(order, [&](const net::KernelObject* neighbour) {
-    return gateways.contains(neighbour->attributes.at(NDA_DST));
+    const auto address = neighbour->attributes.find(NDA_DST);
+    return address && gateways.contains({address->begin(), address->end()});
   });
   std::vector<net::Frame> questions;
   for (const net::KernelObject* neighbour : order) {

@@ -36,9 +36,8 @@ bool is_everybodys(const std::string& group) {
 
 std::string text_of(const KernelObject& object, std::uint16_t attribute) {
   const auto found = object.attributes.find(attribute);
-  if (found == object.attributes.end()) return {};
-  const auto& bytes = found->second;
-  return {bytes.begin(), std::ranges::find(bytes, std::uint8_t{0})};
+  if (!found) return {};
+  return {found->begin(), std::ranges::find(*found, std::uint8_t{0})};
 }
 
 std::string handle_text(std::uint32_t handle) {
@@ -92,8 +91,8 @@ bool has_classes(const std::string& discipline) {
 // htb counts packets among its options.
 std::string options_of(const KernelObject& discipline) {
   const auto options = discipline.attributes.find(TCA_OPTIONS);
-  if (options == discipline.attributes.end() || text_of(discipline, TCA_KIND) == "htb") return {};
-  return {options->second.begin(), options->second.end()};
+  if (!options || text_of(discipline, TCA_KIND) == "htb") return {};
+  return {options->begin(), options->end()};
 }
 
 using LinkAttribute = std::function<void(std::uint16_t, std::span<const std::uint8_t>)>;
