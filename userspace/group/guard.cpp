@@ -101,6 +101,13 @@ bool Guard::hear(const nlmsghdr& message) {
   return false;
 }
 
+std::optional<net::Part> Guard::part_in(const nlmsghdr& message) {
+  const net::Identity& identity = keeper_.identity();
+  if (std::exchange(indexed_, keeper_.changes()) != keeper_.changes())
+    index_ = net::RouteIndex(identity.routes);
+  return net::part_in(message, identity, index_);
+}
+
 bool Guard::is_intrusion(const nlmsghdr& message) {
   if (!context_.config.restore || is_own(message)) return false;
   // What a move takes away is no intrusion; while one waits, a repair may wait as well.
@@ -113,7 +120,7 @@ bool Guard::is_intrusion(const nlmsghdr& message) {
 
 bool Guard::is_removal_to_repair(const nlmsghdr& message) {
   const net::Identity& identity = keeper_.identity();
-  const std::optional<net::Part> lost = keeper_.part_in(message);
+  const std::optional<net::Part> lost = part_in(message);
   if (!lost || !set_by_configuration(message) || !somebody_did_it(message, identity)) return false;
   withdrawn_.erase(net::key_of(*lost));  // it had come back
   if (repair_) {                         // one of many that go together
@@ -241,7 +248,7 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
   const bool added = message.nlmsg_type == RTM_NEWADDR || message.nlmsg_type == RTM_NEWROUTE;
   if (!removed && !(added && !withdrawn_.empty())) return;
-  std::optional<net::Part> part = keeper_.part_in(message);
+  std::optional<net::Part> part = part_in(message);
   if (!part) return;
   if (removed)
     withdraw(std::move(*part));

@@ -75,6 +75,8 @@ class Guard {
                 const std::string& given_by);
   [[nodiscard]] bool may_repair();
   void note_withdrawal(const nlmsghdr& message);
+  /// The part of the identity that a notification is about (net::part_in).
+  [[nodiscard]] std::optional<net::Part> part_in(const nlmsghdr& message);
   void withdraw(net::Part part);
   [[nodiscard]] std::vector<net::Part> withdrawn() const;
   [[nodiscard]] Result<net::Identity> read_for_repair();
@@ -87,6 +89,8 @@ class Guard {
   IdentityKeeper& keeper_;
   std::optional<Repair> repair_;
   std::unordered_map<std::string, net::Part> withdrawn_;  // by key, since the last reading
+  net::RouteIndex index_;
+  std::uint64_t indexed_ = 0;  // the change of the identity that index_ is of
   policy::Repairs repairs_;
   std::optional<MonotonicTime> truce_ends_;  // with a program that insists
 };

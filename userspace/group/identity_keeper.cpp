@@ -61,11 +61,6 @@ bool IdentityKeeper::hear(const nlmsghdr& message) {
   return false;
 }
 
-std::optional<net::Part> IdentityKeeper::part_in(const nlmsghdr& message) {
-  if (std::exchange(indexed_, changes_) != changes_) index_ = net::RouteIndex(identity_.routes);
-  return net::part_in(message, identity_, index_);
-}
-
 bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
   const auto* header = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
   if (!net::place_of(identity_).has(static_cast<unsigned>(header->ndm_ifindex))) return false;
@@ -95,11 +90,6 @@ std::optional<MonotonicTime> IdentityKeeper::next_deadline() const {
   if (stale_) return read_at_;
   if (has_lifetimes_) return captured_at_ + std::max(kLifetimeCheck, kRest * last_reading_);
   return std::nullopt;
-}
-
-bool IdentityKeeper::due(MonotonicTime now) const {
-  const std::optional<MonotonicTime> next = next_deadline();
-  return next && now >= *next;
 }
 
 // The identity of before the fault, and what came since. What was missing there already was taken

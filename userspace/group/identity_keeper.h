@@ -53,14 +53,10 @@ class IdentityKeeper {
   /// A notification about addresses, routes, rules or neighbours: marks the identity stale if it is
   /// about this one. True: the known neighbours changed.
   [[nodiscard]] bool hear(const nlmsghdr& message);
-  /// The part of the identity that a notification is about (net::part_in).
-  [[nodiscard]] std::optional<net::Part> part_in(const nlmsghdr& message);
 
   /// Is a reading wanted that cannot wait for its time (spec F3: captured at the time of failure)?
   [[nodiscard]] bool stale() const { return stale_; }
-  /// Is it time to read?
-  [[nodiscard]] bool due(MonotonicTime now) const;
-  /// When it will be; empty if nothing changed.
+  /// When it is time to read; empty if nothing changed.
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
 
   struct Reading {
@@ -90,8 +86,6 @@ class IdentityKeeper {
   net::NetlinkSocket& requests_;
   net::Identity identity_;
   std::uint64_t changes_ = 1;
-  net::RouteIndex index_;
-  std::uint64_t indexed_ = 0;  // the change that index_ is of
   net::Identity missing_;
   Strangers strangers_;
   std::vector<net::KernelObject> known_neighbours_;

@@ -349,7 +349,7 @@ void PathGroup::tick(MonotonicTime now) {
   if (state_.waits_until && now >= *state_.waits_until) apply(policy::TimePassed{}, now);
   parts_.guard.tick(now);
   parts_.afterwards.tick(now);
-  if (parts_.keeper.due(now)) recapture();
+  if (const auto reading = parts_.keeper.next_deadline(); reading && now >= *reading) recapture();
   parts_.switcher.keep_ready();
   parts_.paces.tick(now);
   refresh(now);

@@ -200,7 +200,7 @@ int NetlinkSocket::read_answers(bool wait) {
             return true;
           answered_ = message.nlmsg_seq;
           Acknowledgement answer = read_acknowledgement(message);
-          if (answer.code != 0) failures_.push_back({answered_, std::move(answer)});
+          if (answer.code != 0) failures_.emplace_back(answered_, std::move(answer));
           return true;
         });
   }
