@@ -83,7 +83,7 @@ std::string describe_rule(const net::KernelObject& rule) {
   const auto header = net::read_as<fib_rule_hdr>(rule.header);
   const auto number = [&](std::uint16_t attribute, std::uint32_t otherwise) {
     const auto found = rule.attributes.find(attribute);
-    return found == rule.attributes.end() ? otherwise : net::read_as<std::uint32_t>(found->second);
+    return found ? net::read_as<std::uint32_t>(*found) : otherwise;
   };
   return fmt::format("{} rule {}, table {}", header.family == AF_INET ? "IPv4" : "IPv6",
                      number(FRA_PRIORITY, 0), number(FRA_TABLE, header.table));
@@ -94,10 +94,8 @@ std::string describe_neighbour(const net::KernelObject& neighbour) {
   const auto address = neighbour.attributes.find(NDA_DST);
   const auto mac = neighbour.attributes.find(NDA_LLADDR);
   std::string text = (header.ndm_flags & NTF_PROXY) != 0 ? "proxy" : "neighbour";
-  if (address != neighbour.attributes.end())
-    text += " " + net::address_text(header.ndm_family, address->second);
-  if (mac != neighbour.attributes.end())
-    text += " at " + net::to_text(net::read_as<net::MacAddress>(mac->second));
+  if (address) text += " " + net::address_text(header.ndm_family, *address);
+  if (mac) text += " at " + net::to_text(net::read_as<net::MacAddress>(*mac));
   return text;
 }
 
