@@ -46,8 +46,9 @@ const policy::Pacing& PaceWatch::of(const Port& port) const {
   return found == paces_.end() ? kNone : found->second;
 }
 
+// Two ends have to come to the same verdict, and one of them may see the carrier go.
 bool PaceWatch::may_be_policed(const Port& port) const {
-  return seen(port).asks && !policy::is_proved_at_pace(of(port), monotonic_now());
+  return !context_.config.both_ends && seen(port).asks && !policy::is_proved_at_pace(of(port), monotonic_now());
 }
 
 bool PaceWatch::is_waited_for(const Port& port) const {
@@ -65,6 +66,7 @@ bool PaceWatch::is_waited_for(const Port& port) const {
 }
 
 MonotonicTime PaceWatch::partial_until(const Port& port) const {
+  if (context_.config.both_ends) return {};
   const MonotonicTime answered = of(port).partial_until;
   if (!is_waited_for(port)) return answered;
   const std::uint64_t verdict = engine::load(context_.engine().session(port.session).verdict_ns);
