@@ -141,6 +141,16 @@ TEST(Pacing, M10_APathThatReturnsAfterItsVerdictIsDownUntilItIsUp) {
   EXPECT_EQ(sessions[0].pacing.partial_until, MonotonicTime{});
 }
 
+TEST(Pacing, M10_APartThatWasAnsweredSaysNothingOfTheNextVerdict) {
+  AnswersSeen seen{.down = true, .interval = 10ms, .configured = 10ms};
+  Pacing pacing = paced({}, seen, kStart);
+  seen.down_at = kStart + 10ms;
+  seen.last_reply = kStart + 60ms;
+  pacing = paced(pacing, seen, kStart + 60ms);
+  EXPECT_TRUE(is_partial(pacing, seen.down_at));
+  EXPECT_FALSE(is_partial(pacing, kStart + 90ms));
+}
+
 TEST(Pacing, M10_AnAnswerBehindALostCarrierIsOfAPathThatReturns) {
   AnswersSeen seen{.down = true, .interval = 10ms, .configured = 10ms};
   seen.down_at = kStart;

@@ -48,7 +48,8 @@ const policy::Pacing& PaceWatch::of(const Port& port) const {
 
 // Two ends have to come to the same verdict, and one of them may see the carrier go.
 bool PaceWatch::may_be_policed(const Port& port) const {
-  return !context_.config.both_ends && seen(port).asks && !policy::is_proved_at_pace(of(port), monotonic_now());
+  return !context_.config.both_ends && seen(port).asks &&
+         !policy::is_proved_at_pace(of(port), monotonic_now());
 }
 
 bool PaceWatch::is_waited_for(const Port& port) const {
@@ -65,15 +66,20 @@ bool PaceWatch::is_waited_for(const Port& port) const {
   return alone || (is_new && !bridges);
 }
 
+// A standby that was told to be down stays so until it is up.
 MonotonicTime PaceWatch::partial_until(const Port& port) const {
-  if (context_.config.both_ends) return {};
-  const MonotonicTime answered = of(port).partial_until;
-  if (!is_waited_for(port)) return answered;
-  const std::uint64_t verdict = engine::load(context_.engine().session(port.session).verdict_ns);
+  const policy::PathState& path = context_.state.paths[port.path];
+  const bool is_told = path.ports[port.slot].session == policy::SessionState::Down;
+  if (context_.config.both_ends || (is_told && port.path != context_.state.active)) return {};
+  const std::uint64_t verdict_ns = engine::load(context_.engine().session(port.session).verdict_ns);
+  const MonotonicTime verdict = from_kernel_ns(verdict_ns);
+  const MonotonicTime answered =
+      policy::is_partial(of(port), verdict) ? of(port).partial_until : MonotonicTime{};
+  if (is_told || !is_waited_for(port)) return answered;
   // A link that was away since then explains the silence.
-  if (engine::load(context_.engine().port(port.index).carrier_changed_ns) > verdict)
+  if (engine::load(context_.engine().port(port.index).carrier_changed_ns) > verdict_ns)
     return answered;
-  return std::max(answered, from_kernel_ns(verdict) + policy::kPartialAnswer);
+  return std::max(answered, verdict + policy::kPartialAnswer);
 }
 
 std::optional<Finding> PaceWatch::look(const Port& port) const {

@@ -31,16 +31,23 @@ void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   open_window(pacing, seen, now);
 }
 
+void wait_for_more(Pacing& pacing, const AnswersSeen& seen, MonotonicTime until) {
+  pacing.partial_until = until;
+  pacing.partial_of = seen.down_at;
+}
+
 // An answer soon after the verdict: more will follow, or the path fails in that time. One that
 // comes later is of a path that returns, and so is one behind a lost carrier.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const MonotonicTime before = std::exchange(pacing.last_reply, seen.last_reply);
   if (seen.last_reply == before || !seen.down || pacing.state == PaceState::Lossy) return;
   if (seen.down_at <= pacing.asks_since || seen.last_reply <= seen.down_at) return;
-  if (seen.last_reply > std::max(seen.down_at + kPartialAnswer, pacing.partial_until)) return;
+  const MonotonicTime waited =
+      is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
+  if (seen.last_reply > std::max(seen.down_at + kPartialAnswer, waited)) return;
   const Nanoseconds gap = seen.last_reply - std::max(before, seen.down_at);
   const Nanoseconds pace = std::max(pacing.pace, seen.interval);
-  pacing.partial_until = now + std::max({kPartialAnswer, 3 * gap, seen.multiplier * pace});
+  wait_for_more(pacing, seen, now + std::max({kPartialAnswer, 3 * gap, seen.multiplier * pace}));
 }
 
 void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -66,7 +73,7 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   }
   pacing.state = PaceState::Policed;
   pacing.retry_at = now + pacing.retry_pause;
-  if (seen.down) pacing.partial_until = now + (seen.multiplier + 1) * pacing.pace;
+  if (seen.down) wait_for_more(pacing, seen, now + (seen.multiplier + 1) * pacing.pace);
 }
 
 void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -125,6 +132,10 @@ MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, Monotonic
   const Nanoseconds answer = std::clamp<Nanoseconds>(seen.interval, std::chrono::milliseconds(5),
                                                      std::chrono::milliseconds(50));
   return seen.asks && seen.down ? now + answer : std::max(now, pacing.window.began + window);
+}
+
+bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
+  return pacing.partial_until != MonotonicTime{} && pacing.partial_of == verdict;
 }
 
 bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now) {

@@ -74,8 +74,10 @@ struct Pacing {
   Nanoseconds pace{};  ///< zero: as configured
   /// What was seen when it was found, in requests a second.
   std::uint64_t asked_per_second = 0, answered_per_second = 0;
-  MonotonicTime calm_since{};     ///< nothing was partial since then
-  MonotonicTime partial_until{};  ///< it is down, and a part is answered: no failed path
+  MonotonicTime calm_since{};  ///< nothing was partial since then
+  /// Of the verdict `partial_of`: a part is answered all the same, so it is no failed path.
+  MonotonicTime partial_until{};
+  MonotonicTime partial_of{};
 
   /// Its bookkeeping.
   struct Window {
@@ -95,6 +97,9 @@ struct Pacing {
 [[nodiscard]] Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now);
 [[nodiscard]] MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen,
                                       MonotonicTime now);
+
+/// Whether `partial_until` is about this verdict.
+[[nodiscard]] bool is_partial(const Pacing& pacing, MonotonicTime verdict);
 
 /// Whether silence can only mean a failed path: the network has let this pace pass for long enough.
 [[nodiscard]] bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now);
