@@ -128,9 +128,9 @@ TEST_F(HostTable, O9_F13_WhatMustAgreeIsNamedBeforeTheFault) {
          "sysctl -qw net.ipv6.conf.p1.disable_ipv6=1"));
   const json differs = table().at("differs");
   EXPECT_EQ(entry(differs, "MTU").at("only_active"), json({"an MTU of 9000"}));
-  EXPECT_EQ(entry(differs, "MTU").at("only_port"), json({"an MTU of 1500"}));
-  EXPECT_EQ(entry(differs, "link group").at("only_port"), json({"link group 7"}));
-  EXPECT_EQ(entry(differs, "IPv6 on or off").at("only_port"), json({"IPv6 off"}));
+  EXPECT_EQ(entry(differs, "MTU").at("only_ports"), json({"an MTU of 1500"}));
+  EXPECT_EQ(entry(differs, "link group").at("only_ports"), json({"link group 7"}));
+  EXPECT_EQ(entry(differs, "IPv6 on or off").at("only_ports"), json({"IPv6 off"}));
   EXPECT_EQ(check().exit_code, 1);
 }
 
@@ -186,6 +186,28 @@ TEST_F(HostTable, O9_F13_EverySettingThatTheKernelOffersMovesOrIsNamed) {
   });
   // disable_ipv6 must agree; six of neigh are the coarse form of another one.
   EXPECT_EQ(moves.at("has").size() + moves.at("alike").get<std::size_t>(), offered - 1 - 6);
+}
+
+class TrunkTable : public LabTest {};
+
+TEST_F(TrunkTable, O9_PortsThatDifferInTheSameWayAreNamedTogether) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Trunk));
+  const std::filesystem::path file = lab().directory() / "table.toml";
+  const Result<std::string> config = lab().config("host", {});
+  ASSERT_TRUE(config);
+  std::ofstream(file) << *config;
+  ASSERT_DONE(lab().ip("host", "link set p0 promisc on"));
+  ASSERT_DONE(lab().ip("host", "link set p1 promisc on"));
+  ASSERT_DONE(lab().ip("host", "link set p5 mtu 9000"));
+  const Result<bench::Output> told =
+      bench::run(lab().in("host", {HANET_HANETCTL, "--json", "check", "--host", file.string()}),
+                 std::chrono::seconds(20));
+  ASSERT_TRUE(told);
+  const json group = json::parse(told->out).at("groups").at(0);
+  ASSERT_EQ(group.at("lost").size(), 1U) << group.at("lost").dump(2);
+  EXPECT_EQ(group.at("lost").at(0).at("ports"), json({"p2", "p3", "p4", "p5", "p6", "p7"}));
+  ASSERT_EQ(group.at("differs").size(), 1U) << group.at("differs").dump(2);
+  EXPECT_EQ(group.at("differs").at(0).at("ports"), json({"p5"}));
 }
 
 TEST_F(HostTable, O9_WhoIsActiveIsKnownWhileHanetdRuns) {

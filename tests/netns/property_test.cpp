@@ -104,7 +104,8 @@ TEST_P(AnyIdentity, F2_F4_F13_F14_IsWholeOnTheOtherPortAndBackOrCalledIncomplete
 INSTANTIATE_TEST_SUITE_P(Seed, AnyIdentity,
                          testing::Range(from_environment("HANET_TEST_SEED", 0),
                                         from_environment("HANET_TEST_SEED", 0) +
-                                            from_environment("HANET_TEST_COUNT", 6)));
+                                            from_environment("HANET_TEST_COUNT", 6)),
+                         [](const auto& cell) { return fmt::format("{}", cell.param); });
 
 }  // namespace
 }  // namespace hanet::test

@@ -102,6 +102,13 @@ class Generator {
 
   std::string table() { return maybe(fmt::format("table {}", 100 + below(3)), 3); }
 
+  /// What is said of all ways comes before them.
+  std::string route(const std::string& to, Words more, Words ways) {
+    return to + table() + maybe(fmt::format("metric {}", 10 + below(3)), 2) +
+           maybe("proto bird", 3) + maybe(any(more), 3) + " " +
+           fmt::format(fmt::runtime(any(ways)), port_, port_);
+  }
+
   std::string ipv4_route(unsigned at) {
     static constexpr std::array kWays{
         "via 192.0.2.10 dev {}",
@@ -123,10 +130,7 @@ class Generator {
     const std::string dst = fmt::format("10.{}.{}.0/24", 100 + below(2), at / 2);
     static constexpr std::array kTypes{"local ", "broadcast ", "multicast "};
     if (one_in(10)) return any(kTypes) + dst + " dev " + port_ + table();
-    // What is said of all ways comes before them.
-    return (one_in(4) ? "tos 0x10 " : "") + dst + table() +
-           maybe(fmt::format("metric {}", 10 + below(3)), 2) + maybe("proto bird", 3) +
-           maybe(any(kMore), 3) + " " + fmt::format(fmt::runtime(any(kWays)), port_, port_);
+    return (one_in(4) ? "tos 0x10 " : "") + route(dst, kMore, kWays);
   }
 
   std::string ipv6_route(unsigned at) {
@@ -146,9 +150,7 @@ class Generator {
     static constexpr std::array kTypes{"local", "anycast", "multicast"};
     if (one_in(12))
       return fmt::format("{} 2001:db8:300:{:x}::/64 dev {} table 101", any(kTypes), at, port_);
-    return fmt::format("2001:db8:{:x}:{:x}::/64", 0x100 + below(2), at / 2) + table() +
-           maybe(fmt::format("metric {}", 10 + below(3)), 2) + maybe("proto bird", 3) +
-           maybe(any(kMore), 3) + " " + fmt::format(fmt::runtime(any(kWays)), port_, port_);
+    return route(fmt::format("2001:db8:{:x}:{:x}::/64", 0x100 + below(2), at / 2), kMore, kWays);
   }
 
   /// Of no interface: they stay as they are.

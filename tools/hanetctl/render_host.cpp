@@ -82,7 +82,9 @@ void render_entries(std::string& out, const Json& group, const char* part, const
         texts.push_back(fmt::format("{}: {}", port, line));
     };
     say(group.at("active"), entry.at("only_active"));
-    say(entry.at("port"), entry.at("only_port"));
+    say(names(entry.at("ports")), entry.at("only_ports"));
+    if (entry.at("only_ports").empty() && group.at("waiting").size() > 1)
+      texts.push_back(fmt::format("not so on {}", names(entry.at("ports"))));
     texts.push_back(fmt::format("-> {}", entry.at("help").get<std::string>()));
     row(out, entry.at("thing").get<std::string>(), texts);
   }

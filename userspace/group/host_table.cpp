@@ -66,24 +66,39 @@ std::vector<std::string> texts_of(const std::vector<Bound>& things,
   return texts;
 }
 
+void note_unknown(const Thing& thing, const PortLook& port, const Error& error, GroupTable& table) {
+  const bool is_known = std::ranges::any_of(table.unknown, [&](const UnknownThing& one) {
+    return one.thing == &thing && one.port == port.identity.on.name;
+  });
+  if (!is_known)
+    table.unknown.push_back({.thing = &thing, .port = port.identity.on.name, .why = error.message});
+}
+
+void note(std::vector<TableEntry>& entries, TableEntry entry) {
+  const auto same = std::ranges::find_if(entries, [&](const TableEntry& one) {
+    return one.thing == entry.thing && one.active == entry.active && one.other == entry.other;
+  });
+  if (same == entries.end())
+    entries.push_back(std::move(entry));
+  else
+    same->waiting.push_back(std::move(entry.waiting.front()));
+}
+
 void compare(const Thing& thing, const PortLook& active, const PortLook& other, GroupTable& table) {
   const net::BoundThings has = thing.read(active), others = thing.read(other);
   if (!has || !others) {
-    const PortLook& unread = has ? other : active;
-    table.unknown.push_back({.thing = &thing,
-                             .port = unread.identity.on.name,
-                             .why = (has ? others : has).error().message});
+    note_unknown(thing, has ? other : active, (has ? others : has).error(), table);
     return;
   }
   const std::vector<Bound> here = only_in(*has, *others, other),
                            there = only_in(*others, *has, active);
   if (here.empty() && there.empty()) return;
   TableEntry entry{.thing = &thing,
-                   .waiting = other.identity.on.name,
+                   .waiting = {other.identity.on.name},
                    .active = texts_of(here, *others),
                    .other = texts_of(there, *has)};
   const bool is_lost = thing.fate == Fate::Lost || (thing.fate == Fate::Said && there.empty());
-  (is_lost ? table.lost : table.differs).push_back(std::move(entry));
+  note(is_lost ? table.lost : table.differs, std::move(entry));
 }
 
 /// How many of the ports that wait have a thing of this text.
@@ -104,9 +119,7 @@ void list_moving(const Thing& thing, const PortLook& active, const std::vector<P
   const net::BoundThings has = thing.read(active);
   const auto holders = held_by_others(thing, ports);
   if (!has || !holders) {
-    table.unknown.push_back({.thing = &thing,
-                             .port = active.identity.on.name,
-                             .why = has ? holders.error().message : has.error().message});
+    note_unknown(thing, active, has ? holders.error() : has.error(), table);
     return;
   }
   MovingThing moving{.thing = &thing};
@@ -144,9 +157,9 @@ Json entries_json(const std::vector<TableEntry>& entries) {
   for (const TableEntry& entry : entries)
     list.push_back({{"thing", entry.thing->name},
                     {"word", to_text(entry.thing->fate)},
-                    {"port", entry.waiting},
+                    {"ports", entry.waiting},
                     {"only_active", entry.active},
-                    {"only_port", entry.other},
+                    {"only_ports", entry.other},
                     {"help", entry.thing->help}});
   return list;
 }

@@ -19,12 +19,12 @@ namespace hanet::group {
 
 struct Thing;
 
-/// One thing that two ports have not alike.
+/// One thing that the active port and others have not alike, all of these in the same way.
 struct TableEntry {
   const Thing* thing;
-  std::string waiting;               ///< the port that it is compared with
+  std::vector<std::string> waiting;  ///< the ports that it is compared with
   std::vector<std::string> active;   ///< what only the active port has
-  std::vector<std::string> other{};  ///< what only the other one has
+  std::vector<std::string> other{};  ///< what only they have
 };
 
 struct MovingThing {
