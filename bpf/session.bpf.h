@@ -162,6 +162,7 @@ static __always_inline int session_take_reply(struct hanet_session *session, __u
 	session->last_reply_ns = now;
 	record_rtt(session, now - request->sent_ns);
 	*gap = sequence != answered + 1;
+	session->gaps += *gap;
 	return HANET_REJECT_COUNT;
 }
 

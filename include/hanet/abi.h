@@ -192,7 +192,7 @@ struct hanet_session {
 	/* config: requests leave no oftener than this, in microseconds, whatever params say; 0: as
 	 * often as they say */
 	__u32 pace_us;
-	__u32 pad2;
+	__u32 gaps; /* statistics: how often one or more in a row were lost */
 
 	/* parameters in force, after clamping */
 	__u32 interval_us;

@@ -55,6 +55,7 @@ struct Session {
     }
     ++seen.replies;
     seen.lost += unanswered;
+    seen.gaps += unanswered > 0 ? 1 : 0;
     row = unanswered > 0 ? 1 : row + 1;
     unanswered = 0;
     if (row >= 3) seen.down = false;
@@ -160,6 +161,20 @@ TEST(Pacing, M10_AnAnswerBehindALostCarrierIsOfAPathThatReturns) {
   seen.asks = true;
   seen.last_reply = kStart + 50ms;
   EXPECT_EQ(paced(pacing, seen, kStart + 50ms).partial_until, MonotonicTime{});
+}
+
+TEST(Pacing, M10_APathThatFailsAgainAndAgainIsNoLimit) {
+  for (const Nanoseconds interval : {Nanoseconds(10ms), Nanoseconds(1ms)})
+    for (const Nanoseconds fault : {100ms, 300ms}) {
+      std::vector<Session> sessions(1);
+      sessions[0].seen.interval = sessions[0].seen.configured = interval;
+      play(sessions, 60s, [&](std::size_t, MonotonicTime now) {
+        return (now - kStart) % Nanoseconds(700ms) >= fault;
+      });
+      EXPECT_GT(sessions[0].verdicts, 50U);
+      EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary);
+      EXPECT_EQ(sessions[0].slowest, 0ns);
+    }
 }
 
 TEST(Pacing, M10_SilenceIsNoPartOfTheAnswers) {

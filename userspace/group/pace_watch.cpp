@@ -31,6 +31,7 @@ policy::AnswersSeen PaceWatch::seen(const Port& port) const {
   return {.sent = engine::load(session.sent),
           .replies = engine::load(session.replies),
           .lost = engine::load(session.lost),
+          .gaps = engine::load(session.gaps),
           .asks = asks,
           .down = state == HANET_SESSION_DOWN,
           .down_at = from_kernel_ns(engine::load(session.verdict_ns)),

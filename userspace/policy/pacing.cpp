@@ -16,7 +16,11 @@ std::uint64_t per_second(std::uint64_t count, Nanoseconds time) {
 }
 
 void open_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  pacing.window = {.began = now, .sent = seen.sent, .replies = seen.replies, .lost = seen.lost};
+  pacing.window = {.began = now,
+                   .sent = seen.sent,
+                   .replies = seen.replies,
+                   .lost = seen.lost,
+                   .gaps = seen.gaps};
 }
 
 Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
@@ -25,8 +29,13 @@ Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
                   static_cast<std::int64_t>(kMinAsked) * seen.interval);
 }
 
-void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+void forget_windows(Pacing& pacing) {
   pacing.partial_windows = 0;
+  pacing.partial_gaps = 0;
+}
+
+void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  forget_windows(pacing);
   pacing.calm_since = now;
   open_window(pacing, seen, now);
 }
@@ -76,19 +85,26 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (seen.down) wait_for_more(pacing, seen, now + (seen.multiplier + 1) * pacing.pace);
 }
 
-void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+bool is_window_partial(const Pacing& pacing, const AnswersSeen& seen) {
   const std::uint64_t asked = seen.sent - pacing.window.sent, lost = seen.lost - pacing.window.lost,
-                      replies = seen.replies - pacing.window.replies;
-  const bool partial = replies > 0 && lost > 1 && lost * 100 >= asked * kPartialPercent;
-  if (!partial) {
-    pacing.partial_windows = 0;
-    return open_window(pacing, seen, now);
-  }
-  pacing.calm_since = now;
-  const bool was_known = pacing.state == PaceState::Trying;
-  if (++pacing.partial_windows >= 2 || was_known) {
-    if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
-    pacing.partial_windows = 0;
+                      replies = seen.replies - pacing.window.replies,
+                      gaps = seen.gaps - pacing.window.gaps;
+  return replies > 0 && lost > 1 && lost * 100 >= asked * kPartialPercent &&
+         replies <= gaps * kAnswersBetweenGaps;
+}
+
+void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  if (is_window_partial(pacing, seen)) {
+    pacing.calm_since = now;
+    ++pacing.partial_windows;
+    pacing.partial_gaps += seen.gaps - pacing.window.gaps;
+    const bool is_known = pacing.state == PaceState::Trying;
+    if (pacing.partial_gaps >= kMinGaps && (pacing.partial_windows >= 2 || is_known)) {
+      if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
+      forget_windows(pacing);
+    }
+  } else {
+    forget_windows(pacing);
   }
   open_window(pacing, seen, now);
 }
@@ -120,7 +136,10 @@ Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
     return pacing;
   }
   note_replies(pacing, seen, now);
-  if (now >= pacing.window.began + window_of(pacing, seen)) close_window(pacing, seen, now);
+  // Silence says nothing of a share until an answer ends it.
+  const bool is_silent = seen.down && seen.replies == pacing.window.replies;
+  if (!is_silent && now >= pacing.window.began + window_of(pacing, seen))
+    close_window(pacing, seen, now);
   pass_time(pacing, seen, now);
   return pacing;
 }

@@ -42,6 +42,10 @@ inline constexpr std::uint64_t kMinAsked = 8;
 inline constexpr std::uint64_t kPartialPercent = 10;
 /// Of what is answered, hanet asks one in so many.
 inline constexpr std::int64_t kShare = 3;
+/// A path that fails and returns has a gap or two; under a limit they are many, and soon follow
+/// each other: after so many answers at most.
+inline constexpr std::uint32_t kMinGaps = 3;
+inline constexpr std::uint64_t kAnswersBetweenGaps = 16;
 inline constexpr unsigned kMaxSlowdowns = 3;
 /// A session asks at least so often, whatever is answered.
 inline constexpr Nanoseconds kSlowestPace = std::chrono::seconds(2);
@@ -59,6 +63,7 @@ struct AnswersSeen {
   std::uint64_t sent = 0;
   std::uint64_t replies = 0;
   std::uint64_t lost = 0;  ///< unanswered, and one that was sent later is answered
+  std::uint32_t gaps = 0;  ///< how often one or more in a row were lost
   bool asks = true;        ///< requests leave, and their answers count
   bool down = false;
   MonotonicTime down_at{};  ///< its verdict
@@ -83,8 +88,10 @@ struct Pacing {
   struct Window {
     MonotonicTime began{};
     std::uint64_t sent = 0, replies = 0, lost = 0;
+    std::uint32_t gaps = 0;
   } window{};
   unsigned partial_windows = 0;
+  std::uint32_t partial_gaps = 0;  ///< in these
   unsigned slowdowns = 0;
   MonotonicTime asks_since{};
   MonotonicTime last_reply{};  ///< at the last look
