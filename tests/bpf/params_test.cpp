@@ -38,6 +38,25 @@ TEST_F(Params, D4_TakeEffectAtTheNextHeartbeat) {
   EXPECT_EQ(p->params[0].clamped, 0U);
 }
 
+TEST_F(Params, M10_ASessionWithAPaceOfItsOwnAsksNoOftenerAndNothingIsReported) {
+  set_params(0, 20000, 5, 4);
+  watch(Beat::EchoIpv4);
+  session().pace_us = 100000;
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 100000U);
+  set_params(0, 300000, 5, 4);
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 300000U) << "a person may ask for less";
+  session().pace_us = UINT32_MAX;
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, std::uint32_t{HANET_DETECTION_MAX_US / 5});
+  session().pace_us = 0;
+  set_params(0, 20000, 5, 4);
+  send(Beat::EchoIpv4);
+  EXPECT_EQ(session().interval_us, 20000U);
+  EXPECT_EQ(clamp_reports(), 0);
+}
+
 TEST_F(Params, D4_AreClampedToTheLimitsOfTheAbi) {
   set_params(0, 1000, 3, 3);
   watch(Beat::EchoIpv4);

@@ -70,6 +70,7 @@ TEST_F(SessionReply, M2_CountsWhatWasLostInBetween) {
   send(Beat::EchoIpv4);
   exchange(1);
   EXPECT_EQ(session().lost, 3U);
+  EXPECT_EQ(session().gaps, 1U);
   EXPECT_EQ(session().replies, 3U);
   EXPECT_EQ(session().answered, 6U) << "a reply answers everything before it";
 }
