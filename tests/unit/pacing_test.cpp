@@ -86,7 +86,7 @@ void play(std::vector<Session>& sessions, Nanoseconds time,
 
 TEST(Pacing, M10_UnderEveryLimitASessionEndsUpAskingLessThanIsAnswered) {
   for (const double limit : {5, 15, 30, 60})
-    for (const double burst : {5, 20, 100})
+    for (const double burst : {5, 20, 50, 70, 90, 100, 110, 150})
       for (const std::size_t shared : {1, 2}) {
         SCOPED_TRACE(std::to_string(limit) + "/s, burst " + std::to_string(burst) + ", " +
                      std::to_string(shared) + " session(s)");
@@ -229,6 +229,112 @@ TEST(Pacing, M10_APathIsProvedAtItsPaceAfterHalfAMinuteWithoutALoss) {
   play(sessions, 31s, [](std::size_t, MonotonicTime) { return true; });
   EXPECT_FALSE(is_proved_at_pace(sessions[0].pacing, kStart + 29s));
   EXPECT_TRUE(is_proved_at_pace(sessions[0].pacing, kStart + 31s));
+}
+
+TEST(Pacing, M10_OnAPathThatWasProvedAVerdictIsAVerdict) {
+  for (const unsigned loss : {60, 75, 90}) {
+    SCOPED_TRACE(loss);
+    std::vector<Session> sessions(1);
+    std::mt19937 random(loss);
+    MonotonicTime verdict{};
+    play(sessions, 45s, [&](std::size_t, MonotonicTime now) {
+      const bool was_lossy = now >= kStart + 40s;
+      if (sessions[0].seen.down && verdict == MonotonicTime{}) verdict = sessions[0].seen.down_at;
+      if (verdict != MonotonicTime{} && sessions[0].seen.down_at == verdict) {
+        EXPECT_FALSE(is_partial(sessions[0].pacing, verdict) && now < verdict + 200ms);
+      }
+      return !was_lossy || random() % 100 >= loss;
+    });
+    EXPECT_NE(verdict, MonotonicTime{}) << "the witness";
+    EXPECT_GT(sessions[0].seen.last_reply, verdict) << "and so is an answer behind it";
+  }
+}
+
+TEST(Pacing, M10_ALimitBesideSomeLossIsStillALimitAfterAnHour) {
+  std::vector<Session> sessions(1);
+  Bucket bucket{.per_second = 15};
+  std::mt19937 random(2);
+  // Twice a minute something takes the limit up for a second, as the host's own ARP does.
+  play(sessions, 1h, [&](std::size_t, MonotonicTime now) {
+    return bucket.passes(now) && ((now - kStart) % Nanoseconds(100s) > 3s || random() % 2 == 0);
+  });
+  EXPECT_NE(sessions[0].pacing.state, PaceState::Lossy);
+  EXPECT_NE(sessions[0].pacing.state, PaceState::Ordinary);
+}
+
+TEST(Pacing, M10_ALimitOnALinkThatLosesIsALimit) {
+  for (const unsigned loss : {2, 5, 10, 15})
+    for (const double limit : {5, 15, 30}) {
+      SCOPED_TRACE(std::to_string(limit) + "/s, " + std::to_string(loss) + " % lost");
+      std::vector<Session> sessions(1);
+      Bucket bucket{.per_second = limit};
+      std::mt19937 random(loss);
+      const auto answers = [&](std::size_t, MonotonicTime now) {
+        return bucket.passes(now) && random() % 100 >= loss;
+      };
+      unsigned lossy = 0;
+      for (int minute = 0; minute < 60; ++minute) {
+        play(sessions, 1min, answers, kStart + minute * 1min);
+        lossy += sessions[0].pacing.state == PaceState::Lossy ? 1 : 0;
+      }
+      EXPECT_EQ(lossy, 0U);
+      EXPECT_LT(sessions[0].seen.sent, 60 * 60 * limit) << "of what the limit lets pass";
+    }
+}
+
+TEST(Pacing, M10_WhatWasTakenForLossIsLookedAtAgain) {
+  std::vector<Session> sessions(1);
+  std::mt19937 random(1);
+  play(sessions, 60s, [&](std::size_t, MonotonicTime) { return random() % 100 >= 40; });
+  ASSERT_EQ(sessions[0].pacing.state, PaceState::Lossy);
+  EXPECT_TRUE(is_proved_at_pace(sessions[0].pacing, kStart + 60s)) << "it is judged as any other";
+  Bucket bucket{.per_second = 15};
+  play(
+      sessions, 200s, [&](std::size_t, MonotonicTime now) { return bucket.passes(now); },
+      kStart + 60s);
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Policed);
+  EXPECT_GT(sessions[0].seen.interval, 100ms);
+}
+
+TEST(Pacing, M10_AConfiguredPaceThatIsStillTooFastIsSlowedDownFromThere) {
+  std::vector<Session> sessions(1);
+  Bucket bucket{.per_second = 3};
+  const auto answers = [&](std::size_t, MonotonicTime now) { return bucket.passes(now); };
+  play(sessions, 20s, answers);
+  ASSERT_EQ(sessions[0].pacing.state, PaceState::Policed);
+  ASSERT_GT(sessions[0].seen.interval, 500ms);
+  sessions[0].seen.configured = 2s;
+  play(sessions, 60s, answers, kStart + 20s);
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Ordinary) << "that is slow enough";
+  sessions[0].seen.configured = 10ms;
+  play(sessions, 60s, answers, kStart + 80s);
+  EXPECT_EQ(sessions[0].pacing.state, PaceState::Policed);
+  EXPECT_GT(sessions[0].seen.interval, 500ms);
+  EXPECT_EQ(sessions[0].pacing.pace_before_trial, 0ns) << "nothing of before is told";
+}
+
+TEST(Pacing, M10_NothingIsTriedWhereLosingItWouldBeAFailover) {
+  for (const bool may_try : {true, false}) {
+    std::vector<Session> sessions(1);
+    sessions[0].seen.may_try = may_try;
+    Bucket bucket{.per_second = 15};
+    play(sessions, 5s, [&](std::size_t, MonotonicTime now) { return bucket.passes(now); });
+    ASSERT_EQ(sessions[0].pacing.state, PaceState::Policed);
+    const unsigned verdicts = sessions[0].verdicts;
+    play(
+        sessions, 10min, [&](std::size_t, MonotonicTime now) { return bucket.passes(now); },
+        kStart + 5s);
+    EXPECT_EQ(sessions[0].verdicts > verdicts, may_try);
+  }
+}
+
+TEST(Pacing, M10_APathThatIsDeadIsLookedAtSeldom) {
+  AnswersSeen seen{.down = true, .interval = 10ms, .configured = 10ms};
+  seen.down_at = kStart + 1ms;
+  Pacing pacing = paced({}, seen, kStart);
+  pacing = paced(pacing, seen, kStart + 1ms);
+  EXPECT_EQ(next_look(pacing, seen, kStart + 10ms), kStart + 20ms) << "an answer would count";
+  EXPECT_EQ(next_look(pacing, seen, kStart + 1h), kStart + 1h + kPartialWindow);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
 
 void forget_windows(Pacing& pacing) {
   pacing.partial_windows = 0;
-  pacing.partial_gaps = 0;
+  pacing.partial = {};
 }
 
 void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -45,18 +45,54 @@ void wait_for_more(Pacing& pacing, const AnswersSeen& seen, MonotonicTime until)
   pacing.partial_of = seen.down_at;
 }
 
+void note_verdict(Pacing& pacing, const AnswersSeen& seen) {
+  if (!seen.down || seen.down_at == pacing.verdict) return;
+  pacing.verdict = seen.down_at;
+  pacing.verdict_counts = is_proved_at_pace(pacing, seen.down_at);
+}
+
+/// Until then an answer may say of the newest verdict that it is none.
+MonotonicTime doubted_until(const Pacing& pacing, const AnswersSeen& seen) {
+  if (pacing.verdict_counts || pacing.state == PaceState::Lossy) return {};
+  const MonotonicTime waited =
+      is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
+  return std::max(seen.down_at + kPartialAnswer, waited);
+}
+
 // An answer soon after the verdict: more will follow, or the path fails in that time. One that
 // comes later is of a path that returns, and so is one behind a lost carrier.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const MonotonicTime before = std::exchange(pacing.last_reply, seen.last_reply);
-  if (seen.last_reply == before || !seen.down || pacing.state == PaceState::Lossy) return;
+  if (seen.last_reply == before || !seen.down) return;
   if (seen.down_at <= pacing.asks_since || seen.last_reply <= seen.down_at) return;
-  const MonotonicTime waited =
-      is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
-  if (seen.last_reply > std::max(seen.down_at + kPartialAnswer, waited)) return;
+  if (seen.last_reply > doubted_until(pacing, seen)) return;
   const Nanoseconds gap = seen.last_reply - std::max(before, seen.down_at);
   const Nanoseconds pace = std::max(pacing.pace, seen.interval);
   wait_for_more(pacing, seen, now + std::max({kPartialAnswer, 3 * gap, seen.multiplier * pace}));
+}
+
+std::uint64_t lost_percent(const Pacing& pacing) {
+  return pacing.partial.lost * 100 / std::max<std::uint64_t>(pacing.partial.sent, 1);
+}
+
+// Asked as configured, a limit loses far more than at the pace before, and a cable as much.
+bool loses_as_before(const Pacing& pacing) {
+  return pacing.lost_when_slow && lost_percent(pacing) <= *pacing.lost_when_slow + kLossMargin;
+}
+
+void give_up_pacing(Pacing& pacing, MonotonicTime now) {
+  pacing.lost_when_slow.reset();
+  pacing.state = PaceState::Lossy;
+  pacing.partial_until = {};
+  pacing.retry_at = now + pacing.retry_pause;
+  pacing.retry_pause = std::min(2 * pacing.retry_pause, kLongestRetry);
+}
+
+void ask_as_configured(Pacing& pacing, PaceState state, MonotonicTime now) {
+  pacing.pace_before_trial = state == PaceState::Trying ? pacing.pace : Nanoseconds::zero();
+  pacing.state = state;
+  pacing.pace = {};
+  pacing.calm_since = now;
 }
 
 void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -67,14 +103,14 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
     pacing.answered_per_second = per_second(answered, time);
   }
   if (pacing.state == PaceState::Trying) {
-    pacing.pace = pacing.pace_before_trial;
+    if (loses_as_before(pacing)) return give_up_pacing(pacing, now);
+    pacing.lost_when_slow.reset();
+    pacing.slowdowns = 0;
+    pacing.pace = std::exchange(pacing.pace_before_trial, {});
     pacing.retry_pause = std::min(2 * pacing.retry_pause, kLongestRetry);
-  } else if (++pacing.slowdowns > kMaxSlowdowns) {
-    pacing.state = PaceState::Lossy;
-    pacing.pace = {};
-    pacing.partial_until = {};
-    pacing.retry_at = now + pacing.retry_pause;
-    return;
+  } else if (++pacing.slowdowns > kMaxSlowdowns && seen.may_try) {
+    pacing.lost_when_slow = lost_percent(pacing);
+    return ask_as_configured(pacing, PaceState::Trying, now);
   } else {
     const Nanoseconds share = kShare * time / static_cast<std::int64_t>(answered);
     pacing.pace =
@@ -89,17 +125,24 @@ bool is_window_partial(const Pacing& pacing, const AnswersSeen& seen) {
   const std::uint64_t asked = seen.sent - pacing.window.sent, lost = seen.lost - pacing.window.lost,
                       replies = seen.replies - pacing.window.replies,
                       gaps = seen.gaps - pacing.window.gaps;
-  return replies > 0 && lost > 1 && lost * 100 >= asked * kPartialPercent &&
-         replies <= gaps * kAnswersBetweenGaps;
+  return replies > 0 && lost >= (pacing.state == PaceState::Policed ? 1 : 2) &&
+         lost * 100 >= asked * kPartialPercent && replies <= gaps * kAnswersBetweenGaps;
+}
+
+// A limit that is tried again is known. Loss has to be told from what the bucket still lets pass.
+unsigned windows_wanted(const Pacing& pacing) {
+  if (pacing.state != PaceState::Trying) return 2;
+  return pacing.lost_when_slow ? 4 : 1;
 }
 
 void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (is_window_partial(pacing, seen)) {
     pacing.calm_since = now;
     ++pacing.partial_windows;
-    pacing.partial_gaps += seen.gaps - pacing.window.gaps;
-    const bool is_known = pacing.state == PaceState::Trying;
-    if (pacing.partial_gaps >= kMinGaps && (pacing.partial_windows >= 2 || is_known)) {
+    pacing.partial.sent += seen.sent - pacing.window.sent;
+    pacing.partial.lost += seen.lost - pacing.window.lost;
+    pacing.partial.gaps += seen.gaps - pacing.window.gaps;
+    if (pacing.partial.gaps >= kMinGaps && pacing.partial_windows >= windows_wanted(pacing)) {
       if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
       forget_windows(pacing);
     }
@@ -109,20 +152,32 @@ void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   open_window(pacing, seen, now);
 }
 
-// Nothing was partial for as long as it is tried, or a person asks for no more than that.
+// What was answered for so long, and what a person asks for.
+void pass_policed_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
+  if (now >= pacing.calm_since + kFirstRetry) pacing.slowdowns = 0;
+  if (seen.configured >= pacing.pace)
+    ask_as_configured(pacing, PaceState::Ordinary, now);
+  else if (seen.may_try && now >= std::max(pacing.retry_at, pacing.calm_since + pacing.retry_pause))
+    ask_as_configured(pacing, PaceState::Trying, now);
+}
+
 void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  const bool is_calm = now >= pacing.retry_at && now >= pacing.calm_since + pacing.retry_pause;
-  if (pacing.state == PaceState::Policed && (is_calm || seen.configured >= pacing.pace)) {
-    pacing.state = PaceState::Trying;
-    pacing.pace_before_trial = pacing.pace;
-    pacing.pace = {};
-    pacing.calm_since = now;
-  } else if ((pacing.state == PaceState::Trying || pacing.state == PaceState::Lossy) &&
-             now >= pacing.calm_since + kTrialTime) {
+  if (pacing.state == PaceState::Policed) return pass_policed_time(pacing, seen, now);
+  const Nanoseconds calm = now - pacing.calm_since;
+  if (pacing.state == PaceState::Ordinary) {
+    if (calm >= kFirstRetry) pacing.slowdowns = 0;
+    if (calm >= kLongestRetry) pacing.retry_pause = kFirstRetry;
+  } else if (calm >= kTrialTime) {
     pacing.state = PaceState::Ordinary;
     pacing.slowdowns = 0;
-  } else if (pacing.state == PaceState::Ordinary && now >= pacing.calm_since + kLongestRetry) {
-    pacing.retry_pause = kFirstRetry;
+    pacing.lost_when_slow.reset();
+    pacing.pace_before_trial = {};
+  } else if (pacing.state == PaceState::Lossy && now >= pacing.retry_at) {
+    pacing.state = PaceState::Policed;
+    pacing.pace = std::exchange(pacing.pace_before_trial, {});
+    pacing.slowdowns = 0;
+    pacing.retry_at = now + pacing.retry_pause;
+    pacing.calm_since = now;
   }
 }
 
@@ -135,6 +190,7 @@ Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
     restart(pacing, seen, now);
     return pacing;
   }
+  note_verdict(pacing, seen);
   note_replies(pacing, seen, now);
   // Silence says nothing of a share until an answer ends it.
   const bool is_silent = seen.down && seen.replies == pacing.window.replies;
@@ -146,11 +202,12 @@ Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
 
 MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const Nanoseconds window = window_of(pacing, seen);
+  if (!seen.asks || !seen.down) return std::max(now, pacing.window.began + window);
   // Where each answer counts: no oftener than answers come, and not so seldom that many come at
   // once.
   const Nanoseconds answer = std::clamp<Nanoseconds>(seen.interval, std::chrono::milliseconds(5),
                                                      std::chrono::milliseconds(50));
-  return seen.asks && seen.down ? now + answer : std::max(now, pacing.window.began + window);
+  return now + (now <= doubted_until(pacing, seen) ? answer : kPartialWindow);
 }
 
 bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
@@ -158,6 +215,7 @@ bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
 }
 
 bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now) {
+  if (pacing.state == PaceState::Lossy) return true;
   return pacing.state == PaceState::Ordinary && pacing.pace == Nanoseconds::zero() &&
          pacing.calm_since != MonotonicTime{} && now >= pacing.calm_since + kProved;
 }

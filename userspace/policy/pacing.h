@@ -9,16 +9,20 @@
 // often as was answered: two paths may be under one limit, and the last third is the host's.
 //
 //   Ordinary --partial, two windows--> Policed --partial again--> Policed, slower
-//      ^                                  |  \--after kMaxSlowdowns--> Lossy
-//      |                                  | nothing partial for the retry pause
+//      ^  ^                             | ^  |
+//      |  +-- configured is slow enough + |  | nothing partial for the retry pause,
+//      |                                  |  v or kMaxSlowdowns have not helped
 //      +-- kTrialTime without a loss -- Trying --partial--> Policed as before, twice the pause
+//                                           \--loses no more than when it was asked less--> Lossy
 //
 // A loss that stays whatever is asked is no policing: a Lossy path is asked as configured and
-// judged as any other.
+// judged as any other, until the pause is over and it is Policed again. A pace that was answered
+// for a minute was slow enough: slowdowns are counted anew.
 //
 // The first time that a limit bites nobody can know it: silence begins as it does when a cable is
 // cut. A path that has not been proved at its pace is therefore waited for after a verdict, as long
-// as the kernel bridges or nothing else works anyway.
+// as the kernel bridges or nothing else works anyway. On one that was proved, a verdict is a
+// verdict: what is answered behind it is a path that fails in part.
 #pragma once
 
 #include <chrono>
@@ -47,6 +51,9 @@ inline constexpr std::int64_t kShare = 3;
 inline constexpr std::uint32_t kMinGaps = 3;
 inline constexpr std::uint64_t kAnswersBetweenGaps = 16;
 inline constexpr unsigned kMaxSlowdowns = 3;
+/// In percent of what is asked: two shares that are nearer to each other are the same, counted over
+/// some twenty requests.
+inline constexpr std::uint64_t kLossMargin = 20;
 /// A session asks at least so often, whatever is answered.
 inline constexpr Nanoseconds kSlowestPace = std::chrono::seconds(2);
 /// So long without a partial share, and a path is proved at its pace.
@@ -71,6 +78,7 @@ struct AnswersSeen {
   Nanoseconds interval{};    ///< in force
   Nanoseconds configured{};  ///< what a person asked for
   std::uint32_t multiplier = 3;
+  bool may_try = true;  ///< losing heartbeats in a trial of the configured pace is no failover
 };
 
 /// One session's pace. All times are of the caller's clock; zero: never.
@@ -84,6 +92,9 @@ struct Pacing {
   MonotonicTime partial_until{};
   MonotonicTime partial_of{};
 
+  MonotonicTime verdict{};      ///< the newest
+  bool verdict_counts = false;  ///< the path was proved: no answer behind it is waited for
+
   /// Its bookkeeping.
   struct Window {
     MonotonicTime began{};
@@ -91,8 +102,10 @@ struct Pacing {
     std::uint32_t gaps = 0;
   } window{};
   unsigned partial_windows = 0;
-  std::uint32_t partial_gaps = 0;  ///< in these
+  Window partial{};  ///< the sums of these
   unsigned slowdowns = 0;
+  /// In percent: slowing down has not helped, so it is tried what asking more often costs.
+  std::optional<std::uint64_t> lost_when_slow{};
   MonotonicTime asks_since{};
   MonotonicTime last_reply{};  ///< at the last look
   MonotonicTime retry_at{};
@@ -108,7 +121,8 @@ struct Pacing {
 /// Whether `partial_until` is about this verdict.
 [[nodiscard]] bool is_partial(const Pacing& pacing, MonotonicTime verdict);
 
-/// Whether silence can only mean a failed path: the network has let this pace pass for long enough.
+/// Whether silence can only mean a failed path: the network has let this pace pass for long enough,
+/// or it is no limit that makes it lose.
 [[nodiscard]] bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now);
 
 }  // namespace hanet::policy
