@@ -124,19 +124,14 @@ static __always_inline int tick_all(void)
 static __always_inline int bridge_told(__u32 index)
 {
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
-	__u64 since = 0;
+	__u64 now = bpf_ktime_get_ns();
 
 	if (!port)
 		return 0;
-	if (port->carrier != HANET_CARRIER_DOWN) {
-		__u32 of_port = port->session;
-		struct hanet_session *session = bpf_map_lookup_elem(&sessions, &of_port);
-
-		if (!session || session->state != HANET_SESSION_DOWN)
-			return 0;
-		since = session->first_lost_ns;
-	}
-	steer_on_verdict(index, since, bpf_ktime_get_ns());
+	if (port->carrier == HANET_CARRIER_DOWN)
+		steer_on_verdict(index, 0, now);
+	else
+		steer_if_silent(index, port, now);
 	return 0;
 }
 

@@ -57,9 +57,9 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 
 	if (!arp || !arp_well_formed(arp))
 		return TC_ACT_UNSPEC;
-	struct hanet_session *session = session_of_port(port, &index);
-	if (session && session->family == HANET_AF_INET && arp->sender_ip &&
-	    arp->sender_ip == *(__u32 *)session->next_hop && !mac_is_group(arp->sender_mac))
+	struct hanet_session *session =
+		session_asking(port, HANET_AF_INET, &arp->sender_ip, &index);
+	if (session && arp->sender_ip && !mac_is_group(arp->sender_mac))
 		target_heard_at(session, arp->sender_mac);
 	if (arp->operation != bpf_htons(ARPOP_REQUEST))
 		return TC_ACT_UNSPEC;
@@ -125,11 +125,11 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 	if (!question || question->option.length != 1)
 		return TC_ACT_UNSPEC;
 	struct neighbour_message *message = &question->message;
-	struct hanet_session *session = session_of_port(port, &index);
+	struct hanet_session *session =
+		session_asking(port, HANET_AF_INET6, &message->target, &index);
 
 	if (message->icmp.icmp6_type == ND_ADVERTISEMENT &&
 	    question->option.type == ND_OPTION_TARGET && session &&
-	    session->family == HANET_AF_INET6 && ipv6_equal(&message->target, session->next_hop) &&
 	    !mac_is_group(question->option.mac))
 		target_heard_at(session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||

@@ -86,16 +86,23 @@ static __always_inline __u32 next_poll_us(__u32 link_poll_us)
  * New parameters hold at once and not from the next request or frame on, which may be an old
  * interval away. So does a shorter detection time for what is under way.
  */
-static __always_inline void params_follow(struct hanet_port *port)
+static __noinline int params_follow(struct hanet_port *port)
 {
-	__u32 index;
-	struct hanet_session *session = session_of_port(port, &index);
+	if (!port)
+		return 0;
+	for (__u32 i = 0; i < HANET_PORT_TARGETS; i++) {
+		__u32 index;
+		struct hanet_session *session = session_at(port, i, &index);
 
-	if (!session || !params_apply_session(session))
-		return;
-	if (session->state != HANET_SESSION_PAUSED &&
-	    (session->sent > session->answered || session->counted_ns))
-		arm_deadline(index, detection_time_ns(session));
+		if (!session)
+			break;
+		if (!params_apply_session(session))
+			continue;
+		if (session->state != HANET_SESSION_PAUSED &&
+		    (session->sent > session->answered || session->counted_ns))
+			arm_deadline(index, detection_time_ns(session));
+	}
+	return 0;
 }
 
 /*

@@ -56,10 +56,11 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 		return HANET_REJECT_TRUNCATED;
 	if (!arp_well_formed(arp) || arp->operation != bpf_htons(ARPOP_REPLY))
 		return HANET_REJECT_NOT_A_REPLY;
-	struct hanet_session *session = session_of_port(port, &index);
+	struct hanet_session *session = session_at(port, 0, &index);
 	if (!session || session->family != HANET_AF_INET)
 		return HANET_REJECT_WRONG_SESSION;
-	if (arp->sender_ip != *(__u32 *)session->next_hop || mac_is_group(arp->sender_mac))
+	session = session_asking(port, HANET_AF_INET, &arp->sender_ip, &index);
+	if (!session || mac_is_group(arp->sender_mac))
 		return HANET_REJECT_WRONG_SOURCE;
 	if (!mac_equal(arp->target_mac, port->probe_mac))
 		return HANET_REJECT_WRONG_COOKIE;
@@ -82,10 +83,11 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 		return HANET_REJECT_TRUNCATED;
 	if (ip->hop_limit != ND_HOP_LIMIT || !message->icmp.icmp6_solicited)
 		return HANET_REJECT_NOT_A_REPLY;
-	struct hanet_session *session = session_of_port(port, &index);
+	struct hanet_session *session = session_at(port, 0, &index);
 	if (!session || session->family != HANET_AF_INET6)
 		return HANET_REJECT_WRONG_SESSION;
-	if (!ipv6_equal(&message->target, session->next_hop))
+	session = session_asking(port, HANET_AF_INET6, &message->target, &index);
+	if (!session)
 		return HANET_REJECT_WRONG_SOURCE;
 	if (!ipv6_equal(&ip->daddr, session->source))
 		return HANET_REJECT_WRONG_COOKIE;

@@ -39,39 +39,6 @@ static __always_inline void stamp_echo(struct __sk_buff *skb, __u32 offset, __u3
 	bpf_skb_store_bytes(skb, offset, &stamp, sizeof(stamp), 0);
 }
 
-static __always_inline void request_ipv4(struct __sk_buff *skb, struct cursor *cursor, __u32 index,
-					 struct hanet_session *session)
-{
-	struct iphdr *ip = cursor_take(cursor, struct iphdr);
-
-	if (!ip || ip->ihl != 5 || ip->protocol != IPPROTO_ICMP)
-		return;
-	struct icmp_echo *icmp = cursor_take(cursor, struct icmp_echo);
-	if (!icmp || icmp->type != ICMP_ECHO || !cursor_take(cursor, struct hanet_echo_payload))
-		return;
-	stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
-}
-
-static __always_inline void request_ipv6(struct __sk_buff *skb, struct cursor *cursor,
-					 bool multicast, __u32 index, struct hanet_session *session)
-{
-	struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
-
-	if (!ip || ip->nexthdr != IPPROTO_ICMPV6)
-		return;
-	struct icmp6hdr *icmp = cursor_take(cursor, struct icmp6hdr);
-	if (!icmp)
-		return;
-	if (icmp->icmp6_type == ND_SOLICITATION) {
-		if (session->kind == HANET_HEARTBEAT_NEIGHBOUR || multicast)
-			session_request(index, session, true);
-		return;
-	}
-	if (icmp->icmp6_type == ICMPV6_ECHO_REQUEST &&
-	    cursor_take(cursor, struct hanet_echo_payload))
-		stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
-}
-
 /* The sender addressed it to where the target was. */
 static __always_inline void request_follows_target(struct __sk_buff *skb,
 						   struct hanet_session *session)
@@ -91,37 +58,121 @@ static __always_inline bool is_a_look(const struct hanet_session *session)
 }
 
 /*
- * A frame that leaves from a probe address. Neighbour requests count as heartbeats where they are
- * the heartbeat, and where they search for the target (broadcast or multicast): a search that stays
- * unanswered is a lost path, too.
+ * The session that a frame from a probe address is a request of, by whom it asks. NULL: it is none
+ * that counts.
  */
-static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *cursor,
-					  struct ethhdr *ethernet, struct hanet_port *port)
+static __always_inline struct hanet_session *request_of(const struct hanet_port *port, __u16 family,
+							const void *asked, bool multicast,
+							__u32 *index)
 {
-	__u32 index;
-	struct hanet_session *session = session_of_port(port, &index);
+	struct hanet_session *session = session_asking(port, family, asked, index);
 
 	if (!session || session->state == HANET_SESSION_PAUSED ||
 	    session->kind == HANET_HEARTBEAT_SILENCE)
-		return;
-	bool multicast = ethernet->h_dest[0] & 1;
-
+		return NULL;
 	if (multicast && is_a_look(session)) {
 		session->looked_ns = bpf_ktime_get_ns();
-		return;
+		return NULL;
 	}
-	if (ethernet->h_proto == bpf_htons(ETH_P_ARP)) {
-		struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
+	return session;
+}
 
-		if (arp && arp->operation == bpf_htons(ARPOP_REQUEST) &&
-		    (session->kind == HANET_HEARTBEAT_NEIGHBOUR || multicast))
-			session_request(index, session, true);
-	} else if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
-		request_ipv4(skb, cursor, index, session);
-	} else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
-		request_ipv6(skb, cursor, multicast, index, session);
+/*
+ * Neighbour requests count as heartbeats where they are the heartbeat, and where they search for
+ * the target (broadcast or multicast): a search that stays unanswered is a lost path, too.
+ */
+static __always_inline void request_neighbour(__u32 index, struct hanet_session *session,
+					      bool multicast)
+{
+	if (session->kind == HANET_HEARTBEAT_NEIGHBOUR || multicast)
+		session_request(index, session, true);
+}
+
+static __always_inline struct hanet_session *
+request_arp(struct cursor *cursor, const struct hanet_port *port, bool multicast)
+{
+	__u32 index;
+	struct arp_ipv4 *arp = cursor_take(cursor, struct arp_ipv4);
+
+	if (!arp || arp->operation != bpf_htons(ARPOP_REQUEST))
+		return NULL;
+	struct hanet_session *session =
+		request_of(port, HANET_AF_INET, &arp->target_ip, multicast, &index);
+
+	if (session)
+		request_neighbour(index, session, multicast);
+	return session;
+}
+
+static __always_inline struct hanet_session *request_ipv4(struct __sk_buff *skb,
+							  struct cursor *cursor,
+							  const struct hanet_port *port,
+							  bool multicast)
+{
+	__u32 index;
+	struct iphdr *ip = cursor_take(cursor, struct iphdr);
+
+	if (!ip || ip->ihl != 5 || ip->protocol != IPPROTO_ICMP)
+		return NULL;
+	struct icmp_echo *icmp = cursor_take(cursor, struct icmp_echo);
+	if (!icmp || icmp->type != ICMP_ECHO || !cursor_take(cursor, struct hanet_echo_payload))
+		return NULL;
+	struct hanet_session *session =
+		request_of(port, HANET_AF_INET, &ip->daddr, multicast, &index);
+
+	if (session)
+		stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
+	return session;
+}
+
+static __always_inline struct hanet_session *request_ipv6(struct __sk_buff *skb,
+							  struct cursor *cursor,
+							  const struct hanet_port *port,
+							  bool multicast)
+{
+	__u32 index;
+	struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
+
+	if (!ip || ip->nexthdr != IPPROTO_ICMPV6)
+		return NULL;
+	struct neighbour_message *message = cursor_take(cursor, struct neighbour_message);
+	if (!message)
+		return NULL;
+	bool echo = message->icmp.icmp6_type == ICMPV6_ECHO_REQUEST;
+	if (!echo && message->icmp.icmp6_type != ND_SOLICITATION)
+		return NULL;
+	/* Its payload begins where a solicitation has its target. */
+	if (echo) {
+		cursor->at = &message->target;
+		if (!cursor_take(cursor, struct hanet_echo_payload))
+			return NULL;
 	}
-	if (!multicast)
+	struct hanet_session *session =
+		request_of(port, HANET_AF_INET6, echo ? (void *)&ip->daddr : &message->target,
+			   multicast, &index);
+	if (!session)
+		return NULL;
+	if (echo)
+		stamp_echo(skb, ETH_HLEN + sizeof(*ip) + 6, index, session);
+	else
+		request_neighbour(index, session, multicast);
+	return session;
+}
+
+/* A frame that leaves from a probe address. */
+static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *cursor,
+					  struct ethhdr *ethernet, const struct hanet_port *port)
+{
+	bool multicast = mac_is_group(ethernet->h_dest);
+	struct hanet_session *session = NULL;
+
+	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
+		session = request_arp(cursor, port, multicast);
+	else if (ethernet->h_proto == bpf_htons(ETH_P_IP))
+		session = request_ipv4(skb, cursor, port, multicast);
+	else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
+		session = request_ipv6(skb, cursor, port, multicast);
+	if (session && !multicast)
 		request_follows_target(skb, session);
 }
 

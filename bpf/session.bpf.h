@@ -18,20 +18,12 @@
 #define HANET_SESSION_BPF_H
 
 #include "params.bpf.h"
+#include "quorum.bpf.h"
 
 static __always_inline struct hanet_request *request_slot(struct hanet_session *session,
 							  __u64 sequence)
 {
 	return &session->window[sequence % HANET_WINDOW];
-}
-
-static __always_inline struct hanet_session *session_of_port(const struct hanet_port *port,
-							     __u32 *index)
-{
-	*index = port->session;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, index);
-
-	return session && session->in_use ? session : NULL;
 }
 
 static __always_inline void arm_deadline(__u32 index, __u64 after_ns)

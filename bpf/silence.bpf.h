@@ -97,7 +97,7 @@ static __always_inline void silence_listen(struct hanet_port *port, struct ethhd
 					   bool at_xdp)
 {
 	__u32 index;
-	struct hanet_session *session = port ? session_of_port(port, &index) : NULL;
+	struct hanet_session *session = port ? session_at(port, 0, &index) : NULL;
 
 	if (!session || session->kind != HANET_HEARTBEAT_SILENCE ||
 	    session->heard_at_xdp != at_xdp || !session->target_mac_known ||

@@ -25,17 +25,11 @@
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
 
-/* A reply since `since` proves it: when the target itself dies, both paths fall silent together,
+/* Answers since `since` prove it: when the target itself dies, both paths fall silent together,
  * and bridging to a path that is only not yet declared dead helps nobody. */
 static __always_inline bool port_is_proved(const struct hanet_port *port, __u64 since)
 {
-	__u32 index = port->session;
-
-	if (port->carrier == HANET_CARRIER_DOWN || index == HANET_NONE)
-		return false;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
-
-	return session && session->state == HANET_SESSION_UP && session->last_reply_ns > since;
+	return port->carrier != HANET_CARRIER_DOWN && port_answers_since(port, since);
 }
 
 /* A trunk has to be proved to stand although every port that is not were lost. */

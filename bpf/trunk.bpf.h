@@ -23,7 +23,7 @@
 
 #include <linux/pkt_cls.h>
 #include "params.bpf.h"
-#include "parse.bpf.h"
+#include "quorum.bpf.h"
 
 static __always_inline struct hanet_trunk *trunk_of(const struct hanet_port *port)
 {
@@ -95,12 +95,11 @@ static __noinline int trunk_review(struct hanet_port *port)
 	if (!port)
 		return 0;
 	struct hanet_trunk *trunk = trunk_of(port);
-	__u32 slot = port->trunk_slot, index = port->session;
+	__u32 slot = port->trunk_slot;
 
 	if (!trunk || slot >= HANET_TRUNK_PORTS)
 		return 0;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
-	__u32 state = session ? session->state : HANET_SESSION_UNKNOWN;
+	__u32 state = port_state(port);
 
 	if (state == HANET_SESSION_DOWN && trunk_rehashes(trunk))
 		state = HANET_SESSION_PAUSED;

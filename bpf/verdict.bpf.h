@@ -13,16 +13,24 @@
 #include "deferral.bpf.h"
 #include "steer.bpf.h"
 
+/* Its heartbeats have a verdict on the port if too few of its targets are left (quorum.bpf.h). */
+static __always_inline void steer_if_silent(__u32 index, const struct hanet_port *port, __u64 now)
+{
+	if (port_state(port) == HANET_SESSION_DOWN)
+		steer_on_verdict(index, port_silent_since(port), now);
+}
+
 static __noinline int session_changed(struct hanet_session *session, __u32 type, __u64 now)
 {
 	if (!session)
 		return 0;
-	__u32 port = session->port;
+	__u32 index = session->port;
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
 
 	session->state_since_ns = now;
-	trunk_review(bpf_map_lookup_elem(&ports, &port));
-	if (type == HANET_EVENT_SESSION_DOWN)
-		steer_on_verdict(port, session->first_lost_ns, now);
+	trunk_review(port);
+	if (type == HANET_EVENT_SESSION_DOWN && port)
+		steer_if_silent(index, port, now);
 	struct hanet_event what = {.type = type, .group = session->group};
 
 	return event_submit(&what);

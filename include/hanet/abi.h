@@ -30,7 +30,8 @@
 
 enum {
 	HANET_MAX_PORTS = 64,
-	HANET_MAX_SESSIONS = 64,
+	HANET_MAX_SESSIONS = 128,
+	HANET_PORT_TARGETS = 4, /* whom one port asks, a session each */
 	HANET_MAX_GROUPS = 16,
 	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
 	HANET_MAX_TRUNKS = 32,
@@ -230,13 +231,15 @@ struct hanet_port {
 	__u32 in_use;
 	__u32 ifindex;
 	__u32 group;
-	__u32 session;	     /* index into sessions, or HANET_NONE */
+	__u32 session;	     /* index of its first one, or HANET_NONE; the others follow it */
 	__u8 probe_mac[6];   /* source of this port's heartbeats; 40 random bits are its cookie */
 	__u8 replies_at_xdp; /* 1: xdp_ingress is attached, so tc_ingress need not look for them */
 	__u8 clamped;	     /* kernel side, as in hanet_session: link_poll_us */
 	__u32 probe_ipv4;    /* network order; 0: hanet answers no ARP here */
 	__u8 probe_ipv6[16]; /* all zero: hanet answers no solicitation here */
 	__u32 claim;	     /* enum hanet_claim: what answers from here say */
+	__u32 targets;	     /* how many sessions */
+	__u32 quorum;	     /* so many of them must be up; see hanet_quorum_state() */
 
 	/* state, kernel side */
 	__u64 net_device; /* address of the struct net_device, 0 until a heartbeat left or after it
@@ -253,7 +256,24 @@ struct hanet_port {
 	__u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
 	__u64 rejected[HANET_REJECT_COUNT];
 };
-HANET_ASSERT(sizeof(struct hanet_port) == 64 + 72 + 8 * HANET_REJECT_COUNT);
+HANET_ASSERT(sizeof(struct hanet_port) == 72 + 72 + 8 * HANET_REJECT_COUNT);
+
+/*
+ * What a port's sessions say of it together, as enum hanet_session_state (spec M9): down when too
+ * few are left that could be up, up when so many are. One that is paused stands for all of them,
+ * because hanetd pauses a port's sessions together. The kernel side and hanetd both ask here.
+ */
+static inline __u32 hanet_quorum_state(const struct hanet_port *port, __u32 up, __u32 down,
+				       __u32 paused)
+{
+	if (!port->targets)
+		return HANET_SESSION_UNKNOWN;
+	if (paused)
+		return HANET_SESSION_PAUSED;
+	if (up >= port->quorum)
+		return HANET_SESSION_UP;
+	return port->targets - down < port->quorum ? HANET_SESSION_DOWN : HANET_SESSION_UNKNOWN;
+}
 
 /* What a port does with the host's own frames. */
 enum hanet_steer_mode {

@@ -119,6 +119,8 @@ void Scene::watch(Beat beat, std::uint32_t index) {
   watched.ifindex = kLoopback;
   watched.group = index;
   watched.session = index;
+  watched.targets = 1;
+  watched.quorum = 1;
   copy_into(watched.probe_mac, kProbeMac);
   watched.probe_ipv4 = network_order(kProbeIpv4);
   copy_into(watched.probe_ipv6, kProbeIpv6);

@@ -255,7 +255,7 @@ TEST_F(SteerOnVerdict, M6_NotToAStandbyThatFellSilentWithTheActivePath) {
 }
 
 TEST_F(SteerOnVerdict, M6_NotToAStandbyWithoutASession) {
-  fail([&] { port(1).session = HANET_NONE; });
+  fail([&] { port(1).targets = 0; });
   expect_no_steering();
 }
 

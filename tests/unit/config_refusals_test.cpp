@@ -283,6 +283,7 @@ std::vector<Refusal> timings() {
              "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
              "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
              "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind, both_ends, "
+             "further_targets, quorum, "
              "target_mac, primary_target_mac, standby_target_mac; did you mean 'interval_us'?"),
       {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
        "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "

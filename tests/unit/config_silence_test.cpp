@@ -28,7 +28,7 @@ Config config_of(const std::string& lines) {
 }
 
 group::SessionPlan plan_of(const GroupConfig& group, std::size_t at) {
-  return group::plan_session(group, group.paths.at(at).port(), kProbe);
+  return group::plan_sessions(group, group.paths.at(at).port(), kProbe).front();
 }
 
 TEST(ConfigSilence, M5_APeerIsFoundByTheTargetsAddress) {

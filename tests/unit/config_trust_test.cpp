@@ -27,7 +27,7 @@ GroupConfig group_of(const std::string& lines) {
 }
 
 std::optional<net::MacAddress> mac_of(const GroupConfig& group, std::size_t at) {
-  return group::plan_session(group, group.paths.at(at).port(), kProbe).peer_mac;
+  return group::plan_sessions(group, group.paths.at(at).port(), kProbe).front().peer_mac;
 }
 
 TEST(ConfigTrust, S1_AnOtherEndIsOneThatTheFileNames) {

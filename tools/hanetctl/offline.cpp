@@ -29,6 +29,11 @@ Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory,
   return engine::MappedArray<T>::of(fd->get(), entries, false);
 }
 
+std::span<const hanet_session> sessions_of(const hanet_port& port,
+                                           std::span<const hanet_session> all) {
+  return port.targets == 0 ? all.first(0) : all.subspan(port.session, port.targets);
+}
+
 }  // namespace
 
 Result<Json> offline_status(const std::filesystem::path& pin_directory) {
@@ -41,8 +46,12 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     const hanet_port& port = (*ports)[at];
     if (port.in_use == 0) continue;
     Json path{{"name", port.name}, {"port", report::port_json(port)}};
-    if (port.session != HANET_NONE)
-      path["session"] = report::session_json((*sessions)[port.session], monotonic_now());
+    const std::span<const hanet_session> asked =
+        sessions_of(port, {&(*sessions)[0], HANET_MAX_SESSIONS});
+    Json shown = Json::array();
+    for (const hanet_session& session : asked)
+      shown.push_back(report::session_json(session, monotonic_now()));
+    report::put_sessions(path, port, std::move(shown), engine::verdict_of(port, asked));
     paths.push_back(std::move(path));
   }
   return Json{{"daemon", nullptr}, {"paths", std::move(paths)}};

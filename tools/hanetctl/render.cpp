@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace hanet::ctl {
@@ -74,6 +75,17 @@ void render_session(std::string& out, const Json& session) {
        count_of(session, "up_verdicts"), deferred);
 }
 
+// Of a path, or of a port of a trunk.
+void render_sessions(std::string& out, const Json& watched) {
+  if (!watched.contains("sessions")) return render_session(out, watched.at("session"));
+  const Json& sessions = watched.at("sessions");
+  const auto answer = std::ranges::count_if(
+      sessions, [](const Json& session) { return text_of(session, "state") == "up"; });
+  line(out, "      targets    {} of {} answer, the quorum is {}", answer, sessions.size(),
+       count_of(watched, "quorum"));
+  for (const Json& session : sessions) render_session(out, session);
+}
+
 void render_port(std::string& out, const Json& port) {
   line(out, "      link       carrier {}, {} lost and {} back since start; looked at every {} us{}",
        text_of(port, "carrier"), count_of(port, "carrier_down_events"),
@@ -108,7 +120,7 @@ void render_trunk(std::string& out, const Json& path) {
     line(out, "    {:<13} {:<8} {}{}{}", text_of(port, "name"),
          port.value("lead", false) ? "lead" : "", text_of(port, "health"),
          reason.empty() ? "" : ": ", reason);
-    render_session(out, port.at("session"));
+    render_sessions(out, port);
     render_port(out, port.at("port"));
   }
 }
@@ -158,7 +170,7 @@ void render_group(std::string& out, const Json& group) {
       render_trunk(out, path);
       continue;
     }
-    render_session(out, path.at("session"));
+    render_sessions(out, path);
     render_port(out, path.at("port"));
   }
 }
@@ -221,7 +233,7 @@ std::string render_offline(const Json& status) {
   line(out, "not protected: hanetd does not run. What the pinned maps hold:");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}", text_of(path, "name"));
-    if (path.contains("session")) render_session(out, path.at("session"));
+    if (path.contains("session")) render_sessions(out, path);
     render_port(out, path.at("port"));
   }
   return out;

@@ -121,7 +121,9 @@ struct GroupConfig {
   IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
   std::optional<net::MacAddress> peer_mac;    ///< silence: whose frames count; empty: the target's
   std::optional<net::MacAddress> target_mac;  ///< arp, icmp: empty: it is asked for
-  bool both_ends = false;  ///< the targets are another node's sources: hanet runs there, too
+  std::vector<IpAddress> further_targets{};   ///< up to 3 whom every port asks beside its target
+  std::uint32_t quorum = 1;  ///< so many of them all have to answer, 1 .. all (spec M9)
+  bool both_ends = false;    ///< the targets are another node's sources: hanet runs there, too
   LiveParameters live;
   /// An idle path is down until it is needed (cold, warm) and can not be watched.
   [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
@@ -146,6 +148,12 @@ struct GroupConfig {
   /// The peer that the heartbeat of `port` asks: the port's own target, or else the group's.
   [[nodiscard]] const IpAddress& target_of(const PortConfig& port) const {
     return port.target ? *port.target : target;
+  }
+  /// Everybody whom `port` asks, its target first.
+  [[nodiscard]] std::vector<IpAddress> targets_of(const PortConfig& port) const {
+    std::vector<IpAddress> targets{target_of(port)};
+    targets.insert(targets.end(), further_targets.begin(), further_targets.end());
+    return targets;
   }
   [[nodiscard]] HeartbeatKind kind_of(const PortConfig& port) const {
     return port.heartbeat.value_or(heartbeat);

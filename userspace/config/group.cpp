@@ -204,7 +204,8 @@ void claim_dummies(const TableReader& group, const GroupConfig& config, Claims& 
   if (config.warm.dummy_mac) claim(net::to_text(*config.warm.dummy_mac), "dummy_mac");
   if (!warm || !config.warm.dummy_address) return;
   const auto is_asked = [&](const PortConfig& port) {
-    return config.target_of(port) == dummy || port.source == dummy;
+    const std::vector<IpAddress> targets = config.targets_of(port);
+    return std::ranges::count(targets, dummy) != 0 || port.source == dummy;
   };
   if (std::ranges::any_of(config.paths, [&](const PathConfig& path) {
         return std::ranges::any_of(path.ports, is_asked);
@@ -255,7 +256,7 @@ GroupConfig read_group(const TableReader& group, Claims& claims) {
   read_warm(group, config);
   check_warm_moves_mac(group, config);
   check_trunk_moves_mac(group, config);
-  read_heartbeat(group, config);
+  read_heartbeat(group, config, claims);
   claim_dummies(group, config, claims);
   return config;
 }
@@ -271,6 +272,11 @@ void check_claims(const Claims& claims, Mistakes& mistakes) {
     mistakes.found(ports[kMaxPorts].line, ports[kMaxPorts].path,
                    fmt::format("{} ports in all groups", ports.size()),
                    fmt::format("up to {} ports in all groups", kMaxPorts));
+  if (claims.sessions.size() > kMaxSessions)
+    mistakes.found(
+        claims.sessions[kMaxSessions].line, claims.sessions[kMaxSessions].path,
+        fmt::format("{} times a port that asks a target, in all groups", claims.sessions.size()),
+        fmt::format("up to {}", kMaxSessions));
   const FirstUse port_use = check_unique(ports, "an interface that no other path uses", mistakes);
   check_unique(metanames, "a name that no other group has", mistakes);
   std::vector<Claim> dummies = claims.dummies;

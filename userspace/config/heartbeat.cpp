@@ -15,7 +15,7 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 19> kHeartbeatKeys{"kind",
+constexpr std::array<std::string_view, 21> kHeartbeatKeys{"kind",
                                                           "target",
                                                           "primary_target",
                                                           "standby_target",
@@ -31,6 +31,8 @@ constexpr std::array<std::string_view, 19> kHeartbeatKeys{"kind",
                                                           "primary_kind",
                                                           "standby_kind",
                                                           "both_ends",
+                                                          "further_targets",
+                                                          "quorum",
                                                           "target_mac",
                                                           "primary_target_mac",
                                                           "standby_target_mac"};
@@ -162,6 +164,53 @@ void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
   config.target = target ? *target : config.paths[0].port().target.value_or(IpAddress{});
 }
 
+/// What is wrong with one more target of every port; empty: nothing.
+std::string why_not_further(const GroupConfig& config, const IpAddress& address) {
+  if (address.family != config.target.family)
+    return fmt::format("an {} address, as the target '{}'", family_text(config.target),
+                       config.target.text());
+  if (std::ranges::count(config.further_targets, address) != 0) return "each address once";
+  for (const PathConfig& path : config.paths)
+    for (const PortConfig& port : path.ports) {
+      if (config.target_of(port) == address) return "an address that is not the target anyway";
+      if (port.source == address) return "an address of another host";
+    }
+  return {};
+}
+
+/// Beside the target, so that one that dies or reboots is no failed path (spec M9).
+void read_further_targets(const TableReader& heartbeat, GroupConfig& config) {
+  const std::vector<Item> items =
+      heartbeat.items("further_targets", "an address, or a list of them");
+  if (!items.empty() && config.watches_silence())
+    heartbeat.report("further_targets", fmt::format("{} addresses", items.size()),
+                     "only where the kind is 'arp' or 'icmp', because a path of kind 'silence' has "
+                     "one peer");
+  if (items.size() > kMaxFurtherTargets)
+    heartbeat.report("further_targets", fmt::format("{} addresses", items.size()),
+                     fmt::format("up to {}", kMaxFurtherTargets));
+  for (const Item& item : items) {
+    const std::optional<IpAddress> address = heartbeat.address(item);
+    if (!address) continue;
+    if (const std::string allowed = why_not_further(config, *address); !allowed.empty())
+      heartbeat.report(item, shown(*address), allowed);
+    else
+      config.further_targets.push_back(*address);
+  }
+  const auto all = static_cast<std::int64_t>(items.size()) + 1;
+  if (const auto quorum = heartbeat.integer("quorum", {1, all}))
+    config.quorum = static_cast<std::uint32_t>(*quorum);
+}
+
+/// One for each target of each port.
+void claim_sessions(const TableReader& heartbeat, const GroupConfig& config, Claims& claims) {
+  const std::string_view key = "further_targets";
+  const Claim claim{.name = {}, .path = heartbeat.path_of(key), .line = heartbeat.line_of(key)};
+  for (const PathConfig& path : config.paths)
+    claims.sessions.insert(claims.sessions.end(),
+                           path.ports.size() * (1 + config.further_targets.size()), claim);
+}
+
 /// The limits of the factors allow products that nobody wants to wait for.
 void check_detection_time(const TableReader& heartbeat, const LiveParameters& live) {
   const std::chrono::microseconds detection_time = live.interval * live.multiplier;
@@ -206,7 +255,7 @@ void read_timing(const TableReader& heartbeat, LiveParameters& live) {
 
 }  // namespace
 
-void read_heartbeat(const TableReader& group, GroupConfig& config) {
+void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claims) {
   if (!group.has("heartbeat")) {
     group.report_missing("heartbeat", "a table [group.heartbeat] with at least 'target'");
     return;
@@ -216,9 +265,11 @@ void read_heartbeat(const TableReader& group, GroupConfig& config) {
   heartbeat->refuse_unknown(kHeartbeatKeys);
   read_kinds(*heartbeat, config);
   read_addresses(*heartbeat, config);
+  read_further_targets(*heartbeat, config);
   check_silence(*heartbeat, config);
   read_both_ends(*heartbeat, config);
   read_timing(*heartbeat, config.live);
+  claim_sessions(*heartbeat, config, claims);
 }
 
 }  // namespace hanet::config

@@ -27,7 +27,9 @@ struct Range {
 inline constexpr std::size_t kMaxGroups = HANET_MAX_GROUPS;
 inline constexpr std::size_t kMaxPorts = HANET_MAX_PORTS;  ///< of all groups together
 inline constexpr std::size_t kMaxTrunkPorts = HANET_TRUNK_PORTS;
-static_assert(HANET_MAX_SESSIONS >= kMaxPorts, "each port has a session");
+inline constexpr std::size_t kMaxSessions = HANET_MAX_SESSIONS;
+inline constexpr std::size_t kMaxFurtherTargets = HANET_PORT_TARGETS - 1;
+static_assert(kMaxSessions >= kMaxPorts, "each port has a session");
 static_assert(HANET_MAX_TRUNKS >= 2 * kMaxGroups, "both paths of each group may be trunks");
 
 // Switchover, see GroupConfig.

@@ -31,15 +31,16 @@ struct Claim {
 struct Claims {
   std::vector<Claim> metanames;
   std::vector<Claim> ports;
-  std::vector<Claim> dummies;  ///< addresses and MAC addresses of warm standbys
-  std::size_t group = 0;       ///< the one that is read
+  std::vector<Claim> dummies;   ///< addresses and MAC addresses of warm standbys
+  std::vector<Claim> sessions;  ///< one for each target of each port
+  std::size_t group = 0;        ///< the one that is read
 };
 
 /// `[[group]]` with everything below it.
 [[nodiscard]] GroupConfig read_group(const TableReader& group, Claims& claims);
 
 /// `[group.heartbeat]`: fills in the heartbeat of a group whose two paths are there already.
-void read_heartbeat(const TableReader& group, GroupConfig& config);
+void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claims);
 
 /// The keys of each path, in the order of GroupConfig::paths.
 struct PathKeys {

@@ -276,6 +276,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_mac, spec.probe_mac);
   port.probe_ipv4 = spec.probe_ipv4;
   copy_to(port.probe_ipv6, spec.probe_ipv6);
+  port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
   store(port.in_use, 1);
   if (spec.ifindex != 0)
@@ -338,6 +339,12 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   if (session_count_ == HANET_MAX_SESSIONS)
     return failure(
         fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
+  hanet_port& port = ports_[spec.port];
+  if (port.targets == HANET_PORT_TARGETS)
+    return failure(fmt::format("{}: a port asks at most {} targets", port.name,
+                               static_cast<int>(HANET_PORT_TARGETS)));
+  if (port.targets != 0 && port.session + port.targets != session_count_)
+    return failure(fmt::format("{}: another port was given a session in between", port.name));
   const SessionIndex index = session_count_++;
   hanet_session& session = sessions_[index];
   session = hanet_session{};
@@ -364,18 +371,28 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   }
   session.state = HANET_SESSION_PAUSED;
   store(session.in_use, 1);
-  store(ports_[spec.port].session, index);
+  if (port.targets == 0) store(port.session, index);
+  store(port.targets, port.targets + 1);
   choose_listener(spec.port);
   return index;
 }
 
-Status Engine::start_session(SessionIndex session) {
-  return control(HANET_CONTROL_START_SESSION, session);
+Status Engine::start_sessions(PortIndex port) {
+  for (const SessionIndex session : sessions_of(port))
+    if (Status started = control(HANET_CONTROL_START_SESSION, session); !started) return started;
+  return {};
 }
 
-void Engine::pause_session(SessionIndex session) {
-  store(sessions_[session].state, HANET_SESSION_PAUSED);
-  review(sessions_[session].port);
+void Engine::pause_sessions(PortIndex port) {
+  for (const SessionIndex session : sessions_of(port))
+    store(sessions_[session].state, HANET_SESSION_PAUSED);
+  review(port);
+}
+
+PortVerdict Engine::verdict(PortIndex port) const {
+  const hanet_port& of = ports_[port];
+  if (of.targets == 0) return {};
+  return verdict_of(of, {&sessions_[of.session], of.targets});
 }
 
 void Engine::set_pace(SessionIndex session, std::chrono::microseconds pace) {

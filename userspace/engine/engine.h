@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "core/result.h"
 #include "engine/attach.h"
 #include "engine/maps.h"
+#include "engine/quorum.h"
 #include "engine/ticker.h"
 #include "hanet/abi.h"
 #include "net/types.h"
@@ -47,6 +49,7 @@ struct PortSpec {
   net::MacAddress probe_mac{};
   std::uint32_t probe_ipv4 = 0;               ///< network order; 0: none
   std::array<std::uint8_t, 16> probe_ipv6{};  ///< all zero: none
+  std::uint32_t quorum = 1;                   ///< so many of its sessions have to be up
 };
 
 struct SessionSpec {
@@ -135,17 +138,28 @@ class Engine {
   /// Attaches a port that was unbound to another interface.
   [[nodiscard]] Status rebind_port(PortIndex port, unsigned ifindex, const std::string& name);
 
-  /// Prepares a session; it stays paused until start_session().
+  /// Prepares a session; it stays paused until start_sessions(). All of a port's are added one
+  /// after the other, at most HANET_PORT_TARGETS.
   [[nodiscard]] Result<SessionIndex> add_session(const SessionSpec& spec);
-  /// Makes the session's state unknown and lets requests count from now on.
-  [[nodiscard]] Status start_session(SessionIndex session);
-  void pause_session(SessionIndex session);
+  /// Makes the state of the port's sessions unknown and lets requests count from now on.
+  [[nodiscard]] Status start_sessions(PortIndex port);
+  void pause_sessions(PortIndex port);
   /// Requests of the session leave no oftener than this from the next one on; zero: as the
   /// parameters say.
   void set_pace(SessionIndex session, std::chrono::microseconds pace);
 
   [[nodiscard]] const hanet_session& session(SessionIndex index) const { return sessions_[index]; }
   [[nodiscard]] const hanet_port& port(PortIndex index) const { return ports_[index]; }
+  /// Of a port, in the order of its targets.
+  [[nodiscard]] auto sessions_of(PortIndex port) const {
+    const SessionIndex first = ports_[port].targets == 0 ? 0 : ports_[port].session;
+    return std::views::iota(first, first + ports_[port].targets);
+  }
+  [[nodiscard]] PortVerdict verdict(PortIndex port) const;
+  /// The one that made the port's verdict: its times are the port's. A port has one.
+  [[nodiscard]] const hanet_session& deciding_session(PortIndex port) const {
+    return sessions_[ports_[port].session + verdict(port).decider];
+  }
   /// The trunk that the port belongs to; nullptr for the only port of a path.
   [[nodiscard]] const hanet_trunk* trunk_of(PortIndex port) const;
   [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }

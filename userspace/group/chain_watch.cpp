@@ -66,7 +66,7 @@ std::string ChainWatch::trouble_at(const Port& port, engine::Direction direction
                     moved ? "hanet is the first again" : moved.error().message));
     if (moved) return {};
   }
-  const bool blind = context_.env.is_blind(port.session);
+  const bool blind = ports_.is_blind(port);
   return fmt::format(
       "{} at the {} of {}{}; attach it behind hanet (BPF_F_AFTER), or take it away",
       chain.has_hanet ? fmt::format("{} stands in front of hanet", listed(chain)) : what,
@@ -79,8 +79,8 @@ std::string ChainWatch::trouble_at(const Port& port, engine::Direction direction
 bool ChainWatch::is_blind_for_no_reason(const Port& port, MonotonicTime came_first,
                                         MonotonicTime now) const {
   const std::chrono::microseconds interval(
-      engine::load(context_.engine().session(port.session).interval_us));
-  return context_.env.is_blind(port.session) && now > came_first + kChainLook + 2 * interval;
+      engine::load(context_.engine().deciding_session(port.index).interval_us));
+  return ports_.is_blind(port) && now > came_first + kChainLook + 2 * interval;
 }
 
 }  // namespace hanet::group

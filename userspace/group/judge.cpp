@@ -10,8 +10,8 @@
 namespace hanet::group {
 namespace {
 
-policy::SessionState session_state(std::uint32_t state) {
-  switch (static_cast<hanet_session_state>(state)) {
+policy::SessionState session_state(hanet_session_state state) {
+  switch (state) {
     case HANET_SESSION_UP:
       return policy::SessionState::Up;
     case HANET_SESSION_DOWN:
@@ -62,7 +62,7 @@ void PortJudge::begin(MonotonicTime now) {
 Status PortJudge::begin_monitoring(MonotonicTime now) {
   for (const Port& port : ports_.all()) {
     if (!context_.state.paths[port.path].watched || !port.present()) continue;
-    if (Status started = context_.engine().start_session(port.session); !started) return started;
+    if (Status started = context_.engine().start_sessions(port.index); !started) return started;
     of(port).trial.first_answers_until = now + policy::kFirstAnswers;
     judge_again(port, now + policy::kFirstAnswers);
   }
@@ -80,19 +80,19 @@ void PortJudge::judge_again(const Port& port, MonotonicTime at) {
 }
 
 void PortJudge::begin_session(const Port& port) const {
-  if (Status started = context_.engine().start_session(port.session); !started)
+  if (Status started = context_.engine().start_sessions(port.index); !started)
     log::error("{}: {}", context_.config.name, started.error().message);
 }
 
 void PortJudge::pause_until(const Port& port, MonotonicTime until) {
-  context_.engine().pause_session(port.session);
+  context_.engine().pause_sessions(port.index);
   of(port).trial.judged_from = until;
   judge_again(port, until);
 }
 
 policy::PortSeen PortJudge::seen(const Port& port) const {
   const engine::Engine& engine = context_.engine();
-  const hanet_session& session = engine.session(port.session);
+  const engine::PortVerdict verdict = engine.verdict(port.index);
   policy::PortSeen seen;
   seen.present = port.present();
   seen.taken_out = port.presence == Presence::TakenOut;
@@ -100,16 +100,18 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
   seen.watched = context_.state.paths[port.path].watched;
   seen.kernel_carrier = carrier(engine::load(engine.port(port.index).carrier));
   seen.rtnetlink_carrier = port.rtnetlink_carrier;
-  seen.session = session_state(engine::load(session.state));
-  seen.blind = context_.env.is_blind(port.session);
-  seen.was_up = engine::load(session.up_verdicts) != 0;
-  seen.last_reply = from_kernel_ns(engine::load(session.last_reply_ns));
+  seen.session = session_state(verdict.state);
+  seen.blind = ports_.is_blind(port);
+  seen.was_up = verdict.was_up;
+  seen.last_reply = from_kernel_ns(verdict.last_reply_ns);
   if (port.path != context_.state.active) seen.active_silent_since = active_silent_since();
   seen.partial_until = paces_.partial_until(port);
   seen.rehash_ends = rehash_ends(port);
   seen.precedence_ends = precedence_ends(port);
   seen.weight = port.weight;
-  seen.peer = claim(engine::load(session.peer_claim));
+  // The other end of a pair is the target itself; the further ones are strangers to it.
+  const engine::SessionIndex first = engine.port(port.index).session;
+  seen.peer = claim(engine::load(engine.session(first).peer_claim));
   return seen;
 }
 
@@ -117,8 +119,8 @@ policy::PortSeen PortJudge::seen(const Port& port) const {
 std::optional<MonotonicTime> PortJudge::active_silent_since() const {
   std::optional<MonotonicTime> since;
   for (const Port& port : ports_.of(context_.state.active)) {
-    const hanet_session& session = context_.engine().session(port.session);
-    if (engine::load(session.state) != HANET_SESSION_DOWN) continue;
+    if (context_.engine().verdict(port.index).state != HANET_SESSION_DOWN) continue;
+    const hanet_session& session = context_.engine().deciding_session(port.index);
     const MonotonicTime lost = from_kernel_ns(engine::load(session.first_lost_ns));
     since = std::max(since.value_or(lost), lost);
   }
@@ -128,14 +130,15 @@ std::optional<MonotonicTime> PortJudge::active_silent_since() const {
 // By what the policy knows of the active path, not by the maps: it may come up between two looks.
 MonotonicTime PortJudge::precedence_ends(const Port& port) const {
   const policy::PathState& active = context_.state.paths[context_.state.active];
-  const hanet_session& session = context_.engine().session(port.session);
-  if (port.path == context_.state.active || engine::load(session.state) != HANET_SESSION_UP)
+  if (port.path == context_.state.active ||
+      context_.engine().verdict(port.index).state != HANET_SESSION_UP)
     return {};
+  const hanet_session& session = context_.engine().deciding_session(port.index);
   const MonotonicTime up_since = from_kernel_ns(engine::load(session.state_since_ns));
   MonotonicTime ends{};
   for (const Port& silent : ports_.of(context_.state.active)) {
     if (policy::down_reason(active, silent.slot) != policy::DownReason::HeartbeatLost) continue;
-    const hanet_session& lost = context_.engine().session(silent.session);
+    const hanet_session& lost = context_.engine().deciding_session(silent.index);
     if (up_since > from_kernel_ns(engine::load(lost.first_lost_ns)))
       ends = std::max(ends, up_since + engine::detection_time(lost));
   }
@@ -172,7 +175,7 @@ std::optional<MonotonicTime> PortJudge::next_deadline(MonotonicTime now) const {
   for (const Port& port : ports_.all()) {
     if (of(port).again_at) consider(*of(port).again_at);
     if (policy::awaits_proof(seen(port)))
-      consider(now + proof_interval(context_.engine().session(port.session)));
+      consider(now + proof_interval(context_.engine().deciding_session(port.index)));
   }
   return next;
 }

@@ -129,7 +129,7 @@ MonotonicTime Mover::begin(const policy::Switchover& switchover, MonotonicTime r
       .keeps_mac = plan_->expected.mac == parts_.keeper.identity().mac,
       .left_without_carrier = switchover.cause == policy::Cause::CarrierLost &&
                               leaves_without_carrier(plan_->expected, from.interface.name),
-      .detection_time = engine::detection_time(context_.engine().session(from.session)),
+      .detection_time = engine::detection_time(context_.engine().deciding_session(from.index)),
       .may_be_policed = parts_.paces.may_be_policed(failed)};
   const Nanoseconds delay =
       context_.config.delay_enabling ? Nanoseconds(context_.config.delay) : Nanoseconds::zero();
@@ -155,7 +155,7 @@ bool Mover::carry_out(const policy::Switchover& switchover, const Beforehand& fo
   plan_.reset();
   if (context_.rules.cold && !is_within_trunk(switchover))
     for (const Port& port : parts_.ports.of(switchover.from))
-      if (port.present()) context_.engine().pause_session(port.session);
+      if (port.present()) context_.engine().pause_sessions(port.index);
   parts_.kept.moves_to(to);
   // At another MAC address from now on: what the old port says is no longer true.
   if (pending_.plan.expected.mac != identity.mac)
@@ -282,7 +282,7 @@ void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) 
   }
   for (const Port& port : parts_.ports.of(moved ? switchover.from : switchover.to)) {
     parts_.ports.set_admin_up(port, false);
-    context_.engine().pause_session(port.session);
+    context_.engine().pause_sessions(port.index);
   }
 }
 

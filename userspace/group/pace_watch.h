@@ -31,14 +31,17 @@ class PaceWatch {
   [[nodiscard]] bool may_be_policed(const Port& port) const;
 
  private:
-  [[nodiscard]] policy::AnswersSeen seen(const Port& port) const;
-  [[nodiscard]] const policy::Pacing& of(const Port& port) const;
-  [[nodiscard]] bool is_waited_for(const Port& port) const;
-  [[nodiscard]] std::optional<Finding> look(const Port& port) const;
+  [[nodiscard]] policy::AnswersSeen seen(const Port& port, engine::SessionIndex session) const;
+  [[nodiscard]] const policy::Pacing& of(engine::SessionIndex session) const;
+  [[nodiscard]] bool may_be_policed(const Port& port, engine::SessionIndex session) const;
+  [[nodiscard]] bool is_waited_for(const Port& port, engine::SessionIndex session) const;
+  [[nodiscard]] MonotonicTime doubted_until(const Port& port, engine::SessionIndex session,
+                                            bool is_told) const;
+  [[nodiscard]] std::optional<Finding> look(const Port& port, engine::SessionIndex session) const;
 
   const Context& context_;
   const PortList& ports_;
-  std::map<std::size_t, policy::Pacing> paces_;  // by the port's number
+  std::map<engine::SessionIndex, policy::Pacing> paces_;
   std::vector<Finding> findings_;
 };
 

@@ -57,7 +57,8 @@ std::vector<Finding> PathGroup::findings() const {
   std::vector<Finding> all;
   if (const std::optional<Finding>& missing = parts_.completion.finding()) all.push_back(*missing);
   if (const std::optional<Finding>& unkept = parts_.kept.finding()) all.push_back(*unkept);
-  for (const std::vector<Finding>& more : {parts_.readiness.findings(), parts_.paces.findings()})
+  for (const std::vector<Finding>& more :
+       {parts_.readiness.findings(), parts_.paces.findings(), parts_.targets.findings()})
     all.insert(all.end(), more.begin(), more.end());
   return all;
 }

@@ -33,6 +33,21 @@ std::vector<std::string> PortList::names() const {
   return names;
 }
 
+bool PortList::is_blind(const Port& port) const {
+  return std::ranges::any_of(context_.engine().sessions_of(port.index), context_.env.is_blind);
+}
+
+std::string PortList::asked_by(const Port& port, engine::SessionIndex session) const {
+  if (context_.config.further_targets.empty()) return port.interface.name;
+  return fmt::format("{} ({})", port.interface.name, target_of(port, session));
+}
+
+std::string PortList::target_of(const Port& port, engine::SessionIndex session) const {
+  const std::vector<config::IpAddress> targets =
+      context_.config.targets_of(context_.config.paths[port.path].ports[port.slot]);
+  return targets.at(session - context_.engine().port(port.index).session).text();
+}
+
 Result<const Port*> PortList::named(const std::string& interface) const {
   const auto found = std::ranges::find_if(
       ports_, [&](const Port& port) { return port.interface.name == interface; });

@@ -44,7 +44,6 @@ struct Port {
   net::InterfaceName interface;
   std::vector<net::Vlan> vlans{};  ///< on it, in the order of their tags
   engine::PortIndex index = 0;
-  engine::SessionIndex session = 0;
   PortMacs macs;
   std::uint32_t weight = 1;
   net::PacketSocket socket;  ///< announces, and receives the identity's frames
@@ -75,6 +74,12 @@ class PortList {
   [[nodiscard]] std::vector<std::string> names() const;
   /// The port that is called so now.
   [[nodiscard]] Result<const Port*> named(const std::string& interface) const;
+  /// Requests of the port leave unseen by the kernel side.
+  [[nodiscard]] bool is_blind(const Port& port) const;
+  /// The address that one of the port's sessions asks.
+  [[nodiscard]] std::string target_of(const Port& port, engine::SessionIndex session) const;
+  /// "p0", or "p0 (192.0.2.11)" where the port asks several: whom one of its sessions is about.
+  [[nodiscard]] std::string asked_by(const Port& port, engine::SessionIndex session) const;
   [[nodiscard]] const Port& from(const policy::Switchover& switchover) const {
     return of(switchover.from)[switchover.from_port];
   }

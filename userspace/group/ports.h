@@ -15,6 +15,7 @@
 #include "engine/sender.h"
 #include "group/known_speeds.h"
 #include "group/port_list.h"
+#include "group/session_setup.h"
 #include "net/link.h"
 
 namespace hanet::group {
@@ -81,7 +82,9 @@ class Ports : public PortList {
   [[nodiscard]] Port& own(const Port& port) { return ports_[number_of(port)]; }
   [[nodiscard]] Result<Port> find_port(const config::PortConfig& config,
                                        std::span<const std::string> may_be_missing);
-  [[nodiscard]] Result<engine::RequestFrames> attach_port(Port& port);
+  [[nodiscard]] Status attach_port(Port& port);
+  [[nodiscard]] Result<engine::RequestFrames> add_session(const Port& port,
+                                                          const SessionPlan& plan) const;
   [[nodiscard]] Status make_trunk(std::size_t path) const;
   [[nodiscard]] Status listen_as_trunk(const Port& port, net::PacketSocket& socket) const;
   void weigh(Port& port);

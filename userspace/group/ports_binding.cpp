@@ -84,24 +84,29 @@ void Ports::choose_macs(std::size_t holder, const net::MacAddress& identity) {
 Result<std::vector<engine::RequestFrames>> Ports::attach() {
   std::vector<engine::RequestFrames> requests;
   for (Port& port : ports_) {
-    Result<engine::RequestFrames> attached = attach_port(port);
-    if (!attached) return pass_on(attached);
-    requests.push_back(std::move(*attached));
+    if (Status attached = attach_port(port); !attached) return pass_on(attached);
+    for (const SessionPlan& plan :
+         plan_sessions(context_.config, config_of(port), port.macs.probe)) {
+      Result<engine::RequestFrames> asked = add_session(port, plan);
+      if (!asked) return pass_on(asked);
+      requests.push_back(std::move(*asked));
+    }
   }
   for (std::size_t path = 0; path < context_.config.paths.size(); ++path)
     if (Status made = make_trunk(path); !made) return pass_on(made);
   return requests;
 }
 
-Result<engine::RequestFrames> Ports::attach_port(Port& port) {
+Status Ports::attach_port(Port& port) {
   engine::Engine& engine = context_.engine();
-  const SessionPlan plan = plan_session(context_.config, config_of(port), port.macs.probe);
+  const SessionPlan plan = plan_sessions(context_.config, config_of(port), port.macs.probe).front();
   engine::PortSpec spec{.name = port.interface.name,
                         .ifindex = port.interface.index,
                         .group = context_.index,
                         .probe_mac = port.macs.probe,
                         .probe_ipv4 = 0,
-                        .probe_ipv6 = {}};
+                        .probe_ipv6 = {},
+                        .quorum = context_.config.quorum};
   if (plan.family == AF_INET)
     std::copy_n(plan.source.begin(), 4, reinterpret_cast<std::uint8_t*>(&spec.probe_ipv4));
   else
@@ -110,23 +115,25 @@ Result<engine::RequestFrames> Ports::attach_port(Port& port) {
   if (!added) return pass_on(added);
   port.index = *added;
   if (port.present()) learn_carrier(port);
-  Result<engine::SessionIndex> session =
-      engine.add_session({.port = *added,
-                          .group = context_.index,
-                          .family = plan.family,
-                          .kind = plan.kind,
-                          .target = plan.target,
-                          .source = plan.source,
-                          .peer_mac = plan.peer_mac,
-                          .other_end = context_.config.both_ends});
+  if (!port.present()) return {};
+  Result<net::PacketSocket> socket = net::PacketSocket::open(port.interface.index);
+  if (!socket) return pass_on(socket);
+  if (Status heard = listen_as_trunk(port, *socket); !heard) return heard;
+  port.socket = std::move(*socket);
+  return {};
+}
+
+Result<engine::RequestFrames> Ports::add_session(const Port& port, const SessionPlan& plan) const {
+  engine::Engine& engine = context_.engine();
+  Result<engine::SessionIndex> session = engine.add_session({.port = port.index,
+                                                             .group = context_.index,
+                                                             .family = plan.family,
+                                                             .kind = plan.kind,
+                                                             .target = plan.target,
+                                                             .source = plan.source,
+                                                             .peer_mac = plan.peer_mac,
+                                                             .other_end = plan.other_end});
   if (!session) return pass_on(session);
-  port.session = *session;
-  if (port.present()) {
-    Result<net::PacketSocket> socket = net::PacketSocket::open(port.interface.index);
-    if (!socket) return pass_on(socket);
-    if (Status heard = listen_as_trunk(port, *socket); !heard) return pass_on(heard);
-    port.socket = std::move(*socket);
-  }
   return prepare_requests(plan, *session, engine.session(*session), port.interface.index,
                           port.macs.probe);
 }
@@ -155,10 +162,12 @@ Status Ports::bind(const Port& which, const net::LinkInfo& link, const net::Plac
                    const net::MacAddress* listen_to) {
   Port& port = own(which);
   const net::InterfaceName& interface = link.interface;
-  const SessionPlan plan = plan_session(context_.config, config_of(port), port.macs.probe);
-  Result<net::PacketSocket> heartbeats =
-      open_request_socket(plan, interface.index, port.macs.probe);
-  if (!heartbeats) return pass_on(heartbeats);
+  std::vector<net::PacketSocket> heartbeats;
+  for (const SessionPlan& plan : plan_sessions(context_.config, config_of(port), port.macs.probe)) {
+    Result<net::PacketSocket> opened = open_request_socket(plan, interface.index, port.macs.probe);
+    if (!opened) return pass_on(opened);
+    heartbeats.push_back(std::move(*opened));
+  }
   Result<net::PacketSocket> socket = net::PacketSocket::open(interface.index);
   if (!socket) return pass_on(socket);
   if (listen_to != nullptr)
@@ -167,7 +176,9 @@ Status Ports::bind(const Port& which, const net::LinkInfo& link, const net::Plac
   if (Status bound = context_.engine().rebind_port(port.index, interface.index, interface.name);
       !bound)
     return bound;
-  context_.env.replace_socket(port.session, std::move(*heartbeats));
+  auto fresh = heartbeats.begin();
+  for (const engine::SessionIndex session : context_.engine().sessions_of(port.index))
+    context_.env.replace_socket(session, std::move(*fresh++));
   port.socket = std::move(*socket);
   port.interface = interface;
   port.vlans = place.vlans;
@@ -186,9 +197,10 @@ void Ports::use_again(const Port& which, const net::LinkInfo& link) {
 
 void Ports::unbind(const Port& which, Presence why) {
   Port& port = own(which);
-  context_.engine().pause_session(port.session);
+  context_.engine().pause_sessions(port.index);
   context_.engine().unbind_port(port.index);
-  context_.env.replace_socket(port.session, net::PacketSocket());
+  for (const engine::SessionIndex session : context_.engine().sessions_of(port.index))
+    context_.env.replace_socket(session, net::PacketSocket());
   port.socket = net::PacketSocket();
   port.presence = why;
 }

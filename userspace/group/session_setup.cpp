@@ -49,19 +49,25 @@ hanet_heartbeat_kind kind_of(config::HeartbeatKind kind) {
 
 }  // namespace
 
-SessionPlan plan_session(const config::GroupConfig& group, const config::PortConfig& port,
-                         const net::MacAddress& probe_mac) {
-  const config::IpAddress& target = group.target_of(port);
-  SessionPlan plan{.family = target.family,
-                   .kind = kind_of(group.kind_of(port)),
-                   .target = target.bytes,
-                   .source = {},
-                   .peer_mac = group.peer_mac_of(port)};
-  if (port.source)
-    plan.source = port.source->bytes;
-  else if (target.family == AF_INET6)
-    plan.source = net::link_local_of(probe_mac);
-  return plan;
+std::vector<SessionPlan> plan_sessions(const config::GroupConfig& group,
+                                       const config::PortConfig& port,
+                                       const net::MacAddress& probe_mac) {
+  std::vector<SessionPlan> plans;
+  for (const config::IpAddress& target : group.targets_of(port)) {
+    SessionPlan plan{.family = target.family,
+                     .kind = kind_of(group.kind_of(port)),
+                     .target = target.bytes,
+                     .source = {},
+                     .peer_mac = std::nullopt};
+    if (port.source)
+      plan.source = port.source->bytes;
+    else if (target.family == AF_INET6)
+      plan.source = net::link_local_of(probe_mac);
+    plans.push_back(plan);
+  }
+  plans.front().peer_mac = group.peer_mac_of(port);
+  plans.front().other_end = group.both_ends;
+  return plans;
 }
 
 Result<net::PacketSocket> open_request_socket(const SessionPlan& plan, unsigned ifindex,

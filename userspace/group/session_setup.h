@@ -16,18 +16,21 @@
 
 namespace hanet::group {
 
-/// What one port's heartbeat consists of, before it has a place in the maps.
+/// What the heartbeat of a port to one target consists of, before it has a place in the maps.
 struct SessionPlan {
   int family = 0;
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
   std::array<std::uint8_t, 16> source{};
   std::optional<net::MacAddress> peer_mac;  ///< written in the configuration; empty: searched for
+  bool other_end = false;                   ///< hanet runs there, too
 };
 
-[[nodiscard]] SessionPlan plan_session(const config::GroupConfig& group,
-                                       const config::PortConfig& port,
-                                       const net::MacAddress& probe_mac);
+/// One for each target of the port, its own target first: only that one is another hanet's, and
+/// only its MAC address may be written in the configuration.
+[[nodiscard]] std::vector<SessionPlan> plan_sessions(const config::GroupConfig& group,
+                                                     const config::PortConfig& port,
+                                                     const net::MacAddress& probe_mac);
 
 /// A socket that sends a port's requests, and lets the card accept the replies.
 [[nodiscard]] Result<net::PacketSocket> open_request_socket(const SessionPlan& plan,

@@ -13,7 +13,7 @@ namespace {
 // The kernel side knows when it reached the verdict, better than hanetd.
 void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine& engine,
                        const Port& from, policy::DownReason reason) {
-  const hanet_session& session = engine.session(from.session);
+  const hanet_session& session = engine.deciding_session(from.index);
   const hanet_port& port = engine.port(from.index);
   if (reason == policy::DownReason::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));

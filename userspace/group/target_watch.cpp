@@ -23,30 +23,57 @@ bool has_source(const hanet_session& session) {
                      [](__u8 byte) { return byte != 0; });
 }
 
-std::string target_of(const Context& context, const Port& port) {
-  return context.config.target_of(context.config.paths[port.path].ports[port.slot]).text();
-}
-
 }  // namespace
 
 void TargetWatch::tick(MonotonicTime now) {
-  for (const Port& port : ports_.all()) {
-    Entry& entry = entries_[ports_.number_of(port)];
-    if (engine::load(context_.engine().session(port.session).target_mac_known) ==
-        HANET_MAC_UNKNOWN) {
-      tell_missing(port, entry, now);
-      continue;
-    }
-    follow(port, entry);
-    look_for_rival(port, entry, now);
+  for (const Port& port : ports_.all())
+    for (const engine::SessionIndex session : context_.engine().sessions_of(port.index))
+      look_at({port, session}, now);
+  std::vector<Finding> found = silent_targets();
+  tell_changes(context_.notices, findings_, found);
+  findings_ = std::move(found);
+}
+
+void TargetWatch::look_at(const Asked& asked, MonotonicTime now) {
+  Entry& entry = entries_[asked.session];
+  const hanet_session& session = context_.engine().session(asked.session);
+  if (engine::load(session.target_mac_known) == HANET_MAC_UNKNOWN) {
+    tell_missing(asked, entry, now);
+    return;
   }
+  follow(asked, entry);
+  look_for_rival(asked, entry, now);
+}
+
+// Where the path is down itself, that is what is said.
+std::vector<Finding> TargetWatch::silent_targets() const {
+  std::vector<Finding> found;
+  for (const Port& port : ports_.all()) {
+    const engine::Engine& engine = context_.engine();
+    const hanet_port& watched = engine.port(port.index);
+    if (watched.targets < 2 || engine.verdict(port.index).state == HANET_SESSION_DOWN) continue;
+    const auto is_silent = [&](engine::SessionIndex session) {
+      return engine::load(engine.session(session).state) == HANET_SESSION_DOWN;
+    };
+    const auto silent = std::ranges::count_if(engine.sessions_of(port.index), is_silent);
+    for (const engine::SessionIndex session : engine.sessions_of(port.index))
+      if (is_silent(session))
+        found.push_back(
+            {.port = port.interface.name,
+             .text = fmt::format(
+                 "the target {} does not answer {}; {} of {} do, and the path works "
+                 "as long as {} {}",
+                 target_of({port, session}), port.interface.name, watched.targets - silent,
+                 watched.targets, watched.quorum, watched.quorum == 1 ? "does" : "do")});
+  }
+  return found;
 }
 
 // As long as a link may negotiate, nothing is missing.
-void TargetWatch::tell_missing(const Port& port, Entry& entry, MonotonicTime now) const {
-  const hanet_session& session = context_.engine().session(port.session);
-  const bool is_asked = session.kind != HANET_HEARTBEAT_SILENCE && port.present() &&
-                        port.admin_up && port.rtnetlink_carrier &&
+void TargetWatch::tell_missing(const Asked& asked, Entry& entry, MonotonicTime now) const {
+  const hanet_session& session = context_.engine().session(asked.session);
+  const bool is_asked = session.kind != HANET_HEARTBEAT_SILENCE && asked.port.present() &&
+                        asked.port.admin_up && asked.port.rtnetlink_carrier &&
                         engine::load(session.state) != HANET_SESSION_PAUSED;
   if (!is_asked) {
     entry.missing_since = {};
@@ -57,32 +84,32 @@ void TargetWatch::tell_missing(const Port& port, Entry& entry, MonotonicTime now
   entry.told_missing = true;
   const bool has_sender = session.family != AF_INET || has_source(session);
   context_.notices.add(
-      "target-missing", ports_.name(port.path),
-      fmt::format("nobody answers the search for the target {} by {}{}", target_of(context_, port),
-                  port.interface.name,
+      "target-missing", ports_.name(asked.port.path),
+      fmt::format("nobody answers the search for the target {} by {}{}", target_of(asked),
+                  asked.port.interface.name,
                   has_sender ? ""
                              : "; it has no sender address, and a network that suppresses ARP "
                                "(EVPN) does not pass such a search on: give each path a source "
                                "(primary_source, standby_source)"));
 }
 
-void TargetWatch::follow(const Port& port, Entry& entry) const {
-  const net::MacAddress at = mac_of(context_.engine().session(port.session).target_mac);
+void TargetWatch::follow(const Asked& asked, Entry& entry) const {
+  const net::MacAddress at = mac_of(context_.engine().session(asked.session).target_mac);
   if (at == entry.at) return;
   if (entry.at != net::MacAddress{})
     context_.notices.add(
-        "target-moved", ports_.name(port.path),
+        "target-moved", ports_.name(asked.port.path),
         fmt::format("the target {} is at {} now, seen by {}; it was at {}, which fell silent",
-                    target_of(context_, port), net::to_text(at), port.interface.name,
+                    target_of(asked), net::to_text(at), asked.port.interface.name,
                     net::to_text(entry.at)));
   entry.at = at;
 }
 
-void TargetWatch::look_for_rival(const Port& port, Entry& entry, MonotonicTime now) const {
-  const hanet_session& session = context_.engine().session(port.session);
+void TargetWatch::look_for_rival(const Asked& asked, Entry& entry, MonotonicTime now) const {
+  const hanet_session& session = context_.engine().session(asked.session);
   const std::uint64_t heard_ns = engine::load(session.rival_heard_ns);
   const MonotonicTime heard = from_kernel_ns(heard_ns);
-  if (heard_ns == 0 || now > heard + kRivalGone) return end_rivalry(port, entry);
+  if (heard_ns == 0 || now > heard + kRivalGone) return end_rivalry(asked, entry);
   entry.rival = mac_of(session.rival_mac);
   if (!entry.rival_since) entry.rival_since = heard;
   const MonotonicTime known = from_kernel_ns(engine::load(session.target_mac_learned_ns));
@@ -90,21 +117,21 @@ void TargetWatch::look_for_rival(const Port& port, Entry& entry, MonotonicTime n
   if (entry.alarm || heard < both || known < both) return;
   entry.alarm = true;
   context_.notices.add(
-      "alarm", ports_.name(port.path),
+      "alarm", ports_.name(asked.port.path),
       fmt::format("two MAC addresses answer for the target {} on {}: {}, which is watched, and {}; "
                   "traffic may go to either, so one of the two hosts has to give the address up",
-                  target_of(context_, port), port.interface.name, net::to_text(entry.at),
+                  target_of(asked), asked.port.interface.name, net::to_text(entry.at),
                   net::to_text(entry.rival)));
 }
 
-void TargetWatch::end_rivalry(const Port& port, Entry& entry) const {
+void TargetWatch::end_rivalry(const Asked& asked, Entry& entry) const {
   entry.rival_since.reset();
   if (!entry.alarm) return;
   entry.alarm = false;
   context_.notices.add(
-      "alarm-cleared", ports_.name(port.path),
+      "alarm-cleared", ports_.name(asked.port.path),
       fmt::format("only {} answers for the target {} on {} now", net::to_text(entry.at),
-                  target_of(context_, port), port.interface.name));
+                  target_of(asked), asked.port.interface.name));
 }
 
 }  // namespace hanet::group

@@ -6,12 +6,16 @@
 // note with both addresses, because it explains what else changed on the network. Two MAC addresses
 // that go on answering for one address are a fault: the host's traffic may go to the one that hanet
 // does not watch. That is an alarm until only one of them answers. And where nobody answers the
-// search for a target at all, a person is told what may be in the way.
+// search for a target at all, a person is told what may be in the way. Where a port asks several,
+// one that has fallen silent is a finding: the path works as long as a quorum answers (spec M9).
 #pragma once
 
 #include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "group/findings.h"
 #include "group/port_list.h"
 
 namespace hanet::group {
@@ -27,8 +31,14 @@ class TargetWatch {
   TargetWatch(const Context& context, const PortList& ports) : context_(context), ports_(ports) {}
 
   void tick(MonotonicTime now);
+  [[nodiscard]] const std::vector<Finding>& findings() const { return findings_; }
 
  private:
+  /// A session of a port.
+  struct Asked {
+    const Port& port;
+    engine::SessionIndex session;
+  };
   struct Entry {
     net::MacAddress at{};                        // as it was told last; zero: not found yet
     std::optional<MonotonicTime> rival_since{};  // of one that was heard again and again
@@ -37,14 +47,20 @@ class TargetWatch {
     MonotonicTime missing_since{};  // and nobody has been told
     bool told_missing = false;
   };
-  void tell_missing(const Port& port, Entry& entry, MonotonicTime now) const;
-  void follow(const Port& port, Entry& entry) const;
-  void look_for_rival(const Port& port, Entry& entry, MonotonicTime now) const;
-  void end_rivalry(const Port& port, Entry& entry) const;
+  void look_at(const Asked& asked, MonotonicTime now);
+  void tell_missing(const Asked& asked, Entry& entry, MonotonicTime now) const;
+  void follow(const Asked& asked, Entry& entry) const;
+  void look_for_rival(const Asked& asked, Entry& entry, MonotonicTime now) const;
+  void end_rivalry(const Asked& asked, Entry& entry) const;
+  [[nodiscard]] std::vector<Finding> silent_targets() const;
+  [[nodiscard]] std::string target_of(const Asked& asked) const {
+    return ports_.target_of(asked.port, asked.session);
+  }
 
   const Context& context_;
   const PortList& ports_;
-  std::map<std::size_t, Entry> entries_;  // by the port's number
+  std::map<engine::SessionIndex, Entry> entries_;
+  std::vector<Finding> findings_;
 };
 
 }  // namespace hanet::group

@@ -137,11 +137,26 @@ Result<std::string> own_holder(net::NetlinkSocket& socket, const config::IpAddre
   return link ? link->interface.name : fmt::format("interface {}", holders->front());
 }
 
+Status check_is_foreign(net::NetlinkSocket& socket, const config::GroupConfig& group,
+                        const config::PortConfig& port, const config::IpAddress& target) {
+  const Result<std::string> own = own_holder(socket, target);
+  if (!own) return std::unexpected(own.error());
+  if (own->empty()) return {};
+  return failure(refusal(group, port,
+                         fmt::format("the target {} is an address of this host ({}): it would be "
+                                     "answered by nobody else; name another host",
+                                     target.text(), *own)));
+}
+
 }  // namespace
 
 std::string why_not_asked(const config::GroupConfig& group, const config::PortConfig& port,
                           const net::Identity& identity, std::span<const net::Identity> found) {
-  if (asks_an_address(group, port)) return why_not_reached(group.target_of(port), port, identity);
+  if (asks_an_address(group, port)) {
+    for (const config::IpAddress& target : group.targets_of(port))
+      if (std::string why = why_not_reached(target, port, identity); !why.empty()) return why;
+    return {};
+  }
   const std::optional<net::MacAddress> peer = group.peer_mac_of(port);
   const bool own =
       peer == identity.mac || std::ranges::count(found, *peer, &net::Identity::mac) != 0;
@@ -156,16 +171,10 @@ Status check_targets(net::NetlinkSocket& socket, const config::GroupConfig& grou
                      const net::Identity& identity, std::span<const net::Identity> found) {
   for (const config::PathConfig& path : group.paths)
     for (const config::PortConfig& port : path.ports) {
-      if (asks_an_address(group, port)) {
-        const config::IpAddress& target = group.target_of(port);
-        const Result<std::string> own = own_holder(socket, target);
-        if (!own) return std::unexpected(own.error());
-        if (!own->empty())
-          return failure(refusal(group, port,
-                                 fmt::format("the target {} is an address of this host ({}): it "
-                                             "would be answered by nobody else; name another host",
-                                             target.text(), *own)));
-      }
+      if (asks_an_address(group, port))
+        for (const config::IpAddress& target : group.targets_of(port))
+          if (Status foreign = check_is_foreign(socket, group, port, target); !foreign)
+            return foreign;
       if (const std::string why = why_not_asked(group, port, identity, found); !why.empty())
         return failure(refusal(group, port, why));
     }

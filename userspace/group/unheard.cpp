@@ -28,7 +28,7 @@ bool is_unheard(const hanet_session& session) {
 
 void UnheardWatch::tick(MonotonicTime now) {
   for (const Port& port : ports_.all()) {
-    const hanet_session& session = context_.engine().session(port.session);
+    const hanet_session& session = context_.engine().deciding_session(port.index);
     const std::size_t number = ports_.number_of(port);
     if (!is_unheard(session)) {
       told_.erase(number);

@@ -125,6 +125,15 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
       {"stalled_cpu", session.stall_deferrals > 0 ? Json(session.stalled_cpu) : Json()}};
 }
 
+void put_sessions(Json& json, const hanet_port& port, Json sessions,
+                  const engine::PortVerdict& verdict) {
+  if (sessions.empty()) return;
+  json["session"] = sessions.at(verdict.decider);
+  if (sessions.size() == 1) return;
+  json["sessions"] = std::move(sessions);
+  json["quorum"] = port.quorum;
+}
+
 Json port_json(const hanet_port& port) {
   Json rejected = Json::object();
   for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)

@@ -6,11 +6,16 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "engine/quorum.h"
 #include "hanet/abi.h"
 
 namespace hanet::report {
 
 [[nodiscard]] Json session_json(const hanet_session& session, MonotonicTime now);
 [[nodiscard]] Json port_json(const hanet_port& port);
+/// Adds to the JSON of a path or a port: "session" is the one whose change made the port's verdict;
+/// where there are several, all `sessions` are there too, and the quorum. None: nothing.
+void put_sessions(Json& json, const hanet_port& port, Json sessions,
+                  const engine::PortVerdict& verdict);
 
 }  // namespace hanet::report

@@ -85,17 +85,21 @@ Json in_front_json(const engine::PortAttachment& attachment) {
   return in_front;
 }
 
+Json sent_session_json(const engine::Engine& engine, const engine::Sender* sender,
+                       engine::SessionIndex index, MonotonicTime now) {
+  Json session = session_json(engine.session(index), now);
+  if (sender == nullptr) return session;
+  const engine::Sender::Account& account = sender->account(index);
+  session["searches"] = account.searches.load();
+  session["send_errors"] = account.send_errors.load();
+  session["sender_late_max_us"] = microseconds(account.latest_ns.load());
+  if (account.is_blind()) session["state"] = "blind";
+  return session;
+}
+
 Json watched_port_json(const group::View& group, const group::Port& port,
                        const engine::Engine& engine, const engine::Sender* sender,
                        MonotonicTime now) {
-  Json session = session_json(engine.session(port.session), now);
-  if (sender != nullptr) {
-    const engine::Sender::Account& account = sender->account(port.session);
-    session["searches"] = account.searches.load();
-    session["send_errors"] = account.send_errors.load();
-    session["sender_late_max_us"] = microseconds(account.latest_ns.load());
-    if (account.is_blind()) session["state"] = "blind";
-  }
   Json link = port_json(engine.port(port.index));
   link["link_source"] = engine.capabilities().link_source;
   link["xdp"] = engine.attachment(port.index).xdp_mode();
@@ -105,17 +109,21 @@ Json watched_port_json(const group::View& group, const group::Port& port,
   const bool idle = !path.watched;
   const policy::DownReason reason = policy::down_reason(path, port.slot);
   const bool up = path.ports[port.slot].session == policy::SessionState::Up;
-  return {{"name", port.interface.name},
-          {"lead", &port == &group.ports.lead(port.path)},
-          {"health", idle                                 ? "idle"
-                     : reason != policy::DownReason::None ? "down"
-                     : up                                 ? "up"
-                                                          : "unknown"},
-          {"reason", policy::to_text(reason)},
-          {"weight", port.weight},
-          {"peer", policy::to_text(path.ports[port.slot].peer)},
-          {"session", std::move(session)},
-          {"port", std::move(link)}};
+  Json json{{"name", port.interface.name},
+            {"lead", &port == &group.ports.lead(port.path)},
+            {"health", idle                                 ? "idle"
+                       : reason != policy::DownReason::None ? "down"
+                       : up                                 ? "up"
+                                                            : "unknown"},
+            {"reason", policy::to_text(reason)},
+            {"weight", port.weight},
+            {"peer", policy::to_text(path.ports[port.slot].peer)},
+            {"port", std::move(link)}};
+  Json sessions = Json::array();
+  for (const engine::SessionIndex index : engine.sessions_of(port.index))
+    sessions.push_back(sent_session_json(engine, sender, index, now));
+  put_sessions(json, engine.port(port.index), std::move(sessions), engine.verdict(port.index));
+  return json;
 }
 
 Json trunk_json(const group::View& group, std::size_t at, const engine::Engine& engine) {
@@ -156,7 +164,8 @@ Json path_json(const group::View& group, std::size_t at, const engine::Engine& e
             {"suppressed", path.damping.suppressed(now, group.rules.damping_half_life)}};
   if (ports.size() == 1) {
     json["peer"] = std::move(watched[0]["peer"]);
-    json["session"] = std::move(watched[0]["session"]);
+    for (const char* key : {"session", "sessions", "quorum"})
+      if (watched[0].contains(key)) json[key] = std::move(watched[0][key]);
     json["port"] = std::move(watched[0]["port"]);
   } else {
     json["trunk"] = trunk_json(group, at, engine);
