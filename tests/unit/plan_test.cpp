@@ -326,6 +326,32 @@ TEST(Plan, F12_ASecondAttemptOnlyAdds) {
   EXPECT_EQ(restart[2].name, "set eth1 up");
 }
 
+// Behind the first chunk the host is announced, and when it is called away the rest waits.
+TEST(Plan, F18_DefaultRoutesOfBothFamiliesAndRulesComeBeforeAFullTable) {
+  net::Identity identity = net::samples::identity();
+  const unsigned on = identity.on.index;
+  identity.routes.clear();
+  for (std::uint8_t net = 0; net < 200; ++net)
+    identity.routes.push_back(net::samples::route(on, {10, net, 0, 0}, {192, 0, 2, 10}));
+  identity.routes.push_back(net::samples::route(on, {}, {192, 0, 2, 10}));
+  net::KernelObject ipv6 = net::samples::route(on, {}, Bytes(16, 0xfe));
+  ipv6.header[0] = AF_INET6;
+  identity.routes.push_back(ipv6);
+  identity.rules = {net::samples::rule(FRA_IIFNAME, identity.on.name)};
+  const Plan plan = make_plan(identity, kTo, kToMac, settings());
+  std::size_t first_far = 0, last_needed = 0, at = 0;
+  for (const net::NetlinkMessage& message : plan.steps.at(*plan.routes_at).messages) {
+    ++at;
+    const auto type = struct_at<nlmsghdr>(message, 0).nlmsg_type;
+    const bool is_far =
+        type == RTM_NEWROUTE && struct_at<rtmsg>(message, sizeof(nlmsghdr)).rtm_dst_len != 0;
+    if (is_far && first_far == 0) first_far = at;
+    if (!is_far) last_needed = at;
+  }
+  EXPECT_EQ(at, 203 + identity.neighbours.size()) << "the witness: all of it";
+  EXPECT_LT(last_needed, first_far);
+}
+
 TEST(Plan, F2_AnIdentityWithoutAddressesHasNoEmptySteps) {
   net::Identity identity = net::samples::identity();
   identity.addresses.clear();

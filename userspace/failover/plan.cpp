@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <iterator>
 #include <ranges>
 
@@ -113,10 +114,14 @@ Step put_on_routes(const Plan& plan) {
     step.messages.push_back(net::add_route(*route));
   for (const net::KernelObject& nexthop : plan.expected.nexthops)
     step.messages.push_back(net::give_nexthop(nexthop));
-  for (auto route = far; route != plan.expected.routes.end(); ++route)
-    step.messages.push_back(net::add_route(*route));
+  // Of both families and all tables, before a full routing table of one of them.
+  const std::ranges::subrange through(far, plan.expected.routes.end());
+  for (const net::KernelObject& route : through | std::views::filter(net::is_default))
+    step.messages.push_back(net::add_route(route));
   for (const net::KernelObject& rule : plan.expected.rules)
     step.messages.push_back(net::add_rule(rule));
+  for (const net::KernelObject& route : through | std::views::filter(std::not_fn(net::is_default)))
+    step.messages.push_back(net::add_route(route));
   return step;
 }
 

@@ -107,6 +107,7 @@ bool Announcements::send(const failover::Plan& plan) {
 void Announcements::begin(std::vector<net::Frame> frames, std::vector<net::Frame> questions) {
   frames_ = std::move(frames);
   questions_ = std::move(questions);
+  asked_ = 0;
   left_ = context_.config.announce_count;
   gap_ = context_.config.announce_gap;
 }
@@ -133,8 +134,10 @@ void Announcements::send_round(const Port& holder) {
   const bool as_replies = (context_.config.announce_count - left_) % 2 != 0;
   for (const net::Frame& frame : frames_) [[maybe_unused]]
     const int refused = holder.socket.send(as_replies ? net::as_reply(frame) : frame);
-  for (const net::Frame& question : questions_) [[maybe_unused]]
-    const int refused = holder.socket.send(question);
+  if (paces_.is_limited(holder)) return;
+  for (std::size_t more = 0; more < std::min(kAskedAtOnce, questions_.size()); ++more)
+      [[maybe_unused]]
+    const int refused = holder.socket.send(questions_[asked_++ % questions_.size()]);
 }
 
 void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now) {

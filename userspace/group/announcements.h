@@ -6,8 +6,9 @@
 // Each gap is twice as long as the one before, because some learn late: a switch port that begins
 // to forward, a fabric that tells its far side. ARP goes out as a request and as a reply in turn,
 // because some take only the one or the other. And a fabric that suppresses announcements passes
-// what is sent to one host: with each repetition the nearest neighbours are asked in the identity's
-// name, which also teaches the switches on the way.
+// what is sent to one host: with each repetition some neighbours are asked in the identity's name,
+// gateways first, which also teaches the switches on the way. Few at a time, and none where the
+// network limits the port: what it drops then are the host's own requests and hanet's heartbeats.
 #pragma once
 
 #include <optional>
@@ -21,8 +22,10 @@ namespace hanet::group {
 
 /// No two repetitions are further apart, if the configured gap is not.
 inline constexpr Nanoseconds kLongestGap = std::chrono::seconds(2);
-/// Neighbours that are asked with each repetition.
+/// Neighbours that are asked, and with each repetition: a switch that lets 15 ARP packets pass in a
+/// second has room for those of the first second and for the host's own.
 inline constexpr std::size_t kAskedNeighbours = 8;
+inline constexpr std::size_t kAskedAtOnce = 2;
 
 /// Questions from the identity to neighbours whose MAC address is known, gateways first; at most
 /// kAskedNeighbours. A neighbour is asked by an address of its own subnet.
@@ -31,8 +34,9 @@ inline constexpr std::size_t kAskedNeighbours = 8;
 
 class Announcements {
  public:
-  Announcements(const Context& context, const PortList& ports, const PortJudge& judge)
-      : context_(context), ports_(ports), judge_(judge) {}
+  Announcements(const Context& context, const PortList& ports, const PortJudge& judge,
+                const PaceWatch& paces)
+      : context_(context), ports_(ports), judge_(judge), paces_(paces) {}
 
   /// Once, now, by the port that the plan goes to. False: nobody can have heard it.
   bool send(const failover::Plan& plan);
@@ -53,12 +57,14 @@ class Announcements {
   const Context& context_;
   const PortList& ports_;
   const PortJudge& judge_;
+  const PaceWatch& paces_;
   void begin(std::vector<net::Frame> frames, std::vector<net::Frame> questions);
   void send_round(const Port& holder);
   void wait_longer();
 
   std::vector<net::Frame> frames_;
   std::vector<net::Frame> questions_;
+  std::size_t asked_ = 0;  // of these
   std::uint32_t left_ = 0;
   Nanoseconds gap_{};  // to the one behind the next
   MonotonicTime next_at_{};

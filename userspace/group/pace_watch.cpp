@@ -61,6 +61,14 @@ bool PaceWatch::may_be_policed(const Port& port) const {
       [&](engine::SessionIndex session) { return may_be_policed(port, session); });
 }
 
+bool PaceWatch::is_limited(const Port& port) const {
+  return std::ranges::any_of(
+      context_.engine().sessions_of(port.index), [&](engine::SessionIndex session) {
+        const policy::PaceState state = of(session).state;
+        return state == policy::PaceState::Policed || state == policy::PaceState::Trying;
+      });
+}
+
 bool PaceWatch::is_waited_for(const Port& port, engine::SessionIndex session) const {
   if (!may_be_policed(port, session)) return false;
   const bool is_new = of(session).state == policy::PaceState::Trying ||

@@ -29,6 +29,8 @@ class PaceWatch {
   [[nodiscard]] MonotonicTime partial_until(const Port& port) const;
   /// Its network has not let so many requests pass for long enough to say that it will.
   [[nodiscard]] bool may_be_policed(const Port& port) const;
+  /// Its network is known to answer only a part.
+  [[nodiscard]] bool is_limited(const Port& port) const;
 
  private:
   [[nodiscard]] policy::AnswersSeen seen(const Port& port, engine::SessionIndex session) const;

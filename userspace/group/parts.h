@@ -46,7 +46,7 @@ struct Parts {
         keeper(context.requests()),
         ledger(context),
         standbys(context, ports, dummy, ledger),
-        announcements(context, ports, judge),
+        announcements(context, ports, judge, paces),
         bridge(context, ports),
         afterwards(context.requests(), context.config.name),
         guard(context, ports, keeper),

@@ -78,6 +78,8 @@ bool through_gateway(const KernelObject& route) {
          route.attributes.contains(RTA_VIA) || route.attributes.contains(RTA_MULTIPATH);
 }
 
+bool is_default(const KernelObject& route) { return read_as<rtmsg>(route.header).rtm_dst_len == 0; }
+
 std::optional<std::uint32_t> nexthop_of(const KernelObject& route) {
   return number_in(route, RTA_NH_ID);
 }

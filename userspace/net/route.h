@@ -21,6 +21,8 @@ namespace hanet::net {
 [[nodiscard]] bool leaves_by(const KernelObject& route, unsigned ifindex);
 /// Is it accepted only when its gateway, or its nexthop object, is there already?
 [[nodiscard]] bool through_gateway(const KernelObject& route);
+/// Is it what a table says of everything that no other route of it is for?
+[[nodiscard]] bool is_default(const KernelObject& route);
 /// The nexthop object that a route uses.
 [[nodiscard]] std::optional<std::uint32_t> nexthop_of(const KernelObject& route);
 /// State that the kernel computes is taken out, so that what stays is what somebody configured.
