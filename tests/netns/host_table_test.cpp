@@ -134,6 +134,18 @@ TEST_F(HostTable, O9_F13_WhatMustAgreeIsNamedBeforeTheFault) {
   EXPECT_EQ(check().exit_code, 1);
 }
 
+TEST_F(HostTable, O9_F13_WhatAPortThatWaitsCanNotTakeIsLostAndDoesNotMove) {
+  ASSERT_THAT(entry(table().at("moves"), "routes").dump(), HasSubstr("default via 2001:db8::10"));
+  ASSERT_DONE(sh("sysctl -qw net.ipv6.conf.p1.disable_ipv6=1"));
+  const json group = table();
+  for (const auto& [thing, what] : {std::pair("addresses", "2001:db8::1/64"),
+                                    std::pair("routes", "default via 2001:db8::10")}) {
+    EXPECT_THAT(entry(group.at("lost"), thing).dump(), HasSubstr(what));
+    EXPECT_THAT(entry(group.at("moves"), thing).dump(), Not(HasSubstr(what)));
+    EXPECT_THAT(entry(group.at("moves"), thing).dump(), HasSubstr("192.0.2.")) << "the witness";
+  }
+}
+
 TEST_F(HostTable, O9_ADuplicateAddressAndABoundSocketAreSaid) {
   ASSERT_DONE(lab().ip("client", "-6 addr add 2001:db8::5/64 dev c0 nodad"));
   inside(host_netns(), [] {

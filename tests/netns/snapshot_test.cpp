@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <fstream>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "net/encode.h"
@@ -125,6 +126,33 @@ TEST_F(KeptIdentity, F3_WhenTheInterfaceVanishesTheSnapshotComesUpOnTheStandby) 
   ASSERT_DONE(lab().ip("host", "link del p0"));
   ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
   EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
+}
+
+using WrittenByAThread = KeptIdentity;
+
+// From 256 routes on, while the identity goes on changing.
+TEST_F(WrittenByAThread, F3_F18_TheSnapshotIsWholeAfterEachChange) {
+  ASSERT_NO_FATAL_FAILURE(prepare());
+  std::string batch;
+  for (int net = 0; net < 300; ++net)
+    batch +=
+        fmt::format("route add 10.{}.{}.0/24 via 192.0.2.10 dev p0\n", 20 + net / 200, net % 200);
+  ASSERT_NO_FATAL_FAILURE(ip_batch(batch));
+  // RTA_DST with its length, and 10.9.ROUND.0.
+  const auto is_kept = [&](int round) {
+    std::ostringstream text;
+    text << std::ifstream(snapshot_file()).rdbuf();
+    return text.str().contains(fmt::format("080001000a09{:02x}00", round));
+  };
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_DONE(
+        lab().ip("host", fmt::format("route add 10.9.{}.0/24 via 192.0.2.10 dev p0", round)));
+    ASSERT_TRUE(await("it is written anew", [&] { return is_kept(round); }));
+  }
+  before_ = identity_on(host_netns(), "p0");
+  ASSERT_GT(before_.routes.size(), 305U);
+  ASSERT_DONE(lab().ip("host", "link del p0"));
+  ASSERT_NO_FATAL_FAILURE(expect_on_the_standby());
 }
 
 TEST_F(KeptIdentity, F3_WhenTheNamespaceOfItsOtherEndEndsToo) {

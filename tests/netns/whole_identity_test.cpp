@@ -267,6 +267,27 @@ TEST_F(WithoutIpv6, F14_WhatTheStandbyDidNotTakeIsPutThereAsSoonAsItCanBe) {
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+using RefusedSetting = ManagerTest;
+
+// The kernel takes no MTU for IPv6 that is larger than the port's own.
+TEST_F(RefusedSetting, F14_IsIncompleteUntilItIsTaken) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "link set p1 mtu 1400"));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_EQ(sysctl(host_netns(), "ipv6/conf/p1/mtu"), "1400") << "the witness";
+  ASSERT_TRUE(await("it is on record", [&] { return host().switchovers().size() == 1; }));
+  const json record = host().switchovers().at(0);
+  EXPECT_EQ(record.at("outcome"), "incomplete");
+  EXPECT_TRUE(record.dump().contains("ipv6/conf/mtu of p1 is 1400 and was 1500")) << record;
+  EXPECT_TRUE(await("it is an alarm", [&] { return host().group().at("state") == "incomplete"; }));
+  EXPECT_NE(host().ctl({"status"}).exit_code, 0);
+  ASSERT_DONE(lab().ip("host", "link set p1 mtu 1500"));
+  EXPECT_TRUE(await("it is taken", [&] { return log_has("p1 has all of the identity"); }));
+  EXPECT_EQ(sysctl(host_netns(), "ipv6/conf/p1/mtu"), "1500");
+  EXPECT_NE(host().group().at("state"), "incomplete");
+}
+
 TEST_F(WithoutIpv6, F14_ARollBackEndsNoBridgeThatWorks) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "-4 addr flush dev p0"));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/log.h"
@@ -20,8 +21,9 @@ constexpr Nanoseconds kFirstPause = std::chrono::seconds(1),
 
 }  // namespace
 
-std::optional<Finding> Completion::look() const {
-  const std::vector<std::string> lines = net::describe_all(keeper_.missing());
+std::optional<Finding> Completion::look(std::vector<std::string> refused) const {
+  std::vector<std::string> lines = net::describe_all(keeper_.missing());
+  std::ranges::move(refused, std::back_inserter(lines));
   if (lines.empty()) return std::nullopt;
   const std::string& port = ports_.holder().interface.name;
   return Finding{
@@ -39,11 +41,16 @@ std::optional<MonotonicTime> Completion::next_deadline() const {
 void Completion::tell() {
   // What is missing may be a full routing table, which nobody reads in every tick.
   const net::Identity& missing = keeper_.missing();
-  const std::array counts{missing.addresses.size(),  missing.nexthops.size(),
-                          missing.routes.size(),     missing.rules.size(),
-                          missing.neighbours.size(), std::size_t{ports_.holder().interface.index}};
+  std::vector<std::string> refused = ledger_.refused();
+  const std::array counts{missing.addresses.size(),
+                          missing.nexthops.size(),
+                          missing.routes.size(),
+                          missing.rules.size(),
+                          missing.neighbours.size(),
+                          std::size_t{ports_.holder().interface.index},
+                          refused.size()};
   if (std::exchange(counts_, counts) == counts) return;
-  std::optional<Finding> now = look();
+  std::optional<Finding> now = look(std::move(refused));
   if (now == told_) return;
   const std::string& path = ports_.name(context_.state.active);
   if (now)
@@ -72,6 +79,8 @@ void Completion::try_again(MonotonicTime now) {
   again_at_ = now + pause_;
   const Port& holder = ports_.holder();
   if (!holder.present() || !holder.admin_up) return;
+  ledger_.try_again();
+  if (keeper_.missing().is_nothing()) return;
   failover::Plan plan;
   plan.expected = keeper_.missing();
   plan.to = plan.expected.on;

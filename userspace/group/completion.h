@@ -13,13 +13,15 @@
 #include "group/findings.h"
 #include "group/identity_keeper.h"
 #include "group/ports.h"
+#include "group/settings_ledger.h"
 
 namespace hanet::group {
 
 class Completion {
  public:
-  Completion(const Context& context, const Ports& ports, IdentityKeeper& keeper)
-      : context_(context), ports_(ports), keeper_(keeper) {}
+  Completion(const Context& context, const Ports& ports, IdentityKeeper& keeper,
+             SettingsLedger& ledger)
+      : context_(context), ports_(ports), keeper_(keeper), ledger_(ledger) {}
 
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
@@ -27,14 +29,15 @@ class Completion {
 
  private:
   void try_again(MonotonicTime now);
-  [[nodiscard]] std::optional<Finding> look() const;
+  [[nodiscard]] std::optional<Finding> look(std::vector<std::string> refused) const;
   void tell();
 
   const Context& context_;
   const Ports& ports_;
   IdentityKeeper& keeper_;
+  SettingsLedger& ledger_;
   std::optional<Finding> told_;
-  std::array<std::size_t, 6> counts_{};  // of what it was made of
+  std::array<std::size_t, 7> counts_{};  // of what it was made of
   std::optional<MonotonicTime> again_at_;
   Nanoseconds pause_{};
 };

@@ -9,10 +9,12 @@
 #include <charconv>
 #include <iterator>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "group/inventory.h"
 #include "net/capture.h"
 #include "net/look.h"
+#include "net/settings.h"
 
 namespace hanet::group {
 namespace {
@@ -114,6 +116,54 @@ Result<std::unordered_map<std::string, std::size_t>> held_by_others(
   return holders;
 }
 
+void leave_ipv6_out(net::Identity& identity) {
+  std::erase_if(identity.addresses,
+                [](const net::Address& address) { return address.family == AF_INET6; });
+  const auto is_ipv6 = [](const net::KernelObject& one) { return one.header.at(0) == AF_INET6; };
+  std::erase_if(identity.routes, is_ipv6);
+  std::erase_if(identity.nexthops, is_ipv6);
+}
+
+/// The active port, as if it had only what `waiting` can take.
+PortLook as_taken_by(const PortLook& active, const PortLook& waiting) {
+  PortLook taken = active;
+  taken.identity = net::part_for(active.identity, net::place_of(waiting.identity));
+  if (net::refuses_ipv6(waiting.identity.on.name)) leave_ipv6_out(taken.identity);
+  return taken;
+}
+
+using Texts = std::unordered_set<std::string>;
+
+Texts texts_of(const std::vector<Bound>& things) {
+  Texts texts;
+  for (const Bound& one : things) texts.insert(one.text);
+  return texts;
+}
+
+/// A part of what moves goes nowhere where a port that waits has not the VLAN, or no IPv6. Returns
+/// what stays behind of any of them.
+Texts note_what_stays(const Thing& thing, const PortLook& active, const std::vector<Bound>& has,
+                      const std::vector<PortLook>& ports, GroupTable& table) {
+  Texts all;
+  for (const PortLook& port : ports) {
+    if (!port.waits) continue;
+    const net::BoundThings takes = thing.read(as_taken_by(active, port));
+    if (!takes) continue;  // list_moving() has read the same
+    const Texts taken = texts_of(*takes);
+    TableEntry entry{.thing = &thing,
+                     .waiting = {port.identity.on.name},
+                     .active = {},
+                     .help = "a VLAN is missing on the other port, or IPv6 is off there"};
+    for (const Bound& one : has) {
+      if (taken.contains(one.text)) continue;
+      all.insert(one.text);
+      if (is_on_vlan_of(one, port)) entry.active.push_back(one.text);
+    }
+    if (!entry.active.empty()) note(table.lost, std::move(entry));
+  }
+  return all;
+}
+
 void list_moving(const Thing& thing, const PortLook& active, const std::vector<PortLook>& ports,
                  GroupTable& table) {
   const net::BoundThings has = thing.read(active);
@@ -122,15 +172,17 @@ void list_moving(const Thing& thing, const PortLook& active, const std::vector<P
     note_unknown(thing, active, has ? holders.error() : has.error(), table);
     return;
   }
+  const Texts stays = note_what_stays(thing, active, *has, ports, table);
   MovingThing moving{.thing = &thing};
   for (const Bound& one : *has) {
+    if (stays.contains(one.text)) continue;
     const auto held = holders->find(one.text);
     if (held != holders->end() && held->second >= table.waiting.size())
       ++moving.alike;
     else
       moving.has.push_back(one.text);
   }
-  if (!has->empty()) table.moves.push_back(std::move(moving));
+  if (has->size() > stays.size()) table.moves.push_back(std::move(moving));
 }
 
 Result<std::vector<PortLook>> look_at_ports(net::NetlinkSocket& socket, const HostLook& host,
@@ -160,7 +212,7 @@ Json entries_json(const std::vector<TableEntry>& entries) {
                     {"ports", entry.waiting},
                     {"only_active", entry.active},
                     {"only_ports", entry.other},
-                    {"help", entry.thing->help}});
+                    {"help", entry.help.empty() ? entry.thing->help : entry.help}});
   return list;
 }
 

@@ -25,6 +25,7 @@ struct TableEntry {
   std::vector<std::string> waiting;  ///< the ports that it is compared with
   std::vector<std::string> active;   ///< what only the active port has
   std::vector<std::string> other{};  ///< what only they have
+  std::string_view help{};           ///< empty: the thing's
 };
 
 struct MovingThing {

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "core/log.h"
@@ -30,6 +31,15 @@ bool is_whole_on(const net::Identity& found, const net::Identity& lost, bool wit
   const net::Identity part = net::part_for(lost, net::place_of(found));
   if (found.on.index == 0 || part.addresses.size() != lost.addresses.size()) return false;
   return net::missing_from(found, net::retarget(lost, net::place_of(found)), !with_mac).empty();
+}
+
+// Without memory, or without one more thread, there is no snapshot, and hanetd goes on.
+auto carefully(const auto& write) -> decltype(write()) {
+  try {
+    return write();
+  } catch (const std::exception& error) {
+    return failure(fmt::format("write the snapshot: {}", error.what()));
+  }
 }
 
 }  // namespace
@@ -155,10 +165,14 @@ void KeptIdentity::save(const net::Identity& identity, std::uint64_t change, Mon
   for (const config::PathConfig& path : context_.config.paths)
     for (const config::PortConfig& port : path.ports) ports.push_back(port.interface);
   if (identity.routes.size() < kFewRoutes) return put_in_place(store_.write(identity, ports, now));
-  writing_ = std::async(std::launch::async, [this, identity, ports = std::move(ports), now] {
-    become_ordinary();
-    return store_.write(identity, ports, now);
+  const Status begun = carefully([&]() -> Status {
+    writing_ = std::async(std::launch::async, [this, identity, ports = std::move(ports), now] {
+      become_ordinary();
+      return carefully([&] { return store_.write(identity, ports, now); });
+    });
+    return {};
   });
+  if (!begun) put_in_place(std::unexpected(begun.error()));
 }
 
 void KeptIdentity::put_in_place(Written written) {

@@ -248,7 +248,8 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
     parts_.keeper.strangers().begin(parts_.readiness.strangers_on(parts_.ports.to(switchover)),
                                     plan.expected);
     parts_.keeper.lacks(std::move(pending_.record.execution.lacking));
-    parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected));
+    note_refused(
+        parts_.standbys.follow({plan.from, plan.from_vlans}, net::place_of(plan.expected)));
     parts_.announcements.repeat(
         plan.announcements,
         questions_of(parts_.keeper.identity(), parts_.keeper.known_neighbours()), now);
@@ -265,6 +266,15 @@ void Mover::settle(const policy::Switchover& switchover, bool moved) {
   parts_.kept.moves_no_more();
   report(switchover);
   pending_.plan = {};  // it may be a full routing table
+}
+
+// Verified like everything that moves (spec F14).
+void Mover::note_refused(std::vector<std::string> settings) {
+  failover::Execution& execution = pending_.record.execution;
+  if (settings.empty()) return;
+  if (execution.outcome == failover::Outcome::Complete)
+    execution.outcome = failover::Outcome::Incomplete;
+  std::ranges::move(settings, std::back_inserter(execution.problems));
 }
 
 // What bridged before bridges on: the path is as dead as it was, and the standby still forwards.

@@ -81,6 +81,7 @@ class Mover : public Switcher {
   void tell_engine(const policy::Switchover& switchover, bool moved);
   void give_to(const Port& lead, const Port& left, const net::MacAddress& mac) const;
   void bridge_again(const policy::Switchover& switchover);
+  void note_refused(std::vector<std::string> settings);
   void change_cold_ports(const policy::Switchover& switchover, bool moved);
   void report(const policy::Switchover& switchover);
 

@@ -50,7 +50,7 @@ struct Parts {
         bridge(context, ports),
         afterwards(context.requests(), context.config.name),
         guard(context, ports, keeper),
-        completion(context, ports, keeper),
+        completion(context, ports, keeper, ledger),
         readiness(context, ports, keeper, dummy),
         kept(context, ports, dummy),
         mover(context, {.ports = ports,

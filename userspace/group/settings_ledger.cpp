@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "net/link.h"
 
 namespace hanet::group {
 namespace {
@@ -91,7 +92,9 @@ void SettingsLedger::remember(const net::InterfaceName& interface, bool admin_up
   save();
 }
 
-void SettingsLedger::change(const net::InterfaceName& interface, const net::Settings& wanted) {
+// Returns those that the kernel refused, or rounded.
+std::vector<std::string> SettingsLedger::change(const net::InterfaceName& interface,
+                                                const net::Settings& wanted) {
   snapshot::Origin& entry = entry_of(interface);
   net::Settings changed;
   for (const auto& [setting, value] : wanted) {
@@ -102,11 +105,10 @@ void SettingsLedger::change(const net::InterfaceName& interface, const net::Sett
     entry.before.try_emplace(setting, now);
     entry.ours[setting] = value;
   }
-  if (changed.empty()) return;
+  if (changed.empty()) return {};
   save();
-  const std::vector<std::string> others =
-      net::write_settings(context_.requests(), interface, changed);
-  // Refused, or rounded: it is as the kernel has it now.
+  std::vector<std::string> others = net::write_settings(context_.requests(), interface, changed);
+  // It is as the kernel has it now.
   for (const std::string& setting : others)
     entry.ours[setting] = net::read_setting(interface.name, setting);
   // What is as it was before needs no putting back.
@@ -119,10 +121,36 @@ void SettingsLedger::change(const net::InterfaceName& interface, const net::Sett
   if (!others.empty())
     log::warning("{}: these settings of {} could not be made those of the identity: {}",
                  context_.config.name, interface.name, fmt::join(others, ", "));
+  return others;
+}
+
+void SettingsLedger::change_for_identity(const net::InterfaceName& interface,
+                                         const net::Settings& wanted) {
+  for (const std::string& setting : change(interface, wanted))
+    refused_[interface.name].emplace(setting, wanted.at(setting));
+}
+
+std::vector<std::string> SettingsLedger::refused() {
+  std::vector<std::string> lines;
+  for (auto& [interface, settings] : refused_)
+    std::erase_if(settings, [&](const auto& setting) {
+      const std::string now = net::read_setting(interface, setting.first);
+      if (now == setting.second || !net::has_setting(interface, setting.first)) return true;
+      lines.push_back(
+          fmt::format("{} of {} is {} and was {}", setting.first, interface, now, setting.second));
+      return false;
+    });
+  return lines;
+}
+
+void SettingsLedger::try_again() {
+  for (const auto& [interface, settings] : refused_)
+    if (const Result<net::LinkInfo> link = net::find_link(context_.requests(), interface))
+      change(link->interface, settings);
 }
 
 void SettingsLedger::quieten(const net::InterfaceName& interface) {
-  change(interface, net::waiting_settings());
+  [[maybe_unused]] const auto told = change(interface, net::waiting_settings());
 }
 
 void SettingsLedger::begin(const net::Place& holder) {
@@ -137,8 +165,9 @@ void SettingsLedger::begin(const net::Place& holder) {
 }
 
 void SettingsLedger::give(const net::Place& to) {
+  refused_.clear();
   for (const auto& [tag, settings] : kept_.carried)
-    if (const net::InterfaceName* on = to.at(tag)) change(*on, settings);
+    if (const net::InterfaceName* on = to.at(tag)) change_for_identity(*on, settings);
   kept_.carrier = to.port.index;
   save();
 }
@@ -148,6 +177,7 @@ void SettingsLedger::carry_vlan(const net::Vlan& vlan) {
 }
 
 void SettingsLedger::follow(const net::Place& from, const net::Place& to) {
+  refused_.clear();
   for (auto& [tag, carried] : kept_.carried) {
     const net::InterfaceName* left = from.at(tag);
     const net::InterfaceName* entered = to.at(tag);
@@ -155,7 +185,7 @@ void SettingsLedger::follow(const net::Place& from, const net::Place& to) {
     net::Settings of_identity = left == nullptr ? net::Settings() : net::read_settings(left->name);
     if (!of_identity.empty()) carried = std::move(of_identity);  // else the interface is gone
     const net::Settings of_waiting = net::read_settings(entered->name);
-    change(*entered, carried);
+    change_for_identity(*entered, carried);
     if (left != nullptr) change(*left, of_waiting);
   }
   kept_.carrier = to.port.index;

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "group/context.h"
@@ -38,6 +40,11 @@ class SettingsLedger {
   /// The same where the interface that had the identity is gone.
   void give(const net::Place& to);
   void put_back(const net::InterfaceName& interface);
+  /// What the interface with the identity did not take of the identity's settings: "ipv6/conf/mtu
+  /// of p1 is 1400 and was 1500". What has become right meanwhile is forgotten.
+  [[nodiscard]] std::vector<std::string> refused();
+  /// Tries again to set them.
+  void try_again();
 
   /// What the interface was like before the first hanetd, besides its settings; null: not known.
   [[nodiscard]] const snapshot::Origin* origin_of(const net::InterfaceName& interface) const;
@@ -48,13 +55,15 @@ class SettingsLedger {
   [[nodiscard]] std::vector<snapshot::Origin>::const_iterator find(
       const net::InterfaceName& interface) const;
   [[nodiscard]] snapshot::Origin& entry_of(const net::InterfaceName& interface);
-  void change(const net::InterfaceName& interface, const net::Settings& wanted);
+  std::vector<std::string> change(const net::InterfaceName& interface, const net::Settings& wanted);
+  void change_for_identity(const net::InterfaceName& interface, const net::Settings& wanted);
   void save();
 
   const Context& context_;
   std::filesystem::path file_;
   snapshot::Origins kept_;
   bool trouble_told_ = false;
+  std::map<std::string, net::Settings> refused_;  // by interface
 };
 
 }  // namespace hanet::group

@@ -92,7 +92,10 @@ void Standbys::prepare_new_vlan(const Port& port, const net::Vlan& vlan) {
 
 void Standbys::give(const net::Place& to) { ledger_.give(to); }
 
-void Standbys::follow(const net::Place& from, const net::Place& to) { ledger_.follow(from, to); }
+std::vector<std::string> Standbys::follow(const net::Place& from, const net::Place& to) {
+  ledger_.follow(from, to);
+  return ledger_.refused();
+}
 
 // What the port was like before, without a MAC address that is the identity's now.
 StandbyBefore Standbys::left_alone(const Port& port, const net::MacAddress& identity) const {

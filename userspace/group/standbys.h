@@ -29,8 +29,8 @@ class Standbys {
                                     const net::MacAddress* listen_to);
   /// A VLAN that came onto a port: it waits as its port does, or belongs to the identity.
   void prepare_new_vlan(const Port& port, const net::Vlan& vlan);
-  /// After a switchover: settings follow the identity.
-  void follow(const net::Place& from, const net::Place& to);
+  /// After a switchover: settings follow the identity. Returns what was refused.
+  std::vector<std::string> follow(const net::Place& from, const net::Place& to);
   /// The identity is on an interface that came back: its settings go there.
   void give(const net::Place& to);
   /// A person takes the card out. It stays down: until it leaves the host it must not answer for
