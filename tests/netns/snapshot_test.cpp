@@ -128,6 +128,25 @@ TEST_F(KeptIdentity, F3_WhenTheInterfaceVanishesTheSnapshotComesUpOnTheStandby) 
   EXPECT_EQ(host().switchovers().at(0).at("outcome"), "complete");
 }
 
+// They run down without a notification, and nothing else is read for them.
+TEST_F(KeptIdentity, F2_F18_WhatIsLeftOfALifetimeWhenThePathFailsMoves) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "addr add 192.0.2.150/24 dev p0 valid_lft 1000 preferred_lft 900"));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  const auto left_on = [&](const std::string& port) -> std::int64_t {
+    const json link = ip_json(host_netns(), {"addr", "show", "dev", port}).at(0);
+    for (const json& address : link.at("addr_info"))
+      if (address.at("local") == "192.0.2.150") return address.at("valid_life_time");
+    return 0;
+  };
+  ASSERT_TRUE(await("some of it is over", [&] { return left_on("p0") <= 996; }));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_LE(left_on("p1"), 998);
+  EXPECT_GE(left_on("p1"), 990);
+}
+
 using WrittenByAThread = KeptIdentity;
 
 // From 256 routes on, while the identity goes on changing.

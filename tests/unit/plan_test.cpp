@@ -326,6 +326,22 @@ TEST(Plan, F12_ASecondAttemptOnlyAdds) {
   EXPECT_EQ(restart[2].name, "set eth1 up");
 }
 
+TEST(Plan, F2_F18_WhatIsLeftOfTheLifetimesIsRenewedAndNothingElse) {
+  net::Identity identity = net::samples::identity();
+  identity.addresses[0].valid_seconds = identity.addresses[0].preferred_seconds = 100;
+  Plan plan = make_plan(identity, kTo, kToMac, settings());
+  identity.addresses[0].valid_seconds = identity.addresses[0].preferred_seconds = 40;
+  const Plan wanted = make_plan(identity, kTo, kToMac, settings());
+  ASSERT_NE(plan.steps.at(*plan.addresses_at).messages,
+            wanted.steps.at(*plan.addresses_at).messages)
+      << "the witness";
+  renew_lifetimes(plan, identity);
+  ASSERT_EQ(plan.steps.size(), wanted.steps.size());
+  for (std::size_t at = 0; at < plan.steps.size(); ++at)
+    EXPECT_EQ(plan.steps[at].messages, wanted.steps[at].messages) << plan.steps[at].name;
+  EXPECT_EQ(plan.expected, wanted.expected);
+}
+
 // Behind the first chunk the host is announced, and when it is called away the rest waits.
 TEST(Plan, F18_DefaultRoutesOfBothFamiliesAndRulesComeBeforeAFullTable) {
   net::Identity identity = net::samples::identity();

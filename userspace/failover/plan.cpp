@@ -296,6 +296,7 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
   }
   append(plan.steps, carry_neighbours(identity, plan, known_neighbours));
   append(plan.steps, take_off_strangers(plan, settings.strangers));
+  plan.addresses_at = plan.steps.size();
   append(plan.steps, put_on_addresses(plan));
   plan.routes_at = plan.steps.size();
   append(plan.steps, put_on_routes(plan));
@@ -309,6 +310,18 @@ Plan make_plan(const net::Identity& all, const net::Place& place, const net::Mac
     plan.announcements.push_back(
         announcement(address, plan.expected.mac, plan.is_router(address.vlan)));
   return plan;
+}
+
+void renew_lifetimes(Plan& plan, const net::Identity& identity) {
+  for (net::Address& address : plan.expected.addresses) {
+    const auto same = std::ranges::find_if(
+        identity.addresses, [&](const net::Address& one) { return net::is_same(one, address); });
+    if (same == identity.addresses.end()) continue;
+    address.preferred_seconds = same->preferred_seconds;
+    address.valid_seconds = same->valid_seconds;
+  }
+  Step step = put_on_addresses(plan);
+  if (!step.messages.empty()) plan.steps.at(plan.addresses_at.value()) = std::move(step);
 }
 
 std::vector<Step> second_attempt(const Plan& plan) {

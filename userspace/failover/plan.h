@@ -72,9 +72,9 @@ struct Plan {
   std::vector<Step> steps;
   /// Of the steps, the one that takes the addresses off `from`, last one first.
   std::optional<std::size_t> address_removal;
-  /// The one that adds the routes. Those that hosts answer by come first: to the neighbours, and
-  /// the default ones.
-  std::optional<std::size_t> routes_at;
+  /// The one that adds the addresses, and the one that adds the routes. Those that hosts answer by
+  /// come first: to the neighbours, and the default ones.
+  std::optional<std::size_t> addresses_at, routes_at;
   std::vector<net::Frame> announcements;  ///< one for each address (spec F5)
   /// Removes what only bridged the time until the kernel had finished; to be sent a second later.
   std::vector<Step> afterwards;
@@ -96,6 +96,9 @@ struct Plan {
 /// tag of its VLAN.
 [[nodiscard]] net::Frame announcement(const net::Address& address, const net::MacAddress& mac,
                                       bool router);
+
+/// The plan gives the addresses what `identity` says is left of their lifetimes.
+void renew_lifetimes(Plan& plan, const net::Identity& identity);
 
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
 [[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);

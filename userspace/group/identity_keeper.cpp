@@ -21,6 +21,9 @@ constexpr Nanoseconds kLifetimeCheck = std::chrono::seconds(1);
 // Some 3 us each in a switchover; more than a host talks to within a second.
 constexpr std::size_t kMaxKnownNeighbours = 128;
 
+// The clocks of two readings are rounded down to seconds.
+constexpr std::int64_t kRenewed = 2;
+
 bool has_finite_lifetimes(const net::Identity& identity) {
   return std::ranges::any_of(identity.addresses, [](const net::Address& address) {
     return address.valid_seconds != UINT32_MAX;
@@ -88,7 +91,7 @@ bool IdentityKeeper::hear_neighbour(const nlmsghdr& message) {
 
 std::optional<MonotonicTime> IdentityKeeper::next_deadline() const {
   if (stale_) return read_at_;
-  if (has_lifetimes_) return captured_at_ + std::max(kLifetimeCheck, kRest * last_reading_);
+  if (has_lifetimes_) return captured_at_ + std::max(kLifetimeCheck, kRest * last_lifetimes_);
   return std::nullopt;
 }
 
@@ -138,6 +141,38 @@ Result<IdentityKeeper::Reading> IdentityKeeper::read(const net::InterfaceName& a
     taken_.clear();
   reading.before = hold(std::move(*found));
   return reading;
+}
+
+// Everything but the lifetimes is as it was.
+bool IdentityKeeper::take_lifetimes(const net::Identity& found, Nanoseconds age) {
+  std::vector<net::Address> now = identity_.addresses;
+  std::size_t seen = 0;
+  bool renewed = false;
+  for (net::Address& address : now) {
+    const auto there = std::ranges::find_if(
+        found.addresses, [&](const net::Address& one) { return net::is_same(one, address); });
+    if (there == found.addresses.end()) return false;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(age).count();
+    renewed |= there->valid_seconds + seconds > address.valid_seconds + kRenewed;
+    address.preferred_seconds = there->preferred_seconds;
+    address.valid_seconds = there->valid_seconds;
+    if (*there != address) return false;
+    ++seen;
+  }
+  if (seen != found.addresses.size() || found.mac != identity_.mac) return false;
+  identity_.addresses = std::move(now);
+  if (renewed) ++changes_;  // a snapshot that is older lets them end too early
+  return true;
+}
+
+bool IdentityKeeper::read_lifetimes(const net::InterfaceName& active) {
+  const MonotonicTime started = monotonic_now();
+  const Result<net::Identity> found = net::capture_addresses(requests_, active);
+  last_lifetimes_ = monotonic_now() - started;
+  if (!found || !missing_.is_nothing()) return false;
+  if (!take_lifetimes(strangers_.without(*found), started - captured_at_)) return false;
+  captured_at_ = started;
+  return true;
 }
 
 void IdentityKeeper::read_known_neighbours() {

@@ -72,6 +72,9 @@ class IdentityKeeper {
   /// off such a port stays a part of the identity (spec F15). An error leaves the snapshot from
   /// before.
   [[nodiscard]] Result<Reading> read(const net::InterfaceName& active, bool dead);
+  /// Lifetimes run down without a notification: reads them anew, which takes no longer with very
+  /// many routes. False: more than they has changed, or nothing could be read.
+  [[nodiscard]] bool read_lifetimes(const net::InterfaceName& active);
   /// Not without carrier: the kernel has just forgotten them all then, and the last known are
   /// better.
   void read_known_neighbours();
@@ -81,6 +84,7 @@ class IdentityKeeper {
 
  private:
   bool hear_neighbour(const nlmsghdr& message);
+  [[nodiscard]] bool take_lifetimes(const net::Identity& found, Nanoseconds age);
   [[nodiscard]] std::vector<std::string> keep_what_was_taken(net::Identity& found);
 
   net::NetlinkSocket& requests_;
@@ -94,7 +98,7 @@ class IdentityKeeper {
   bool has_lifetimes_ = false;
   MonotonicTime read_at_{};  // the next reading, when stale
   MonotonicTime captured_at_{};
-  Nanoseconds last_reading_{};  // how long it took
+  Nanoseconds last_reading_{}, last_lifetimes_{};  // how long it took
 };
 
 }  // namespace hanet::group

@@ -17,15 +17,9 @@
 namespace hanet::group {
 namespace {
 
-// What the kernel takes for one address; labels and lifetimes may differ.
-bool is_same(const net::Address& one, const net::Address& other) {
-  return one.vlan == other.vlan && one.family == other.family && one.local == other.local &&
-         one.peer == other.peer && one.prefix_length == other.prefix_length;
-}
-
 bool has(const std::vector<net::Address>& addresses, const net::Address& wanted) {
   return std::ranges::any_of(addresses,
-                             [&](const net::Address& one) { return is_same(one, wanted); });
+                             [&](const net::Address& one) { return net::is_same(one, wanted); });
 }
 
 // The step took the addresses off last one first.
@@ -49,7 +43,7 @@ class Correction {
         net::remove_address(address, net::holder_of(plan_.expected, address).index),
         "follow a removal");
     std::erase_if(plan_.expected.addresses,
-                  [&](const net::Address& one) { return is_same(one, address); });
+                  [&](const net::Address& one) { return net::is_same(one, address); });
     log::notice("{}: {} was removed by another program during the switchover", context_.config.name,
                 net::describe(address));
   }

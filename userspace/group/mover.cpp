@@ -101,6 +101,10 @@ bool Mover::has_better_goal() const {
          policy::is_proved(state.paths[next.path], next.slot);
 }
 
+void Mover::renew_lifetimes() {
+  if (plan_) failover::renew_lifetimes(*plan_, parts_.keeper.identity());
+}
+
 void Mover::keep_ready() {
   if (plan_ && (outdated_ || has_better_goal())) prepare();
 }

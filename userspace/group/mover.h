@@ -46,6 +46,7 @@ class Mover : public Switcher {
   void prepare() override;
   void mark_outdated() override { outdated_ = true; }
   void keep_ready() override;
+  void renew_lifetimes() override;
   [[nodiscard]] MonotonicTime begin(const policy::Switchover& switchover,
                                     MonotonicTime received) override;
   [[nodiscard]] bool carry_out(const policy::Switchover& switchover,

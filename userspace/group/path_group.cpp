@@ -346,11 +346,20 @@ void PathGroup::recapture() {
   parts_.switcher.prepare();
 }
 
+void PathGroup::keep_current() {
+  const bool is_old = !parts_.keeper.stale() && parts_.guard.due() == RepairDue::None;
+  if (is_old && parts_.keeper.read_lifetimes(parts_.ports.holder().interface))
+    parts_.switcher.renew_lifetimes();
+  else
+    recapture();
+}
+
 void PathGroup::tick(MonotonicTime now) {
   if (state_.waits_until && now >= *state_.waits_until) apply(policy::TimePassed{}, now);
   parts_.guard.tick(now);
   parts_.afterwards.tick(now);
-  if (const auto reading = parts_.keeper.next_deadline(); reading && now >= *reading) recapture();
+  if (const auto reading = parts_.keeper.next_deadline(); reading && now >= *reading)
+    keep_current();
   parts_.switcher.keep_ready();
   parts_.paces.tick(now);
   refresh(now);

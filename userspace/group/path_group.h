@@ -97,6 +97,7 @@ class PathGroup {
   void release_needless_bridging(MonotonicTime received);
   void follow_speaker();
   [[nodiscard]] bool active_path_is_dead();
+  void keep_current();
   void recapture();
   [[nodiscard]] Status recover();
   void leave_a_lead_that_works();

@@ -36,6 +36,8 @@ class Switcher {
   virtual void mark_outdated() = 0;
   /// Prepares anew if what is ready is outdated, or leads elsewhere than the next failover would.
   virtual void keep_ready() = 0;
+  /// Nothing changed but what is left of the addresses' lifetimes.
+  virtual void renew_lifetimes() = 0;
   /// A switchover was decided. Returns when to carry it out; a time that has come: at once.
   /// `received`: when hanetd had the news that led to it.
   [[nodiscard]] virtual MonotonicTime begin(const policy::Switchover& switchover,

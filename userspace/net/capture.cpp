@@ -240,12 +240,10 @@ const Address* address_in(const nlmsghdr& message, const Identity& identity) {
   const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
   const std::optional<std::uint32_t> tag = tag_at(identity, header->ifa_index);
   if (!tag) return nullptr;
-  const Address found = address_of(message);
-  const auto own =
-      std::find_if(identity.addresses.begin(), identity.addresses.end(), [&](const Address& one) {
-        return one.vlan == *tag && one.family == found.family &&
-               one.prefix_length == found.prefix_length && one.local == found.local;
-      });
+  Address found = address_of(message);
+  found.vlan = *tag;
+  const auto own = std::ranges::find_if(identity.addresses,
+                                        [&](const Address& one) { return is_same(one, found); });
   return own == identity.addresses.end() ? nullptr : &*own;
 }
 

@@ -102,6 +102,11 @@ bool Place::has(unsigned ifindex) const {
          std::ranges::any_of(vlans, [&](const Vlan& vlan) { return vlan.on.index == ifindex; });
 }
 
+bool is_same(const Address& one, const Address& other) {
+  return one.family == other.family && one.vlan == other.vlan && one.local == other.local &&
+         one.peer == other.peer && one.prefix_length == other.prefix_length;
+}
+
 Place place_of(const Identity& identity) { return {identity.on, identity.vlans}; }
 
 const InterfaceName& holder_of(const Identity& identity, const Address& address) {

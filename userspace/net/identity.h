@@ -100,6 +100,9 @@ struct Identity {
 };
 
 /// An address or a route of an identity.
+/// What the kernel takes for one address; labels and lifetimes may differ.
+[[nodiscard]] bool is_same(const Address& one, const Address& other);
+
 using Part = std::variant<Address, KernelObject>;
 
 /// What the kernel takes for one: the same for two parts that differ in what is left of their
