@@ -58,10 +58,11 @@ std::size_t family_header_of(std::uint16_t type) {
 }
 
 void read_all(const nlmsghdr& message) {
-  static_cast<void>(concerns(message, identity()));
+  static_cast<void>(concerns(message, identity(), RouteSlots(identity().routes)));
   static_cast<void>(part_in(message, identity(), RouteIndex(identity().routes)));
   static_cast<void>(address_in(message, identity()));
-  if (message.nlmsg_type == RTM_NEWROUTE) static_cast<void>(replaced_by(message, identity()));
+  if (message.nlmsg_type == RTM_NEWROUTE)
+    static_cast<void>(replaced_by(message, identity(), RouteSlots(identity().routes)));
   if (message.nlmsg_type == RTM_NEWNEIGH) static_cast<void>(neighbour_of(message));
   if (message.nlmsg_type == RTM_NEWLINK || message.nlmsg_type == RTM_DELLINK)
     static_cast<void>(vlan_on(link_of(message), 1));

@@ -58,7 +58,8 @@ Identity identity() {
 }
 
 bool is_concerned(NetlinkMessage message) {
-  return concerns(*reinterpret_cast<const nlmsghdr*>(message.data()), identity());
+  return concerns(*reinterpret_cast<const nlmsghdr*>(message.data()), identity(),
+                  RouteSlots(identity().routes));
 }
 
 TEST(Concerns, F3_RoutesOfOtherInterfacesAreNotOurs) {
@@ -97,14 +98,14 @@ TEST(Concerns, F3_ARouteInPlaceOfTheKernelsOwnIsConfiguration) {
                                .attribute_u32(RTA_OIF, kOurs)
                                .take();
   const auto& told = *reinterpret_cast<const nlmsghdr*>(message.data());
-  EXPECT_FALSE(concerns(told, own));
+  EXPECT_FALSE(concerns(told, own, RouteSlots(own.routes)));
   EXPECT_TRUE(part_in(told, own, RouteIndex(own.routes)))
       << "the kernel's own is a part, too: somebody may flush it";
   own.addresses[0].flags = IFA_F_NOPREFIXROUTE;
-  EXPECT_TRUE(concerns(told, own));
+  EXPECT_TRUE(concerns(told, own, RouteSlots(own.routes)));
   EXPECT_FALSE(part_in(told, own, RouteIndex(own.routes))) << "it is not in the snapshot";
   own.addresses[0].local = own.addresses[0].peer = {192, 0, 3, 1};
-  EXPECT_FALSE(concerns(told, own));
+  EXPECT_FALSE(concerns(told, own, RouteSlots(own.routes)));
 }
 
 TEST(Concerns, F3_RulesAreOursByTheNameOfTheInterface) {

@@ -311,14 +311,19 @@ TEST(Plan, F4_WhatOnlyBridgedTheTimeIsRemovedAfterwards) {
 
 TEST(Plan, F12_ASecondAttemptOnlyAdds) {
   const Plan plan = make_plan(net::samples::identity(), kTo, kToMac, settings());
-  for (const Step& step : second_attempt(plan))
+  for (const Step& step : second_attempt(plan, plan.expected))
     EXPECT_TRUE(step.name.starts_with("add ")) << step.name;
   // The order: an address given anew with another metric, then with its own, then what needs it.
-  const std::vector<Step> steps = second_attempt(plan);
+  const std::vector<Step> steps = second_attempt(plan, plan.expected);
   ASSERT_EQ(steps.size(), 3U);
   EXPECT_EQ(steps[0].name, "add the kernel's own routes to eth1");
   EXPECT_EQ(steps[1].name, "add addresses to eth1");
   EXPECT_EQ(steps[2].name, "add routes, rules and neighbours to eth1");
+  net::Identity one = plan.expected;
+  one.routes.resize(1);
+  const std::vector<Step> few = second_attempt(plan, one);
+  EXPECT_EQ(few.at(2).messages.size(), steps[2].messages.size() + 1 - plan.expected.routes.size())
+      << "of the routes only what is missing";
   const std::vector<Step> restart = mac_with_restart(plan.to, plan.expected.mac);
   ASSERT_EQ(restart.size(), 3U);
   EXPECT_EQ(restart[0].name, "set eth1 down");

@@ -252,8 +252,12 @@ Execution execute(net::NetlinkSocket& socket, Plan& plan, const std::function<Pl
   Findings found = verify(socket, plan, called_away);
   if (!found.called_away && (!found.missing.empty() || !found.unusable.empty())) {
     if (plan.moves_mac) set_macs_again(run, socket, execution, plan);
-    std::vector<Step> steps = second_attempt(plan);
+    // Going down has removed more than was missing.
+    const net::Identity& lacking = execution.restarted_link ? plan.expected : found.lacking;
+    std::vector<Step> steps = second_attempt(plan, lacking);
+    socket.give_up_when(called_away);
     run.send(steps);
+    socket.give_up_when({});
     announce(plan);
     found = verify(socket, plan, called_away);
   }

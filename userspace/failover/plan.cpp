@@ -324,11 +324,22 @@ void renew_lifetimes(Plan& plan, const net::Identity& identity) {
   if (!step.messages.empty()) plan.steps.at(plan.addresses_at.value()) = std::move(step);
 }
 
-std::vector<Step> second_attempt(const Plan& plan) {
+std::vector<Step> second_attempt(const Plan& plan, const net::Identity& lacking) {
   std::vector<Step> steps;
   if (plan.cold) append(steps, set_state(plan.to, true));
   append(steps, set_vlans_up(plan));
-  std::ranges::move(put_on(plan), std::back_inserter(steps));
+  // What is there is no harm, but of very many routes only those that are not.
+  Plan again;
+  again.to = plan.to;
+  again.expected = {.on = plan.expected.on,
+                    .vlans = plan.expected.vlans,
+                    .mac = plan.expected.mac,
+                    .addresses = plan.expected.addresses,
+                    .nexthops = plan.expected.nexthops,
+                    .routes = lacking.routes,
+                    .rules = plan.expected.rules,
+                    .neighbours = plan.expected.neighbours};
+  std::ranges::move(put_on(again), std::back_inserter(steps));
   return steps;
 }
 

@@ -101,7 +101,7 @@ struct Plan {
 void renew_lifetimes(Plan& plan, const net::Identity& identity);
 
 /// Only the steps that put the identity on plan.to, for a second attempt at what is missing.
-[[nodiscard]] std::vector<Step> second_attempt(const Plan& plan);
+[[nodiscard]] std::vector<Step> second_attempt(const Plan& plan, const net::Identity& lacking);
 
 /// What puts the identity on plan.to, and changes no interface's state.
 [[nodiscard]] std::vector<Step> put_on(const Plan& plan);

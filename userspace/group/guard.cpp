@@ -242,7 +242,7 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
   const bool may_be_repaired = repair_ || (context_.config.restore && context_.state.active != 0);
   // An interface that goes down takes a part along.
   if (!may_be_repaired || is_own(message) || !ports_.holder().admin_up) return;
-  for (net::Part& part : net::replaced_by(message, keeper_.identity())) withdraw(std::move(part));
+  for (net::Part& part : net::replaced_by(message, keeper_.identity(), keeper_.slots())) withdraw(std::move(part));
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
@@ -328,7 +328,7 @@ void Guard::put_on_again(const net::Identity& there) {
       in_the_way.push_back(net::remove_address(address, net::holder_of(there, address).index));
   if (Status sent = requests.send(in_the_way); !sent)
     log::warning("{}: {}", context_.config.name, sent.error().message);
-  std::vector<failover::Step> steps = failover::second_attempt(plan);
+  std::vector<failover::Step> steps = failover::second_attempt(plan, plan.expected);
   if (!in_the_way.empty()) steps.push_back(failover::put_on_strangers(plan.to, strangers));
   for (failover::Step& step : steps)
     if (Status sent = requests.send(step.messages); !sent)

@@ -47,6 +47,11 @@ net::Identity IdentityKeeper::hold(net::Identity identity) {
   return std::exchange(identity_, std::move(identity));
 }
 
+const net::RouteSlots& IdentityKeeper::slots() {
+  if (std::exchange(slotted_, changes_) != changes_) slots_ = net::RouteSlots(identity_.routes);
+  return slots_;
+}
+
 void IdentityKeeper::mark_stale() {
   if (!stale_) read_at_ = monotonic_now() + std::max(policy::kBurst, kRest * last_reading_);
   stale_ = true;
@@ -60,7 +65,7 @@ void IdentityKeeper::keep_snapshot() {
 bool IdentityKeeper::hear(const nlmsghdr& message) {
   if (message.nlmsg_type == RTM_NEWNEIGH || message.nlmsg_type == RTM_DELNEIGH)
     return hear_neighbour(message);
-  if (!stale_ && net::concerns(message, identity_)) mark_stale();
+  if (!stale_ && net::concerns(message, identity_, slots())) mark_stale();
   return false;
 }
 

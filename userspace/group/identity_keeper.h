@@ -33,6 +33,8 @@ class IdentityKeeper {
   [[nodiscard]] const net::Identity& identity() const { return identity_; }
   /// Another number for each other identity, from 1 on: whoever follows it need not compare.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
+  /// Those of its routes that another one may replace.
+  [[nodiscard]] const net::RouteSlots& slots();
   /// Neighbours the host talks to, to be carried over to another interface.
   [[nodiscard]] const std::vector<net::KernelObject>& known_neighbours() const {
     return known_neighbours_;
@@ -90,6 +92,8 @@ class IdentityKeeper {
   net::NetlinkSocket& requests_;
   net::Identity identity_;
   std::uint64_t changes_ = 1;
+  net::RouteSlots slots_;
+  std::uint64_t slotted_ = 0;  // the change that slots_ are of
   net::Identity missing_;
   Strangers strangers_;
   std::vector<net::KernelObject> known_neighbours_;

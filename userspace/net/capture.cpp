@@ -204,7 +204,7 @@ constexpr std::uint16_t kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PR
 
 }  // namespace
 
-bool concerns(const nlmsghdr& message, const Identity& identity) {
+bool concerns(const nlmsghdr& message, const Identity& identity, const RouteSlots& slots) {
   const auto is_own = [&](std::uint32_t id) { return has_nexthop(identity.nexthops, id); };
   switch (message.nlmsg_type) {
     case RTM_NEWADDR:
@@ -225,10 +225,7 @@ bool concerns(const nlmsghdr& message, const Identity& identity) {
       const KernelObject route = object_of<rtmsg>(message);
       if (!somebody_configured(route, identity)) return false;
       return belongs_to(route, identity, is_own) ||
-             (replaces(message) &&
-              std::ranges::any_of(identity.routes, [&](const KernelObject& own) {
-                return may_replace(route, own);
-              }));
+             (replaces(message) && !slots.replaceable_by(route, identity.routes).empty());
     }
     default:
       return false;
@@ -259,13 +256,14 @@ std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
   return own == nullptr ? std::nullopt : std::optional<Part>(*own);
 }
 
-std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity) {
+std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
+                              const RouteSlots& slots) {
   std::vector<Part> replaced;
   if (!replaces(message)) return replaced;
   KernelObject route = object_of<rtmsg>(message);
   keep_configured_part(route);
-  for (const KernelObject& own : identity.routes)
-    if (may_replace(route, own) && own != route) replaced.emplace_back(own);
+  for (const KernelObject* own : slots.replaceable_by(route, identity.routes))
+    if (*own != route) replaced.emplace_back(*own);
   return replaced;
 }
 

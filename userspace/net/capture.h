@@ -30,7 +30,9 @@ namespace hanet::net {
 
 /// Is a notification about an address, a route or a rule of this identity, or may it be? One that
 /// replaces a route to the same destination is, because that may have been the identity's.
-[[nodiscard]] bool concerns(const nlmsghdr& message, const Identity& identity);
+/// `slots`: of its routes.
+[[nodiscard]] bool concerns(const nlmsghdr& message, const Identity& identity,
+                            const RouteSlots& slots);
 
 /// The address of an identity that an RTM_NEWADDR or RTM_DELADDR is about; null: none.
 [[nodiscard]] const Address* address_in(const nlmsghdr& message, const Identity& identity);
@@ -42,7 +44,8 @@ namespace hanet::net {
                                           const RouteIndex& routes);
 
 /// Those of its routes that an RTM_NEWROUTE has replaced, or may have; not the very same one.
-[[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity);
+[[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
+                                            const RouteSlots& slots);
 
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
 [[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,

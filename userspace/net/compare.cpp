@@ -15,6 +15,7 @@
 #include <span>
 #include <utility>
 
+#include "net/bytes.h"
 #include "net/identity.h"
 #include "net/route.h"
 
@@ -183,6 +184,29 @@ const KernelObject* RouteIndex::find(std::span<const KernelObject> routes,
   for (const auto& [hash, at] : with_hash(all_, std::hash<Key>()(object_key(wanted))))
     if (routes[at] == wanted) return &routes[at];
   return nullptr;
+}
+
+namespace {
+
+// What two routes have in common of which one may replace the other.
+Key slot_key(const KernelObject& route) {
+  const auto header = read_as<rtmsg>(route.header);
+  Key key{static_cast<char>(header.rtm_family), static_cast<char>(header.rtm_dst_len)};
+  for (const std::uint16_t type : {RTA_DST, RTA_TABLE, RTA_PRIORITY})
+    append(key, route.attributes.find(type).value_or(Attributes::Value{}));
+  return key;
+}
+
+}  // namespace
+
+RouteSlots::RouteSlots(std::span<const KernelObject> routes) : all_(by_hash(routes, slot_key)) {}
+
+std::vector<const KernelObject*> RouteSlots::replaceable_by(
+    const KernelObject& route, std::span<const KernelObject> routes) const {
+  std::vector<const KernelObject*> found;
+  for (const auto& [hash, at] : with_hash(all_, std::hash<Key>()(slot_key(route))))
+    if (may_replace(route, routes[at])) found.push_back(&routes[at]);
+  return found;
 }
 
 namespace {

@@ -123,6 +123,19 @@ class RouteIndex {
   std::vector<std::pair<std::size_t, std::uint32_t>> all_;  // by hash
 };
 
+/// Finds those of very many routes that another one may replace (may_replace). By their positions,
+/// as RouteIndex.
+class RouteSlots {
+ public:
+  RouteSlots() = default;
+  explicit RouteSlots(std::span<const KernelObject> routes);
+  [[nodiscard]] std::vector<const KernelObject*> replaceable_by(
+      const KernelObject& route, std::span<const KernelObject> routes) const;
+
+ private:
+  std::vector<std::pair<std::size_t, std::uint32_t>> all_;  // by hash
+};
+
 [[nodiscard]] Place place_of(const Identity& identity);
 /// The interface that an address of the identity is on.
 [[nodiscard]] const InterfaceName& holder_of(const Identity& identity, const Address& address);
