@@ -24,17 +24,20 @@ if(HANET_PRECOMPILED)
 endif()
 
 # hanet_precompile(<target> [FROM <owner>] [APART]): use the owner's headers, where there is one;
-# with HANET_UNITY, compile several sources at once unless they have to stay APART: two of them give
-# a name of their own to different things, or include headers that do not go together.
+# with HANET_UNITY, or HANET_UNITY_TESTS for those of an owner, compile several sources at once unless
+# they have to stay APART: two of them give a name of their own to different things, or include
+# headers that do not go together.
 function(hanet_precompile target)
   cmake_parse_arguments(arg "APART" "FROM" "" ${ARGN})
+  set(unity ${HANET_UNITY_TESTS})
   if(NOT arg_FROM)
     set(arg_FROM hanet_precompiled)
+    set(unity ${HANET_UNITY})
   endif()
   if(TARGET ${arg_FROM})
     target_precompile_headers(${target} REUSE_FROM ${arg_FROM})
   endif()
-  if(HANET_UNITY AND NOT arg_APART)
+  if(unity AND NOT arg_APART)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6
       UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
   endif()

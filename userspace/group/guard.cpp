@@ -242,7 +242,8 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
   const bool may_be_repaired = repair_ || (context_.config.restore && context_.state.active != 0);
   // An interface that goes down takes a part along.
   if (!may_be_repaired || is_own(message) || !ports_.holder().admin_up) return;
-  for (net::Part& part : net::replaced_by(message, keeper_.identity(), keeper_.slots())) withdraw(std::move(part));
+  for (net::Part& part : net::replaced_by(message, keeper_.identity(), keeper_.slots()))
+    withdraw(std::move(part));
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
