@@ -328,6 +328,24 @@ TEST(Pacing, M10_NothingIsTriedWhereLosingItWouldBeAFailover) {
   }
 }
 
+TEST(Pacing, M10_APathIsCleanThatLosesNoTwoAtATimeAtTheConfiguredPace) {
+  std::vector<Session> sessions(3);
+  Bucket bucket{.per_second = 15};
+  std::uint64_t asked = 0;
+  play(sessions, 10s, [&](std::size_t at, MonotonicTime now) {
+    if (at == 0) return true;
+    return at == 1 ? ++asked % 100 != 0 : bucket.passes(now);
+  });
+  EXPECT_FALSE(is_clean(Pacing{}, kStart + 10s)) << "nothing is known of it";
+  EXPECT_TRUE(is_clean(sessions[0].pacing, kStart + 10s));
+  EXPECT_TRUE(is_clean(sessions[1].pacing, kStart + 10s)) << "any network loses one";
+  EXPECT_FALSE(is_clean(sessions[2].pacing, kStart + 10s)) << "it is asked less";
+  play(
+      sessions, 1s, [](std::size_t, MonotonicTime now) { return (now - kStart) % 200ms > 50ms; },
+      kStart + 10s);
+  EXPECT_FALSE(is_clean(sessions[0].pacing, kStart + 11s));
+}
+
 TEST(Pacing, M10_APathThatIsDeadIsLookedAtSeldom) {
   AnswersSeen seen{.down = true, .interval = 10ms, .configured = 10ms};
   seen.down_at = kStart + 1ms;

@@ -84,13 +84,26 @@ bool PaceWatch::is_waited_for(const Port& port, engine::SessionIndex session) co
   return alone || (is_new && !bridges);
 }
 
+// A path that answers everything at the same pace says that the network has no limit.
+bool PaceWatch::another_is_clean(const Port& port) const {
+  return std::ranges::any_of(ports_.all(), [&](const Port& other) {
+    return other.path != port.path && other.present() &&
+           context_.engine().verdict(other.index).state == HANET_SESSION_UP &&
+           std::ranges::all_of(context_.engine().sessions_of(other.index),
+                               [&](engine::SessionIndex session) {
+                                 return policy::is_clean(of(session), monotonic_now());
+                               });
+  });
+}
+
 MonotonicTime PaceWatch::doubted_until(const Port& port, engine::SessionIndex session,
                                        bool is_told) const {
   const std::uint64_t verdict_ns = engine::load(context_.engine().session(session).verdict_ns);
   const MonotonicTime verdict = from_kernel_ns(verdict_ns);
   const policy::Pacing& pacing = of(session);
-  const MonotonicTime answered =
+  MonotonicTime answered =
       policy::is_partial(pacing, verdict) ? pacing.partial_until : MonotonicTime{};
+  if (another_is_clean(port)) answered = std::min(answered, verdict + policy::kPartialAnswer);
   if (is_told || !is_waited_for(port, session)) return answered;
   // A link that was away since then explains the silence.
   if (engine::load(context_.engine().port(port.index).carrier_changed_ns) > verdict_ns)

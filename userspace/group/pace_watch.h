@@ -37,6 +37,7 @@ class PaceWatch {
   [[nodiscard]] const policy::Pacing& of(engine::SessionIndex session) const;
   [[nodiscard]] bool may_be_policed(const Port& port, engine::SessionIndex session) const;
   [[nodiscard]] bool is_waited_for(const Port& port, engine::SessionIndex session) const;
+  [[nodiscard]] bool another_is_clean(const Port& port) const;
   [[nodiscard]] MonotonicTime doubted_until(const Port& port, engine::SessionIndex session,
                                             bool is_told) const;
   [[nodiscard]] std::optional<Finding> look(const Port& port, engine::SessionIndex session) const;

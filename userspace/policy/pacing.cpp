@@ -184,7 +184,10 @@ void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 }  // namespace
 
 Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
+  const std::uint64_t lost = seen.lost - std::exchange(pacing.last_lost, seen.lost);
+  if (!seen.asks || seen.down || lost > 1) pacing.clean_since = now;
   if (!seen.asks || pacing.window.began == MonotonicTime{}) {
+    pacing.clean_since = now;
     pacing.last_reply = seen.last_reply;
     pacing.asks_since = now;
     restart(pacing, seen, now);
@@ -212,6 +215,11 @@ MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, Monotonic
 
 bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
   return pacing.partial_until != MonotonicTime{} && pacing.partial_of == verdict;
+}
+
+bool is_clean(const Pacing& pacing, MonotonicTime now) {
+  return pacing.state == PaceState::Ordinary && pacing.clean_since != MonotonicTime{} &&
+         now >= pacing.clean_since + kClean;
 }
 
 bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now) {

@@ -22,7 +22,8 @@
 // The first time that a limit bites nobody can know it: silence begins as it does when a cable is
 // cut. A path that has not been proved at its pace is therefore waited for after a verdict, as long
 // as the kernel bridges or nothing else works anyway. On one that was proved, a verdict is a
-// verdict: what is answered behind it is a path that fails in part.
+// verdict: what is answered behind it is a path that fails in part. And where another path loses
+// nothing at the same pace there is no limit (is_clean): then it is waited for once and no longer.
 #pragma once
 
 #include <chrono>
@@ -56,6 +57,9 @@ inline constexpr unsigned kMaxSlowdowns = 3;
 inline constexpr std::uint64_t kLossMargin = 20;
 /// A session asks at least so often, whatever is answered.
 inline constexpr Nanoseconds kSlowestPace = std::chrono::seconds(2);
+/// So long without two losses at a time, and a path is clean: the buckets of two ports that the
+/// host uses differently run out within less of each other.
+inline constexpr Nanoseconds kClean = std::chrono::seconds(3);
 /// So long without a partial share, and a path is proved at its pace.
 inline constexpr Nanoseconds kProved = std::chrono::seconds(30);
 /// The configured pace is tried again after this, then after twice as long.
@@ -95,6 +99,8 @@ struct Pacing {
   MonotonicTime verdict{};      ///< the newest
   bool verdict_counts = false;  ///< the path was proved: no answer behind it is waited for
 
+  MonotonicTime clean_since{};  ///< no two were lost between two looks
+
   /// Its bookkeeping.
   struct Window {
     MonotonicTime began{};
@@ -108,6 +114,7 @@ struct Pacing {
   std::optional<std::uint64_t> lost_when_slow{};
   MonotonicTime asks_since{};
   MonotonicTime last_reply{};  ///< at the last look
+  std::uint64_t last_lost = 0;
   MonotonicTime retry_at{};
   Nanoseconds retry_pause = kFirstRetry;
   Nanoseconds pace_before_trial{};
@@ -124,5 +131,8 @@ struct Pacing {
 /// Whether silence can only mean a failed path: the network has let this pace pass for long enough,
 /// or it is no limit that makes it lose.
 [[nodiscard]] bool is_proved_at_pace(const Pacing& pacing, MonotonicTime now);
+
+/// Whether it is asked as configured and loses nothing.
+[[nodiscard]] bool is_clean(const Pacing& pacing, MonotonicTime now);
 
 }  // namespace hanet::policy
