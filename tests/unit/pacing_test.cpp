@@ -328,6 +328,18 @@ TEST(Pacing, M10_NothingIsTriedWhereLosingItWouldBeAFailover) {
   }
 }
 
+TEST(Pacing, M10_ANewVerdictIsDoubtedByWhatThePathIsWorthNow) {
+  std::vector<Session> sessions(1);
+  play(sessions, 40s, [](std::size_t, MonotonicTime now) { return now < kStart + 35s; });
+  AnswersSeen seen = sessions[0].seen;
+  ASSERT_TRUE(seen.down);
+  EXPECT_EQ(doubted_until(sessions[0].pacing, seen), MonotonicTime{}) << "it was proved";
+  Pacing young = sessions[0].pacing;
+  young.calm_since = kStart + 49s;
+  seen.down_at = kStart + 50s;
+  EXPECT_EQ(doubted_until(young, seen), seen.down_at + kPartialAnswer) << "not looked at yet";
+}
+
 TEST(Pacing, M10_APathIsCleanThatLosesNoTwoAtATimeAtTheConfiguredPace) {
   std::vector<Session> sessions(3);
   Bucket bucket{.per_second = 15};

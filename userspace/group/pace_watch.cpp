@@ -51,8 +51,11 @@ const policy::Pacing& PaceWatch::of(engine::SessionIndex session) const {
 
 // Two ends have to come to the same verdict, and one of them may see the carrier go.
 bool PaceWatch::may_be_policed(const Port& port, engine::SessionIndex session) const {
-  return !context_.config.both_ends && seen(port, session).asks &&
-         !policy::is_proved_at_pace(of(session), monotonic_now());
+  const MonotonicTime now = monotonic_now();
+  const policy::AnswersSeen answers = seen(port, session);
+  if (context_.config.both_ends || !answers.asks || policy::is_proved_at_pace(of(session), now))
+    return false;
+  return !answers.down || now <= policy::doubted_until(of(session), answers);
 }
 
 bool PaceWatch::may_be_policed(const Port& port) const {

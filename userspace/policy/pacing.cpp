@@ -51,14 +51,6 @@ void note_verdict(Pacing& pacing, const AnswersSeen& seen) {
   pacing.verdict_counts = is_proved_at_pace(pacing, seen.down_at);
 }
 
-/// Until then an answer may say of the newest verdict that it is none.
-MonotonicTime doubted_until(const Pacing& pacing, const AnswersSeen& seen) {
-  if (pacing.verdict_counts || pacing.state == PaceState::Lossy) return {};
-  const MonotonicTime waited =
-      is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
-  return std::max(seen.down_at + kPartialAnswer, waited);
-}
-
 // An answer soon after the verdict: more will follow, or the path fails in that time. One that
 // comes later is of a path that returns, and so is one behind a lost carrier.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -215,6 +207,14 @@ MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, Monotonic
 
 bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
   return pacing.partial_until != MonotonicTime{} && pacing.partial_of == verdict;
+}
+
+MonotonicTime doubted_until(const Pacing& pacing, const AnswersSeen& seen) {
+  const bool is_noted = seen.down_at == pacing.verdict;
+  if (is_noted ? pacing.verdict_counts : is_proved_at_pace(pacing, seen.down_at)) return {};
+  const MonotonicTime waited =
+      is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
+  return std::max(seen.down_at + kPartialAnswer, waited);
 }
 
 bool is_clean(const Pacing& pacing, MonotonicTime now) {

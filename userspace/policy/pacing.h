@@ -125,6 +125,9 @@ struct Pacing {
 [[nodiscard]] MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen,
                                       MonotonicTime now);
 
+/// Until then an answer may say of the newest verdict that it is none; in the past: it counts.
+[[nodiscard]] MonotonicTime doubted_until(const Pacing& pacing, const AnswersSeen& seen);
+
 /// Whether `partial_until` is about this verdict.
 [[nodiscard]] bool is_partial(const Pacing& pacing, MonotonicTime verdict);
 
