@@ -7,6 +7,8 @@
 // (load()), and a reader that wants a consistent picture reads twice.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +17,12 @@
 #include "core/result.h"
 
 namespace hanet::engine {
+
+/// Into a configured field, before anybody reads it.
+template <typename T, std::size_t N>
+void copy_to(T (&destination)[N], const std::array<T, N>& source) {
+  std::copy(source.begin(), source.end(), destination);
+}
 
 /// One field that the kernel side writes concurrently.
 template <typename T>

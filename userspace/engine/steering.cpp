@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The engine's second half: which port has the identity, and where frames go meanwhile
+// The engine's second part: which port has the identity, and where frames go meanwhile
 // (bpf/steer.bpf.h, bpf/trunk.bpf.h); see engine.h.
 //
 // A path is named by one of its ports. Every store to steer is one field that the programs read

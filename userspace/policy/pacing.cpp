@@ -16,22 +16,23 @@ std::uint64_t per_second(std::uint64_t count, Nanoseconds time) {
 }
 
 void open_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  pacing.window = {.began = now,
-                   .sent = seen.sent,
-                   .replies = seen.replies,
-                   .lost = seen.lost,
-                   .gaps = seen.gaps};
+  pacing.windows.open = {.began = now,
+                         .sent = seen.sent,
+                         .replies = seen.replies,
+                         .lost = seen.lost,
+                         .gaps = seen.gaps};
 }
 
 Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
-  const bool doubt = pacing.partial_windows > 0 || seen.down || pacing.state == PaceState::Trying;
+  const bool doubt =
+      pacing.windows.partial_count > 0 || seen.down || pacing.state == PaceState::Trying;
   return std::max(doubt ? kPartialWindow : kCalmWindow,
                   static_cast<std::int64_t>(kMinAsked) * seen.interval);
 }
 
 void forget_windows(Pacing& pacing) {
-  pacing.partial_windows = 0;
-  pacing.partial = {};
+  pacing.windows.partial_count = 0;
+  pacing.windows.partial = {};
 }
 
 void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -46,15 +47,15 @@ void wait_for_more(Pacing& pacing, const AnswersSeen& seen, MonotonicTime until)
 }
 
 void note_verdict(Pacing& pacing, const AnswersSeen& seen) {
-  if (!seen.down || seen.down_at == pacing.verdict) return;
-  pacing.verdict = seen.down_at;
-  pacing.verdict_counts = is_proved_at_pace(pacing, seen.down_at);
+  if (!seen.down || seen.down_at == pacing.verdict.at) return;
+  pacing.verdict.at = seen.down_at;
+  pacing.verdict.counts = is_proved_at_pace(pacing, seen.down_at);
 }
 
 // An answer soon after the verdict: more will follow, or the path fails in that time. One that
 // comes later is of a path that returns, and so is one behind a lost carrier.
 void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  const MonotonicTime before = std::exchange(pacing.last_reply, seen.last_reply);
+  const MonotonicTime before = std::exchange(pacing.last.reply, seen.last_reply);
   if (seen.last_reply == before || !seen.down) return;
   if (seen.down_at <= pacing.asks_since || seen.last_reply <= seen.down_at) return;
   if (seen.last_reply > doubted_until(pacing, seen)) return;
@@ -64,7 +65,8 @@ void note_replies(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 }
 
 std::uint64_t lost_percent(const Pacing& pacing) {
-  return pacing.partial.lost * 100 / std::max<std::uint64_t>(pacing.partial.sent, 1);
+  return pacing.windows.partial.lost * 100 /
+         std::max<std::uint64_t>(pacing.windows.partial.sent, 1);
 }
 
 // Asked as configured, a limit loses far more than at the pace before, and a cable as much.
@@ -76,8 +78,8 @@ void give_up_pacing(Pacing& pacing, MonotonicTime now) {
   pacing.lost_when_slow.reset();
   pacing.state = PaceState::Lossy;
   pacing.partial_until = {};
-  pacing.retry_at = now + pacing.retry_pause;
-  pacing.retry_pause = std::min(2 * pacing.retry_pause, kLongestRetry);
+  pacing.retry.at = now + pacing.retry.pause;
+  pacing.retry.pause = std::min(2 * pacing.retry.pause, kLongestRetry);
 }
 
 void ask_as_configured(Pacing& pacing, PaceState state, MonotonicTime now) {
@@ -88,10 +90,11 @@ void ask_as_configured(Pacing& pacing, PaceState state, MonotonicTime now) {
 }
 
 void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
-  const Nanoseconds time = now - pacing.window.began;
-  const std::uint64_t answered = std::max<std::uint64_t>(seen.replies - pacing.window.replies, 1);
+  const Nanoseconds time = now - pacing.windows.open.began;
+  const std::uint64_t answered =
+      std::max<std::uint64_t>(seen.replies - pacing.windows.open.replies, 1);
   if (pacing.state == PaceState::Ordinary) {
-    pacing.asked_per_second = per_second(seen.sent - pacing.window.sent, time);
+    pacing.asked_per_second = per_second(seen.sent - pacing.windows.open.sent, time);
     pacing.answered_per_second = per_second(answered, time);
   }
   if (pacing.state == PaceState::Trying) {
@@ -99,7 +102,7 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
     pacing.lost_when_slow.reset();
     pacing.slowdowns = 0;
     pacing.pace = std::exchange(pacing.pace_before_trial, {});
-    pacing.retry_pause = std::min(2 * pacing.retry_pause, kLongestRetry);
+    pacing.retry.pause = std::min(2 * pacing.retry.pause, kLongestRetry);
   } else if (++pacing.slowdowns > kMaxSlowdowns && seen.may_try) {
     pacing.lost_when_slow = lost_percent(pacing);
     return ask_as_configured(pacing, PaceState::Trying, now);
@@ -109,14 +112,15 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
         std::min(std::max(2 * seen.interval, share), std::max(kSlowestPace, seen.interval));
   }
   pacing.state = PaceState::Policed;
-  pacing.retry_at = now + pacing.retry_pause;
+  pacing.retry.at = now + pacing.retry.pause;
   if (seen.down) wait_for_more(pacing, seen, now + (seen.multiplier + 1) * pacing.pace);
 }
 
 bool is_window_partial(const Pacing& pacing, const AnswersSeen& seen) {
-  const std::uint64_t asked = seen.sent - pacing.window.sent, lost = seen.lost - pacing.window.lost,
-                      replies = seen.replies - pacing.window.replies,
-                      gaps = seen.gaps - pacing.window.gaps;
+  const std::uint64_t asked = seen.sent - pacing.windows.open.sent,
+                      lost = seen.lost - pacing.windows.open.lost,
+                      replies = seen.replies - pacing.windows.open.replies,
+                      gaps = seen.gaps - pacing.windows.open.gaps;
   return replies > 0 && lost >= (pacing.state == PaceState::Policed ? 1 : 2) &&
          lost * 100 >= asked * kPartialPercent && replies <= gaps * kAnswersBetweenGaps;
 }
@@ -130,11 +134,12 @@ unsigned windows_wanted(const Pacing& pacing) {
 void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (is_window_partial(pacing, seen)) {
     pacing.calm_since = now;
-    ++pacing.partial_windows;
-    pacing.partial.sent += seen.sent - pacing.window.sent;
-    pacing.partial.lost += seen.lost - pacing.window.lost;
-    pacing.partial.gaps += seen.gaps - pacing.window.gaps;
-    if (pacing.partial.gaps >= kMinGaps && pacing.partial_windows >= windows_wanted(pacing)) {
+    ++pacing.windows.partial_count;
+    pacing.windows.partial.sent += seen.sent - pacing.windows.open.sent;
+    pacing.windows.partial.lost += seen.lost - pacing.windows.open.lost;
+    pacing.windows.partial.gaps += seen.gaps - pacing.windows.open.gaps;
+    if (pacing.windows.partial.gaps >= kMinGaps &&
+        pacing.windows.partial_count >= windows_wanted(pacing)) {
       if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
       forget_windows(pacing);
     }
@@ -149,7 +154,7 @@ void pass_policed_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime no
   if (now >= pacing.calm_since + kFirstRetry) pacing.slowdowns = 0;
   if (seen.configured >= pacing.pace)
     ask_as_configured(pacing, PaceState::Ordinary, now);
-  else if (seen.may_try && now >= std::max(pacing.retry_at, pacing.calm_since + pacing.retry_pause))
+  else if (seen.may_try && now >= std::max(pacing.retry.at, pacing.calm_since + pacing.retry.pause))
     ask_as_configured(pacing, PaceState::Trying, now);
 }
 
@@ -158,17 +163,17 @@ void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const Nanoseconds calm = now - pacing.calm_since;
   if (pacing.state == PaceState::Ordinary) {
     if (calm >= kFirstRetry) pacing.slowdowns = 0;
-    if (calm >= kLongestRetry) pacing.retry_pause = kFirstRetry;
+    if (calm >= kLongestRetry) pacing.retry.pause = kFirstRetry;
   } else if (calm >= kTrialTime) {
     pacing.state = PaceState::Ordinary;
     pacing.slowdowns = 0;
     pacing.lost_when_slow.reset();
     pacing.pace_before_trial = {};
-  } else if (pacing.state == PaceState::Lossy && now >= pacing.retry_at) {
+  } else if (pacing.state == PaceState::Lossy && now >= pacing.retry.at) {
     pacing.state = PaceState::Policed;
     pacing.pace = std::exchange(pacing.pace_before_trial, {});
     pacing.slowdowns = 0;
-    pacing.retry_at = now + pacing.retry_pause;
+    pacing.retry.at = now + pacing.retry.pause;
     pacing.calm_since = now;
   }
 }
@@ -176,11 +181,11 @@ void pass_time(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
 }  // namespace
 
 Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
-  const std::uint64_t lost = seen.lost - std::exchange(pacing.last_lost, seen.lost);
+  const std::uint64_t lost = seen.lost - std::exchange(pacing.last.lost, seen.lost);
   if (!seen.asks || seen.down || lost > 1) pacing.clean_since = now;
-  if (!seen.asks || pacing.window.began == MonotonicTime{}) {
+  if (!seen.asks || pacing.windows.open.began == MonotonicTime{}) {
     pacing.clean_since = now;
-    pacing.last_reply = seen.last_reply;
+    pacing.last.reply = seen.last_reply;
     pacing.asks_since = now;
     restart(pacing, seen, now);
     return pacing;
@@ -188,8 +193,8 @@ Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
   note_verdict(pacing, seen);
   note_replies(pacing, seen, now);
   // Silence says nothing of a share until an answer ends it.
-  const bool is_silent = seen.down && seen.replies == pacing.window.replies;
-  if (!is_silent && now >= pacing.window.began + window_of(pacing, seen))
+  const bool is_silent = seen.down && seen.replies == pacing.windows.open.replies;
+  if (!is_silent && now >= pacing.windows.open.began + window_of(pacing, seen))
     close_window(pacing, seen, now);
   pass_time(pacing, seen, now);
   return pacing;
@@ -197,7 +202,7 @@ Pacing paced(Pacing pacing, const AnswersSeen& seen, MonotonicTime now) {
 
 MonotonicTime next_look(const Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const Nanoseconds window = window_of(pacing, seen);
-  if (!seen.asks || !seen.down) return std::max(now, pacing.window.began + window);
+  if (!seen.asks || !seen.down) return std::max(now, pacing.windows.open.began + window);
   // Where each answer counts: no oftener than answers come, and not so seldom that many come at
   // once.
   const Nanoseconds answer = std::clamp<Nanoseconds>(seen.interval, std::chrono::milliseconds(5),
@@ -210,8 +215,8 @@ bool is_partial(const Pacing& pacing, MonotonicTime verdict) {
 }
 
 MonotonicTime doubted_until(const Pacing& pacing, const AnswersSeen& seen) {
-  const bool is_noted = seen.down_at == pacing.verdict;
-  if (is_noted ? pacing.verdict_counts : is_proved_at_pace(pacing, seen.down_at)) return {};
+  const bool is_noted = seen.down_at == pacing.verdict.at;
+  if (is_noted ? pacing.verdict.counts : is_proved_at_pace(pacing, seen.down_at)) return {};
   const MonotonicTime waited =
       is_partial(pacing, seen.down_at) ? pacing.partial_until : seen.down_at;
   return std::max(seen.down_at + kPartialAnswer, waited);

@@ -96,27 +96,35 @@ struct Pacing {
   MonotonicTime partial_until{};
   MonotonicTime partial_of{};
 
-  MonotonicTime verdict{};      ///< the newest
-  bool verdict_counts = false;  ///< the path was proved: no answer behind it is waited for
-
   MonotonicTime clean_since{};  ///< no two were lost between two looks
 
   /// Its bookkeeping.
+  struct {
+    MonotonicTime at{};
+    bool counts = false;  ///< the path was proved: no answer behind it is waited for
+  } verdict{};            ///< the newest
   struct Window {
     MonotonicTime began{};
     std::uint64_t sent = 0, replies = 0, lost = 0;
     std::uint32_t gaps = 0;
-  } window{};
-  unsigned partial_windows = 0;
-  Window partial{};  ///< the sums of these
+  };
+  struct {
+    Window open{};
+    unsigned partial_count = 0;  ///< partial ones in a row before it
+    Window partial{};            ///< the sums of these
+  } windows{};
   unsigned slowdowns = 0;
   /// In percent: slowing down has not helped, so it is tried what asking more often costs.
   std::optional<std::uint64_t> lost_when_slow{};
   MonotonicTime asks_since{};
-  MonotonicTime last_reply{};  ///< at the last look
-  std::uint64_t last_lost = 0;
-  MonotonicTime retry_at{};
-  Nanoseconds retry_pause = kFirstRetry;
+  struct {
+    MonotonicTime reply{};
+    std::uint64_t lost = 0;
+  } last{};  ///< at the last look
+  struct {
+    MonotonicTime at{};
+    Nanoseconds pause = kFirstRetry;
+  } retry{};
   Nanoseconds pace_before_trial{};
 };
 

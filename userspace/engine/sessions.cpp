@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine's third part: the sessions of its ports, one for each target; see engine.h. What they
+// say together is quorum.h.
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "engine/engine.h"
+
+namespace hanet::engine {
+
+Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
+  if (session_count_ == HANET_MAX_SESSIONS)
+    return failure(
+        fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
+  hanet_port& port = ports_[spec.port];
+  if (port.targets == HANET_PORT_TARGETS)
+    return failure(fmt::format("{}: a port asks at most {} targets", port.name,
+                               static_cast<int>(HANET_PORT_TARGETS)));
+  if (port.targets != 0 && port.session + port.targets != session_count_)
+    return failure(fmt::format("{}: another port was given a session in between", port.name));
+  const SessionIndex index = session_count_++;
+  hanet_session& session = sessions_[index];
+  session = hanet_session{};
+  struct {
+    std::uint64_t cookie;
+    std::uint32_t id;
+  } random{};
+  if (::getrandom(&random, sizeof(random), 0) != static_cast<ssize_t>(sizeof(random)))
+    return errno_error(errno, "draw a session's cookie");
+  session.id = random.id;
+  session.cookie = random.cookie;
+  session.port = spec.port;
+  session.group = spec.group;
+  session.family = static_cast<std::uint16_t>(spec.family);
+  session.kind = static_cast<std::uint8_t>(spec.kind);
+  session.other_end = spec.other_end ? 1 : 0;
+  copy_to(session.target, spec.target);
+  copy_to(session.next_hop, spec.target);
+  copy_to(session.source, spec.source);
+  if (spec.peer_mac) {
+    copy_to(session.target_mac, *spec.peer_mac);
+    session.target_mac_known = HANET_MAC_CONFIGURED;
+    session.target_mac_learned_ns = 1;  // the sender asks there
+  }
+  session.state = HANET_SESSION_PAUSED;
+  store(session.in_use, 1);
+  if (port.targets == 0) store(port.session, index);
+  store(port.targets, port.targets + 1);
+  choose_listener(spec.port);
+  return index;
+}
+
+Status Engine::start_sessions(PortIndex port) {
+  for (const SessionIndex session : sessions_of(port))
+    if (Status started = control(HANET_CONTROL_START_SESSION, session); !started) return started;
+  return {};
+}
+
+void Engine::pause_sessions(PortIndex port) {
+  for (const SessionIndex session : sessions_of(port))
+    store(sessions_[session].state, HANET_SESSION_PAUSED);
+  review(port);
+}
+
+PortVerdict Engine::verdict(PortIndex port) const {
+  const hanet_port& of = ports_[port];
+  if (of.targets == 0) return {};
+  return verdict_of(of, {&sessions_[of.session], of.targets});
+}
+
+void Engine::set_pace(SessionIndex session, std::chrono::microseconds pace) {
+  store(sessions_[session].pace_us, static_cast<std::uint32_t>(pace.count()));
+}
+
+}  // namespace hanet::engine
