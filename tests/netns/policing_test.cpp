@@ -108,14 +108,14 @@ TEST_P(Policing, M10_APartOfTheAnswersIsNamedAndAskedLessAndNothingMoves) {
   EXPECT_FALSE(host().log().contains("NO WORKING PATH")) << host().log();
 }
 
-/// A cable that loses three of four frames.
+/// A cable that loses three of five frames.
 class LossyPath : public LabTest {
  protected:
   void lose_on_p0() {
     ASSERT_TRUE(bench::run_checked(
         lab().in("mid", {"nft",
                          "table bridge bad { chain pre { type filter hook prerouting priority "
-                         "-250; iifname host-p0 numgen random mod 4 < 3 counter drop; }; }"}),
+                         "-250; iifname host-p0 numgen random mod 5 < 3 counter drop; }; }"}),
         std::chrono::seconds(5)));
   }
   std::uint64_t answered(const std::string& port) {

@@ -328,6 +328,33 @@ TEST(Pacing, M10_NothingIsTriedWhereLosingItWouldBeAFailover) {
   }
 }
 
+TEST(Pacing, M10_LossByChanceIsNoLimitWhereAnotherPathLosesNothing) {
+  for (const unsigned loss : {25, 40, 50, 60, 70})
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+      SCOPED_TRACE(std::to_string(loss) + " %, seed " + std::to_string(seed));
+      std::vector<Session> sessions(1);
+      sessions[0].seen.another_is_clean = true;
+      std::mt19937 random(seed);
+      play(sessions, 4s, [&](std::size_t, MonotonicTime now) {
+        return now < kStart + 1s || random() % 100 >= loss;
+      });
+      EXPECT_EQ(sessions[0].pacing.state, PaceState::Lossy);
+      EXPECT_EQ(sessions[0].seen.interval, 10ms) << "it is judged at its own pace";
+    }
+}
+
+TEST(Pacing, M10_ALimitOfOnePathAloneIsALimit) {
+  for (const double limit : {5, 15, 30, 60})
+    for (const double burst : {5, 20, 100}) {
+      SCOPED_TRACE(std::to_string(limit) + "/s, burst " + std::to_string(burst));
+      std::vector<Session> sessions(1);
+      sessions[0].seen.another_is_clean = true;
+      Bucket bucket{.per_second = limit, .burst = burst};
+      play(sessions, 20s, [&](std::size_t, MonotonicTime now) { return bucket.passes(now); });
+      EXPECT_EQ(sessions[0].pacing.state, PaceState::Policed);
+    }
+}
+
 TEST(Pacing, M10_ANewVerdictIsDoubtedByWhatThePathIsWorthNow) {
   std::vector<Session> sessions(1);
   play(sessions, 40s, [](std::size_t, MonotonicTime now) { return now < kStart + 35s; });

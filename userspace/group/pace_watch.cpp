@@ -40,6 +40,7 @@ policy::AnswersSeen PaceWatch::seen(const Port& port, engine::SessionIndex index
           .interval = std::chrono::microseconds(engine::load(session.interval_us)),
           .configured = std::chrono::microseconds(engine::load(params.interval_us)),
           .multiplier = engine::load(session.multiplier),
+          .another_is_clean = another_is_clean(port),
           .may_try = !context_.config.both_ends};
 }
 

@@ -32,7 +32,7 @@ Nanoseconds window_of(const Pacing& pacing, const AnswersSeen& seen) {
 
 void forget_windows(Pacing& pacing) {
   pacing.windows.partial_count = 0;
-  pacing.windows.partial = {};
+  pacing.windows.partial = pacing.windows.later = {};
 }
 
 void restart(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
@@ -89,6 +89,14 @@ void ask_as_configured(Pacing& pacing, PaceState state, MonotonicTime now) {
   pacing.calm_since = now;
 }
 
+// Not in the first window, in which a limit has let a burst pass.
+bool is_irregular(const Pacing::Window& later) {
+  if (later.sent < kManyAsked) return false;
+  const std::uint64_t fewer = std::max<std::uint64_t>(std::min(later.replies, later.lost), 1);
+  const std::uint64_t runs = later.gaps * std::uint64_t{100} / fewer;
+  return kLeastIrregular <= runs && runs <= kMostIrregular;
+}
+
 void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   const Nanoseconds time = now - pacing.windows.open.began;
   const std::uint64_t answered =
@@ -97,6 +105,8 @@ void slow_down(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
     pacing.asked_per_second = per_second(seen.sent - pacing.windows.open.sent, time);
     pacing.answered_per_second = per_second(answered, time);
   }
+  if (seen.another_is_clean && is_irregular(pacing.windows.later))
+    return give_up_pacing(pacing, now);
   if (pacing.state == PaceState::Trying) {
     if (loses_as_before(pacing)) return give_up_pacing(pacing, now);
     pacing.lost_when_slow.reset();
@@ -126,20 +136,25 @@ bool is_window_partial(const Pacing& pacing, const AnswersSeen& seen) {
 }
 
 // A limit that is tried again is known. Loss has to be told from what the bucket still lets pass.
-unsigned windows_wanted(const Pacing& pacing) {
-  if (pacing.state != PaceState::Trying) return 2;
-  return pacing.lost_when_slow ? 4 : 1;
+unsigned windows_wanted(const Pacing& pacing, const AnswersSeen& seen) {
+  if (pacing.state == PaceState::Trying) return pacing.lost_when_slow ? 4 : 1;
+  return pacing.state == PaceState::Ordinary && seen.another_is_clean ? 4 : 2;
+}
+
+void add(Pacing::Window& sum, const Pacing::Window& open, const AnswersSeen& seen) {
+  sum.sent += seen.sent - open.sent;
+  sum.lost += seen.lost - open.lost;
+  sum.replies += seen.replies - open.replies;
+  sum.gaps += seen.gaps - open.gaps;
 }
 
 void close_window(Pacing& pacing, const AnswersSeen& seen, MonotonicTime now) {
   if (is_window_partial(pacing, seen)) {
     pacing.calm_since = now;
-    ++pacing.windows.partial_count;
-    pacing.windows.partial.sent += seen.sent - pacing.windows.open.sent;
-    pacing.windows.partial.lost += seen.lost - pacing.windows.open.lost;
-    pacing.windows.partial.gaps += seen.gaps - pacing.windows.open.gaps;
+    if (pacing.windows.partial_count++ > 0) add(pacing.windows.later, pacing.windows.open, seen);
+    add(pacing.windows.partial, pacing.windows.open, seen);
     if (pacing.windows.partial.gaps >= kMinGaps &&
-        pacing.windows.partial_count >= windows_wanted(pacing)) {
+        pacing.windows.partial_count >= windows_wanted(pacing, seen)) {
       if (pacing.state != PaceState::Lossy) slow_down(pacing, seen, now);
       forget_windows(pacing);
     }

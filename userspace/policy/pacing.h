@@ -22,8 +22,10 @@
 // The first time that a limit bites nobody can know it: silence begins as it does when a cable is
 // cut. A path that has not been proved at its pace is therefore waited for after a verdict, as long
 // as the kernel bridges or nothing else works anyway. On one that was proved, a verdict is a
-// verdict: what is answered behind it is a path that fails in part. And where another path loses
-// nothing at the same pace there is no limit (is_clean): then it is waited for once and no longer.
+// verdict: what is answered behind it is a path that fails in part. Where another path loses
+// nothing at the same pace there is hardly a limit (is_clean): then it is waited for once and no
+// longer, and loss that is irregular is Lossy at once. A limit lets every nth one pass, or all of
+// some and then none.
 #pragma once
 
 #include <chrono>
@@ -57,6 +59,10 @@ inline constexpr unsigned kMaxSlowdowns = 3;
 inline constexpr std::uint64_t kLossMargin = 20;
 /// A session asks at least so often, whatever is answered.
 inline constexpr Nanoseconds kSlowestPace = std::chrono::seconds(2);
+/// Runs of losses, in percent of what is answered or lost, whichever is less: a hundred where a
+/// limit lets every nth one pass, few where it lets many pass at once, and in between where each
+/// one is lost by chance. Counted over kManyAsked requests at least.
+inline constexpr std::uint64_t kLeastIrregular = 30, kMostIrregular = 88, kManyAsked = 40;
 /// So long without two losses at a time, and a path is clean: the buckets of two ports that the
 /// host uses differently run out within less of each other.
 inline constexpr Nanoseconds kClean = std::chrono::seconds(3);
@@ -82,6 +88,7 @@ struct AnswersSeen {
   Nanoseconds interval{};    ///< in force
   Nanoseconds configured{};  ///< what a person asked for
   std::uint32_t multiplier = 3;
+  bool another_is_clean = false;  ///< another path of the group (is_clean)
   bool may_try = true;  ///< losing heartbeats in a trial of the configured pace is no failover
 };
 
@@ -111,7 +118,7 @@ struct Pacing {
   struct {
     Window open{};
     unsigned partial_count = 0;  ///< partial ones in a row before it
-    Window partial{};            ///< the sums of these
+    Window partial{}, later{};   ///< the sums of these, and without the first of them
   } windows{};
   unsigned slowdowns = 0;
   /// In percent: slowing down has not helped, so it is tried what asking more often costs.
