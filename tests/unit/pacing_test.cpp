@@ -329,7 +329,7 @@ TEST(Pacing, M10_NothingIsTriedWhereLosingItWouldBeAFailover) {
 }
 
 TEST(Pacing, M10_LossByChanceIsNoLimitWhereAnotherPathLosesNothing) {
-  for (const unsigned loss : {25, 40, 50, 60, 70})
+  for (const unsigned loss : {25, 40, 50, 60, 70, 75})
     for (unsigned seed = 1; seed <= 5; ++seed) {
       SCOPED_TRACE(std::to_string(loss) + " %, seed " + std::to_string(seed));
       std::vector<Session> sessions(1);

@@ -77,6 +77,8 @@ bool loses_as_before(const Pacing& pacing) {
 void give_up_pacing(Pacing& pacing, MonotonicTime now) {
   pacing.lost_when_slow.reset();
   pacing.state = PaceState::Lossy;
+  // In a trial it is asked as configured already.
+  if (pacing.pace != Nanoseconds::zero()) pacing.pace_before_trial = std::exchange(pacing.pace, {});
   pacing.partial_until = {};
   pacing.retry.at = now + pacing.retry.pause;
   pacing.retry.pause = std::min(2 * pacing.retry.pause, kLongestRetry);
