@@ -162,13 +162,30 @@ TEST_F(RepairThatWaits, F3_ARouteThatWasReplacedByItselfIsPutBackWhenItIsTaken) 
   ASSERT_NO_FATAL_FAILURE(begin_repair());
   ASSERT_DONE(lab().ip("host", "-6 route replace default via 2001:db8::10 dev p1"));
   ASSERT_DONE(lab().ip("host", "-6 route del default dev p1"));
-  // At once, because a reading in between would know of the other gateway only.
   ASSERT_DONE(change({"route replace default via 192.0.2.11 dev p1",
                       "route replace default via 192.0.2.10 dev p1", "route del default dev p1"}));
   if (is_too_late()) EXCUSE_OR_FAIL(witness_, kExcuse, kTooLate);
   ASSERT_FALSE(routes_of("-4", "p1").contains("default"));
   EXPECT_TRUE(await("all of it is back", [&] { return bool{carries("p1", before_)}; }));
   EXPECT_TRUE(carries("p1", before_));
+}
+
+// What is taken before hanetd has read it was a part of the identity, as what it replaced.
+TEST_F(RepairThatWaits, F3_ARouteThatReplacedAnotherIsPutBackAlsoIfNobodyHasReadItYet) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(move_to_p1());
+  ASSERT_NO_FATAL_FAILURE(begin_repair());
+  ASSERT_DONE(
+      change({"route replace default via 192.0.2.11 dev p1", "addr add 192.0.2.50/24 dev p1"}));
+  ASSERT_TRUE(await("a reading finds both",
+                    [&] { return identity_of_status().contains("192.0.2.50/24"); }));
+  ASSERT_DONE(change({"route replace default via 192.0.2.12 dev p1",
+                      "route replace default via 192.0.2.10 dev p1", "route del default dev p1"}));
+  if (is_too_late()) EXCUSE_OR_FAIL(witness_, kExcuse, kTooLate);
+  ASSERT_FALSE(routes_of("-4", "p1").contains("default"));
+  EXPECT_TRUE(await("it is back", [&] {
+    return routes_of("-4", "p1").contains("default via 192.0.2.10");
+  })) << routes_of("-4", "p1");
 }
 
 TEST_F(RepairThatWaits, F3_F7_WhatIsTakenWhileAMoveWaitsAsWellMovesWithTheRest) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "net/encode.h"
 #include "net/link.h"
 #include "net/look.h"
+#include "net/route.h"
 
 namespace hanet::group {
 namespace {
@@ -71,7 +73,7 @@ std::string reasons_in(const std::vector<net::Acknowledgement>& answers) {
 
 // What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
 bool set_by_configuration(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_DELROUTE) return true;
+  if (message.nlmsg_type != RTM_DELROUTE && message.nlmsg_type != RTM_NEWROUTE) return true;
   switch (static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol) {
     case RTPROT_KERNEL:  // it names nobody when it removes one itself
     case RTPROT_BOOT:
@@ -105,7 +107,13 @@ std::optional<net::Part> Guard::part_in(const nlmsghdr& message) {
   const net::Identity& identity = keeper_.identity();
   if (std::exchange(indexed_, keeper_.changes()) != keeper_.changes())
     index_ = net::RouteIndex(identity.routes);
-  return net::part_in(message, identity, index_);
+  std::optional<net::Part> own = net::part_in(message, identity, index_);
+  if (own || unread_.empty()) return own;
+  net::Identity unread;
+  unread.on = identity.on;
+  unread.vlans = identity.vlans;
+  unread.routes = unread_;
+  return net::part_in(message, unread, net::RouteIndex(unread_));
 }
 
 bool Guard::is_intrusion(const nlmsghdr& message) {
@@ -244,6 +252,7 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
   if (!may_be_repaired || is_own(message) || !ports_.holder().admin_up) return;
   for (net::Part& part : net::replaced_by(message, keeper_.identity(), keeper_.slots()))
     withdraw(std::move(part));
+  note_replacement(message);
   // The kernel itself removes routes only with an interface or an address.
   const bool removed = message.nlmsg_type == RTM_DELADDR ||
                        (message.nlmsg_type == RTM_DELROUTE && message.nlmsg_pid != 0);
@@ -257,7 +266,18 @@ void Guard::note_withdrawal(const nlmsghdr& message) {
     withdrawn_.erase(net::key_of(*part));
 }
 
+// Whoever takes it next takes it from the identity, although no reading has found it yet.
+void Guard::note_replacement(const nlmsghdr& message) {
+  if (!repair_ || !set_by_configuration(message)) return;
+  std::optional<net::KernelObject> route = net::replacement_in(message, keeper_.identity());
+  if (!route) return;
+  std::erase_if(unread_,
+                [&](const net::KernelObject& one) { return net::may_replace(*route, one); });
+  if (!part_in(message)) unread_.push_back(std::move(*route));
+}
+
 void Guard::withdraw(net::Part part) {
+  if (const auto* route = std::get_if<net::KernelObject>(&part)) std::erase(unread_, *route);
   std::string key = net::key_of(part);
   withdrawn_.insert_or_assign(std::move(key), std::move(part));
 }
@@ -291,10 +311,12 @@ Result<net::Identity> Guard::hold_what_will_be_back() {
       if (address.family == AF_INET) withdraw(address);
   Strangers& strangers = keeper_.strangers();
   strangers.forget_absent(*there);
-  net::Identity whole = net::made_whole(keeper_.identity(), strangers.without(*there), withdrawn());
+  net::Identity held = keeper_.identity();
+  std::ranges::copy(unread_, std::back_inserter(held.routes));
+  net::Identity whole = net::made_whole(held, strangers.without(*there), withdrawn());
   if (repair_->came_up) whole.neighbours = keeper_.identity().neighbours;
   keeper_.hold(std::move(whole));
-  withdrawn_.clear();
+  note_reading();
   return there;
 }
 

@@ -49,7 +49,10 @@ class Guard {
   /// meanwhile, and had the right to, stays changed. Returns what is there now.
   [[nodiscard]] Result<net::Identity> hold_what_will_be_back();
   /// The identity was read anew.
-  void note_reading() { withdrawn_.clear(); }
+  void note_reading() {
+    withdrawn_.clear();
+    unread_.clear();
+  }
   /// The identity was moved whole: nothing is to be put back.
   void forget() { repair_.reset(); }
   /// The identity has moved: what others gave to a port that waits in the meantime is taken off
@@ -75,6 +78,7 @@ class Guard {
                 const std::string& given_by);
   [[nodiscard]] bool may_repair();
   void note_withdrawal(const nlmsghdr& message);
+  void note_replacement(const nlmsghdr& message);
   /// The part of the identity that a notification is about (net::part_in).
   [[nodiscard]] std::optional<net::Part> part_in(const nlmsghdr& message);
   void withdraw(net::Part part);
@@ -89,6 +93,7 @@ class Guard {
   IdentityKeeper& keeper_;
   std::optional<Repair> repair_;
   std::unordered_map<std::string, net::Part> withdrawn_;  // by key, since the last reading
+  std::vector<net::KernelObject> unread_;  // routes of the identity since then, in others' places
   net::RouteIndex index_;
   std::uint64_t indexed_ = 0;  // the change of the identity that index_ is of
   policy::Repairs repairs_;

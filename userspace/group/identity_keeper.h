@@ -26,8 +26,8 @@ namespace hanet::group {
 /// Between two readings, or two writings, there is this many times what the last one took.
 inline constexpr int kRest = 9;
 
-/// Some more functions than a class of this house should have: each is one thing that is known of the
-/// identity, or one event that changes it, and all of them keep one identity.
+/// Some more functions than a class of this house should have: each is one thing that is known of
+/// the identity, or one event that changes it, and all of them keep one identity.
 class IdentityKeeper {
  public:
   explicit IdentityKeeper(net::NetlinkSocket& requests) : requests_(requests) {}

@@ -267,6 +267,15 @@ std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
   return replaced;
 }
 
+std::optional<KernelObject> replacement_in(const nlmsghdr& message, const Identity& identity) {
+  if (!replaces(message)) return {};
+  KernelObject route = object_of<rtmsg>(message);
+  const auto is_own = [&](std::uint32_t id) { return has_nexthop(identity.nexthops, id); };
+  if (!somebody_configured(route, identity) || !belongs_to(route, identity, is_own)) return {};
+  keep_configured_part(route);
+  return route;
+}
+
 std::optional<KernelObject> neighbour_of(const nlmsghdr& message) {
   auto header = *static_cast<const ndmsg*>(mnl_nlmsg_get_payload(&message));
   if (header.ndm_family != AF_INET && header.ndm_family != AF_INET6) return {};

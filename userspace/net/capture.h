@@ -47,6 +47,11 @@ namespace hanet::net {
 [[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
                                             const RouteSlots& slots);
 
+/// The route that an RTM_NEWROUTE put in the place of another, as a capture of the identity would
+/// keep it. Empty: no other was replaced, or it would not.
+[[nodiscard]] std::optional<KernelObject> replacement_in(const nlmsghdr& message,
+                                                         const Identity& identity);
+
 /// Neighbours that are known now, to be carried over (see neighbour_of). Learned ones only.
 [[nodiscard]] Result<std::vector<KernelObject>> capture_known_neighbours(NetlinkSocket& socket,
                                                                          const Place& place);

@@ -99,10 +99,10 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-/// An address or a route of an identity.
 /// What the kernel takes for one address; labels and lifetimes may differ.
 [[nodiscard]] bool is_same(const Address& one, const Address& other);
 
+/// An address or a route of an identity.
 using Part = std::variant<Address, KernelObject>;
 
 /// What the kernel takes for one: the same for two parts that differ in what is left of their
