@@ -5,8 +5,8 @@
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <filesystem>
-#include <map>
 #include <string>
 
 #include "config/config.h"
@@ -24,21 +24,13 @@ constexpr int kExitConfig = 3;
 
 struct Options {
   std::filesystem::path config = "/etc/hanet/hanet.toml";
-  hanet::daemon::DaemonOptions daemon{.run_directory = "/run/hanet",
-                                      .pin_directory = "/sys/fs/bpf/hanet"};
+  hanet::daemon::DaemonOptions daemon{.config_file = {},
+                                      .run_directory = "/run/hanet",
+                                      .pin_directory = "/sys/fs/bpf/hanet",
+                                      .hooks = "/etc/hanet/hooks.d"};
   bool check = false;
+  int hook_limit_s = 30;
 };
-
-void set_log_level(const std::string& name) {
-  using hanet::log::Level;
-  static const std::map<std::string, Level> kLevels{{"error", Level::Error},
-                                                    {"warning", Level::Warning},
-                                                    {"notice", Level::Notice},
-                                                    {"info", Level::Info},
-                                                    {"debug", Level::Debug}};
-  if (const auto level = kLevels.find(name); level != kLevels.end())
-    hanet::log::set_level(level->second);
-}
 
 // A page fault or a scheduler's whim in the middle of a switchover would be an outage.
 void prepare_process() {
@@ -62,10 +54,13 @@ int fail(int code, const hanet::Error& error) {
 int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (!config) return fail(kExitConfig, config.error());
-  set_log_level(config->log_level);
+  hanet::log::set_level(config->log_level);
   // The start itself looks at the rest, before it touches anything.
-  const auto& look = options.check ? hanet::group::check_host : hanet::group::check_cards;
-  const hanet::Status fits = look(*config, options.config.string(), options.daemon.run_directory);
+  const hanet::Status fits =
+      options.check
+          ? hanet::group::check_host(*config, options.config.string(), options.daemon.run_directory)
+          : hanet::group::check_cards(*config, options.config.string(),
+                                      options.daemon.run_directory);
   if (!fits) return fail(kExitConfig, fits.error());
   if (options.check) {
     hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
@@ -86,6 +81,10 @@ int main(int argc, char** argv) {
   app.add_option("--config", options.config, "configuration file (hanet.toml(5))");
   app.add_option("--run-dir", options.daemon.run_directory, "directory of the control socket");
   app.add_option("--pin-dir", options.daemon.pin_directory, "directory of the pinned BPF maps");
+  app.add_option("--hooks-dir", options.daemon.hooks,
+                 "directory of the programs to run for each event");
+  app.add_option("--hook-limit", options.hook_limit_s, "seconds that one of them may run")
+      ->check(CLI::Range(1, 3600));
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
@@ -95,5 +94,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : kExitUsage;
   }
+  options.daemon.config_file = options.config;
+  options.daemon.hook_limit = std::chrono::seconds(options.hook_limit_s);
   return serve(options);
 }

@@ -56,7 +56,7 @@ struct Hanetd {
 struct Server {
   std::filesystem::path path =
       std::filesystem::temp_directory_path() / fmt::format("hanet-fuzz-{}.sock", ::getpid());
-  ControlSocket socket = *ControlSocket::open(path);
+  ControlSocket socket = *ControlSocket::open(path, ControlSocket::For::Root);
 };
 
 /// Connects and sends; what does not fit into the socket's buffer is left out.

@@ -97,7 +97,7 @@ class ControlSocketTest : public testing::Test {
 
 TEST_F(ControlSocketTest, S5_IsClosedToEverybodyElseWhateverTheUmaskIs) {
   const mode_t before = ::umask(0);
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   EXPECT_EQ(::umask(before), 0U) << "the process keeps the one that it has";
   ASSERT_TRUE(control) << control.error().message;
   struct stat status{};
@@ -108,7 +108,7 @@ TEST_F(ControlSocketTest, S5_IsClosedToEverybodyElseWhateverTheUmaskIs) {
 }
 
 TEST_F(ControlSocketTest, O3_ARequestInManyPiecesIsAnsweredOnce) {
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;
   const Fd client = connect();
   const std::string text(60'000, 'x');
@@ -118,7 +118,7 @@ TEST_F(ControlSocketTest, O3_ARequestInManyPiecesIsAnsweredOnce) {
 }
 
 TEST_F(ControlSocketTest, S5_ARequestWithoutEndIsCutOffAndOthersAreServed) {
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;
   const Fd endless = connect();
   const Fd honest = connect();
@@ -131,7 +131,7 @@ TEST_F(ControlSocketTest, S5_ARequestWithoutEndIsCutOffAndOthersAreServed) {
 }
 
 TEST_F(ControlSocketTest, S5_WhoAsksNothingMakesRoomForWhoDoesTheOldestFirst) {
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;
   const std::vector<Fd> idle = connect_many(*control, 80, "");
   for (std::size_t at = 0; at < idle.size(); ++at)
@@ -141,7 +141,7 @@ TEST_F(ControlSocketTest, S5_WhoAsksNothingMakesRoomForWhoDoesTheOldestFirst) {
 }
 
 TEST_F(ControlSocketTest, S5_WhoAsksNothingForAWhileIsDroppedAndWhoWatchesIsNot) {
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;
   const std::vector<Fd> idle = connect_many(*control, 1, "{\"comm");
   const std::vector<Fd> watcher = connect_many(*control, 1, "{\"command\":\"watch\"}\n");
@@ -163,7 +163,7 @@ TEST_F(ControlSocketTest, S5_WhoAsksNothingForAWhileIsDroppedAndWhoWatchesIsNot)
 }
 
 TEST_F(ControlSocketTest, S5_ThoseWhoWatchLeaveRoomForThoseWhoAsk) {
-  Result<ControlSocket> control = ControlSocket::open(path());
+  Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;
   const std::vector<Fd> watchers = connect_many(*control, 80, "{\"command\":\"watch\"}\n");
   std::ptrdiff_t watching = 0;

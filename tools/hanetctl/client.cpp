@@ -19,7 +19,17 @@ constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
 }  // namespace
 
 Result<Client> Client::connect(const std::filesystem::path& run_directory) {
-  const std::string path = (run_directory / "hanetd.sock").string();
+  Result<Client> client = connect_to(run_directory / "hanetd.sock");
+  if (client || client.error().code != EACCES) return client;
+  client = connect_to(run_directory / "status.sock");
+  if (!client && client.error().code == EACCES)
+    return failure(client.error().message +
+                   "; ask as root, or as a user of the group hanet, who may look");
+  return client;
+}
+
+Result<Client> Client::connect_to(const std::filesystem::path& socket) {
+  const std::string path = socket.string();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path))

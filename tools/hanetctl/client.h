@@ -14,7 +14,8 @@ namespace hanet::ctl {
 
 class Client {
  public:
-  /// ENOENT or ECONNREFUSED in the error's code: no daemon serves this directory.
+  /// Root's socket, or that of the readers for whom may not open it. ENOENT or ECONNREFUSED in the
+  /// error's code: no daemon serves this directory.
   [[nodiscard]] static Result<Client> connect(const std::filesystem::path& run_directory);
 
   [[nodiscard]] Result<Json> ask(const Json& request);
@@ -22,6 +23,7 @@ class Client {
   [[nodiscard]] Status listen(const std::function<bool(const Json&)>& each);
 
  private:
+  [[nodiscard]] static Result<Client> connect_to(const std::filesystem::path& socket);
   [[nodiscard]] Result<Json> read_line();
 
   Fd fd_;

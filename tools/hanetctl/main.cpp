@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <expected>
-#include <filesystem>
-#include <functional>
 #include <string>
+#include <string_view>
 
+#include "asking.h"
 #include "client.h"
 #include "config/config.h"
 #include "config/parameters.h"
@@ -18,89 +20,36 @@
 #include "group/host_check.h"
 #include "group/host_table.h"
 #include "offline.h"
+#include "reload.h"
 #include "render.h"
 #include "render_host.h"
 
 namespace {
 
+using namespace hanet::ctl;
 using hanet::Json;
-using hanet::ctl::Client;
-using Show = std::function<void(const Json&)>;
-
-enum Exit { kOk = 0, kRefused = 1, kUsage = 2, kBadConfig = 3, kNoDaemon = 4, kNotProtected = 5 };
 
 std::string parameter_names() {
   std::string names;
   for (const hanet::config::LiveParameter& parameter : hanet::config::kLiveParameters)
-    names += (names.empty() ? "" : ", ") + std::string(parameter.name);
+    names += fmt::format("{}{} ({} to {})", names.empty() ? "" : ", ", parameter.name,
+                         parameter.range.low, parameter.range.high);
   return names;
-}
-
-struct Options {
-  std::filesystem::path run_directory = "/run/hanet";
-  std::filesystem::path pin_directory = "/sys/fs/bpf/hanet";
-  bool json = false;
-  std::string group;
-  std::string to;
-  bool dry_run = false;
-  std::string port;
-  std::string key;
-  std::string value;
-  std::string file;
-  bool host = false;
-  std::size_t last = 5;
-};
-
-void print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  std::fflush(stdout);
-}
-void print(const Json& value) { print(value.dump() + "\n"); }
-
-int refuse(const Options& options, int code, const std::string& reason) {
-  if (options.json) print(Json{{"ok", false}, {"error", reason}});
-  fmt::print(stderr, "hanetctl: {}\n", reason);
-  return code;
-}
-
-int refuse_without_daemon(const Options& options, const hanet::Error& error) {
-  const bool absent = error.code == ENOENT || error.code == ECONNREFUSED;
-  return refuse(options, absent ? kNoDaemon : kRefused,
-                absent ? "hanetd does not run (" + error.message + ")" : error.message);
-}
-
-/// The answer, already printed; or the exit code of a refusal, already told.
-std::expected<Json, int> answer_of(const Options& options, const Json& request, const Show& show) {
-  hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
-  hanet::Result<Json> answer = client->ask(request);
-  if (!answer) return std::unexpected(refuse(options, kRefused, answer.error().message));
-  if (!answer->value("ok", false))
-    return std::unexpected(refuse(options, kRefused, answer->value("error", "refused")));
-  if (options.json)
-    print(*answer);
-  else
-    show(*answer);
-  return *answer;
-}
-
-int ask(const Options& options, const Json& request, const Show& show) {
-  const std::expected<Json, int> answer = answer_of(options, request, show);
-  return answer ? kOk : answer.error();
 }
 
 int status(const Options& options) {
   const hanet::Result<Client> client = Client::connect(options.run_directory);
   if (client || (client.error().code != ENOENT && client.error().code != ECONNREFUSED)) {
+    Json request{{"command", "status"}};
+    if (!options.group.empty()) request["group"] = options.group;
     const std::expected<Json, int> answer =
-        answer_of(options, {{"command", "status"}},
-                  [](const Json& shown) { print(hanet::ctl::render_status(shown)); });
+        shown_answer_to(options, request, [](const Json& shown) { print(render_status(shown)); });
     if (!answer) return answer.error();
     return answer->at("verdict").at("protected") == true ? kOk : kNotProtected;
   }
-  const hanet::Result<Json> offline = hanet::ctl::offline_status(options.pin_directory);
+  const hanet::Result<Json> offline = offline_status(options.pin_directory);
   if (!offline) return refuse(options, kNoDaemon, offline.error().message);
-  print(options.json ? offline->dump() + "\n" : hanet::ctl::render_offline(*offline));
+  print(options.json ? offline->dump() + "\n" : render_offline(*offline));
   return kNoDaemon;
 }
 
@@ -112,7 +61,7 @@ int watch(const Options& options) {
   if (!begun->value("ok", false))
     return refuse(options, kRefused, begun->value("error", "refused"));
   const hanet::Status ended = client->listen([&](const Json& notice) {
-    print(options.json ? notice.dump() + "\n" : hanet::ctl::render_notice(notice));
+    print(options.json ? notice.dump() + "\n" : render_notice(notice));
     return true;
   });
   return refuse(options, kNoDaemon, ended.error().message);
@@ -153,7 +102,7 @@ int check_with_table(const Options& options) {
                {"groups", groups},
                {"error", starts ? Json() : Json(starts.error().message)}});
   else
-    print(hanet::ctl::render_host(groups));
+    print(render_host(groups));
   if (!starts) fmt::print(stderr, "hanetctl: {}\n", starts.error().message);
   return !starts ? kBadConfig : is_whole ? kOk : kRefused;
 }
@@ -161,8 +110,9 @@ int check_with_table(const Options& options) {
 void nothing_to_show(const Json&) {}
 
 // A word that is no command is what is wrong, whatever else is missing.
-int explain_usage(const CLI::App& app, const CLI::ParseError& stop) {
+int explain_usage(const CLI::App& app, const CLI::ParseError& stop, bool json) {
   if (stop.get_exit_code() == 0) return app.exit(stop);
+  if (json) print(Json{{"ok", false}, {"error", stop.what()}});
   const std::vector<std::string> unknown = app.remaining();
   if (!app.get_subcommands().empty() || unknown.empty() || unknown.front().starts_with('-')) {
     app.exit(stop);
@@ -180,29 +130,20 @@ int explain_usage(const CLI::App& app, const CLI::ParseError& stop) {
   return kUsage;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  Options options;
-  int result = kOk;
-  CLI::App app("hanetctl - shows and steers hanetd");
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.set_version_flag("--version", "hanetctl " HANET_VERSION);
-  app.add_option("--run-dir", options.run_directory, "directory of hanetd's control socket");
-  app.add_option("--pin-dir", options.pin_directory, "directory of the pinned BPF maps");
-  app.add_flag("--json", options.json, "print JSON");
-
-  app.add_subcommand("status", "groups, paths, sessions and counters")->callback([&] {
-    result = status(options);
-  });
+void add_looking(CLI::App& app, Options& options, int& result) {
+  CLI::App* shown = app.add_subcommand("status", "groups, paths, sessions and counters");
+  shown->add_option("group", options.group, "only this group");
+  shown->callback([&] { result = status(options); });
   app.add_subcommand("watch", "events as they happen")->callback([&] { result = watch(options); });
   CLI::App* explain = app.add_subcommand("explain", "the last switchovers: why, when, what");
   explain->add_option("--last", options.last, "how many");
   explain->callback([&] {
     result = ask(options, {{"command", "explain"}, {"last", options.last}},
-                 [](const Json& answer) { print(hanet::ctl::render_explain(answer)); });
+                 [](const Json& answer) { print(render_explain(answer)); });
   });
+}
+
+void add_moving(CLI::App& app, Options& options, int& result) {
   CLI::App* move = app.add_subcommand("switch", "move a group to another path");
   move->add_option("group", options.group, "metaname of the group")->required();
   move->add_option("--to", options.to, "interface to move to")->required();
@@ -213,7 +154,7 @@ int main(int argc, char** argv) {
                   {"group", options.group},
                   {"to", options.to},
                   {"dry_run", options.dry_run}},
-                 [](const Json& answer) { print(hanet::ctl::render_steps(answer)); });
+                 [](const Json& answer) { print(render_steps(answer)); });
   });
   for (const char* command : {"remove", "add"}) {
     const bool removes = command == std::string_view("remove");
@@ -227,6 +168,9 @@ int main(int argc, char** argv) {
               nothing_to_show);
     });
   }
+}
+
+void add_setting(CLI::App& app, Options& options, int& result) {
   CLI::App* set = app.add_subcommand("set", "change a live parameter");
   set->add_option("group", options.group, "metaname of the group")->required();
   set->add_option("key", options.key, parameter_names())->required();
@@ -239,14 +183,49 @@ int main(int argc, char** argv) {
                   {"value", options.value}},
                  nothing_to_show);
   });
+  CLI::App* reloaded = app.add_subcommand("reload", "make the configuration file what runs");
+  reloaded
+      ->add_option("--confirm", options.confirm_s,
+                   "undo it after so many seconds, 1 to 3600,"
+                   " unless 'hanetctl confirm' comes")
+      ->check(CLI::Range(1, 3600));
+  reloaded->callback([&] { result = reload(options); });
+  app.add_subcommand("confirm", "keep what a reload changed")->callback([&] {
+    result = confirm(options);
+  });
+  CLI::App* differs = app.add_subcommand("diff", "what a reload would change");
+  differs->add_option("file", options.file, "instead of hanetd's own file");
+  differs->callback([&] { result = diff(options); });
+}
+
+void add_checking(CLI::App& app, Options& options, int& result) {
   CLI::App* checked = app.add_subcommand("check", "check a configuration file");
   checked->add_option("file", options.file)->required();
   checked->add_flag("--host", options.host, "show what would move, what differs, what is lost");
   checked->callback([&] { result = options.host ? check_with_table(options) : check(options); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  int result = kOk;
+  CLI::App app("hanetctl - shows and steers hanetd");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "hanetctl " HANET_VERSION);
+  app.add_option("--run-dir", options.run_directory, "directory of hanetd's sockets");
+  app.add_option("--pin-dir", options.pin_directory, "directory of the pinned BPF maps");
+  app.add_flag("--json", options.json, "print JSON");
+  for (const auto& add : {add_looking, add_moving, add_setting, add_checking})
+    add(app, options, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
-    return explain_usage(app, stop);
+    // Whatever came before the mistake was parsed, and what came behind it was not.
+    const bool json =
+        std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
+    return explain_usage(app, stop, json);
   } catch (const Json::exception& missing) {
     return refuse(
         options, kRefused,

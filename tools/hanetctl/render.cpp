@@ -249,6 +249,23 @@ std::string render_explain(const Json& explain) {
   return out;
 }
 
+std::string render_changes(const Json& changes) {
+  std::string out;
+  if (const Json& level = changes.at("log_level"); !level.is_null())
+    line(out, "daemon.log_level: {} -> {}", text_of(level, "from"), text_of(level, "to"));
+  for (const Json& group : changes.at("groups")) {
+    const std::string fate = text_of(group, "fate");
+    line(out, "{}: {}{}", text_of(group, "group"), fate,
+         fate == "changed" ? " at once, no heartbeat is lost" : "");
+    for (const Json& key : group.at("keys"))
+      line(out, "  {:<28} {} -> {}{}", text_of(key, "key"), text_of(key, "from"),
+           text_of(key, "to"),
+           fate == "restarted" && text_of(key, "effect") != "at once" ? "  (restarts the group)"
+                                                                      : "");
+  }
+  return out.empty() ? "nothing differs\n" : out;
+}
+
 std::string render_notice(const Json& notice) {
   return fmt::format("{}  {}  {}  {}\n", text_of(notice, "wall_time"), text_of(notice, "group"),
                      text_of(notice, "event"), text_of(notice, "text"));

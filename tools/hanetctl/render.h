@@ -14,6 +14,8 @@ namespace hanet::ctl {
 /// The steps of `switch --dry-run`; nothing for a switch that was carried out.
 [[nodiscard]] std::string render_steps(const Json& answer);
 [[nodiscard]] std::string render_explain(const Json& explain);
+/// What a reload changes, or would.
+[[nodiscard]] std::string render_changes(const Json& changes);
 [[nodiscard]] std::string render_notice(const Json& notice);
 
 }  // namespace hanet::ctl

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <iterator>
 #include <string>
@@ -13,7 +15,7 @@
 namespace hanet::log {
 namespace {
 
-Level threshold = Level::Info;
+std::atomic<Level> threshold = Level::Info;
 
 }  // namespace
 
@@ -23,13 +25,25 @@ bool is_journal(int fd, const char* journal_stream) {
          fmt::format("{}:{}", file.st_dev, file.st_ino) == journal_stream;
 }
 
-void set_level(Level level) { threshold = level; }
+bool goes_to_journal() {
+  static const bool journal = is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"));
+  return journal;
+}
+
+void set_level(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Level>, 5> kLevels{{{"error", Level::Error},
+                                                                       {"warning", Level::Warning},
+                                                                       {"notice", Level::Notice},
+                                                                       {"info", Level::Info},
+                                                                       {"debug", Level::Debug}}};
+  for (const auto& [known, level] : kLevels)
+    if (known == name) threshold = level;
+}
 
 void write_line(Level level, std::string_view text) {
   if (level > threshold) return;
-  static const bool journal = is_journal(STDERR_FILENO, std::getenv("JOURNAL_STREAM"));
   std::string line;
-  if (journal) fmt::format_to(std::back_inserter(line), "<{}>", static_cast<int>(level));
+  if (goes_to_journal()) fmt::format_to(std::back_inserter(line), "<{}>", static_cast<int>(level));
   line.append(text);
   line.push_back('\n');
   // Nothing useful can be done when stderr is gone.

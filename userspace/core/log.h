@@ -22,8 +22,12 @@ enum class Level { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
 /// "device:inode" of the descriptor that systemd gave to a service (systemd.exec(5)), or null.
 [[nodiscard]] bool is_journal(int fd, const char* journal_stream);
 
-/// Lines below this level are dropped. Not thread-safe: call once at start.
-void set_level(Level level);
+/// The same of standard error, which is where lines go.
+[[nodiscard]] bool goes_to_journal();
+
+/// Lines below this level are dropped. `name`: "error", "warning", "notice", "info" or "debug"; any
+/// other changes nothing. Thread-safe.
+void set_level(std::string_view name);
 /// Writes one line with one write(2) call. Thread-safe.
 void write_line(Level level, std::string_view text);
 

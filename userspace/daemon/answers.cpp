@@ -8,36 +8,62 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <optional>
 
 #include "group/live_parameters.h"
+#include "report/changes.h"
 #include "report/status.h"
 #include "report/verdict.h"
 
 namespace hanet::daemon {
 namespace {
 
+constexpr std::array<std::string_view, 3> kReading{"status", "explain", "running"};
+
 Json refusal(const std::string& reason) { return {{"ok", false}, {"error", reason}}; }
 
 }  // namespace
 
+Json Answers::to_reader(const Json& request) const {
+  const std::string command = request.value("command", "");
+  if (std::ranges::count(kReading, command) != 0) return (*this)(request);
+  return refusal(fmt::format("'{}' changes something, which needs root", command));
+}
+
 Json Answers::operator()(const Json& request) const {
   const std::string command = request.value("command", "");
-  if (command == "status") return status();
+  if (command == "status") return status(request);
   if (command == "explain") return explain(request);
+  if (command == "running") return running();
+  if (command == "reload") return reload(request);
+  if (command == "confirm") {
+    const Status confirmed = sources_.reloads.confirm();
+    return confirmed ? Json{{"ok", true}} : refusal(confirmed.error().message);
+  }
   if (command == "switch" || command == "set" || command == "remove" || command == "add")
     return for_group(command, request);
   return refusal(fmt::format("unknown command '{}'", command));
 }
 
-Json Answers::status() const {
+// Of all groups, or of the one that is asked for: then the verdict is that of this one.
+Json Answers::status(const Json& request) const {
+  const std::string only = request.value("group", "");
+  if (!only.empty())
+    if (const auto known = find_group(only); !known) return refusal(known.error().message);
   const MonotonicTime now = monotonic_now();
   const engine::Capabilities& kernel = sources_.engine.capabilities();
   Json groups = Json::array();
-  for (const auto& group : sources_.groups)
-    groups.push_back(report::group_json(group->view(), sources_.engine, sources_.sender, now));
+  for (const auto& group : sources_.groups.all())
+    if (only.empty() || group->view().config.name == only)
+      groups.push_back(
+          report::group_json(group->view(), sources_.engine, sources_.groups.sender(), now));
   const std::deque<Json>& kept = sources_.history.switchovers();
-  const Json last = kept.empty() ? Json() : kept.back();
+  const auto newest = std::find_if(kept.rbegin(), kept.rend(), [&](const Json& record) {
+    return only.empty() || record.value("group", "") == only;
+  });
+  const Json last = newest == kept.rend() ? Json() : *newest;
   return {{"ok", true},
           {"verdict", report::verdict_json(groups, last)},
           {"daemon",
@@ -49,6 +75,21 @@ Json Answers::status() const {
             {"kernel", report::kernel_json(kernel)},
             {"events_dropped", sources_.engine.accounts().events_dropped}}},
           {"groups", std::move(groups)}};
+}
+
+Json Answers::running() const {
+  return {{"ok", true},
+          {"file", sources_.reloads.file().string()},
+          {"running", report::values_json(config::values_of(sources_.reloads.running()))}};
+}
+
+Json Answers::reload(const Json& request) const {
+  std::optional<std::chrono::seconds> confirm_within;
+  if (request.contains("confirm_s"))
+    confirm_within = std::chrono::seconds(request.at("confirm_s").get<std::int64_t>());
+  const Result<config::Changes> changes = sources_.reloads.reload(confirm_within);
+  if (!changes) return refusal(changes.error().message);
+  return {{"ok", true}, {"changes", report::changes_json(*changes)}};
 }
 
 Json Answers::explain(const Json& request) const {
@@ -63,7 +104,7 @@ Json Answers::explain(const Json& request) const {
 
 Result<group::PathGroup*> Answers::find_group(const std::string& name) const {
   std::vector<std::string> names;
-  for (const auto& group : sources_.groups) {
+  for (const auto& group : sources_.groups.all()) {
     if (group->view().config.name == name) return group.get();
     names.push_back(group->view().config.name);
   }

@@ -9,21 +9,21 @@
 #include <vector>
 
 #include "core/json.h"
+#include "daemon/group_set.h"
 #include "daemon/kept_history.h"
+#include "daemon/reloads.h"
 #include "engine/sender.h"
 #include "group/path_group.h"
 
 namespace hanet::daemon {
 
-using Groups = std::vector<std::unique_ptr<group::PathGroup>>;
-
 class Answers {
  public:
   struct Sources {
     engine::Engine& engine;
-    const engine::Sender* sender = nullptr;
     const KeptHistory& history;
-    const Groups& groups;
+    const GroupSet& groups;
+    Reloads& reloads;
     MonotonicTime started{};
   };
   Answers(const Sources& sources, group::Notices::Publish publish)
@@ -31,9 +31,13 @@ class Answers {
 
   /// Throws Json::exception where a member has the wrong type; the caller answers that.
   [[nodiscard]] Json operator()(const Json& request) const;
+  /// The same for those who may change nothing.
+  [[nodiscard]] Json to_reader(const Json& request) const;
 
  private:
-  [[nodiscard]] Json status() const;
+  [[nodiscard]] Json status(const Json& request) const;
+  [[nodiscard]] Json running() const;
+  [[nodiscard]] Json reload(const Json& request) const;
   [[nodiscard]] Json explain(const Json& request) const;
   [[nodiscard]] Json for_group(const std::string& command, const Json& request) const;
   [[nodiscard]] Status carry_out(group::PathGroup& group, const std::string& command,

@@ -60,7 +60,7 @@ void open_to_group(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
+Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path, For whom) {
   ControlSocket control;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -78,7 +78,7 @@ Result<ControlSocket> ControlSocket::open(const std::filesystem::path& path) {
   if (bound != 0 || ::listen(control.listener_.get(), kBacklog) != 0)
     return errno_error(errno, fmt::format("open the control socket {}", name));
   control.path_ = path;
-  open_to_group(path);
+  if (whom == For::Readers) open_to_group(path);
   control.poll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   epoll_event event{.events = EPOLLIN, .data = {.fd = control.listener_.get()}};
   ::epoll_ctl(control.poll_.get(), EPOLL_CTL_ADD, control.listener_.get(), &event);

@@ -2,7 +2,8 @@
 //
 // The control socket: one line of JSON in, one line out; `watch` keeps the line open.
 //
-// Open to root and to the group `hanet`. Nothing a client does can hold hanetd up: sockets are
+// There are two: one for root, and one on which nothing can be changed for the group `hanet`
+// (spec S5). Nothing a client does can hold hanetd up: sockets are
 // non-blocking, a request is bounded, and a watcher that does not read is dropped. Nor can it lock
 // others out: who asks nothing is dropped after a while, or at once when somebody else needs the
 // place, and not all places are for those who watch.
@@ -26,8 +27,9 @@ class ControlSocket {
   /// Turns a request into an answer.
   using Handler = std::function<Json(const Json& request)>;
 
+  enum class For : std::uint8_t { Root, Readers };
   /// Binds `path`, replacing a socket that a killed daemon left.
-  [[nodiscard]] static Result<ControlSocket> open(const std::filesystem::path& path);
+  [[nodiscard]] static Result<ControlSocket> open(const std::filesystem::path& path, For whom);
   ControlSocket(ControlSocket&&) = default;
   ControlSocket& operator=(ControlSocket&&) = default;
   ~ControlSocket();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/log.h"
+#include "daemon/journal.h"
 #include "report/status.h"
 
 namespace hanet::daemon {
@@ -24,34 +25,39 @@ constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFAD
                              RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1)) |
                              (1U << (RTNLGRP_NEXTHOP - 1));
 
-log::Level level_of(const group::Notice& notice) {
-  if (notice.event == "alarm") return log::Level::Error;
-  return notice.event == "path-down" ? log::Level::Warning : log::Level::Notice;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
                                               const DaemonOptions& options) {
   std::unique_ptr<Daemon> daemon(new Daemon);
   daemon->started_ = monotonic_now();
-  for (const config::GroupConfig& group : config.groups) {
-    for (const config::PathConfig& path : group.paths)
-      for (const config::PortConfig& port : path.ports) {
-        Result<net::PortLock> lock = net::PortLock::take(port.interface);
-        if (!lock) return pass_on(lock);
-        daemon->locks_.push_back(std::move(*lock));
-      }
-  }
+  Result<Notifier> notifier = Notifier::start(
+      {.hooks = options.hooks, .journal = log::goes_to_journal(), .limit = options.hook_limit});
+  if (!notifier) return pass_on(notifier);
+  daemon->notifier_ = std::move(*notifier);
+  if (Status locked = daemon->lock(config, options); !locked) return pass_on(locked);
+  if (Status done = daemon->open_descriptors(config, options); !done) return pass_on(done);
+  const auto publish = [self = daemon.get()](const group::Notice& notice) {
+    self->publish(notice);
+  };
+  daemon->groups_ = std::make_unique<GroupSet>(
+      *daemon->engine_, [self = daemon.get(), options] { return self->environment(options); });
+  if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
+  daemon->reloads_ = std::make_unique<Reloads>(
+      Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
+      config.log_level, *daemon->groups_, daemon->ports_, publish);
+  return daemon;
+}
+
+Status Daemon::lock(const config::Config& config, const DaemonOptions& options) {
+  if (Status locked = ports_.take(config); !locked) return locked;
   for (const std::filesystem::path& directory : {options.run_directory, options.pin_directory}) {
     Result<net::PortLock> lock =
         net::PortLock::take_directory(directory.lexically_normal().string());
     if (!lock) return pass_on(lock);
-    daemon->locks_.push_back(std::move(*lock));
+    directories_.push_back(std::move(*lock));
   }
-  if (Status done = daemon->open_descriptors(config, options); !done) return pass_on(done);
-  if (Status done = daemon->start_groups(config, options); !done) return pass_on(done);
-  return daemon;
+  return {};
 }
 
 Status Daemon::open_descriptors(const config::Config& config, const DaemonOptions& options) {
@@ -73,9 +79,14 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   kept_history_ = std::make_unique<KeptHistory>(options.run_directory);
   if (Status kept = kept_history_->load(); !kept) log::warning("{}", kept.error().message);
   history_.number_from(kept_history_->last_number());
-  Result<ControlSocket> control = ControlSocket::open(options.run_directory / "hanetd.sock");
+  Result<ControlSocket> control =
+      ControlSocket::open(options.run_directory / "hanetd.sock", ControlSocket::For::Root);
   if (!control) return pass_on(control);
   control_ = std::make_unique<ControlSocket>(std::move(*control));
+  Result<ControlSocket> reading =
+      ControlSocket::open(options.run_directory / "status.sock", ControlSocket::For::Readers);
+  if (!reading) return pass_on(reading);
+  reading_ = std::make_unique<ControlSocket>(std::move(*reading));
 
   Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
       {.pin_directory = options.pin_directory,
@@ -83,14 +94,14 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
-  for (const int fd :
-       {engine_->event_descriptor(), notifications_.descriptor(), control_->descriptor()})
+  for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(),
+                       control_->descriptor(), reading_->descriptor()})
     if (Status done = wakeups_.watch(fd); !done) return done;
   return {};
 }
 
 bool Daemon::is_port(unsigned ifindex) const {
-  return std::ranges::any_of(groups_, [&](const auto& group) {
+  return std::ranges::any_of(groups_->all(), [&](const auto& group) {
     return std::ranges::any_of(group->view().ports.all(), [&](const group::Port& port) {
       return port.present() && port.interface.index == ifindex;
     });
@@ -105,71 +116,70 @@ group::Environment Daemon::environment(const DaemonOptions& options) {
           .is_port = [this](unsigned ifindex) { return is_port(ifindex); },
           .replace_socket =
               [this](engine::SessionIndex session, net::PacketSocket socket) {
-                sender_->replace_socket(session, std::move(socket));
+                groups_->sender()->replace_socket(session, std::move(socket));
               },
           .is_blind =
               [this](engine::SessionIndex session) {
-                return sender_ && sender_->account(session).is_blind();
+                const engine::Sender* sender = groups_->sender();
+                return sender != nullptr && sender->account(session).is_blind();
               },
           .drain_notifications = [this] { read_notifications(); },
           .run_directory = options.run_directory};
 }
 
-Status Daemon::start_groups(const config::Config& config, const DaemonOptions& options) {
-  for (std::size_t at = 0; at < config.groups.size(); ++at) {
-    groups_.push_back(std::make_unique<group::PathGroup>(
-        config.groups[at], static_cast<engine::GroupIndex>(at), environment(options)));
-    if (Status looked = groups_.back()->look(); !looked) return looked;
-  }
-  std::vector<engine::RequestFrames> requests;
-  for (const auto& group : groups_) {
-    Result<std::vector<engine::RequestFrames>> started = group->start();
-    if (!started) return pass_on(started);
-    std::ranges::move(*started, std::back_inserter(requests));
-  }
-  sender_ = std::make_unique<engine::Sender>(*engine_, std::move(requests));
-  for (const auto& group : groups_)
-    if (Status begun = group->begin_monitoring(); !begun) return begun;
-  return {};
-}
-
 Daemon::~Daemon() {
-  sender_.reset();
-  for (const auto& group : groups_) group->stop();
+  if (groups_) groups_->end_all();
   if (!kept_history_) return;
   kept_history_->follow(history_, monotonic_now());
   kept_history_->finish();
 }
 
 void Daemon::publish(const group::Notice& notice) {
-  log::write_line(level_of(notice), fmt::format("{}: {}", notice.group, notice.text));
-  control_->broadcast(report::notice_json(notice));
+  const Json event = report::notice_json(notice);
+  const bool told = notifier_.tell(event);
+  if (!told || !log::goes_to_journal())
+    log::write_line(level_of(notice.event), fmt::format("{}: {}", notice.group, notice.text));
+  for (ControlSocket* socket : {control_.get(), reading_.get()}) socket->broadcast(event);
   kept_history_->hear(notice);
 }
 
 Status Daemon::run() {
   watchdog_.begin();
   const Answers answers({.engine = *engine_,
-                         .sender = sender_.get(),
                          .history = *kept_history_,
-                         .groups = groups_,
+                         .groups = *groups_,
+                         .reloads = *reloads_,
                          .started = started_},
                         [this](const group::Notice& notice) { publish(notice); });
-  ::sd_notifyf(0, "READY=1\nSTATUS=watching %zu group(s)", groups_.size());
-  log::notice("watching {} group(s); link events from {}; deadlines kept by {}", groups_.size(),
-              engine_->capabilities().link_source, engine_->capabilities().deadlines);
-  while (!wakeups_.is_asked_to_end()) {
+  const auto answer = [&](const Json& request) { return answers(request); };
+  const auto answer_reader = [&](const Json& request) { return answers.to_reader(request); };
+  ::sd_notifyf(0, "READY=1\nSTATUS=watching %zu group(s)", groups_->all().size());
+  log::notice("watching {} group(s); link events from {}; deadlines kept by {}",
+              groups_->all().size(), engine_->capabilities().link_source,
+              engine_->capabilities().deadlines);
+  while (!ends_) {
     if (Status waited = wakeups_.wait(next_deadline()); !waited) return waited;
     read_kernel_events();
     read_notifications();
     tick();
     keep_history();
-    control_->serve(answers, monotonic_now());
+    control_->serve(answer, monotonic_now());
+    reading_->serve(answer_reader, monotonic_now());
     control_->flush();
+    reading_->flush();
+    answer_signals();
   }
   ::sd_notify(0, "STOPPING=1");
   log::notice("stopping: detaching, every identity stays where it is");
   return {};
+}
+
+void Daemon::answer_signals() {
+  const Wakeups::Signals signals = wakeups_.read_signals();
+  ends_ = signals.end;
+  if (signals.end || !signals.reload) return;
+  // Whoever sends a signal reads the log.
+  [[maybe_unused]] const auto told = reloads_->reload(std::nullopt);
 }
 
 void Daemon::read_kernel_events() {
@@ -177,16 +187,17 @@ void Daemon::read_kernel_events() {
   bool changed = false;
   engine_->read_events([&](const hanet_event& event, MonotonicTime) {
     changed = true;
-    if (event.type == HANET_EVENT_PARAMS_CLAMPED && event.group < groups_.size())
+    const group::PathGroup* group = groups_->at(event.group);
+    if (event.type == HANET_EVENT_PARAMS_CLAMPED && group != nullptr)
       log::warning(
           "{}: a live parameter is out of range and was clamped; 'hanetctl status' shows "
           "what is in force",
-          groups_[event.group]->view().config.name);
+          group->view().config.name);
   });
   const std::uint64_t dropped = engine::load(engine_->accounts().events_dropped);
   if (!changed && dropped == dropped_events_) return;
   dropped_events_ = dropped;
-  for (const auto& group : groups_) group->refresh(received);
+  for (const auto& group : groups_->all()) group->refresh(received);
 }
 
 void Daemon::read_notifications() {
@@ -194,13 +205,13 @@ void Daemon::read_notifications() {
       [this](const nlmsghdr& message) { handle_notification(message); });
   if (complete && *complete) return;
   // Some were dropped, so nothing is known: read everything anew.
-  for (const auto& group : groups_) group->distrust_snapshot();
+  for (const auto& group : groups_->all()) group->distrust_snapshot();
   look_at_links();
 }
 
 void Daemon::look_at_links() {
   const bool told = std::exchange(look_again_, false);
-  for (const auto& group : groups_)
+  for (const auto& group : groups_->all())
     for (const group::Port& port : group->view().ports.all()) {
       const Result<net::LinkInfo> link = net::read_link(requests_, port.interface.index);
       if (link) {
@@ -224,20 +235,21 @@ void Daemon::handle_notification(const nlmsghdr& message) {
       const auto* header = static_cast<const ifinfomsg*>(payload);
       if (header->ifi_family != AF_UNSPEC) return;  // a bridge's or AF_INET6's view of the link
       const net::LinkInfo link = net::link_of(message);
-      for (const auto& group : groups_)
+      for (const auto& group : groups_->all())
         group->link_changed(link, message.nlmsg_type == RTM_DELLINK);
       return;
     }
     default:
-      for (const auto& group : groups_) group->hear(message);
+      for (const auto& group : groups_->all()) group->hear(message);
   }
 }
 
 void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
-  for (const auto& group : groups_) group->tick(now);
-  if (sender_) sender_->close_replaced_sockets();
+  for (const auto& group : groups_->all()) group->tick(now);
+  groups_->sender()->close_replaced_sockets();
+  reloads_->tick(now);
   watchdog_.tick(now);
 }
 
@@ -246,15 +258,16 @@ void Daemon::keep_history() {
   const MonotonicTime now = monotonic_now();
   kept_history_->follow(history_, now);
   const bool busy = std::ranges::any_of(
-      groups_, [](const auto& group) { return group->view().state.running.has_value(); });
+      groups_->all(), [](const auto& group) { return group->view().state.running.has_value(); });
   if (!busy) kept_history_->tick(now);
 }
 
 MonotonicTime Daemon::next_deadline() const {
   const MonotonicTime now = monotonic_now();
   MonotonicTime next = now + kReconcile;
-  for (const auto& group : groups_)
+  for (const auto& group : groups_->all())
     if (const auto wanted = group->next_deadline(now)) next = std::min(next, *wanted);
+  if (const auto undone = reloads_->next_deadline()) next = std::min(next, *undone);
   return next;
 }
 

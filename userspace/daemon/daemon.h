@@ -6,6 +6,7 @@
 // because they are what the host is waiting for.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,10 +15,12 @@
 #include "config/config.h"
 #include "daemon/answers.h"
 #include "daemon/control.h"
+#include "daemon/group_set.h"
 #include "daemon/kept_history.h"
+#include "daemon/notifier.h"
+#include "daemon/reloads.h"
 #include "daemon/wakeups.h"
 #include "engine/engine.h"
-#include "engine/sender.h"
 #include "failover/record.h"
 #include "group/path_group.h"
 #include "net/port_lock.h"
@@ -25,9 +28,12 @@
 namespace hanet::daemon {
 
 struct DaemonOptions {
-  std::filesystem::path run_directory;  ///< control socket
+  std::filesystem::path config_file;    ///< read again by a reload
+  std::filesystem::path run_directory;  ///< sockets, and what is kept
   std::filesystem::path pin_directory;  ///< pinned maps
-  bool bpf_timer = true;                ///< false: do without (engine::Engine::Options)
+  std::filesystem::path hooks;          ///< programs that are run for each event
+  std::chrono::milliseconds hook_limit = std::chrono::seconds(30);  ///< of one of them
+  bool bpf_timer = true;  ///< false: do without (engine::Engine::Options)
 };
 
 class Daemon {
@@ -40,19 +46,20 @@ class Daemon {
   /// Detaches; the identity stays where it is.
   ~Daemon();
 
-  /// Serves until SIGTERM or SIGINT.
+  /// Serves until SIGTERM or SIGINT; SIGHUP reloads.
   [[nodiscard]] Status run();
 
  private:
   Daemon() = default;
+  [[nodiscard]] Status lock(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
-  [[nodiscard]] Status start_groups(const config::Config& config, const DaemonOptions& options);
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();
   void look_at_links();
   void handle_notification(const nlmsghdr& message);
   void tick();
+  void answer_signals();
   void keep_history();
   [[nodiscard]] MonotonicTime next_deadline() const;
   [[nodiscard]] bool is_port(unsigned ifindex) const;
@@ -66,20 +73,24 @@ class Daemon {
     void tick(MonotonicTime now);
   };
 
-  std::vector<net::PortLock> locks_;
+  Notifier notifier_;  // first: it outlives what it tells of
+  std::vector<net::PortLock> directories_;
+  PortLocks ports_;
   std::unique_ptr<engine::Engine> engine_;
   net::NetlinkSocket requests_;
   net::NetlinkSocket notifications_;
-  std::unique_ptr<ControlSocket> control_;
+  std::unique_ptr<ControlSocket> control_;  // for root
+  std::unique_ptr<ControlSocket> reading_;  // for those who change nothing
   Wakeups wakeups_;
   failover::History history_;
   std::unique_ptr<KeptHistory> kept_history_;
-  Groups groups_;
-  std::unique_ptr<engine::Sender> sender_;  // last: stops first
+  std::unique_ptr<GroupSet> groups_;
+  std::unique_ptr<Reloads> reloads_;
   MonotonicTime started_{};
   Watchdog watchdog_;
   std::uint64_t dropped_events_ = 0;
   bool look_again_ = false;  // a link could not be read
+  bool ends_ = false;        // hanetd is asked to
 };
 
 }  // namespace hanet::daemon

@@ -17,11 +17,11 @@ namespace hanet::daemon {
 
 Result<Wakeups> Wakeups::open() {
   // They mean nothing here, and end a process that says nothing of them.
-  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(signal, SIG_IGN);
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(signal, SIG_IGN);
   Wakeups wakeups;
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&handled, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   wakeups.signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   wakeups.timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -53,9 +53,12 @@ Status Wakeups::wait(MonotonicTime until) const {
   return {};  // setting the timer anew forgets its expiration
 }
 
-bool Wakeups::is_asked_to_end() const {
+Wakeups::Signals Wakeups::read_signals() const {
+  Signals signals;
   signalfd_siginfo signal{};
-  return ::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal));
+  while (::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal)))
+    (signal.ssi_signo == SIGHUP ? signals.reload : signals.end) = true;
+  return signals;
 }
 
 }  // namespace hanet::daemon

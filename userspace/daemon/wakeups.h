@@ -22,8 +22,12 @@ class Wakeups {
   [[nodiscard]] Status watch(int fd) const;
   /// Until something can be read, or until `until` (CLOCK_MONOTONIC).
   [[nodiscard]] Status wait(MonotonicTime until) const;
-  /// Did a signal come that ends hanetd? SIGHUP does not.
-  [[nodiscard]] bool is_asked_to_end() const;
+  struct Signals {
+    bool end = false;
+    bool reload = false;
+  };
+  /// What came since the last time.
+  [[nodiscard]] Signals read_signals() const;
 
  private:
   Fd poll_;

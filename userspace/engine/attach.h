@@ -30,6 +30,8 @@ class PortAttachment {
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name);
 
+  /// False for one that was moved from, or never attached.
+  [[nodiscard]] bool is_attached() const { return ingress_.is_attached(); }
   /// False where another XDP program holds the port.
   [[nodiscard]] bool has_xdp() const { return xdp_.valid(); }
   /// The program sees what comes in by the card, and not what was redirected to the port.

@@ -272,9 +272,11 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
+  if (Status kept = reserve_sessions(index, spec.targets); !kept) return pass_on(kept);
   store(port.in_use, 1);
   if (spec.ifindex != 0)
     if (Status attached = attach_port(index, spec.ifindex, spec.name); !attached) {
+      rows_[index] = {};
       store(port.in_use, 0);
       return pass_on(attached);
     }
@@ -285,6 +287,11 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
 Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string& name) {
   const int updated = enter_port(*skeleton_, ifindex, index);
   if (updated != 0) return errno_error(updated, fmt::format("register port {}", name));
+  if (auto leftover = leftovers_.extract(ifindex)) {
+    attachments_[index] = std::move(leftover.mapped());
+    take_attachment(index);
+    return {};
+  }
   const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
                           .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
                           .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
@@ -294,9 +301,13 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
     return pass_on(attached);
   }
   attachments_[index] = std::move(*attached);
+  take_attachment(index);
+  return {};
+}
+
+void Engine::take_attachment(PortIndex index) {
   store(ports_[index].replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
   choose_listener(index);
-  return {};
 }
 
 // See bpf/silence.bpf.h for what a generic XDP program cannot know.

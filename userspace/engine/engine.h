@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -50,6 +51,7 @@ struct PortSpec {
   std::uint32_t probe_ipv4 = 0;               ///< network order; 0: none
   std::array<std::uint8_t, 16> probe_ipv6{};  ///< all zero: none
   std::uint32_t quorum = 1;                   ///< so many of its sessions have to be up
+  std::uint32_t targets = 1;                  ///< it will be given so many sessions
 };
 
 struct SessionSpec {
@@ -117,6 +119,12 @@ class Engine {
   [[nodiscard]] Result<PortIndex> add_port(const PortSpec& spec);
   /// Makes a trunk of ports that were added.
   [[nodiscard]] Status add_trunk(const TrunkSpec& spec);
+  /// Ends everything of a group: its ports, sessions and trunks, and what was said of its identity.
+  /// The programs stay attached for a port that is added on the same interface: attaching may
+  /// bounce a card. Returns the sessions, which the sender must not send for any more.
+  std::set<SessionIndex> remove_group(GroupIndex group);
+  /// Detaches what no port has taken over.
+  void detach_leftovers() { leftovers_.clear(); }
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
   /// Do the maps have the carrier of this very moment? What is polled or told comes a little later.
@@ -205,7 +213,10 @@ class Engine {
 
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
+  void take_attachment(PortIndex index);
   void choose_listener(PortIndex index);
+  [[nodiscard]] Status reserve_sessions(PortIndex port, std::uint32_t count);
+  void remove_port(PortIndex index);
   Engine() = default;
   [[nodiscard]] Status open_and_load(const Options& options);
   /// Loads the object for one source of link events, and attaches that source; without bpf_timer
@@ -247,8 +258,12 @@ class Engine {
   std::vector<Fd> tracing_links_;
   Capabilities capabilities_;
   EventHandler handler_;
-  std::uint32_t session_count_ = 0;
-  std::uint32_t trunk_count_ = 0;
+  std::map<unsigned, PortAttachment> leftovers_;  ///< of removed ports, by interface
+  struct SessionRow {
+    SessionIndex first = 0;
+    std::uint32_t count = 0;
+  };
+  std::array<SessionRow, HANET_MAX_PORTS> rows_;  ///< what is kept free for each port
 };
 
 /// Interval x multiplier, as they are in force (RFC 5880).

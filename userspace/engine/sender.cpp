@@ -4,6 +4,7 @@
 #include "engine/sender.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/log.h"
 #include "core/priority.h"
@@ -35,12 +36,41 @@ Sender::Sender(const Engine& engine, std::vector<RequestFrames> requests)
       requests_(std::move(requests)),
       beats_(requests_.size()),
       known_mac_ns_(requests_.size()) {
+  start();
+}
+
+void Sender::start() {
+  stopping_ = false;
   thread_ = std::thread([this] { run(); });
 }
 
-Sender::~Sender() {
+void Sender::finish() {
   stopping_ = true;
   thread_.join();
+}
+
+void Sender::forget(std::size_t at) {
+  const SessionIndex session = requests_[at].session;
+  delete fresh_sockets_[session].exchange(nullptr);
+  const auto offset = static_cast<std::ptrdiff_t>(at);
+  requests_.erase(requests_.begin() + offset);
+  beats_.erase(beats_.begin() + offset);
+  known_mac_ns_.erase(known_mac_ns_.begin() + offset);
+  accounts_[session].clear();
+}
+
+void Sender::change(const std::set<SessionIndex>& removed, std::vector<RequestFrames> added) {
+  finish();
+  for (std::size_t at = requests_.size(); at-- > 0;)
+    if (removed.contains(requests_[at].session)) forget(at);
+  std::ranges::move(added, std::back_inserter(requests_));
+  beats_.resize(requests_.size());
+  known_mac_ns_.resize(requests_.size());
+  start();
+}
+
+Sender::~Sender() {
+  finish();
   for (std::atomic<net::PacketSocket*>& fresh : fresh_sockets_) delete fresh.load();
   for (std::atomic<net::PacketSocket*>& replaced : replaced_sockets_) delete replaced.load();
 }

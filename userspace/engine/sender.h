@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -57,6 +58,11 @@ class Sender {
     std::atomic<std::uint64_t> latest_ns = 0;  ///< most that one wake-up was late
     std::atomic<std::uint32_t> unstamped = 0;  ///< requests in a row that the kernel did not see
     [[nodiscard]] bool is_blind() const { return unstamped.load() >= kBlindAfter; }
+    void clear() {
+      send_errors = searches = latest_ns = 0;
+      last_errno = 0;
+      unstamped = 0;
+    }
   };
 
   /// Starts the thread with SCHED_FIFO priority 50 and an absolute clock; without the right to
@@ -67,6 +73,11 @@ class Sender {
   /// Stops within 20 ms.
   ~Sender();
 
+  /// Sends for other sessions from now on: for those of `added`, and not for `removed` any more.
+  /// The thread is exchanged between two beats, so a beat comes at most one start of a thread
+  /// later. From the owner's thread only.
+  void change(const std::set<SessionIndex>& removed, std::vector<RequestFrames> added);
+
   /// Sends a session's requests through this socket from its next beat on. From one thread only.
   void replace_socket(SessionIndex session, net::PacketSocket socket);
   /// Closing waits for the network stack, which the thread must not: whoever replaces does it.
@@ -75,6 +86,9 @@ class Sender {
   [[nodiscard]] const Account& account(SessionIndex session) const { return accounts_[session]; }
 
  private:
+  void start();
+  void finish();
+  void forget(std::size_t at);
   void run();
   /// Sends what is due for one session; returns when the next is due.
   MonotonicTime beat(std::size_t at, MonotonicTime now);

@@ -12,17 +12,23 @@
 
 namespace hanet::engine {
 
+Status Engine::reserve_sessions(PortIndex port, std::uint32_t count) {
+  std::array<bool, HANET_MAX_SESSIONS> taken{};
+  for (const SessionRow& row : rows_) std::fill_n(taken.begin() + row.first, row.count, true);
+  const auto first = std::search_n(taken.begin(), taken.end(), count, false);
+  if (first == taken.end())
+    return failure(fmt::format("{}: hanet runs at most {} sessions", ports_[port].name,
+                               static_cast<int>(HANET_MAX_SESSIONS)));
+  rows_[port] = {.first = static_cast<SessionIndex>(first - taken.begin()), .count = count};
+  return {};
+}
+
 Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
-  if (session_count_ == HANET_MAX_SESSIONS)
-    return failure(
-        fmt::format("hanet runs at most {} sessions", static_cast<int>(HANET_MAX_SESSIONS)));
   hanet_port& port = ports_[spec.port];
-  if (port.targets == HANET_PORT_TARGETS)
-    return failure(fmt::format("{}: a port asks at most {} targets", port.name,
-                               static_cast<int>(HANET_PORT_TARGETS)));
-  if (port.targets != 0 && port.session + port.targets != session_count_)
-    return failure(fmt::format("{}: another port was given a session in between", port.name));
-  const SessionIndex index = session_count_++;
+  const SessionRow& row = rows_[spec.port];
+  if (port.targets == row.count)
+    return failure(fmt::format("{}: the port was added with {} target(s)", port.name, row.count));
+  const SessionIndex index = row.first + port.targets;
   hanet_session& session = sessions_[index];
   session = hanet_session{};
   struct {

@@ -44,12 +44,14 @@ bool has_key_of(const std::set<net::ArpEntry>& entries, const net::ArpEntry& ent
 }  // namespace
 
 Status Engine::add_trunk(const TrunkSpec& spec) {
-  if (trunk_count_ == HANET_MAX_TRUNKS)
+  std::uint32_t index = 0;
+  while (index < HANET_MAX_TRUNKS && trunks_[index].count != 0) ++index;
+  if (index == HANET_MAX_TRUNKS)
     return failure(fmt::format("hanet runs at most {} trunks", static_cast<int>(HANET_MAX_TRUNKS)));
   if (spec.ports.size() > HANET_TRUNK_PORTS)
     return failure(
         fmt::format("a trunk has at most {} ports", static_cast<int>(HANET_TRUNK_PORTS)));
-  hanet_trunk& trunk = trunks_[trunk_count_];
+  hanet_trunk& trunk = trunks_[index];
   trunk = hanet_trunk{};
   trunk.mode = spec.mode;
   trunk.group = spec.group;
@@ -63,11 +65,10 @@ Status Engine::add_trunk(const TrunkSpec& spec) {
     trunk.total += port.weight;
   }
   store(trunk.count, static_cast<std::uint32_t>(spec.ports.size()));
-  ++trunk_count_;
   for (std::size_t at = 0; at < spec.ports.size(); ++at) {
     hanet_port& port = ports_[spec.ports[at].port];
     port.trunk_slot = static_cast<std::uint32_t>(at);
-    store(port.trunk, trunk_count_);
+    store(port.trunk, index + 1);
     review(spec.ports[at].port);
   }
   return {};

@@ -55,6 +55,7 @@ class TcHook {
   /// for messages.
   [[nodiscard]] static Result<TcHook> attach(int program, unsigned ifindex, Direction direction,
                                              const std::string& name);
+  [[nodiscard]] bool is_attached() const { return program_ >= 0; }
   /// "tcx" or "clsact".
   [[nodiscard]] std::string_view mode() const { return priority_ == 0 ? "tcx" : "clsact"; }
   [[nodiscard]] Chain chain() const;

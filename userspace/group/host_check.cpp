@@ -19,7 +19,8 @@ Status check_cards(const config::Config& config, std::string_view name,
 }
 
 Status check_host(const config::Config& config, std::string_view name,
-                  const std::filesystem::path& run_directory) {
+                  const std::filesystem::path& run_directory,
+                  std::span<const engine::GroupIndex> indexes) {
   if (Status here = check_cards(config, name, run_directory); !here) return here;
   Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
   if (!requests) return pass_on(requests);
@@ -27,7 +28,8 @@ Status check_host(const config::Config& config, std::string_view name,
   failover::History history;
   std::string mistakes;
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
-    PathGroup group(config.groups[at], static_cast<engine::GroupIndex>(at),
+    PathGroup group(config.groups[at],
+                    indexes.empty() ? static_cast<engine::GroupIndex>(at) : indexes[at],
                     {.engine = *engine,
                      .requests = *requests,
                      .history = history,

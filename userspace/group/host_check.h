@@ -5,10 +5,12 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 #include "config/config.h"
 #include "core/result.h"
+#include "engine/engine.h"
 
 namespace hanet::group {
 
@@ -18,8 +20,10 @@ namespace hanet::group {
 [[nodiscard]] Status check_cards(const config::Config& config, std::string_view name,
                                  const std::filesystem::path& run_directory);
 
-/// And all else that PathGroup::look() looks at.
+/// And all else that PathGroup::look() looks at. `indexes`: of the groups in the engine; empty: in
+/// the order of the file.
 [[nodiscard]] Status check_host(const config::Config& config, std::string_view name,
-                                const std::filesystem::path& run_directory);
+                                const std::filesystem::path& run_directory,
+                                std::span<const engine::GroupIndex> indexes = {});
 
 }  // namespace hanet::group

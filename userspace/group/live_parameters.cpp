@@ -69,4 +69,27 @@ Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group, cons
   return {};
 }
 
+void store_live_parameters(engine::Engine& engine, engine::GroupIndex group,
+                           const config::LiveParameters& live) {
+  hanet_params& params = engine.params(group);
+  const auto put = [](std::uint32_t& field, auto value) {
+    engine::store(field, static_cast<std::uint32_t>(value));
+  };
+  put(params.interval_us, live.interval.count());
+  put(params.multiplier, live.multiplier);
+  put(params.up_count, live.up_count);
+  put(params.link_poll_us, live.link_poll.count());
+  put(params.threshold_percent, live.threshold_percent);
+  put(params.enabled, live.enabled ? 1 : 0);
+}
+
+config::LiveParameters live_parameters_of(const hanet_params& params) {
+  return {.interval = std::chrono::microseconds(engine::load(params.interval_us)),
+          .multiplier = engine::load(params.multiplier),
+          .up_count = engine::load(params.up_count),
+          .link_poll = std::chrono::microseconds(engine::load(params.link_poll_us)),
+          .threshold_percent = engine::load(params.threshold_percent),
+          .enabled = engine::load(params.enabled) != 0};
+}
+
 }  // namespace hanet::group

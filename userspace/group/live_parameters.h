@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "config/config.h"
 #include "engine/engine.h"
 
 namespace hanet::group {
@@ -13,5 +14,11 @@ namespace hanet::group {
 /// then nothing has changed.
 [[nodiscard]] Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group,
                                         const std::string& key, const std::string& value);
+
+/// All of them, as a configuration has them, into the map: each takes effect at the next heartbeat.
+void store_live_parameters(engine::Engine& engine, engine::GroupIndex group,
+                           const config::LiveParameters& live);
+/// What the map has, whoever wrote it.
+[[nodiscard]] config::LiveParameters live_parameters_of(const hanet_params& params);
 
 }  // namespace hanet::group

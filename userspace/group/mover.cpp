@@ -303,15 +303,20 @@ void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) 
 void Mover::report(const policy::Switchover& switchover) {
   pending_.record.finished = monotonic_now();
   const failover::SwitchoverRecord& kept = context_.env.history.add(std::move(pending_.record));
+  const auto moved_us = (kept.execution.last_message_sent - kept.verdict).count() / 1000;
   context_.notices.add(
       "switchover", parts_.ports.name(switchover.to),
       fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from, kept.to,
-                  kept.cause, failover::to_text(kept.execution.outcome),
-                  (kept.execution.last_message_sent - kept.verdict).count() / 1000,
+                  kept.cause, failover::to_text(kept.execution.outcome), moved_us,
                   kept.verdict_waited ? ", for which the path was given time" : "",
                   kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
                   kept.execution.problems.empty() ? "" : "; ",
-                  fmt::join(kept.execution.problems, "; ")));
+                  fmt::join(kept.execution.problems, "; ")),
+      {{"from", kept.from},
+       {"to", kept.to},
+       {"cause", kept.cause},
+       {"outcome", std::string(failover::to_text(kept.execution.outcome))},
+       {"moved_us", fmt::format("{}", moved_us)}});
   // Without the right to it, hanetd said so when it started.
   [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
 }

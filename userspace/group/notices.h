@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Notice {
   std::string group;
   std::string path;
   std::string text;
+  /// What programs want apart from the text, by name: "cause", "to" ...
+  std::map<std::string, std::string> facts{};
 };
 
 class Notices {
@@ -31,13 +34,15 @@ class Notices {
       : group_(std::move(group)), publish_(std::move(publish)) {}
 
   /// `path`: the name of the path that it is about.
-  void add(std::string event, std::string path, std::string text) {
+  void add(std::string event, std::string path, std::string text,
+           std::map<std::string, std::string> facts = {}) {
     waiting_.push_back(Notice{.at = monotonic_now(),
                               .wall_time = wall_now(),
                               .event = std::move(event),
                               .group = group_,
                               .path = std::move(path),
-                              .text = std::move(text)});
+                              .text = std::move(text),
+                              .facts = std::move(facts)});
   }
   /// Publishes what waits, in order.
   void flush() {

@@ -79,6 +79,12 @@ class PathGroup {
   [[nodiscard]] Status take_out(const std::string& interface);
   [[nodiscard]] Status put_back(const std::string& interface);
 
+  /// Takes over what another configuration of this group has for the keys that need no restart
+  /// (config::Effect::AtOnce). The others stay.
+  void adopt(const config::GroupConfig& wanted);
+  /// What is in force: the live parameters are those of the map.
+  [[nodiscard]] config::GroupConfig running() const;
+
   [[nodiscard]] View view() const;
 
  private:

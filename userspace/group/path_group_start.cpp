@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "core/log.h"
+#include "group/live_parameters.h"
 #include "group/path_group.h"
 #include "group/targets.h"
 #include "net/look.h"
@@ -22,17 +23,6 @@ policy::GroupRules rules_of(const config::GroupConfig& config) {
           .failback = config.failback.policy,
           .hold_down = config.failback.hold_down,
           .damping_half_life = config.failback.damping_half_life};
-}
-
-hanet_params params_of(const config::LiveParameters& live) {
-  return {.interval_us = static_cast<std::uint32_t>(live.interval.count()),
-          .multiplier = live.multiplier,
-          .up_count = live.up_count,
-          .link_poll_us = static_cast<std::uint32_t>(live.link_poll.count()),
-          .enabled = live.enabled ? 1U : 0U,
-          .clamped = 0,
-          .threshold_percent = live.threshold_percent,
-          .pad = 0};
 }
 
 }  // namespace
@@ -106,7 +96,8 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
     if (port.present()) net::remove_helper_routes(environment_.requests, port.place());
   if (Status recovered = recover(); !recovered) return pass_on(recovered);
   if (Status prepared = parts_.standbys.prepare_all(); !prepared) return pass_on(prepared);
-  environment_.engine.params(context_.index) = params_of(config_.live);
+  environment_.engine.params(context_.index) = {};
+  store_live_parameters(environment_.engine, context_.index, config_.live);
   Result<std::vector<engine::RequestFrames>> requests = parts_.ports.attach();
   if (!requests) return requests;
   parts_.judge.begin(monotonic_now());
@@ -119,6 +110,26 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
   parts_.keeper.read_known_neighbours();
   parts_.switcher.prepare();
   return requests;
+}
+
+void PathGroup::adopt(const config::GroupConfig& wanted) {
+  config_.live = wanted.live;
+  config_.restore = wanted.restore;
+  config_.announce_count = wanted.announce_count;
+  config_.announce_gap = wanted.announce_gap;
+  config_.delay = wanted.delay;
+  config_.delay_enabling = wanted.delay_enabling;
+  config_.failback = wanted.failback;
+  config_.cold_retry = wanted.cold_retry;
+  rules_ = rules_of(config_);
+  store_live_parameters(environment_.engine, context_.index, config_.live);
+  refresh(monotonic_now());
+}
+
+config::GroupConfig PathGroup::running() const {
+  config::GroupConfig running = config_;
+  running.live = live_parameters_of(environment_.engine.params(context_.index));
+  return running;
 }
 
 Status PathGroup::begin_monitoring() { return parts_.judge.begin_monitoring(monotonic_now()); }

@@ -99,14 +99,17 @@ Result<std::vector<engine::RequestFrames>> Ports::attach() {
 
 Status Ports::attach_port(Port& port) {
   engine::Engine& engine = context_.engine();
-  const SessionPlan plan = plan_sessions(context_.config, config_of(port), port.macs.probe).front();
+  const std::vector<SessionPlan> plans =
+      plan_sessions(context_.config, config_of(port), port.macs.probe);
+  const SessionPlan& plan = plans.front();
   engine::PortSpec spec{.name = port.interface.name,
                         .ifindex = port.interface.index,
                         .group = context_.index,
                         .probe_mac = port.macs.probe,
                         .probe_ipv4 = 0,
                         .probe_ipv6 = {},
-                        .quorum = context_.config.quorum};
+                        .quorum = context_.config.quorum,
+                        .targets = static_cast<std::uint32_t>(plans.size())};
   if (plan.family == AF_INET)
     std::copy_n(plan.source.begin(), 4, reinterpret_cast<std::uint8_t*>(&spec.probe_ipv4));
   else

@@ -267,7 +267,8 @@ Json plan_json(const failover::Plan& plan) {
 Json notice_json(const group::Notice& notice) {
   return {{"at_ns", kernel_ns(notice.at)}, {"wall_time", wall_text(notice.wall_time)},
           {"event", notice.event},         {"group", notice.group},
-          {"path", notice.path},           {"text", notice.text}};
+          {"path", notice.path},           {"text", notice.text},
+          {"facts", notice.facts}};
 }
 
 }  // namespace hanet::report

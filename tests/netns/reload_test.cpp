@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Another configuration while hanetd runs (spec O8).
+//
+// What can change at once loses no heartbeat; a group that has to start anew does so alone, and no
+// program is attached again; a file that is refused has changed nothing; and a reload that nobody
+// confirms is undone. The kernel's own words count: the sessions' numbers in the pinned maps and
+// the numbers of the links, which are others after a session, or an attachment, was made anew.
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "netns/lab_test.h"
+
+namespace hanet::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class Reload : public LabTest {
+ protected:
+  std::filesystem::path file() { return host().directory() / "hanet.toml"; }
+  std::string text() {
+    std::ifstream stream(file());
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
+  void write(const std::string& content) { std::ofstream(file(), std::ios::trunc) << content; }
+  /// Replaces a key's line, in whatever table it is.
+  static std::string with(std::string content, const std::string& key, const std::string& value) {
+    const std::size_t begin = content.find("\n" + key + " ");
+    EXPECT_NE(begin, std::string::npos) << key << " is not in " << content;
+    const std::size_t end = content.find('\n', begin + 1);
+    return content.replace(begin, end - begin, fmt::format("\n{} = {}", key, value));
+  }
+  /// A second group on two interfaces that lead nowhere.
+  static std::string second_group() {
+    return "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
+           "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
+  }
+  void add_interfaces() {
+    for (const char* port : {"q0", "q1"}) {
+      ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", port)));
+      ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", port)));
+      ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", port)));
+    }
+    ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
+  }
+  bench::Output reload(const Arguments& more = {}) {
+    Arguments arguments{"reload"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return host().ctl(arguments);
+  }
+  hanet_session kernel_session(std::uint32_t index) {
+    return host().pinned<hanet_session>("sessions", index);
+  }
+  /// The numbers of the links by which XDP programs are attached to p0 and p1.
+  std::set<std::uint32_t> links() {
+    const std::set<std::uint32_t> ports{port_of("p0").ifindex, port_of("p1").ifindex};
+    std::set<std::uint32_t> found;
+    for (std::uint32_t id = 0; bpf_link_get_next_id(id, &id) == 0;) {
+      const Fd link(bpf_link_get_fd_by_id(id));
+      bpf_link_info info{};
+      std::uint32_t size = sizeof(info);
+      if (link.valid() && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 &&
+          info.type == BPF_LINK_TYPE_XDP && ports.contains(info.xdp.ifindex))
+        found.insert(id);
+    }
+    return found;
+  }
+  std::vector<std::string> groups() {
+    std::vector<std::string> names;
+    const json status = host().ask({"status"});
+    for (const json& group : status.at("groups")) names.push_back(group.at("name"));
+    return names;
+  }
+};
+
+TEST_F(Reload, O8_WithoutADifferenceNothingChanges) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::uint32_t before = kernel_session(0).id;
+  const bench::Output done = reload();
+  EXPECT_EQ(done.exit_code, 0) << done.error;
+  EXPECT_EQ(done.out, "nothing differs\n");
+  EXPECT_EQ(kernel_session(0).id, before);
+}
+
+TEST_F(Reload, O8_D4_WhatCanChangeAtOnceDoesAndNoHeartbeatIsLost) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const hanet_session before = kernel_session(0);
+  const std::set<std::uint32_t> attached = links();
+  ASSERT_FALSE(attached.empty()) << "the witness";
+  write(with(with(text(), "multiplier", "7"), "up_count", "2"));
+  const bench::Output done = reload();
+  ASSERT_EQ(done.exit_code, 0) << done.error;
+  EXPECT_THAT(done.out, HasSubstr("mether0: changed at once"));
+  EXPECT_TRUE(await("the kernel has it", [&] { return kernel_session(0).multiplier == 7; }));
+  EXPECT_TRUE(await("heartbeats go on",
+                    [&] { return kernel_session(0).answered > before.answered + 100; }));
+  EXPECT_EQ(kernel_session(0).id, before.id);
+  EXPECT_EQ(kernel_session(0).down_verdicts, before.down_verdicts);
+  EXPECT_EQ(links(), attached);
+  EXPECT_TRUE(host().switchovers().empty());
+}
+
+TEST_F(Reload, O8_AnotherTargetRestartsTheGroupAndAttachesNothingAnew) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const SeenIdentity identity = identity_on(host_netns(), "p0");
+  const std::set<std::uint32_t> attached = links();
+  const std::uint32_t before = kernel_session(0).id;
+  ASSERT_DONE(lab().ip("client", "addr add 192.0.2.77/24 dev c0"));
+  write(with(text(), "target", "\"192.0.2.77\""));
+  const bench::Output done = reload();
+  ASSERT_EQ(done.exit_code, 0) << done.error;
+  EXPECT_THAT(done.out, HasSubstr("mether0: restarted"));
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().session("p0").at("target"), "192.0.2.77");
+  EXPECT_NE(kernel_session(0).id, before) << "the witness: the session is another";
+  EXPECT_EQ(links(), attached);
+  EXPECT_TRUE(carries("p0", identity));
+  EXPECT_TRUE(host().switchovers().empty());
+  // And it protects.
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(Reload, O8_GroupsComeAndGoAndTheOthersNeverNotice) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  const std::string alone = text();
+  const hanet_session before = kernel_session(0);
+  const std::set<std::uint32_t> attached = links();
+  for (int round = 0; round < 3; ++round) {
+    write(alone + second_group());
+    ASSERT_EQ(reload().exit_code, 0) << host().log();
+    EXPECT_THAT(groups(), testing::ElementsAre("mether0", "mether1"));
+    EXPECT_NE(kernel_session(2).in_use, 0U) << "its session has the next place";
+    write(alone);
+    const bench::Output done = reload();
+    ASSERT_EQ(done.exit_code, 0) << done.error;
+    EXPECT_THAT(done.out, HasSubstr("mether1: removed"));
+    EXPECT_THAT(groups(), testing::ElementsAre("mether0"));
+    EXPECT_EQ(kernel_session(2).in_use, 0U);
+  }
+  EXPECT_EQ(kernel_session(0).id, before.id);
+  EXPECT_EQ(kernel_session(0).down_verdicts, before.down_verdicts);
+  EXPECT_EQ(links(), attached);
+}
+
+TEST_F(Reload, O2_O8_AFileThatIsRefusedChangesNothing) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::string good = text();
+  const std::uint32_t before = kernel_session(0).id;
+  const std::map<std::string, std::string> wrong{
+      {"not TOML", good + "\n[[["},
+      {"allowed: 1 to 50", with(good, "multiplier", "51")},
+      {"which is not here", with(good, "standby", "\"nowhere9\"")},
+      {"is an address of this host", with(good, "target", "\"192.0.2.1\"")},
+      {"which is not here", good + second_group()}};
+  for (const auto& [reason, content] : wrong) {
+    write(with(content, "interval_us", "7000"));
+    const bench::Output refused = reload();
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.error, HasSubstr(reason));
+    EXPECT_THAT(groups(), testing::ElementsAre("mether0"));
+  }
+  EXPECT_EQ(kernel_session(0).id, before);
+  EXPECT_NE(host().session("p0").at("interval_us"), 7000);
+  EXPECT_THAT(host().log(), HasSubstr("nothing was changed"));
+  write(good);
+  EXPECT_EQ(reload().out, "nothing differs\n");
+}
+
+TEST_F(Reload, O8_WhatNobodyConfirmsIsUndone) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::string before = text();
+  write(with(before, "multiplier", "9"));
+  ASSERT_EQ(reload({"--confirm", "2"}).exit_code, 0);
+  EXPECT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 9; }));
+  EXPECT_NE(reload().exit_code, 0) << "one waits already";
+  EXPECT_TRUE(await("it is undone", [&] { return kernel_session(0).multiplier == 3; }));
+  EXPECT_THAT(host().log(), HasSubstr("nobody confirmed"));
+  EXPECT_EQ(host().ctl({"confirm"}).exit_code, 1) << "nothing waits";
+}
+
+TEST_F(Reload, O8_WhatIsConfirmedStays) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  write(with(text(), "multiplier", "9"));
+  ASSERT_EQ(reload({"--confirm", "1"}).exit_code, 0);
+  ASSERT_EQ(host().ctl({"confirm"}).exit_code, 0);
+  // The witness: the time would have come.
+  const std::uint64_t sent = kernel_session(0).sent;
+  const std::uint64_t in_two_seconds = 2'000'000 / kernel_session(0).interval_us;
+  ASSERT_TRUE(await("time passes", [&] { return kernel_session(0).sent > sent + in_two_seconds; }));
+  EXPECT_EQ(kernel_session(0).multiplier, 9U);
+}
+
+TEST_F(Reload, O8_AHangupReloads) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  write(with(text(), "multiplier", "4"));
+  ASSERT_EQ(::kill(host().pid(), SIGHUP), 0);
+  EXPECT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 4; }));
+}
+
+TEST_F(Reload, O8_DiffSaysWhatAReloadWouldChangeAndChangesNothing) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  EXPECT_EQ(host().ctl({"diff"}).out, "nothing differs\n");
+  ASSERT_EQ(host().ctl({"set", "mether0", "multiplier", "8"}).exit_code, 0);
+  const bench::Output set = host().ctl({"diff"});
+  EXPECT_EQ(set.exit_code, 0) << set.error;
+  EXPECT_THAT(set.out, HasSubstr("8 -> 3"));
+  write(with(text(), "target", "\"192.0.2.88\""));
+  const json changes = host().ask({"diff"}).at("changes").at("groups").at(0);
+  EXPECT_EQ(changes.at("fate"), "restarted");
+  EXPECT_EQ(host().session("p0").at("target"), "192.0.2.10");
+}
+
+/// One request and its answer on a socket.
+json answer_on(const std::filesystem::path& socket, const std::string& request) {
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket.string().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return nullptr;
+  const std::string line = request + "\n";
+  if (::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return nullptr;
+  std::string answer;
+  while (!answer.ends_with('\n')) {
+    std::array<char, 4096> part;
+    const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
+    if (got <= 0) return nullptr;
+    answer.append(part.data(), static_cast<std::size_t>(got));
+  }
+  return json::parse(answer);
+}
+
+TEST_F(Reload, S5_ReadersHaveASocketOnWhichNothingCanBeChanged) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const std::filesystem::path reading = host().directory() / "status.sock";
+  EXPECT_EQ(answer_on(reading, R"({"command":"status"})").at("ok"), true);
+  EXPECT_EQ(answer_on(reading, R"({"command":"running"})").at("ok"), true);
+  for (const char* request :
+       {R"({"command":"switch","group":"mether0","to":"p1"})", R"({"command":"reload"})",
+        R"({"command":"set","group":"mether0","key":"multiplier","value":"9"})",
+        R"({"command":"confirm"})", R"({"command":"remove","group":"mether0","port":"p1"})"}) {
+    const json answer = answer_on(reading, request);
+    EXPECT_EQ(answer.at("ok"), false) << request;
+    EXPECT_THAT(answer.at("error").get<std::string>(), HasSubstr("needs root"));
+  }
+  EXPECT_EQ(host().active(), "p0");
+  EXPECT_EQ(answer_on(host().directory() / "hanetd.sock",
+                      R"({"command":"set","group":"mether0","key":"multiplier","value":"9"})")
+                .at("ok"),
+            true)
+      << "the witness: root may";
+  struct stat root{};
+  ASSERT_EQ(::stat((host().directory() / "hanetd.sock").c_str(), &root), 0);
+  EXPECT_EQ(root.st_mode & 0777, 0600U);
+}
+
+std::size_t descriptors_of(pid_t pid) {
+  const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", pid));
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+// Valid and invalid files at random: what is refused changes nothing, what is taken is in force,
+// and nothing is left over.
+TEST_F(Reload, O8_ManyReloadsLoseNoHeartbeatAndLeaveNothingBehind) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  const std::string plain = text();
+  std::mt19937 random(8);
+  const auto any = [&](int count) {
+    return static_cast<int>(random() % static_cast<unsigned>(count));
+  };
+  // Once with everything, so that what is kept for good is there.
+  write(plain + second_group());
+  ASSERT_EQ(reload().exit_code, 0);
+  write(plain);
+  ASSERT_EQ(reload().exit_code, 0);
+  const std::size_t descriptors = descriptors_of(host().pid());
+  const hanet_session before = kernel_session(0);
+  int refused = 0;
+  for (int round = 0; round < 60; ++round) {
+    std::string content = with(plain, "multiplier", fmt::format("{}", 3 + any(20)));
+    const int kind = any(4);
+    if (kind == 1) content += second_group();
+    if (kind == 2) content = with(content, "multiplier", "0");
+    if (kind == 3) content += "\n[[group]]\nname = \"x\"\n";
+    write(content);
+    const bool good = reload().exit_code == 0;
+    EXPECT_EQ(good, kind < 2) << content;
+    refused += good ? 0 : 1;
+  }
+  EXPECT_GT(refused, 10) << "the witness";
+  write(plain);
+  ASSERT_EQ(reload().exit_code, 0);
+  EXPECT_EQ(kernel_session(0).id, before.id);
+  EXPECT_EQ(kernel_session(0).down_verdicts, before.down_verdicts);
+  EXPECT_EQ(descriptors_of(host().pid()), descriptors);
+  EXPECT_TRUE(host().switchovers().empty());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+}
+
+}  // namespace
+}  // namespace hanet::test

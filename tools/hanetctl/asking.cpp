@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See asking.h.
+#include "asking.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "client.h"
+
+namespace hanet::ctl {
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+void print(const Json& value) { print(value.dump() + "\n"); }
+
+int refuse(const Options& options, int code, const std::string& reason) {
+  if (options.json) print(Json{{"ok", false}, {"error", reason}});
+  fmt::print(stderr, "hanetctl: {}\n", reason);
+  return code;
+}
+
+int refuse_without_daemon(const Options& options, const Error& error) {
+  const bool absent = error.code == ENOENT || error.code == ECONNREFUSED;
+  return refuse(options, absent ? kNoDaemon : kRefused,
+                absent ? "hanetd does not run (" + error.message + ")" : error.message);
+}
+
+std::expected<Json, int> answer_to(const Options& options, const Json& request) {
+  Result<Client> client = Client::connect(options.run_directory);
+  if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
+  Result<Json> answer = client->ask(request);
+  if (!answer) return std::unexpected(refuse(options, kRefused, answer.error().message));
+  if (!answer->value("ok", false))
+    return std::unexpected(refuse(options, kRefused, answer->value("error", "refused")));
+  return *answer;
+}
+
+std::expected<Json, int> shown_answer_to(const Options& options, const Json& request,
+                                         const Show& show) {
+  std::expected<Json, int> answer = answer_to(options, request);
+  if (!answer) return answer;
+  if (options.json)
+    print(*answer);
+  else
+    show(*answer);
+  return answer;
+}
+
+int ask(const Options& options, const Json& request, const Show& show) {
+  const std::expected<Json, int> answer = shown_answer_to(options, request, show);
+  return answer ? kOk : answer.error();
+}
+
+}  // namespace hanet::ctl

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See reloads.h.
+#include "daemon/reloads.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/log.h"
+#include "group/host_check.h"
+
+namespace hanet::daemon {
+namespace {
+
+std::string summary_of(const config::Changes& changes) {
+  if (changes.is_nothing()) return "nothing differs";
+  std::vector<std::string> parts;
+  if (changes.log_level)
+    parts.push_back(fmt::format("{} is {}", changes.log_level->key, changes.log_level->to));
+  for (const config::GroupChange& change : changes.groups)
+    parts.push_back(fmt::format("{} {}", change.group, config::to_text(change.fate)));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+bool begins(const config::Changes& changes, const std::string& group) {
+  return std::ranges::any_of(changes.groups, [&](const config::GroupChange& change) {
+    return change.group == group &&
+           (change.fate == config::GroupFate::Added || change.fate == config::GroupFate::Restarted);
+  });
+}
+
+}  // namespace
+
+config::Config Reloads::running() const {
+  config::Config running = groups_.running();
+  running.log_level = log_level_;
+  return running;
+}
+
+// Only groups that are new or start anew are looked at on the host: the others are at work.
+Status Reloads::check(const config::Config& before, const config::Config& wanted) const {
+  const config::Changes changes =
+      config::changes_between(config::values_of(before), config::values_of(wanted));
+  const std::vector<engine::GroupIndex> all = groups_.indexes_for(wanted);
+  config::Config beginning;
+  std::vector<engine::GroupIndex> indexes;
+  for (std::size_t at = 0; at < wanted.groups.size(); ++at) {
+    if (!begins(changes, wanted.groups[at].name)) continue;
+    beginning.groups.push_back(wanted.groups[at]);
+    indexes.push_back(all[at]);
+  }
+  return group::check_host(beginning, where_.file.string(), where_.run_directory, indexes);
+}
+
+Status Reloads::carry_out(const config::Config& wanted) {
+  if (Status locked = locks_.take(wanted); !locked) return locked;
+  const Status changed = groups_.change(wanted);
+  locks_.keep_only(groups_.running());
+  if (!changed) return changed;
+  log_level_ = wanted.log_level;
+  log::set_level(log_level_);
+  return {};
+}
+
+Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
+  if (undone_at_)
+    return failure(
+        "a reload waits to be confirmed: 'hanetctl confirm' keeps it, or wait until it is undone");
+  if (confirm_within && (confirm_within->count() < 1 || *confirm_within > kMaxConfirm))
+    return failure(fmt::format("confirm: found {} s, allowed: 1 to {}", confirm_within->count(),
+                               kMaxConfirm.count()));
+  const config::Config before = running();
+  Result<config::Config> wanted = config::load(where_.file);
+  Status done = wanted ? check(before, *wanted) : pass_on(wanted);
+  if (done) done = carry_out(*wanted);
+  if (!done) {
+    tell("reload-refused", fmt::format("nothing was changed: {}", done.error().message));
+    return pass_on(done);
+  }
+  config::Changes changes =
+      config::changes_between(config::values_of(before), config::values_of(*wanted));
+  if (confirm_within) {
+    before_ = before;
+    undone_at_ = monotonic_now() + *confirm_within;
+  }
+  tell("reload", fmt::format("{}: {}{}", where_.file.string(), summary_of(changes),
+                             confirm_within ? fmt::format("; undone in {} s unless it is confirmed",
+                                                          confirm_within->count())
+                                            : ""));
+  return changes;
+}
+
+Status Reloads::confirm() {
+  if (!undone_at_) return failure("no reload waits to be confirmed");
+  undone_at_.reset();
+  tell("reload-confirmed", "the reload is confirmed");
+  return {};
+}
+
+void Reloads::tick(MonotonicTime now) {
+  if (!undone_at_ || now < *undone_at_) return;
+  undone_at_.reset();
+  const Status undone = carry_out(before_);
+  tell(undone ? "reload-undone" : "alarm",
+       undone ? fmt::format("nobody confirmed the reload: what ran before runs again; {} was not "
+                            "changed",
+                            where_.file.string())
+              : fmt::format("nobody confirmed the reload, and it can not be undone: {}",
+                            undone.error().message));
+}
+
+void Reloads::tell(std::string event, std::string text) const {
+  group::Notices notices("hanetd", publish_);
+  notices.add(std::move(event), "", std::move(text));
+  notices.flush();
+}
+
+}  // namespace hanet::daemon
