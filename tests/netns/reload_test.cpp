@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -294,8 +295,11 @@ TEST_F(Reload, O8_ManyReloadsLoseNoHeartbeatAndLeaveNothingBehind) {
   ASSERT_EQ(reload().exit_code, 0);
   const std::size_t descriptors = descriptors_of(host().pid());
   const hanet_session before = kernel_session(0);
+  // More than CI has time for: HANET_TEST_RELOADS=10000.
+  const char* const asked = std::getenv("HANET_TEST_RELOADS");
+  const int rounds = asked == nullptr ? 60 : std::atoi(asked);
   int refused = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     std::string content = with(plain, "multiplier", fmt::format("{}", 3 + any(20)));
     const int kind = any(4);
     if (kind == 1) content += second_group();
@@ -306,7 +310,7 @@ TEST_F(Reload, O8_ManyReloadsLoseNoHeartbeatAndLeaveNothingBehind) {
     EXPECT_EQ(good, kind < 2) << content;
     refused += good ? 0 : 1;
   }
-  EXPECT_GT(refused, 10) << "the witness";
+  EXPECT_GT(refused, rounds / 6) << "the witness";
   write(plain);
   ASSERT_EQ(reload().exit_code, 0);
   EXPECT_EQ(kernel_session(0).id, before.id);
