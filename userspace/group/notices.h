@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/clock.h"
+#include "group/alarm_kind.h"
 
 namespace hanet::group {
 
@@ -21,6 +23,7 @@ struct Notice {
   std::string group;
   std::string path;
   std::string text;
+  std::optional<AlarmKind> alarm{};  ///< of "alarm" and "alarm-cleared"
 };
 
 class Notices {
@@ -37,7 +40,16 @@ class Notices {
                               .event = std::move(event),
                               .group = group_,
                               .path = std::move(path),
-                              .text = std::move(text)});
+                              .text = std::move(text),
+                              .alarm = {}});
+  }
+  void alarm(AlarmKind kind, std::string path, std::string text) {
+    add("alarm", std::move(path), std::move(text));
+    waiting_.back().alarm = kind;
+  }
+  void alarm_cleared(AlarmKind kind, std::string path, std::string text) {
+    add("alarm-cleared", std::move(path), std::move(text));
+    waiting_.back().alarm = kind;
   }
   /// Publishes what waits, in order.
   void flush() {
