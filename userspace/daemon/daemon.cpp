@@ -83,10 +83,23 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
+  open_metrics(config, options.pin_directory);
   for (const int fd :
        {engine_->event_descriptor(), notifications_.descriptor(), control_->descriptor()})
     if (Status done = wakeups_.watch(fd); !done) return done;
   return {};
+}
+
+// A host is not left without failover because nobody could count it.
+void Daemon::open_metrics(const config::Config& config,
+                          const std::filesystem::path& pin_directory) {
+  Result<std::unique_ptr<MetricsSource>> metrics = MetricsSource::open(
+      pin_directory, {.engine = *engine_, .history = history_, .groups = groups_});
+  if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
+  metrics_ = std::move(*metrics);
+  for (std::size_t at = 0; at < config.groups.size(); ++at)
+    metrics_->open_group(static_cast<engine::GroupIndex>(at), config.groups[at].name);
+  control_->hand_out_by([this](int client) { return metrics_->hand_out(client); });
 }
 
 bool Daemon::is_port(unsigned ifindex) const {
@@ -145,6 +158,7 @@ void Daemon::publish(const group::Notice& notice) {
   log::write_line(level_of(notice), fmt::format("{}: {}", notice.group, notice.text));
   control_->broadcast(report::notice_json(notice));
   kept_history_->hear(notice);
+  if (metrics_) metrics_->hear(notice);
 }
 
 Status Daemon::run() {
@@ -164,6 +178,7 @@ Status Daemon::run() {
     read_notifications();
     tick();
     keep_history();
+    if (metrics_) metrics_->tick(sender_.get(), monotonic_now());
     control_->serve(answers, monotonic_now());
     control_->flush();
   }

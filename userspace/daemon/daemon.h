@@ -15,6 +15,7 @@
 #include "daemon/answers.h"
 #include "daemon/control.h"
 #include "daemon/kept_history.h"
+#include "daemon/metrics_source.h"
 #include "daemon/wakeups.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
@@ -47,6 +48,7 @@ class Daemon {
   Daemon() = default;
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status start_groups(const config::Config& config, const DaemonOptions& options);
+  void open_metrics(const config::Config& config, const std::filesystem::path& pin_directory);
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();
@@ -75,6 +77,7 @@ class Daemon {
   failover::History history_;
   std::unique_ptr<KeptHistory> kept_history_;
   Groups groups_;
+  std::unique_ptr<MetricsSource> metrics_;  // null: nothing can be counted
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
   MonotonicTime started_{};
   Watchdog watchdog_;
