@@ -8,7 +8,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <regex>
 #include <set>
 #include <stdexcept>
 
@@ -73,6 +78,22 @@ class Families : public testing::Test {
     const MetricFamily& found = family(all, name);
     const prometheus::ClientMetric& one = metric(found, labels);
     return found.type == MetricType::Counter ? one.counter.value : one.gauge.value;
+  }
+
+  /// In one line.
+  static std::string manual_page() {
+    std::ifstream file(std::filesystem::path(__FILE__).parent_path() /
+                       "../../tools/install/hanet-exporter.8");
+    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    EXPECT_FALSE(text.empty());
+    std::ranges::replace(text, '\n', ' ');
+    return text;
+  }
+  /// Its values are of this host, and in no manual.
+  static bool is_a_name(const std::string& label) {
+    static const std::set<std::string> kNames{"group",  "path",    "port",
+                                              "target", "version", "deadlines"};
+    return kNames.contains(label);
   }
 
   std::unique_ptr<report::Metrics> metrics_ = std::make_unique<report::Metrics>();
@@ -217,6 +238,29 @@ TEST_F(Families, O5_NamesFollowTheConventions) {
     for (const prometheus::ClientMetric& one : each.metric)
       EXPECT_TRUE(series.insert(text_of(one)).second) << text_of(one) << " twice";
   }
+}
+
+TEST_F(Families, O5_TheManualHasEachOfThemWithItsLabelsAndNoOther) {
+  const std::string manual = manual_page();
+  std::set<std::string> names;
+  for (const MetricFamily& each : families()) {
+    names.insert(each.name);
+    std::string labels;
+    for (const auto& label : each.metric.front().label)
+      labels += (labels.empty() ? "" : ",") + label.name;
+    const bool is_own = each.name == "hanet_exporter_build_info";
+    EXPECT_TRUE(manual.contains(
+        labels.empty() || is_own ? each.name + " " : fmt::format("{}{{{}}}", each.name, labels)))
+        << each.name << "{" << labels << "}";
+    // Causes, kinds, conditions, reasons: what the last label can be.
+    for (const prometheus::ClientMetric& one : each.metric)
+      if (!one.label.empty() && !is_a_name(one.label.back().name)) {
+        EXPECT_TRUE(manual.contains(one.label.back().value)) << one.label.back().value;
+      }
+  }
+  const std::regex name("hanet_[a-z_]+");
+  for (std::sregex_iterator at(manual.begin(), manual.end(), name), end; at != end; ++at)
+    EXPECT_TRUE(names.contains(at->str())) << "only hanet-exporter(8) has " << at->str();
 }
 
 TEST_F(Families, O5_WithoutHanetdNothingIsClaimed) {
