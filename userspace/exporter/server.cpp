@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -67,6 +68,16 @@ void answer(mg_connection* connection, std::string_view type, std::string_view b
   if (with_body) mg_write(connection, body.data(), body.size());
 }
 
+std::string text_of(const Families& families, Format format) {
+  switch (format) {
+    case Format::OpenMetrics:
+      return OpenMetricsSerializer().Serialize(families);
+    case Format::Text:
+      break;
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
 }  // namespace
 
 class Server::Metrics : public CivetHandler {
@@ -80,14 +91,15 @@ class Server::Metrics : public CivetHandler {
   }
 
  private:
+  // What is thrown would end the process: no C function passes it on.
   [[nodiscard]] bool serve(mg_connection* connection, bool with_body) const {
-    const char* accept = mg_get_header(connection, "Accept");
-    const Format format = preferred_format(accept == nullptr ? "" : accept);
-    const Families families = collect_();
-    const std::string body = format == Format::OpenMetrics
-                                 ? OpenMetricsSerializer().Serialize(families)
-                                 : prometheus::TextSerializer().Serialize(families);
-    answer(connection, content_type(format), body, with_body);
+    try {
+      const char* accept = mg_get_header(connection, "Accept");
+      const Format format = preferred_format(accept == nullptr ? "" : accept);
+      answer(connection, content_type(format), text_of(collect_(), format), with_body);
+    } catch (const std::exception& thrown) {
+      mg_send_http_error(connection, 500, "%s", thrown.what());
+    }
     return true;
   }
 

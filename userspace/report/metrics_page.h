@@ -103,8 +103,8 @@ struct PortMetrics {
 
 struct Metrics {
   Text<32> version;      ///< of hanetd
-  Text<64> link_source;  ///< as `hanetctl status` says
-  Text<64> deadlines;
+  Text<96> link_source;  ///< as `hanetctl status` says
+  Text<96> deadlines;
   std::uint64_t started_unix_ns;
   std::uint64_t written_ns;  ///< CLOCK_MONOTONIC; hanetd comes by at least every 100 ms
   std::array<GroupMetrics, HANET_MAX_GROUPS> groups;
