@@ -31,8 +31,8 @@ bool is_installed() {
 
 /// What promtool says, with the file as its standard input; "" if it has nothing to say.
 std::string complaint(const std::string& command, const std::filesystem::path& input) {
-  const Result<bench::Output> output =
-      bench::run({"sh", "-c", fmt::format("promtool {} <{}", command, input.string())}, kPatience);
+  const Result<bench::Output> output = bench::run(
+      {"sh", "-c", fmt::format("promtool {} <{}", command, input.string())}, 3 * kPatience);
   if (!output) return output.error().message;
   return output->exit_code == 0 ? output->error : fmt::format("{}{}", output->out, output->error);
 }
@@ -76,7 +76,7 @@ class Prometheus : public ExporterTest {
   void start_prometheus() {
     const std::filesystem::path config = lab().directory() / "prometheus.yml";
     std::ofstream(config) << fmt::format(
-        "global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}\n"
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 200ms}}\n"
         "rule_files: ['{}']\n"
         "scrape_configs: [{{job_name: hanet, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]\n",
         kRules.string(), kExporterPort);
@@ -139,6 +139,7 @@ TEST_F(Prometheus, O5_AnAlertFiresInAFaultAndResolves) {
   host().kill();
   EXPECT_TRUE(alert_is("HanetDown", "pending"));
   host().start();
+  ASSERT_TRUE(all_ready());
   ASSERT_NO_FATAL_FAILURE(admit_nobody());
   EXPECT_TRUE(alert_is("HanetDown", ""));
 }
