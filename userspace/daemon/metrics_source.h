@@ -67,8 +67,7 @@ class MetricsSource {
     std::size_t bytes = 0;
     Fd fd;
   };
-  explicit MetricsSource(const Sources& sources)
-      : sources_(sources), book_(sources.engine.capabilities()) {}
+  explicit MetricsSource(const Sources& sources) : sources_(sources), book_(sources.engine) {}
   [[nodiscard]] Status make_page();
   [[nodiscard]] Status open_maps(const std::filesystem::path& pin_directory);
 

@@ -4,6 +4,7 @@
 #include "report/metrics.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "report/maps.h"
 #include "report/status.h"
@@ -53,11 +54,13 @@ bool is_protected(const group::View& group, const engine::Engine& engine,
          });
 }
 
-MetricsBook::MetricsBook(const engine::Capabilities& kernel) {
+MetricsBook::MetricsBook(const engine::Engine& engine) {
   put(metrics_.version, HANET_VERSION);
-  put(metrics_.link_source, kernel.link_source);
-  put(metrics_.deadlines, kernel.deadlines);
+  put(metrics_.link_source, engine.capabilities().link_source);
+  put(metrics_.deadlines, engine.capabilities().deadlines);
   metrics_.started_unix_ns = wall_ns();
+  for (engine::SessionIndex index = 0; index < HANET_MAX_SESSIONS; ++index)
+    verdicts_.at(index) = engine::load(engine.session(index).down_verdicts);
 }
 
 void MetricsBook::open_group(engine::GroupIndex index, std::string_view name) {

@@ -26,7 +26,8 @@ namespace hanet::report {
 
 class MetricsBook {
  public:
-  explicit MetricsBook(const engine::Capabilities& kernel);
+  /// What the kernel side has counted before is not counted again.
+  explicit MetricsBook(const engine::Engine& engine);
 
   /// All counters of the group are 0 from now on.
   void open_group(engine::GroupIndex index, std::string_view name);
