@@ -15,6 +15,7 @@ readonly HANET_PACKAGES=(
   g++ cmake ninja-build pkg-config make
   clang-14 llvm-14 bpftool libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
   libmnl-dev libtomlplusplus-dev libcli11-dev libfmt-dev nlohmann-json3-dev libsystemd-dev
+  prometheus-cpp-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   iproute2 nftables util-linux procps jq
 )
@@ -22,8 +23,10 @@ readonly HANET_PACKAGES=(
 # Tests in virtual machines, on top.
 readonly HANET_VM_PACKAGES=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd)
 # shellcheck disable=SC2034
-# Checks of the source, on top.
-readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev git shellcheck)
+# Checks of the source, on top; and the programs that hanet works with, for the tests of it that are
+# skipped elsewhere: on a machine of somebody's own, prometheus would begin to serve.
+readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev git shellcheck
+  prometheus)
 
 packages_missing() {
   local package state

@@ -27,6 +27,9 @@ class ControlSocket {
   /// Turns a request into an answer.
   using Handler = std::function<Json(const Json& request)>;
 
+  /// Answers {"command": "maps"} by itself, with descriptors; false: the client is dropped.
+  using HandOut = std::function<bool(int client)>;
+
   enum class For : std::uint8_t { Root, Readers };
   /// Binds `path`, replacing a socket that a killed daemon left.
   [[nodiscard]] static Result<ControlSocket> open(const std::filesystem::path& path, For whom);
@@ -35,6 +38,8 @@ class ControlSocket {
   ~ControlSocket();
 
   [[nodiscard]] int descriptor() const { return poll_.get(); }
+  /// Without it "maps" is a command like any other.
+  void hand_out_by(HandOut hand_out) { hand_out_ = std::move(hand_out); }
   /// Accepts clients and serves what they ask. Never blocks.
   void serve(const Handler& handler, MonotonicTime now);
   /// Keeps an event for everybody who watches; flush() sends it.
@@ -61,6 +66,7 @@ class ControlSocket {
   std::list<Client> clients_;
   std::vector<Json> events_;  // an answer may cause events, so they wait until it is given
   std::filesystem::path path_;
+  HandOut hand_out_;
 };
 
 }  // namespace hanet::daemon

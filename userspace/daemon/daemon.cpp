@@ -42,6 +42,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
   };
   daemon->groups_ = std::make_unique<GroupSet>(
       *daemon->engine_, [self = daemon.get(), options] { return self->environment(options); });
+  daemon->open_metrics(config, options.pin_directory);
   if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
   daemon->reloads_ = std::make_unique<Reloads>(
       Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
@@ -100,6 +101,19 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   return {};
 }
 
+// A host is not left without failover because nobody could count it.
+void Daemon::open_metrics(const config::Config& config,
+                          const std::filesystem::path& pin_directory) {
+  Result<std::unique_ptr<MetricsSource>> metrics = MetricsSource::open(
+      pin_directory, {.engine = *engine_, .history = history_, .groups = groups_->all()});
+  if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
+  metrics_ = std::move(*metrics);
+  for (std::size_t at = 0; at < config.groups.size(); ++at)
+    metrics_->open_group(static_cast<engine::GroupIndex>(at), config.groups[at].name);
+  for (ControlSocket* socket : {control_.get(), reading_.get()})
+    socket->hand_out_by([this](int client) { return metrics_->hand_out(client); });
+}
+
 bool Daemon::is_port(unsigned ifindex) const {
   return std::ranges::any_of(groups_->all(), [&](const auto& group) {
     return std::ranges::any_of(group->view().ports.all(), [&](const group::Port& port) {
@@ -141,6 +155,7 @@ void Daemon::publish(const group::Notice& notice) {
     log::write_line(level_of(notice.event), fmt::format("{}: {}", notice.group, notice.text));
   for (ControlSocket* socket : {control_.get(), reading_.get()}) socket->broadcast(event);
   kept_history_->hear(notice);
+  if (metrics_) metrics_->hear(notice);
 }
 
 Status Daemon::run() {
@@ -163,6 +178,7 @@ Status Daemon::run() {
     read_notifications();
     tick();
     keep_history();
+    if (metrics_) metrics_->tick(groups_->sender(), monotonic_now());
     control_->serve(answer, monotonic_now());
     reading_->serve(answer_reader, monotonic_now());
     control_->flush();

@@ -17,6 +17,7 @@
 #include "daemon/control.h"
 #include "daemon/group_set.h"
 #include "daemon/kept_history.h"
+#include "daemon/metrics_source.h"
 #include "daemon/notifier.h"
 #include "daemon/reloads.h"
 #include "daemon/wakeups.h"
@@ -53,6 +54,7 @@ class Daemon {
   Daemon() = default;
   [[nodiscard]] Status lock(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
+  void open_metrics(const config::Config& config, const std::filesystem::path& pin_directory);
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();
@@ -85,6 +87,7 @@ class Daemon {
   failover::History history_;
   std::unique_ptr<KeptHistory> kept_history_;
   std::unique_ptr<GroupSet> groups_;
+  std::unique_ptr<MetricsSource> metrics_;  // null: nothing can be counted
   std::unique_ptr<Reloads> reloads_;
   MonotonicTime started_{};
   Watchdog watchdog_;

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "failover/execute.h"
+#include "policy/group.h"
 
 namespace hanet::failover {
 
@@ -23,6 +24,7 @@ struct SwitchoverRecord {
   std::string from;
   std::string to;
   std::string cause;
+  policy::Cause cause_kind = policy::Cause::Manual;
   std::string rule;
   std::chrono::system_clock::time_point wall_time;
   std::optional<MonotonicTime> first_lost;  ///< when the oldest unanswered request left

@@ -39,11 +39,11 @@ void ChainWatch::look_at(const Port& port, MonotonicTime now) {
         port.interface.name, port.interface.name);
   if (trouble == entry.alarm) return;
   if (trouble.empty())
-    context_.notices.add(
-        "alarm-cleared", ports_.name(port.path),
+    context_.notices.alarm_cleared(
+        AlarmKind::ProgramInFront, ports_.name(port.path),
         fmt::format("nothing stands in front of hanet at {} any more", port.interface.name));
   else
-    context_.notices.add("alarm", ports_.name(port.path), trouble);
+    context_.notices.alarm(AlarmKind::ProgramInFront, ports_.name(port.path), trouble);
   entry.alarm = trouble;
 }
 

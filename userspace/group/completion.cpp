@@ -54,10 +54,11 @@ void Completion::tell() {
   if (now == told_) return;
   const std::string& path = ports_.name(context_.state.active);
   if (now)
-    context_.notices.add("alarm", path, now->text);
+    context_.notices.alarm(AlarmKind::IdentityIncomplete, path, now->text);
   else
-    context_.notices.add("alarm-cleared", path,
-                         fmt::format("{} has all of the identity", ports_.holder().interface.name));
+    context_.notices.alarm_cleared(
+        AlarmKind::IdentityIncomplete, path,
+        fmt::format("{} has all of the identity", ports_.holder().interface.name));
   told_ = std::move(now);
 }
 

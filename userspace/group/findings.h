@@ -32,13 +32,13 @@ struct Finding {
 }
 
 /// Says what is new as an alarm, and what is no longer so.
-inline void tell_changes(Notices& notices, const std::vector<Finding>& before,
+inline void tell_changes(Notices& notices, AlarmKind kind, const std::vector<Finding>& before,
                          const std::vector<Finding>& now) {
   for (const Finding& finding : now)
-    if (std::ranges::count(before, finding) == 0) notices.add("alarm", finding.port, finding.text);
+    if (std::ranges::count(before, finding) == 0) notices.alarm(kind, finding.port, finding.text);
   for (const Finding& finding : before)
     if (std::ranges::count(now, finding) == 0)
-      notices.add("alarm-cleared", finding.port, "no longer so: " + finding.text);
+      notices.alarm_cleared(kind, finding.port, "no longer so: " + finding.text);
 }
 
 }  // namespace hanet::group

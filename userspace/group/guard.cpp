@@ -214,8 +214,8 @@ bool Guard::may_repair() {
   const policy::Repairs::Answer answer = repairs_.ask(monotonic_now());
   if (answer == policy::Repairs::Answer::JustRefused) {
     truce_ends_ = monotonic_now() + policy::kTruce;
-    context_.notices.add(
-        "alarm", ports_.name(context_.state.active),
+    context_.notices.alarm(
+        AlarmKind::IdentityContested, ports_.name(context_.state.active),
         fmt::format("another program changes the identity again and again; hanet lets it have "
                     "its way for {} s",
                     std::chrono::duration_cast<std::chrono::seconds>(policy::kTruce).count()));
@@ -370,8 +370,8 @@ void Guard::tell_what_is_not_back(const net::Identity& expected, const std::stri
   if (!there) return;
   const std::vector<std::string> missing = net::missing_from(*there, expected, true);
   if (missing.empty()) return;
-  context_.notices.add(
-      "alarm", ports_.name(context_.state.active),
+  context_.notices.alarm(
+      AlarmKind::RepairRefused, ports_.name(context_.state.active),
       fmt::format("this could not be put back on {}, and hanet lets it go; add it again if the "
                   "host needs it: {}{}",
                   expected.on.name, fmt::join(missing, ", "), reasons));

@@ -196,9 +196,10 @@ void KeptIdentity::tell(const Status& saved) {
            .text = fmt::format("no snapshot of the identity survives hanetd: {}; a card that "
                                "vanishes while hanetd does not run takes the identity along",
                                saved.error().message)};
-  if (now && !finding_) context_.notices.add("alarm", port, now->text);
+  if (now && !finding_) context_.notices.alarm(AlarmKind::SnapshotNotKept, port, now->text);
   if (!now && finding_)
-    context_.notices.add("alarm-cleared", port, "a snapshot of the identity survives hanetd again");
+    context_.notices.alarm_cleared(AlarmKind::SnapshotNotKept, port,
+                                   "a snapshot of the identity survives hanetd again");
   finding_ = std::move(now);
 }
 

@@ -7,10 +7,12 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/clock.h"
+#include "group/alarm_kind.h"
 
 namespace hanet::group {
 
@@ -24,6 +26,7 @@ struct Notice {
   std::string text;
   /// What programs want apart from the text, by name: "cause", "to" ...
   std::map<std::string, std::string> facts{};
+  std::optional<AlarmKind> alarm{};  ///< of "alarm" and "alarm-cleared"
 };
 
 class Notices {
@@ -42,7 +45,16 @@ class Notices {
                               .group = group_,
                               .path = std::move(path),
                               .text = std::move(text),
-                              .facts = std::move(facts)});
+                              .facts = std::move(facts),
+                              .alarm = {}});
+  }
+  void alarm(AlarmKind kind, std::string path, std::string text) {
+    add("alarm", std::move(path), std::move(text));
+    waiting_.back().alarm = kind;
+  }
+  void alarm_cleared(AlarmKind kind, std::string path, std::string text) {
+    add("alarm-cleared", std::move(path), std::move(text));
+    waiting_.back().alarm = kind;
   }
   /// Publishes what waits, in order.
   void flush() {

@@ -170,7 +170,7 @@ void PaceWatch::tick(MonotonicTime now) {
       if (std::optional<Finding> finding = look(port, session))
         found.push_back(std::move(*finding));
     }
-  tell_changes(context_.notices, findings_, found);
+  tell_changes(context_.notices, AlarmKind::RequestsLimited, findings_, found);
   findings_ = std::move(found);
 }
 

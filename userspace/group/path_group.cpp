@@ -31,6 +31,10 @@ hanet_claim claim(policy::PeerClaim said) {
   return HANET_CLAIM_UNKNOWN;
 }
 
+AlarmKind kind_of(bool no_path) {
+  return no_path ? AlarmKind::NoWorkingPath : AlarmKind::StandbyDown;
+}
+
 template <typename... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
@@ -132,14 +136,15 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
           },
           [&](const policy::RaiseAlarm& alarm) -> Events {
             const std::vector<std::string> names = parts_.ports.names();
-            notices_.add("alarm", names[alarm.path],
-                         policy::alarm_text(alarm, state_, {config_.name, names}, monotonic_now()));
+            notices_.alarm(
+                kind_of(alarm.no_path), names[alarm.path],
+                policy::alarm_text(alarm, state_, {config_.name, names}, monotonic_now()));
             return {};
           },
           [&](const policy::ClearAlarm& alarm) -> Events {
             const std::vector<std::string> names = parts_.ports.names();
-            notices_.add("alarm-cleared", names[alarm.path],
-                         policy::cleared_text(alarm, state_, {config_.name, names}));
+            notices_.alarm_cleared(kind_of(alarm.no_path), names[alarm.path],
+                                   policy::cleared_text(alarm, state_, {config_.name, names}));
             return {};
           },
           [&](const policy::Refuse& refuse) -> Events {

@@ -186,7 +186,7 @@ bool Readiness::tick(MonotonicTime now) {
   look_at_ = now + kLookAgain;
   if (seen_.empty()) return false;
   std::vector<Finding> found = look();
-  tell_changes(context_.notices, findings_, found);
+  tell_changes(context_.notices, AlarmKind::StandbyDiffers, findings_, found);
   findings_ = std::move(found);
   return changed;
 }

@@ -45,6 +45,7 @@ failover::SwitchoverRecord begin_record(const Context& context, const PortList& 
   record.from = ports.from(switchover).interface.name;
   record.to = ports.to(switchover).interface.name;
   record.cause = policy::to_text(switchover.cause);
+  record.cause_kind = switchover.cause;
   record.rule = policy::rule_of(switchover.cause);
   record.wall_time = wall_now();
   record.verdict = received;

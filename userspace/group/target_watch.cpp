@@ -30,7 +30,7 @@ void TargetWatch::tick(MonotonicTime now) {
     for (const engine::SessionIndex session : context_.engine().sessions_of(port.index))
       look_at({port, session}, now);
   std::vector<Finding> found = silent_targets();
-  tell_changes(context_.notices, findings_, found);
+  tell_changes(context_.notices, AlarmKind::TargetTrouble, findings_, found);
   findings_ = std::move(found);
 }
 
@@ -116,8 +116,8 @@ void TargetWatch::look_for_rival(const Asked& asked, Entry& entry, MonotonicTime
   const MonotonicTime both = *entry.rival_since + kBothAnswer;
   if (entry.alarm || heard < both || known < both) return;
   entry.alarm = true;
-  context_.notices.add(
-      "alarm", ports_.name(asked.port.path),
+  context_.notices.alarm(
+      AlarmKind::TargetContested, ports_.name(asked.port.path),
       fmt::format("two MAC addresses answer for the target {} on {}: {}, which is watched, and {}; "
                   "traffic may go to either, so one of the two hosts has to give the address up",
                   target_of(asked), asked.port.interface.name, net::to_text(entry.at),
@@ -128,8 +128,8 @@ void TargetWatch::end_rivalry(const Asked& asked, Entry& entry) const {
   entry.rival_since.reset();
   if (!entry.alarm) return;
   entry.alarm = false;
-  context_.notices.add(
-      "alarm-cleared", ports_.name(asked.port.path),
+  context_.notices.alarm_cleared(
+      AlarmKind::TargetContested, ports_.name(asked.port.path),
       fmt::format("only {} answers for the target {} on {} now", net::to_text(entry.at),
                   target_of(asked), asked.port.interface.name));
 }

@@ -39,8 +39,8 @@ void UnheardWatch::tick(MonotonicTime now) {
         now < since + policy::kSettleTime)
       continue;
     told_.insert(number);
-    context_.notices.add(
-        "alarm", ports_.name(port.path),
+    context_.notices.alarm(
+        AlarmKind::PeerUnheard, ports_.name(port.path),
         fmt::format("{} has heard nothing from its peer {}: {}", port.interface.name,
                     engine::load(session.target_mac_known) != 0
                         ? net::to_text(peer_of(session))

@@ -135,8 +135,9 @@ void Uppers::forget_vlans_with_twin(const Port& port, const std::vector<Upper>& 
         ports_.all(), [&](const Port& other) { return &other != &port && other.present(); });
     if (is_there && others_have_gone) return true;  // there is nothing to tell
     if (is_there)
-      context_.notices.add("alarm-cleared", ports_.name(port.path),
-                           fmt::format("the vlan '{}' moves with the identity now", upper.name));
+      context_.notices.alarm_cleared(
+          AlarmKind::DeviceOnPort, ports_.name(port.path),
+          fmt::format("the vlan '{}' moves with the identity now", upper.name));
     else
       tell_gone(upper, port);
     return true;
@@ -178,12 +179,12 @@ void Uppers::tell(const Upper& upper, const Port& port) const {
         "remove it: ip link del {}",
         upper.below.name, described(upper), upper.name);
   }
-  context_.notices.add("alarm", ports_.name(port.path), std::move(text));
+  context_.notices.alarm(AlarmKind::DeviceOnPort, ports_.name(port.path), std::move(text));
 }
 
 void Uppers::tell_gone(const Upper& upper, const Port& port) const {
-  context_.notices.add(
-      "alarm-cleared", ports_.name(port.path),
+  context_.notices.alarm_cleared(
+      AlarmKind::DeviceOnPort, ports_.name(port.path),
       fmt::format("{} {} the {} any more", upper.below.name,
                   upper.is_master ? "is not a member of" : "does not have", described(upper)));
 }

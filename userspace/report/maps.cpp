@@ -10,6 +10,7 @@
 #include <array>
 
 #include "config/parameters.h"
+#include "engine/maps.h"
 #include "net/types.h"
 #include "report/units.h"
 
@@ -46,14 +47,6 @@ Json heard_ago(const hanet_session& session, MonotonicTime now) {
   return microseconds(now - from_kernel_ns(heard));
 }
 
-std::string target_text(const hanet_session& session) {
-  if (session.kind == HANET_HEARTBEAT_SILENCE && session.target_mac_known == HANET_MAC_CONFIGURED)
-    return {};  // nobody asks for an address
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(session.family, session.target, text.data(), text.size());
-  return text.data();
-}
-
 // Unknown is a state with reasons: nothing resolved, nothing sent, or just begun.
 std::string session_state_text(const hanet_session& session, MonotonicTime now) {
   switch (static_cast<hanet_session_state>(session.state)) {
@@ -68,10 +61,7 @@ std::string session_state_text(const hanet_session& session, MonotonicTime now) 
     case HANET_SESSION_UP:
       break;
   }
-  if (session.kind == HANET_HEARTBEAT_SILENCE) return "up";
-  const std::uint64_t interval = std::uint64_t{session.interval_us} * 1000;
-  const bool stalled = kernel_ns(now) > session.last_sent_ns + 2 * interval * session.multiplier;
-  return stalled ? "blind" : "up";
+  return is_stalled(session, now) ? "blind" : "up";
 }
 
 std::string carrier_text(std::uint32_t carrier) {
@@ -87,6 +77,24 @@ std::string carrier_text(std::uint32_t carrier) {
 }
 
 }  // namespace
+
+bool is_stalled(const hanet_session& session, MonotonicTime now) {
+  if (engine::load(session.state) != HANET_SESSION_UP || session.kind == HANET_HEARTBEAT_SILENCE)
+    return false;
+  const std::uint64_t interval = std::uint64_t{engine::load(session.interval_us)} * 1000;
+  return kernel_ns(now) >
+         engine::load(session.last_sent_ns) + 2 * interval * engine::load(session.multiplier);
+}
+
+std::string_view reject_name(std::size_t reason) { return kRejectNames.at(reason); }
+
+std::string target_text(const hanet_session& session) {
+  if (session.kind == HANET_HEARTBEAT_SILENCE && session.target_mac_known == HANET_MAC_CONFIGURED)
+    return {};  // nobody asks for an address
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(session.family, session.target, text.data(), text.size());
+  return text.data();
+}
 
 Json session_json(const hanet_session& session, MonotonicTime now) {
   const double mean = session.replies != 0

@@ -4,6 +4,9 @@
 // nothing else, so hanetctl uses it without a daemon.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "core/clock.h"
 #include "core/json.h"
 #include "engine/quorum.h"
@@ -11,6 +14,12 @@
 
 namespace hanet::report {
 
+/// It was up, and no requests leave any more: nothing is known of it now.
+[[nodiscard]] bool is_stalled(const hanet_session& session, MonotonicTime now);
+/// The address that it asks; empty where it asks nobody.
+[[nodiscard]] std::string target_text(const hanet_session& session);
+/// Of enum hanet_reject.
+[[nodiscard]] std::string_view reject_name(std::size_t reason);
 [[nodiscard]] Json session_json(const hanet_session& session, MonotonicTime now);
 [[nodiscard]] Json port_json(const hanet_port& port);
 /// Adds to the JSON of a path or a port: "session" is the one whose change made the port's verdict;

@@ -47,18 +47,13 @@ Json identity_json(const net::Identity& identity) {
 }
 
 Json left_behind_json(const group::View& group) {
-  Json left_behind = Json::array();
-  for (const group::Upper& upper : group.uppers) {
-    const auto port = std::ranges::find_if(group.ports.all(), [&](const group::Port& each) {
-      return each.present() && each.place().has(upper.below.index);
-    });
-    if (port == group.ports.all().end()) continue;
-    left_behind.push_back({{"port", upper.below.name},
-                           {"name", upper.name},
-                           {"kind", upper.kind},
-                           {"is_master", upper.is_master}});
-  }
-  return left_behind;
+  Json shown = Json::array();
+  for (const group::Upper* upper : left_behind(group))
+    shown.push_back({{"port", upper->below.name},
+                     {"name", upper->name},
+                     {"kind", upper->kind},
+                     {"is_master", upper->is_master}});
+  return shown;
 }
 
 Json failback_json(const group::View& group, MonotonicTime now) {
@@ -175,6 +170,16 @@ Json path_json(const group::View& group, std::size_t at, const engine::Engine& e
 }
 
 }  // namespace
+
+std::vector<const group::Upper*> left_behind(const group::View& group) {
+  std::vector<const group::Upper*> left;
+  for (const group::Upper& upper : group.uppers)
+    if (std::ranges::any_of(group.ports.all(), [&](const group::Port& each) {
+          return each.present() && each.place().has(upper.below.index);
+        }))
+      left.push_back(&upper);
+  return left;
+}
 
 Json kernel_json(const engine::Capabilities& kernel) {
   utsname name{};

@@ -4,6 +4,8 @@
 // without --json. Field names are documented in hanetctl(1); units are in the names.
 #pragma once
 
+#include <vector>
+
 #include "core/json.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
@@ -12,6 +14,8 @@
 
 namespace hanet::report {
 
+/// What is on the group's ports and would stay there at a switchover.
+[[nodiscard]] std::vector<const group::Upper*> left_behind(const group::View& group);
 /// What the kernel offers (spec M4 needs its link events, M3 its timers).
 [[nodiscard]] Json kernel_json(const engine::Capabilities& kernel);
 /// `sender` may be null while hanetd starts.

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See open_metrics.h.
+#include "exporter/open_metrics.h"
+
+#include <fmt/format.h>
+#include <prometheus/metric_family.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <optional>
+#include <ostream>
+#include <string>
+
+namespace hanet::exporter {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::string_view kTotal = "_total", kInfo = "_info", kSeconds = "_seconds";
+
+std::string escaped(std::string_view text) {
+  std::string result;
+  for (const char byte : text) {
+    if (byte == '\n') {
+      result += "\\n";
+      continue;
+    }
+    if (byte == '\\' || byte == '"') result += '\\';
+    result += byte;
+  }
+  return result;
+}
+
+// Of a bound the specification wants ".0" where else nothing shows that it is no integer.
+std::string bound(double value) {
+  std::string text = fmt::format("{}", value);
+  return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+}
+
+bool is_info(const MetricFamily& family) {
+  return family.type == MetricType::Gauge && family.name.ends_with(kInfo);
+}
+
+/// What the family is called where a sample's name has a suffix.
+std::string_view base_name(const MetricFamily& family) {
+  std::string_view name = family.name;
+  if (family.type == MetricType::Counter && name.ends_with(kTotal))
+    name.remove_suffix(kTotal.size());
+  if (is_info(family)) name.remove_suffix(kInfo.size());
+  return name;
+}
+
+std::string_view type_name(const MetricFamily& family) {
+  switch (family.type) {
+    case MetricType::Counter:
+      return "counter";
+    case MetricType::Gauge:
+      return is_info(family) ? "info" : "gauge";
+    case MetricType::Histogram:
+      return "histogram";
+    case MetricType::Summary:
+      return "summary";
+    case MetricType::Untyped:
+      break;
+  }
+  return "unknown";
+}
+
+std::string labels_text(const ClientMetric& metric, std::string_view le = {}) {
+  std::string text;
+  for (const ClientMetric::Label& label : metric.label)
+    text += fmt::format("{}{}=\"{}\"", text.empty() ? "" : ",", label.name, escaped(label.value));
+  if (!le.empty()) text += fmt::format("{}le=\"{}\"", text.empty() ? "" : ",", le);
+  return text.empty() ? text : fmt::format("{{{}}}", text);
+}
+
+void write_histogram(std::ostream& out, std::string_view name, const ClientMetric& metric) {
+  const ClientMetric::Histogram& histogram = metric.histogram;
+  for (const ClientMetric::Bucket& bucket : histogram.bucket)
+    out << fmt::format("{}_bucket{} {}\n", name, labels_text(metric, bound(bucket.upper_bound)),
+                       bucket.cumulative_count);
+  out << fmt::format("{}_bucket{} {}\n", name, labels_text(metric, "+Inf"), histogram.sample_count);
+  out << fmt::format("{0}_count{1} {2}\n{0}_sum{1} {3}\n", name, labels_text(metric),
+                     histogram.sample_count, histogram.sample_sum);
+}
+
+void write_family(std::ostream& out, const MetricFamily& family) {
+  const std::string_view name = base_name(family);
+  out << fmt::format("# TYPE {} {}\n", name, type_name(family));
+  if (name.ends_with(kSeconds)) out << fmt::format("# UNIT {} seconds\n", name);
+  out << fmt::format("# HELP {} {}\n", name, escaped(family.help));
+  for (const ClientMetric& metric : family.metric) {
+    if (family.type == MetricType::Histogram)
+      write_histogram(out, name, metric);
+    else if (family.type == MetricType::Counter)
+      out << fmt::format("{}{}{} {}\n", name, kTotal, labels_text(metric), metric.counter.value);
+    else
+      out << fmt::format("{}{} {}\n", family.name, labels_text(metric), metric.gauge.value);
+  }
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto is_space = [](char byte) { return byte == ' ' || byte == '\t'; };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// Takes what is in front of the separator off `text`.
+std::string_view next_part(std::string_view& text, char separator) {
+  const std::size_t end = text.find(separator);
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return trimmed(part);
+}
+
+// A weight that is no number counts as 0: what is not understood is not preferred.
+double weight_of(std::string_view parameters) {
+  while (!parameters.empty()) {
+    const std::string_view parameter = next_part(parameters, ';');
+    if (!parameter.starts_with("q=")) continue;
+    double weight = 0;
+    std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), weight);
+    return weight;
+  }
+  return 1;
+}
+
+}  // namespace
+
+// Only what families.cpp makes: it has no summaries and nothing without a type.
+void OpenMetricsSerializer::Serialize(std::ostream& out,
+                                      const std::vector<MetricFamily>& families) const {
+  for (const MetricFamily& family : families) write_family(out, family);
+  out << "# EOF\n";
+}
+
+Format preferred_format(std::string_view accept) {
+  std::optional<double> text;
+  double open_metrics = 0, anything = 0;
+  while (!accept.empty()) {
+    std::string_view range = next_part(accept, ',');
+    std::string type(next_part(range, ';'));
+    std::ranges::transform(type, type.begin(), [](unsigned char byte) {
+      return static_cast<char>(std::tolower(byte));
+    });
+    const double weight = weight_of(range);
+    if (type == "application/openmetrics-text") open_metrics = std::max(open_metrics, weight);
+    if (type == "text/plain") text = std::max(text.value_or(0), weight);
+    if (type == "*/*" || type == "text/*") anything = std::max(anything, weight);
+  }
+  const bool likes_it = open_metrics > 0 && open_metrics >= text.value_or(anything);
+  return likes_it ? Format::OpenMetrics : Format::Text;
+}
+
+std::string_view content_type(Format format) {
+  switch (format) {
+    case Format::OpenMetrics:
+      return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case Format::Text:
+      break;
+  }
+  return "text/plain; version=0.0.4; charset=utf-8";
+}
+
+}  // namespace hanet::exporter

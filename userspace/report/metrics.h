@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts for the metrics page what hanetd sees (spec O5): switchovers, alarms, verdicts, and what
+// the groups are now.
+//
+// Threading: hanetd's main thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/engine.h"
+#include "engine/sender.h"
+#include "failover/record.h"
+#include "group/notices.h"
+#include "group/path_group.h"
+#include "report/metrics_page.h"
+
+namespace hanet::report {
+
+/// Would the next failure be survived, in every respect that the first line of `hanetctl status`
+/// has (verdict.h)? `sender` may be null while hanetd starts.
+[[nodiscard]] bool is_protected(const group::View& group, const engine::Engine& engine,
+                                const engine::Sender* sender, MonotonicTime now);
+
+class MetricsBook {
+ public:
+  /// What the kernel side has counted before is not counted again.
+  explicit MetricsBook(const engine::Engine& engine);
+
+  /// All counters of the group are 0 from now on.
+  void open_group(engine::GroupIndex index, std::string_view name);
+  void hear(const group::Notice& notice);
+  /// Takes over what is new.
+  void follow(const failover::History& history);
+  /// The same with the down verdicts of the kernel side.
+  void follow(const engine::Engine& engine);
+
+  /// What the groups are now: first forget() the last look, then each group, then finish().
+  void forget_paths();
+  void look(const group::View& group, const engine::Engine& engine, const engine::Sender* sender,
+            MonotonicTime now);
+  [[nodiscard]] const Metrics& finish(MonotonicTime now);
+
+ private:
+  [[nodiscard]] GroupMetrics* find(std::string_view group);
+  void add_paths(const group::View& group);
+
+  Metrics metrics_{};
+  std::size_t path_count_ = 0;
+  std::array<bool, HANET_MAX_GROUPS> looked_at_{};
+  std::uint64_t last_number_ = 0;
+  std::array<std::uint64_t, HANET_MAX_SESSIONS> verdicts_{};  ///< of each session, when looked last
+};
+
+}  // namespace hanet::report

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See metrics_page.h. The fences are those of a seqlock in C++'s memory model (H.-J. Boehm, "Can
+// seqlocks get along with programming language memory models?", MSPC 2012).
+#include "report/metrics_page.h"
+
+#include <atomic>
+#include <bit>
+#include <cstring>
+
+namespace hanet::report {
+namespace {
+
+// hanetd writes for some microseconds. In the middle of it another program may have its CPU for a
+// while, and then spinning would only make that longer.
+constexpr int kAttempts = 4000;
+constexpr Nanoseconds kPause = std::chrono::microseconds(50);
+
+std::atomic_ref<std::uint64_t> word(const std::uint64_t& of) {
+  return std::atomic_ref(const_cast<std::uint64_t&>(of));
+}
+
+}  // namespace
+
+void begin(MetricsPage& page) {
+  page.layout = kMetricsLayout;
+  page.bytes = sizeof(MetricsPage);
+}
+
+void publish(MetricsPage& page, const Metrics& metrics) {
+  const auto next = std::bit_cast<std::array<std::uint64_t, kMetricsWords>>(metrics);
+  const std::uint64_t sequence = page.sequence;
+  word(page.sequence).store(sequence + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  for (std::size_t at = 0; at < kMetricsWords; ++at)
+    if (page.words[at] != next[at]) word(page.words[at]).store(next[at], std::memory_order_relaxed);
+  word(page.sequence).store(sequence + 2, std::memory_order_release);
+}
+
+bool copy(const MetricsPage& page, Metrics& metrics) {
+  std::array<std::uint64_t, kMetricsWords> words;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) sleep_until(monotonic_now() + kPause);
+    const std::uint64_t before = word(page.sequence).load(std::memory_order_acquire);
+    if (before % 2 != 0) continue;
+    for (std::size_t at = 0; at < kMetricsWords; ++at)
+      words[at] = word(page.words[at]).load(std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (word(page.sequence).load(std::memory_order_relaxed) != before) continue;
+    std::memcpy(&metrics, words.data(), sizeof metrics);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace hanet::report
