@@ -49,11 +49,11 @@ class Notices {
                               .alarm = {}});
   }
   void alarm(AlarmKind kind, std::string path, std::string text) {
-    add("alarm", std::move(path), std::move(text));
+    add("alarm", std::move(path), std::move(text), {{"kind", std::string(to_text(kind))}});
     waiting_.back().alarm = kind;
   }
   void alarm_cleared(AlarmKind kind, std::string path, std::string text) {
-    add("alarm-cleared", std::move(path), std::move(text));
+    add("alarm-cleared", std::move(path), std::move(text), {{"kind", std::string(to_text(kind))}});
     waiting_.back().alarm = kind;
   }
   /// Publishes what waits, in order.
