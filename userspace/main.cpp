@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hanetd. In order: options, configuration, real-time manners, engine and groups, serve.
+// hanetd. In order: options, configuration, late ports, real-time manners, engine and groups, serve.
 // The exit codes are those of hanetd(8).
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -14,6 +15,7 @@
 #include "core/memory.h"
 #include "core/priority.h"
 #include "daemon/daemon.h"
+#include "daemon/late_ports.h"
 #include "group/host_check.h"
 
 namespace {
@@ -27,6 +29,8 @@ struct Options {
   hanet::daemon::DaemonOptions daemon{.run_directory = "/run/hanet",
                                       .pin_directory = "/sys/fs/bpf/hanet"};
   bool check = false;
+  bool configured = false;
+  bool wait = false;
 };
 
 void set_log_level(const std::string& name) {
@@ -59,10 +63,36 @@ int fail(int code, const hanet::Error& error) {
   return code;
 }
 
+// Nothing to do is no mistake: a package brings a file in which everything is commented out.
+bool is_nothing_configured(const hanet::Error& error) {
+  return error.code == ENODATA || error.code == ENOENT;
+}
+
+hanet::Error explained(const hanet::Error& error, const std::filesystem::path& file) {
+  if (!is_nothing_configured(error)) return error;
+  return {.code = error.code,
+          .message = file.string() + (error.code == ENOENT
+                                          ? ": nothing is configured: there is no such file"
+                                          : ": nothing is configured: there is no [[group]]") +
+                     "; see hanet.toml(5)"};
+}
+
+// A file that is wrong is something to do as well: the start tells what is wrong.
+int tell_if_configured(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
+  if (config || !is_nothing_configured(config.error())) return 0;
+  return fail(kExitRuntime, explained(config.error(), options.config));
+}
+
 int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
-  if (!config) return fail(kExitConfig, config.error());
+  if (!config) return fail(kExitConfig, explained(config.error(), options.config));
   set_log_level(config->log_level);
+  if (options.wait)
+    if (const hanet::Status here =
+            hanet::daemon::wait_for_ports(*config, options.daemon.run_directory);
+        !here)
+      return fail(kExitRuntime, here.error());
   // The start itself looks at the rest, before it touches anything.
   const auto& look = options.check ? hanet::group::check_host : hanet::group::check_cards;
   const hanet::Status fits = look(*config, options.config.string(), options.daemon.run_directory);
@@ -87,6 +117,9 @@ int main(int argc, char** argv) {
   app.add_option("--run-dir", options.daemon.run_directory, "directory of the control socket");
   app.add_option("--pin-dir", options.daemon.pin_directory, "directory of the pinned BPF maps");
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
+  app.add_flag("--configured", options.configured,
+               "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
+  app.add_flag("--wait", options.wait, "wait for ports that are not here yet");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
@@ -95,5 +128,5 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : kExitUsage;
   }
-  return serve(options);
+  return options.configured ? tell_if_configured(options) : serve(options);
 }
