@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hanetd. In order: options, configuration, late ports, real-time manners, engine and groups, serve.
-// The exit codes are those of hanetd(8).
+// hanetd. In order: options, configuration, late ports, real-time manners, engine and groups,
+// serve. The exit codes are those of hanetd(8).
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
@@ -71,9 +71,9 @@ bool is_nothing_configured(const hanet::Error& error) {
 hanet::Error explained(const hanet::Error& error, const std::filesystem::path& file) {
   if (!is_nothing_configured(error)) return error;
   return {.code = error.code,
-          .message = file.string() + (error.code == ENOENT
-                                          ? ": nothing is configured: there is no such file"
-                                          : ": nothing is configured: there is no [[group]]") +
+          .message = file.string() +
+                     (error.code == ENOENT ? ": nothing is configured: there is no such file"
+                                           : ": nothing is configured: there is no [[group]]") +
                      "; see hanet.toml(5)"};
 }
 

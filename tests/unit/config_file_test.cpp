@@ -71,8 +71,8 @@ TEST_F(ConfigFile, O2_ThatDoesNotExistIsRefused) {
 TEST_F(ConfigFile, O2_InWhichNothingIsConfiguredIsToldFromAWrongOne) {
   for (const std::string_view nothing : {"", "# [[group]]\n", "[daemon]\nlog_level = \"debug\"\n"})
     EXPECT_EQ(load(write(nothing)).error().code, ENODATA) << nothing;
-  for (const std::string_view wrong :
-       {"[[grup]]\n", "[daemon]\nlog_level = \"loud\"\n", "group = []\n", "[[group]]\n", "[[group\n"})
+  for (const std::string_view wrong : {"[[grup]]\n", "[daemon]\nlog_level = \"loud\"\n",
+                                       "group = []\n", "[[group]]\n", "[[group\n"})
     EXPECT_EQ(load(write(wrong)).error().code, 0) << wrong;
 }
 

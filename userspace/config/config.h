@@ -189,8 +189,8 @@ struct Config {
 /// The same for text in memory; `name` stands for the file name in messages.
 [[nodiscard]] Result<Config> parse(std::string_view text, std::string_view name);
 
-/// The interfaces of the configuration that are not in the caller's network namespace and may not be
-/// missing (see `pulled` below).
+/// The interfaces of the configuration that are not in the caller's network namespace and may not
+/// be missing (see `pulled` below).
 [[nodiscard]] Result<std::vector<std::string>> ports_not_here(const Config& config,
                                                               std::span<const std::string> pulled);
 
