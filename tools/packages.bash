@@ -23,6 +23,12 @@ readonly HANET_PACKAGES=(
 # Tests in virtual machines, on top.
 readonly HANET_VM_PACKAGES=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd)
 # shellcheck disable=SC2034
+# Packages for users, on top.
+readonly HANET_PACKAGE_PACKAGES=(debhelper dpkg-dev fakeroot lintian rpm rpmlint git pkgconf)
+# shellcheck disable=SC2034
+# A Debian with systemd to install them in, on top of the virtual machines.
+readonly HANET_SYSTEM_PACKAGES=(mmdebstrap systemd)
+# shellcheck disable=SC2034
 # Checks of the source, on top; and the programs that hanet works with, for the tests of it that are
 # skipped elsewhere: on a machine of somebody's own, prometheus would begin to serve.
 readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev git shellcheck

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hanetd. In order: options, configuration, real-time manners, engine and groups, serve.
-// The exit codes are those of hanetd(8).
+// hanetd. In order: options, configuration, late ports, real-time manners, engine and groups,
+// serve. The exit codes are those of hanetd(8).
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -14,6 +15,7 @@
 #include "core/memory.h"
 #include "core/priority.h"
 #include "daemon/daemon.h"
+#include "daemon/late_ports.h"
 #include "group/host_check.h"
 
 namespace {
@@ -29,6 +31,8 @@ struct Options {
                                       .pin_directory = "/sys/fs/bpf/hanet",
                                       .hooks = "/etc/hanet/hooks.d"};
   bool check = false;
+  bool configured = false;
+  bool wait = false;
   int hook_limit_s = 30;
 };
 
@@ -51,10 +55,36 @@ int fail(int code, const hanet::Error& error) {
   return code;
 }
 
+// Nothing to do is no mistake: a package brings a file in which everything is commented out.
+bool is_nothing_configured(const hanet::Error& error) {
+  return error.code == ENODATA || error.code == ENOENT;
+}
+
+hanet::Error explained(const hanet::Error& error, const std::filesystem::path& file) {
+  if (!is_nothing_configured(error)) return error;
+  return {.code = error.code,
+          .message = file.string() +
+                     (error.code == ENOENT ? ": nothing is configured: there is no such file"
+                                           : ": nothing is configured: there is no [[group]]") +
+                     "; see hanet.toml(5)"};
+}
+
+// A file that is wrong is something to do as well: the start tells what is wrong.
+int tell_if_configured(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
+  if (config || !is_nothing_configured(config.error())) return 0;
+  return fail(kExitRuntime, explained(config.error(), options.config));
+}
+
 int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
-  if (!config) return fail(kExitConfig, config.error());
+  if (!config) return fail(kExitConfig, explained(config.error(), options.config));
   hanet::log::set_level(config->log_level);
+  if (options.wait)
+    if (const hanet::Status here =
+            hanet::daemon::wait_for_ports(*config, options.daemon.run_directory);
+        !here)
+      return fail(kExitRuntime, here.error());
   // The start itself looks at the rest, before it touches anything.
   const hanet::Status fits =
       options.check
@@ -86,6 +116,9 @@ int main(int argc, char** argv) {
   app.add_option("--hook-limit", options.hook_limit_s, "seconds that one of them may run")
       ->check(CLI::Range(1, 3600));
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
+  app.add_flag("--configured", options.configured,
+               "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
+  app.add_flag("--wait", options.wait, "wait for ports that are not here yet");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
@@ -96,5 +129,5 @@ int main(int argc, char** argv) {
   }
   options.daemon.config_file = options.config;
   options.daemon.hook_limit = std::chrono::seconds(options.hook_limit_s);
-  return serve(options);
+  return options.configured ? tell_if_configured(options) : serve(options);
 }

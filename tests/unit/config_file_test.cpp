@@ -67,6 +67,15 @@ TEST_F(ConfigFile, O2_ThatDoesNotExistIsRefused) {
   EXPECT_EQ(config.error().code, ENOENT);
 }
 
+// A package brings such a file; a service that has nothing to do has not failed.
+TEST_F(ConfigFile, O2_InWhichNothingIsConfiguredIsToldFromAWrongOne) {
+  for (const std::string_view nothing : {"", "# [[group]]\n", "[daemon]\nlog_level = \"debug\"\n"})
+    EXPECT_EQ(load(write(nothing)).error().code, ENODATA) << nothing;
+  for (const std::string_view wrong : {"[[grup]]\n", "[daemon]\nlog_level = \"loud\"\n",
+                                       "group = []\n", "[[group]]\n", "[[group\n"})
+    EXPECT_EQ(load(write(wrong)).error().code, 0) << wrong;
+}
+
 TEST_F(ConfigFile, O2_ThatCannotBeOpenedIsRefused) {
   std::filesystem::create_symlink("loop.toml", directory_ / "loop.toml");
   const Result<Config> config = load(directory_ / "loop.toml");

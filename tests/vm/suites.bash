@@ -5,7 +5,7 @@
 
 # shellcheck disable=SC2034 # used by those who source this
 readonly VM_SUITES=(bpf bpf-short main vlans cards drivers-e1000e drivers-virtio drivers-vmxnet3
-  netns-1 netns-2 netns-3 netns-4 outages)
+  netns-1 netns-2 netns-3 netns-4 outages system)
 
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
@@ -20,6 +20,7 @@ suite_job() {
       echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio && HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-} && run_tests tests/netns/netns_tests" ;;
+    system) echo "bash \"\$HANET_SOURCE/tests/vm/guest/system_test\"" ;;
     outages)  # the rows of README's table, as far as an emulated processor goes
       cat <<'JOB'
 status=0
@@ -43,6 +44,12 @@ JOB
     *) return 1 ;;
   esac
 }
+
+# suite_has_systemd SUITE: does it run in a Debian of its own (system_root.bash)?
+suite_has_systemd() { [[ $1 == system ]]; }
+
+# suite_needs SUITE: what has to be in the build directory.
+suite_needs() { if suite_has_systemd "$1"; then echo packages; else echo hanetd; fi; }
 
 # suite_filter SUITE: which tests, for gtest; all if there is nothing.
 suite_filter() {

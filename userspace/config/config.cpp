@@ -164,7 +164,11 @@ Result<Config> parse(std::string_view text, std::string_view name) {
   Config config;
   root.refuse_unknown(kTopLevelKeys);
   read_daemon(root, config);
+  const bool is_good_but_empty = mistakes.empty() && root.node("group") == nullptr;
   read_groups(root, config);
+  if (is_good_but_empty) {
+    return std::unexpected(Error{.code = ENODATA, .message = mistakes.text()});
+  }
   if (!mistakes.empty()) return failure(mistakes.text());
   return config;
 }

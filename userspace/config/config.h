@@ -182,11 +182,17 @@ struct Config {
 /// "FILE:LINE: key 'group[0].heartbeat.interval_us': found 7, allowed: 100 to 10000000", one per
 /// mistake, sorted by line, every mistake of the file at once. A syntax error is the exception:
 /// what follows it cannot be read, so it comes alone. Error::code is the errno value when the file
-/// cannot be opened or read, and 0 otherwise. Touches nothing. Thread-safe.
+/// cannot be opened or read, ENODATA when nothing is wrong but that nothing is configured, and 0
+/// otherwise. Touches nothing. Thread-safe.
 [[nodiscard]] Result<Config> load(const std::filesystem::path& file);
 
 /// The same for text in memory; `name` stands for the file name in messages.
 [[nodiscard]] Result<Config> parse(std::string_view text, std::string_view name);
+
+/// The interfaces of the configuration that are not in the caller's network namespace and may not
+/// be missing (see `pulled` below).
+[[nodiscard]] Result<std::vector<std::string>> ports_not_here(const Config& config,
+                                                              std::span<const std::string> pulled);
 
 /// Checks that every interface named exists in the caller's network namespace, is an Ethernet
 /// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep

@@ -192,6 +192,20 @@ bool is_card(const std::string& interface) {
   return link != nullptr && (link->kind.empty() || link->kind == "veth");
 }
 
+Result<std::vector<std::string>> ports_not_here(const Config& config,
+                                                std::span<const std::string> pulled) {
+  const Result<Links> links = read_all_links();
+  if (!links) return std::unexpected(links.error());
+  std::vector<std::string> absent;
+  for (const GroupConfig& group : config.groups)
+    for (const PathConfig& path : group.paths)
+      for (const PortConfig& port : path.ports)
+        if (link_called(port.interface, *links) == nullptr &&
+            !was_pulled(group, port.interface, *links, pulled))
+          absent.push_back(port.interface);
+  return absent;
+}
+
 Status check_interfaces(const Config& config, std::string_view name,
                         std::span<const std::string> pulled) {
   const Result<Links> links = read_all_links();

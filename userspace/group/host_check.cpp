@@ -11,11 +11,25 @@
 
 namespace hanet::group {
 
-Status check_cards(const config::Config& config, std::string_view name,
-                   const std::filesystem::path& run_directory) {
+namespace {
+
+std::vector<std::string> kept_ports(const config::Config& config,
+                                    const std::filesystem::path& run_directory) {
   std::vector<std::string> groups;
   for (const config::GroupConfig& group : config.groups) groups.push_back(group.name);
-  return config::check_interfaces(config, name, snapshot::kept_ports(run_directory, groups));
+  return snapshot::kept_ports(run_directory, groups);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> ports_not_here(const config::Config& config,
+                                                const std::filesystem::path& run_directory) {
+  return config::ports_not_here(config, kept_ports(config, run_directory));
+}
+
+Status check_cards(const config::Config& config, std::string_view name,
+                   const std::filesystem::path& run_directory) {
+  return config::check_interfaces(config, name, kept_ports(config, run_directory));
 }
 
 Status check_host(const config::Config& config, std::string_view name,

@@ -6,13 +6,19 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/config.h"
 #include "core/result.h"
 #include "engine/engine.h"
 
 namespace hanet::group {
+
+/// Which interfaces are not here yet. `run_directory` as below.
+[[nodiscard]] Result<std::vector<std::string>> ports_not_here(
+    const config::Config& config, const std::filesystem::path& run_directory);
 
 /// Are the interfaces here and usable? `name`: the configuration file's, for messages.
 /// `run_directory`: of the hanetd that it is for; what it kept of an identity says which card may
