@@ -164,12 +164,25 @@ TEST_F(Control, O3_AMistypedCommandIsNamedWithTheOneThatWasMeant) {
        "hanetctl: there is no command 'swicth'; did you mean 'switch'?\n"},
       {{"dance"},
        "hanetctl: there is no command 'dance'; there is status, watch, explain, switch, remove, "
-       "add, set, check\n"}};
+       "add, set, reload, confirm, diff, check\n"}};
   for (const auto& [command, text] : told) {
     const bench::Output output = host().ctl(command);
     EXPECT_EQ(output.exit_code, 2);
     EXPECT_EQ(output.error, text);
   }
+  for (const Arguments& command : {Arguments{"swicth"}, Arguments{"set", "mether0"}}) {
+    const json answer = parsed(json_ctl(command).out);
+    EXPECT_EQ(answer.at("ok"), false);
+    EXPECT_NE(answer.at("error"), "");
+  }
+}
+
+TEST_F(Control, O3_TheStatusOfOneGroupIsOfItAlone) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  EXPECT_EQ(host().ctl({"status", "mether0"}).exit_code, 0);
+  const bench::Output other = host().ctl({"status", "mether7"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_EQ(other.error, "hanetctl: no group 'mether7'; there is mether0\n");
 }
 
 TEST_F(Control, O1_TheLogHasNoPrefixesForTheJournalWhereItIsNoJournal) {

@@ -110,11 +110,11 @@ int check_with_table(const Options& options) {
 void nothing_to_show(const Json&) {}
 
 // A word that is no command is what is wrong, whatever else is missing.
-int explain_usage(const CLI::App& app, const CLI::ParseError& stop, bool json) {
+int explain_usage(const CLI::App& app, const CLI::ParseError& stop, const Options& options) {
   if (stop.get_exit_code() == 0) return app.exit(stop);
-  if (json) print(Json{{"ok", false}, {"error", stop.what()}});
   const std::vector<std::string> unknown = app.remaining();
   if (!app.get_subcommands().empty() || unknown.empty() || unknown.front().starts_with('-')) {
+    if (options.json) print(Json{{"ok", false}, {"error", stop.what()}});
     app.exit(stop);
     return kUsage;
   }
@@ -123,11 +123,10 @@ int explain_usage(const CLI::App& app, const CLI::ParseError& stop, bool json) {
     commands.push_back(command->get_name());
   const std::vector<std::string_view> known(commands.begin(), commands.end());
   const std::string_view meant = hanet::config::nearest(unknown.front(), known);
-  fmt::print(stderr, "hanetctl: there is no command {}; {}\n",
-             hanet::config::in_quotes(unknown.front()),
-             meant.empty() ? "there is " + hanet::config::listed(known)
-                           : fmt::format("did you mean '{}'?", meant));
-  return kUsage;
+  return refuse(options, kUsage,
+                fmt::format("there is no command {}; {}", hanet::config::in_quotes(unknown.front()),
+                            meant.empty() ? "there is " + hanet::config::listed(known)
+                                          : fmt::format("did you mean '{}'?", meant)));
 }
 
 void add_looking(CLI::App& app, Options& options, int& result) {
