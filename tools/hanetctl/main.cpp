@@ -222,9 +222,9 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     // Whatever came before the mistake was parsed, and what came behind it was not.
-    const bool json =
+    options.json =
         std::any_of(argv + 1, argv + argc, [](std::string_view word) { return word == "--json"; });
-    return explain_usage(app, stop, json);
+    return explain_usage(app, stop, options);
   } catch (const Json::exception& missing) {
     return refuse(
         options, kRefused,
