@@ -83,7 +83,7 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
-  open_metrics(config, options.pin_directory);
+  open_metrics(config);
   for (const int fd :
        {engine_->event_descriptor(), notifications_.descriptor(), control_->descriptor()})
     if (Status done = wakeups_.watch(fd); !done) return done;
@@ -91,10 +91,9 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
 }
 
 // A host is not left without failover because nobody could count it.
-void Daemon::open_metrics(const config::Config& config,
-                          const std::filesystem::path& pin_directory) {
-  Result<std::unique_ptr<MetricsSource>> metrics = MetricsSource::open(
-      pin_directory, {.engine = *engine_, .history = history_, .groups = groups_});
+void Daemon::open_metrics(const config::Config& config) {
+  Result<std::unique_ptr<MetricsSource>> metrics =
+      MetricsSource::open({.engine = *engine_, .history = history_, .groups = groups_});
   if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
   metrics_ = std::move(*metrics);
   for (std::size_t at = 0; at < config.groups.size(); ++at)

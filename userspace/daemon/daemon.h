@@ -48,7 +48,7 @@ class Daemon {
   Daemon() = default;
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status start_groups(const config::Config& config, const DaemonOptions& options);
-  void open_metrics(const config::Config& config, const std::filesystem::path& pin_directory);
+  void open_metrics(const config::Config& config);
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();
