@@ -3,7 +3,6 @@
 // What hanet counts, seen from outside: hanet-exporter run by nobody beside a real hanetd (O5, S5).
 #include "netns/exporter.h"
 
-#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -185,28 +184,25 @@ TEST_F(Exporter, S5_WhatIsHandedOutCanNotBeWrittenByAnybody) {
   const auto mapped = [](const Fd& fd, int protection) {
     return ::mmap(nullptr, kBytes, protection, MAP_SHARED, fd.get(), 0);
   };
-  // As root, who has every right to the same maps by their pins: the witness.
-  const Fd pinned(bpf_obj_get((host().pins() / "ports").c_str()));
-  void* const written = mapped(pinned, PROT_READ | PROT_WRITE);
-  ASSERT_NE(written, MAP_FAILED);
-  ::munmap(written, kBytes);
-  for (const Fd& part : handover->parts) {
-    SCOPED_TRACE(&part - handover->parts.data());
-    EXPECT_EQ(mapped(part, PROT_READ | PROT_WRITE), MAP_FAILED);
-    void* const at = mapped(part, PROT_READ);
+  // The witness: this process, which is root, can write such a file that is not sealed.
+  const Fd open_file(::memfd_create("witness", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(open_file.get(), kBytes), 0);
+  ASSERT_NE(mapped(open_file, PROT_READ | PROT_WRITE), MAP_FAILED);
+  // To open it once more with another right gives a memory file away that is not sealed.
+  const Fd again(
+      ::open(fmt::format("/proc/self/fd/{}", handover->page.get()).c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(again.valid()) << "root may open it";
+  for (const Fd* page : {&handover->page, &again}) {
+    SCOPED_TRACE(page == &again);
+    EXPECT_EQ(mapped(*page, PROT_READ | PROT_WRITE), MAP_FAILED);
+    void* const at = mapped(*page, PROT_READ);
     ASSERT_NE(at, MAP_FAILED);
     EXPECT_NE(::mprotect(at, kBytes, PROT_READ | PROT_WRITE), 0);
     ::munmap(at, kBytes);
-    EXPECT_LT(::write(part.get(), "?", 1), 0);
-    EXPECT_NE(::ftruncate(part.get(), 0), 0);
-    constexpr std::uint32_t kKey = 0;
-    const hanet_session none{};
-    EXPECT_NE(bpf_map_update_elem(part.get(), &kKey, &none, BPF_ANY), 0);
-    // To open it once more with another right is what gives a memory file away that is not sealed.
-    const Fd again(::open(fmt::format("/proc/self/fd/{}", part.get()).c_str(), O_RDWR | O_CLOEXEC));
-    EXPECT_EQ(mapped(again, PROT_READ | PROT_WRITE), MAP_FAILED);
-    EXPECT_LT(::write(again.get(), "?", 1), 0);
-    EXPECT_NE(::ftruncate(again.get(), 0), 0);
+    EXPECT_LT(::write(page->get(), "?", 1), 0);
+    EXPECT_NE(::ftruncate(page->get(), 0), 0);
+    EXPECT_NE(::ftruncate(page->get(), 1 << 20), 0);
+    EXPECT_NE(::fallocate(page->get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kBytes), 0);
   }
   EXPECT_TRUE(host().ready());
 }
