@@ -136,12 +136,13 @@ TEST_F(Families, O5_ATrunksPathIsTheSumOfItsPorts) {
   metrics_->sessions.at(2).down_verdicts = 2;
   metrics_->sessions.at(3).down_verdicts = 5;
   metrics_->sessions.at(3).up_verdicts = 4;
+  metrics_->sessions.at(2).stall_deferrals = 1;
   metrics_->sessions.at(3).stall_deferrals = 9;
   metrics_->ports.at(2).rejected[HANET_REJECT_WRONG_MAC] = 10;
   metrics_->ports.at(3).rejected[HANET_REJECT_WRONG_MAC] = 20;
   EXPECT_EQ(value("hanet_verdicts_total", "group=lag0,path=p2+p3,verdict=down"), 7);
   EXPECT_EQ(value("hanet_verdicts_total", "group=lag0,path=p2+p3,verdict=up"), 4);
-  EXPECT_EQ(value("hanet_verdicts_waited_total", "group=lag0,reason=cpu stood still"), 9);
+  EXPECT_EQ(value("hanet_verdicts_waited_total", "group=lag0,reason=cpu stood still"), 10);
   EXPECT_EQ(value("hanet_verdicts_total", "group=mether0,path=p0,verdict=down"), 0);
   EXPECT_EQ(value("hanet_frames_rejected_total", "group=lag0,path=p2+p3,reason=wrong_mac"), 30);
 }
