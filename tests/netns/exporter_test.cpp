@@ -3,6 +3,7 @@
 // What hanet counts, seen from outside: hanet-exporter run by nobody beside a real hanetd (O5, S5).
 #include "netns/exporter.h"
 
+#include <civetweb.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -237,6 +238,9 @@ TEST_F(Exporter, O5_WhatCanNotBeServedIsSaid) {
               HasSubstr("1: listen at 127.0.0.1:9798: Address already in use"));
   EXPECT_THAT(run("192.0.2.99:9798"), HasSubstr("1: listen at 192.0.2.99:9798: Cannot assign"));
   EXPECT_THAT(run("nonsense"), HasSubstr("1: --listen nonsense: expected ADDRESS:PORT"));
+  if (mg_check_feature(MG_FEATURES_IPV6) == 0) {  // Debian's has none
+    EXPECT_THAT(run("[::1]:80"), HasSubstr("1: --listen [::1]:80: the civetweb of this system"));
+  }
   EXPECT_THAT(run("somewhere:80"), HasSubstr("1: --listen somewhere:80: "));
 }
 
