@@ -71,13 +71,13 @@ TEST_F(Exporter, O5_ACutCableIsSeenWithItsCauseAndWhatItDid) {
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(becomes(of_path("hanet_group_active", "p1"), 1));
-  EXPECT_EQ(switchovers("carrier lost"), 1);
+  EXPECT_TRUE(becomes("hanet_switchovers_total{group=\"mether0\",cause=\"carrier lost\"}", 1));
   EXPECT_EQ(switchovers("heartbeat lost"), 0);
   EXPECT_EQ(sample("hanet_switchover_seconds_count{group=\"mether0\"}"), 1);
   EXPECT_TRUE(becomes(of_path("hanet_path_up", "p0"), 0));
-  EXPECT_EQ(sample("hanet_group_protected{group=\"mether0\"}"), 0);
-  EXPECT_EQ(sample("hanet_group_condition{group=\"mether0\",condition=\"no standby\"}"), 1);
-  EXPECT_EQ(sample("hanet_alarms_total{group=\"mether0\",kind=\"standby down\"}"), 1);
+  EXPECT_TRUE(becomes("hanet_group_protected{group=\"mether0\"}", 0));
+  EXPECT_TRUE(becomes("hanet_group_condition{group=\"mether0\",condition=\"no standby\"}", 1));
+  EXPECT_TRUE(becomes("hanet_alarms_total{group=\"mether0\",kind=\"standby down\"}", 1));
   EXPECT_GT(sample(of_path("hanet_link_events_total", "p0", ",port=\"p0\",event=\"down\"")), edges);
   ASSERT_DONE(lab().heal());
   EXPECT_TRUE(becomes("hanet_group_protected{group=\"mether0\"}", 1));
@@ -110,9 +110,10 @@ TEST_F(Exporter, O5_EveryFlapBetweenTwoScrapesIsCounted) {
     cable.mend();
     ASSERT_TRUE(path_is("p1", "up"));
   }
+  const std::string up = of_path("hanet_verdicts_total", "p1", ",verdict=\"up\"");
+  EXPECT_TRUE(becomes(up, before.at(up) + kFlaps)) << "the newest of them";
   const auto grown = [&](const std::string& series) { return sample(series) - before.at(series); };
   EXPECT_EQ(grown(of_path("hanet_verdicts_total", "p1", ",verdict=\"down\"")), kFlaps);
-  EXPECT_EQ(grown(of_path("hanet_verdicts_total", "p1", ",verdict=\"up\"")), kFlaps);
   EXPECT_EQ(grown("hanet_detection_seconds_count{group=\"mether0\"}"), kFlaps);
   EXPECT_EQ(grown("hanet_alarms_total{group=\"mether0\",kind=\"standby down\"}"), kFlaps);
   EXPECT_EQ(switchovers("heartbeat lost"), 0);
@@ -170,7 +171,7 @@ TEST_F(Exporter, O5_ProtectedIsWhatTheStatusSays) {
                     [&] { return host().ctl({"status"}).exit_code == kNotProtected; }));
   agree(false);
   EXPECT_EQ(sample("hanet_group_condition{group=\"mether0\",condition=\"protected\"}"), 1);
-  EXPECT_EQ(sample("hanet_alarms_total{group=\"mether0\",kind=\"device on port\"}"), 1);
+  EXPECT_TRUE(becomes("hanet_alarms_total{group=\"mether0\",kind=\"device on port\"}", 1));
   ASSERT_DONE(lab().ip("host", "link del top7"));
   ASSERT_TRUE(await("the status says so", [&] { return host().ctl({"status"}).exit_code == 0; }));
   agree(true);
