@@ -142,12 +142,13 @@ TEST_F(Exporter, O5_ADeadHanetdIsSaidAndTheNextOneIsFound) {
   EXPECT_EQ(exporter().stop(), 0);
 }
 
-TEST_F(Exporter, O5_HanetdIsAskedNothingAtAScrape) {
+TEST_F(Exporter, O5_HanetdIsAskedNothingAtAScrapeAndAFrozenOneIsSaid) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_exporter());
   host().freeze();
   ASSERT_TRUE(await("hanetd is stopped", [&] { return host().frozen(); }));
   for (int look = 0; look < 20; ++look) ASSERT_EQ(sample("hanet_up"), 1);
   EXPECT_GT(samples().size(), 100U);
+  EXPECT_TRUE(becomes("hanet_up", 0)) << "ten seconds are no long switchover any more";
   EXPECT_TRUE(host().frozen()) << "it stood still all the time";
   host().thaw();
   EXPECT_TRUE(becomes("hanet_up", 1));
