@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See scrape.h. The server closes each connection, so an answer ends with it.
+// See scrape.h. Of HTTP/1.0, because there an answer is in one piece and ends with the connection.
 #include "netns/scrape.h"
 
 #include <arpa/inet.h>
@@ -43,7 +43,7 @@ Response http_get(const std::string& netns, std::uint16_t port, const std::strin
                   const std::string& head) {
   std::string answer;
   inside(netns, [&] {
-    answer = talk(port, fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n"
+    answer = talk(port, fmt::format("GET {} HTTP/1.0\r\nHost: localhost\r\n"
                                     "Connection: close\r\n{}\r\n",
                                     target, head));
   });

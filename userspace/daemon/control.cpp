@@ -116,7 +116,7 @@ bool ControlSocket::answer_request(Client& client, const Json& request, const Ha
   const auto asks_for = [&](const char* command) {
     return request.is_object() && request.contains("command") && request["command"] == command;
   };
-  if (hand_out_ && asks_for("maps")) return hand_out_(client.fd.get());
+  if (hand_out_ && asks_for("metrics")) return hand_out_(client.fd.get());
   if (!asks_for("watch")) return send_line(client.fd, answer_safely(request, handler));
   if (!client.watching && std::ranges::count(clients_, true, &Client::watching) >= kMaxWatchers)
     return send_line(client.fd,

@@ -27,7 +27,7 @@ class ControlSocket {
   /// Turns a request into an answer.
   using Handler = std::function<Json(const Json& request)>;
 
-  /// Answers {"command": "maps"} by itself, with descriptors; false: the client is dropped.
+  /// Answers {"command": "metrics"} by itself, with a descriptor; false: the client is dropped.
   using HandOut = std::function<bool(int client)>;
 
   enum class For : std::uint8_t { Root, Readers };
@@ -38,7 +38,7 @@ class ControlSocket {
   ~ControlSocket();
 
   [[nodiscard]] int descriptor() const { return poll_.get(); }
-  /// Without it "maps" is a command like any other.
+  /// Without it "metrics" is a command like any other.
   void hand_out_by(HandOut hand_out) { hand_out_ = std::move(hand_out); }
   /// Accepts clients and serves what they ask. Never blocks.
   void serve(const Handler& handler, MonotonicTime now);

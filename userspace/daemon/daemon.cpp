@@ -42,7 +42,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
   };
   daemon->groups_ = std::make_unique<GroupSet>(
       *daemon->engine_, [self = daemon.get(), options] { return self->environment(options); });
-  daemon->open_metrics(config, options.pin_directory);
+  daemon->open_metrics(config);
   if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
   daemon->reloads_ = std::make_unique<Reloads>(
       Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
@@ -102,10 +102,9 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
 }
 
 // A host is not left without failover because nobody could count it.
-void Daemon::open_metrics(const config::Config& config,
-                          const std::filesystem::path& pin_directory) {
+void Daemon::open_metrics(const config::Config& config) {
   Result<std::unique_ptr<MetricsSource>> metrics = MetricsSource::open(
-      pin_directory, {.engine = *engine_, .history = history_, .groups = groups_->all()});
+      {.engine = *engine_, .history = history_, .groups = groups_->all()});
   if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
   metrics_ = std::move(*metrics);
   for (std::size_t at = 0; at < config.groups.size(); ++at)

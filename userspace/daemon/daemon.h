@@ -54,7 +54,7 @@ class Daemon {
   Daemon() = default;
   [[nodiscard]] Status lock(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
-  void open_metrics(const config::Config& config, const std::filesystem::path& pin_directory);
+  void open_metrics(const config::Config& config);
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();

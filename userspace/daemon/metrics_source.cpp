@@ -3,13 +3,13 @@
 // See metrics_source.h.
 #include "daemon/metrics_source.h"
 
-#include <bpf/bpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -19,16 +19,6 @@ namespace {
 
 // Many events in a row are written together; the loop comes by at least every 50 ms.
 constexpr Nanoseconds kPause = std::chrono::milliseconds(20);
-
-// Without BPF_F_RDONLY a descriptor of a map can be written through.
-Result<Fd> open_to_read(const std::filesystem::path& pin) {
-  struct bpf_obj_get_opts options{};  // a function has the same name
-  options.sz = sizeof options;
-  options.file_flags = BPF_F_RDONLY;
-  Fd fd(bpf_obj_get_opts(pin.c_str(), &options));
-  if (!fd.valid()) return errno_error(errno, fmt::format("open {} to read it", pin.string()));
-  return fd;
-}
 
 // Opened anew, because the right to write belongs to a descriptor and not to the file.
 Result<Fd> reopen_to_read(const Fd& memory) {
@@ -40,11 +30,9 @@ Result<Fd> reopen_to_read(const Fd& memory) {
 
 }  // namespace
 
-Result<std::unique_ptr<MetricsSource>> MetricsSource::open(
-    const std::filesystem::path& pin_directory, const Sources& sources) {
+Result<std::unique_ptr<MetricsSource>> MetricsSource::open(const Sources& sources) {
   std::unique_ptr<MetricsSource> source(new MetricsSource(sources));
   if (Status made = source->make_page(); !made) return pass_on(made);
-  if (Status opened = source->open_maps(pin_directory); !opened) return pass_on(opened);
   return source;
 }
 
@@ -64,20 +52,7 @@ Status MetricsSource::make_page() {
     return errno_error(errno, "seal the metrics page");
   Result<Fd> fd = reopen_to_read(memory);
   if (!fd) return pass_on(fd);
-  handed_out_[0] = {.name = "page", .bytes = kBytes, .fd = std::move(*fd)};
-  return {};
-}
-
-Status MetricsSource::open_maps(const std::filesystem::path& pin_directory) {
-  handed_out_[1] = {
-      .name = "sessions", .bytes = sizeof(hanet_session) * HANET_MAX_SESSIONS, .fd = {}};
-  handed_out_[2] = {.name = "ports", .bytes = sizeof(hanet_port) * HANET_MAX_PORTS, .fd = {}};
-  handed_out_[3] = {.name = "engine", .bytes = sizeof(hanet_engine), .fd = {}};
-  for (HandedOut& map : std::span(handed_out_).subspan(1)) {
-    Result<Fd> fd = open_to_read(pin_directory / map.name);
-    if (!fd) return pass_on(fd);
-    map.fd = std::move(*fd);
-  }
+  handed_out_ = std::move(*fd);
   return {};
 }
 
@@ -87,17 +62,15 @@ MetricsSource::~MetricsSource() {
 }
 
 bool MetricsSource::hand_out(int client) const {
-  Json descriptors = Json::array();
-  for (const HandedOut& each : handed_out_)
-    descriptors.push_back({{"name", each.name}, {"bytes", each.bytes}});
-  std::string line =
-      Json{{"ok", true}, {"version", HANET_VERSION}, {"descriptors", std::move(descriptors)}}
-          .dump() +
-      "\n";
+  std::string line = Json{{"ok", true},
+                          {"version", HANET_VERSION},
+                          {"layout", report::kMetricsLayout},
+                          {"bytes", sizeof(report::MetricsPage)}}
+                         .dump() +
+                     "\n";
   iovec text{.iov_base = line.data(), .iov_len = line.size()};
-  alignas(cmsghdr)
-      std::array<char, CMSG_SPACE(sizeof(int) * std::tuple_size_v<decltype(handed_out_)>)>
-          ancillary{};
+  const int fd = handed_out_.get();
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> ancillary{};
   msghdr message{};
   message.msg_iov = &text;
   message.msg_iovlen = 1;
@@ -106,13 +79,8 @@ bool MetricsSource::hand_out(int client) const {
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int) * handed_out_.size());
-  unsigned char* at = CMSG_DATA(header);
-  for (const HandedOut& each : handed_out_) {
-    const int fd = each.fd.get();
-    std::memcpy(at, &fd, sizeof fd);
-    at += sizeof fd;
-  }
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
   // Far less than a socket's buffer, so it is sent whole or not at all.
   return ::sendmsg(client, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
          static_cast<ssize_t>(line.size());
@@ -123,9 +91,9 @@ void MetricsSource::tick(const engine::Sender* sender, MonotonicTime now) {
   book_.follow(sources_.engine);
   if (now < due_) return;
   due_ = now + kPause;
-  book_.forget_paths();
+  book_.begin_look();
   for (const auto& group : sources_.groups) book_.look(group->view(), sources_.engine, sender, now);
-  report::publish(*page_, book_.finish(now));
+  report::publish(*page_, book_.finish_look(sources_.engine, now));
 }
 
 }  // namespace hanet::daemon

@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Hands out to readers without rights what metrics are made of (spec O5, S5): read-only descriptors
-// of the kernel side's maps and of hanetd's own page.
+// Hands out to readers without rights what metrics are made of (spec O5, S5): a read-only
+// descriptor of a page that hanetd writes.
 //
-// An unprivileged process may not open a pinned map (kernel.unprivileged_bpf_disabled), and should
-// not: with the right to open one comes the right to write it. A descriptor that was opened with
-// BPF_F_RDONLY can be mapped for reading and nothing else, whoever holds it, also root. The page is
-// a memory file that is sealed against every write but by the mapping that hanetd has had before
-// (F_SEAL_FUTURE_WRITE, Linux 5.1), and against getting shorter, which would kill a reader by
-// SIGBUS.
+// The page is a memory file that is sealed against every write but by the mapping that hanetd has
+// had before (F_SEAL_FUTURE_WRITE, Linux 5.1), and against getting shorter, which would kill a
+// reader by SIGBUS. So who holds it can not write, whatever its rights.
 //
-// Asked for by {"command": "maps"} on a connected socket; the answer is one line of JSON, and the
-// descriptors come with its first byte (SCM_RIGHTS, unix(7)):
+// The kernel side's maps can not be handed out like this. A descriptor that was opened with
+// BPF_F_RDONLY can not be mapped at all: do_mmap() (mm/mmap.c) takes VM_SHARED off a file without
+// the right to write, and bpf_map_mmap() wants it. One that can be mapped can be written. So their
+// counters are copied into the page, and nobody gets the secrets that are beside them.
 //
-//   {"ok": true, "version": "0.1.0",
-//    "descriptors": [{"name": "page", "bytes": N}, {"name": "sessions", "bytes": N}, ...]}
+// Asked for by {"command": "metrics"} on a connected socket; the answer is one line of JSON, and
+// the descriptor comes with its first byte (SCM_RIGHTS, unix(7)):
 //
-// in that order. The sessions' cookies are in their map: whoever gets the descriptors and is on the
-// LAN as well can forge echo replies. So they are for those who may read the status.
+//   {"ok": true, "version": "0.1.0", "layout": 1, "bytes": N}
 #pragma once
 
-#include <array>
-#include <filesystem>
 #include <memory>
-#include <span>
+#include <string_view>
 
-#include "config/config.h"
 #include "core/clock.h"
 #include "core/fd.h"
 #include "core/result.h"
@@ -42,9 +37,8 @@ class MetricsSource {
     const failover::History& history;
     const Groups& groups;
   };
-  /// The engine has to be loaded and its maps pinned in `pin_directory`.
-  [[nodiscard]] static Result<std::unique_ptr<MetricsSource>> open(
-      const std::filesystem::path& pin_directory, const Sources& sources);
+  /// The engine has to be loaded.
+  [[nodiscard]] static Result<std::unique_ptr<MetricsSource>> open(const Sources& sources);
   MetricsSource(const MetricsSource&) = delete;
   MetricsSource& operator=(const MetricsSource&) = delete;
   /// Says in the page that hanetd has ended.
@@ -62,20 +56,14 @@ class MetricsSource {
   void tick(const engine::Sender* sender, MonotonicTime now);
 
  private:
-  struct HandedOut {
-    std::string_view name;
-    std::size_t bytes = 0;
-    Fd fd;
-  };
   explicit MetricsSource(const Sources& sources) : sources_(sources), book_(sources.engine) {}
   [[nodiscard]] Status make_page();
-  [[nodiscard]] Status open_maps(const std::filesystem::path& pin_directory);
 
   Sources sources_;
   report::MetricsBook book_;
   engine::Mapping memory_;
   report::MetricsPage* page_ = nullptr;
-  std::array<HandedOut, 4> handed_out_;
+  Fd handed_out_;
   MonotonicTime due_{};
 };
 

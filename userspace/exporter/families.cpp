@@ -69,11 +69,11 @@ void Family::add(Labels labels, std::span<const std::uint64_t> bounds_ns,
   histogram.sample_sum = seconds(sum_ns);
 }
 
-Families families_of(const Counters& counters) {
+Families families_of(const report::Metrics& metrics) {
   Families families;
   add_up(families, true);
-  add_group_families(families, counters.metrics);
-  add_wire_families(families, counters);
+  add_group_families(families, metrics);
+  add_wire_families(families, metrics);
   return families;
 }
 

@@ -9,23 +9,25 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "exporter/source.h"
+#include "report/metrics_page.h"
 
 namespace hanet::exporter {
 
 using Families = std::vector<prometheus::MetricFamily>;
 using Labels = std::vector<prometheus::ClientMetric::Label>;
 
-[[nodiscard]] Families families_of(const Counters& counters);
+[[nodiscard]] Families families_of(const report::Metrics& metrics);
 /// While no hanetd answers for anything.
 [[nodiscard]] Families families_without_hanetd();
 
-/// What hanetd itself counts, and what only the kernel side does.
+/// What hanetd itself counts, and what the kernel side does.
 void add_group_families(Families& families, const report::Metrics& metrics);
-void add_wire_families(Families& families, const Counters& counters);
+void add_wire_families(Families& families, const report::Metrics& metrics);
 
 /// A family that grows by samples.
 class Family {

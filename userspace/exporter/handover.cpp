@@ -4,40 +4,29 @@
 #include "exporter/handover.h"
 
 #include <fmt/format.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 #include "core/json.h"
-#include "hanet/abi.h"
 #include "report/metrics_page.h"
 
 namespace hanet::exporter {
 namespace {
 
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
-constexpr std::string_view kRequest = "{\"command\":\"maps\"}\n";
-
-struct Layout {
-  std::string_view name;
-  std::size_t bytes;
-};
-constexpr std::array<Layout, kParts> kLayouts{{
-    {"page", sizeof(report::MetricsPage)},
-    {"sessions", sizeof(hanet_session) * HANET_MAX_SESSIONS},
-    {"ports", sizeof(hanet_port) * HANET_MAX_PORTS},
-    {"engine", sizeof(hanet_engine)},
-}};
+constexpr std::string_view kRequest = "{\"command\":\"metrics\"}\n";
 
 struct Answer {
   std::string line;
-  std::vector<Fd> descriptors;
+  Fd descriptor;
 };
 
 Result<Fd> connect_to(const std::filesystem::path& socket) {
@@ -55,24 +44,21 @@ Result<Fd> connect_to(const std::filesystem::path& socket) {
   return fd;
 }
 
-void take_descriptors(msghdr& message, std::vector<Fd>& descriptors) {
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t at = 0; at < count; ++at) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + at * sizeof(int), sizeof fd);
-      descriptors.emplace_back(fd);
-    }
-  }
+void take_descriptor(msghdr& message, Fd& descriptor) {
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+      header->cmsg_len != CMSG_LEN(sizeof(int)))
+    return;
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  descriptor.reset(fd);
 }
 
 Result<Answer> read_answer(const Fd& fd) {
   Answer answer;
   while (!answer.line.ends_with('\n')) {
     std::array<char, 4096> buffer;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kParts)> ancillary;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary;
     iovec text{.iov_base = buffer.data(), .iov_len = buffer.size()};
     msghdr message{};
     message.msg_iov = &text;
@@ -83,7 +69,7 @@ Result<Answer> read_answer(const Fd& fd) {
     if (got < 0 && errno == EAGAIN) return errno_error(ETIMEDOUT, "hanetd does not answer");
     if (got < 0) return errno_error(errno, "read from hanetd");
     if (got == 0) return errno_error(ECONNRESET, "hanetd closed the connection");
-    take_descriptors(message, answer.descriptors);
+    take_descriptor(message, answer.descriptor);
     answer.line.append(buffer.data(), static_cast<std::size_t>(got));
   }
   return answer;
@@ -91,18 +77,13 @@ Result<Answer> read_answer(const Fd& fd) {
 
 // A reader with another layout would show nonsense, with nobody to notice.
 Status check_layout(const Json& told) {
-  const std::string version = told.value("version", "?");
-  const Json parts = told.value("descriptors", Json::array());
-  const bool same =
-      parts.size() == kParts &&
-      std::ranges::equal(parts, kLayouts, [](const Json& part, Layout known) {
-        return part.value("name", "") == known.name && part.value("bytes", 0U) == known.bytes;
-      });
-  if (same) return {};
+  if (told.value("layout", 0U) == report::kMetricsLayout &&
+      told.value("bytes", 0U) == sizeof(report::MetricsPage))
+    return {};
   return failure(
-      fmt::format("hanetd {} keeps its counters in another way than hanet-exporter {} knows: "
-                  "install the same version of both and restart them",
-                  version, HANET_VERSION));
+      fmt::format("hanetd {} keeps its counters in another way than hanet-exporter {} "
+                  "knows: install the same version of both and restart them",
+                  told.value("version", "?"), HANET_VERSION));
 }
 
 Result<Handover> understand(Answer answer) {
@@ -113,12 +94,10 @@ Result<Handover> understand(Answer answer) {
       return failure(fmt::format("hanetd hands out no counters: {}",
                                  told.value("error", "it does not say why")));
     if (Status same = check_layout(told); !same) return pass_on(same);
-    if (answer.descriptors.size() != kParts)
-      return failure("hanetd's descriptors did not arrive: is the limit of open files reached?");
-    Handover handover;
-    handover.version = told.value("version", "?");
-    std::ranges::move(answer.descriptors, handover.parts.begin());
-    return handover;
+    if (!answer.descriptor.valid())
+      return failure("hanetd's descriptor did not arrive: is the limit of open files reached?");
+    return Handover{
+        .version = told.value("version", "?"), .page = std::move(answer.descriptor), .ended = {}};
   } catch (const Json::exception& wrong) {
     return failure(fmt::format("hanetd's answer is malformed: {}", wrong.what()));
   }
@@ -130,7 +109,8 @@ Fd process_at(const Fd& socket) {
   socklen_t size = sizeof peer;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid == 0)
     return {};
-  return Fd(::pidfd_open(peer.pid, 0));
+  // <sys/pidfd.h> of glibc 2.36 is not for C++
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
 }
 
 }  // namespace

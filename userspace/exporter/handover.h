@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks hanetd for what metrics are made of: read-only descriptors of its page and of the kernel
-// side's maps (daemon/metrics_source.h has the answer's form).
+// Asks hanetd for what metrics are made of: a read-only descriptor of its page
+// (daemon/metrics_source.h has the answer's form).
 //
 // One request on a connection of its own, which is closed at once: hanetd has nobody to keep. Who
 // answered is known by the kernel's word (SO_PEERCRED), so its end is noticed without asking again.
 #pragma once
 
-#include <array>
 #include <filesystem>
 #include <string>
 
@@ -16,13 +15,9 @@
 
 namespace hanet::exporter {
 
-/// In the order in which hanetd hands them out.
-enum class Part : std::uint8_t { Page, Sessions, Ports, Engine };
-inline constexpr std::size_t kParts = 4;
-
 struct Handover {
   std::string version;  ///< of hanetd
-  std::array<Fd, kParts> parts;
+  Fd page;
   Fd ended;  ///< readable once hanetd has ended (pidfd); invalid where its process can not be seen
 };
 

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "core/log.h"
@@ -75,11 +76,10 @@ int serve(const Options& options) {
   const hanet::Fd signals = open_signals();
   Source source(options.run_directory / "status.sock");
   const auto collect = [&] {
-    hanet::exporter::Families families;
-    const bool read = source.read(
-        [&](const hanet::exporter::Counters& counters) { families = families_of(counters); },
-        hanet::monotonic_now());
-    return read ? families : hanet::exporter::families_without_hanetd();
+    const auto metrics = std::make_unique<hanet::report::Metrics>();
+    const bool read = source.read(*metrics, hanet::monotonic_now());
+    return read ? hanet::exporter::families_of(*metrics)
+                : hanet::exporter::families_without_hanetd();
   };
   auto server = hanet::exporter::Server::start(options.listen, collect);
   if (!server) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -22,17 +23,15 @@ using prometheus::MetricType;
 
 constexpr std::string_view kTotal = "_total", kInfo = "_info", kSeconds = "_seconds";
 
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (const char byte : text) {
+void append_escaped(std::string& text, std::string_view of) {
+  for (const char byte : of) {
     if (byte == '\n') {
-      result += "\\n";
+      text += "\\n";
       continue;
     }
-    if (byte == '\\' || byte == '"') result += '\\';
-    result += byte;
+    if (byte == '\\' || byte == '"') text += '\\';
+    text += byte;
   }
-  return result;
 }
 
 // Of a bound the specification wants ".0" where else nothing shows that it is no integer.
@@ -70,36 +69,71 @@ std::string_view type_name(const MetricFamily& family) {
   return "unknown";
 }
 
-std::string labels_text(const ClientMetric& metric, std::string_view le = {}) {
+/// Without brackets: a bucket has one more.
+std::string labels_text(const ClientMetric& metric) {
   std::string text;
-  for (const ClientMetric::Label& label : metric.label)
-    text += fmt::format("{}{}=\"{}\"", text.empty() ? "" : ",", label.name, escaped(label.value));
-  if (!le.empty()) text += fmt::format("{}le=\"{}\"", text.empty() ? "" : ",", le);
-  return text.empty() ? text : fmt::format("{{{}}}", text);
+  for (const ClientMetric::Label& label : metric.label) {
+    if (!text.empty()) text += ',';
+    text += label.name;
+    text += "=\"";
+    append_escaped(text, label.value);
+    text += '"';
+  }
+  return text;
 }
 
-void write_histogram(std::ostream& out, std::string_view name, const ClientMetric& metric) {
+/// `le`: of a bucket, else empty.
+void append_name(std::string& text, std::string_view name, std::string_view suffix,
+                 std::string_view labels, std::string_view le = {}) {
+  text += name;
+  text += suffix;
+  if (!labels.empty() || !le.empty()) {
+    text += '{';
+    text += labels;
+    if (!le.empty())
+      fmt::format_to(std::back_inserter(text), "{}le=\"{}\"", labels.empty() ? "" : ",", le);
+    text += '}';
+  }
+  text += ' ';
+}
+
+template <typename Value>
+void append_value(std::string& text, Value value) {
+  fmt::format_to(std::back_inserter(text), "{}\n", value);
+}
+
+void append_histogram(std::string& text, std::string_view name, const ClientMetric& metric) {
   const ClientMetric::Histogram& histogram = metric.histogram;
-  for (const ClientMetric::Bucket& bucket : histogram.bucket)
-    out << fmt::format("{}_bucket{} {}\n", name, labels_text(metric, bound(bucket.upper_bound)),
-                       bucket.cumulative_count);
-  out << fmt::format("{}_bucket{} {}\n", name, labels_text(metric, "+Inf"), histogram.sample_count);
-  out << fmt::format("{0}_count{1} {2}\n{0}_sum{1} {3}\n", name, labels_text(metric),
-                     histogram.sample_count, histogram.sample_sum);
+  const std::string labels = labels_text(metric);
+  for (const ClientMetric::Bucket& bucket : histogram.bucket) {
+    append_name(text, name, "_bucket", labels, bound(bucket.upper_bound));
+    append_value(text, bucket.cumulative_count);
+  }
+  append_name(text, name, "_bucket", labels, "+Inf");
+  append_value(text, histogram.sample_count);
+  append_name(text, name, "_count", labels);
+  append_value(text, histogram.sample_count);
+  append_name(text, name, "_sum", labels);
+  append_value(text, histogram.sample_sum);
 }
 
-void write_family(std::ostream& out, const MetricFamily& family) {
+void append_family(std::string& text, const MetricFamily& family) {
   const std::string_view name = base_name(family);
-  out << fmt::format("# TYPE {} {}\n", name, type_name(family));
-  if (name.ends_with(kSeconds)) out << fmt::format("# UNIT {} seconds\n", name);
-  out << fmt::format("# HELP {} {}\n", name, escaped(family.help));
+  const auto into = std::back_inserter(text);
+  fmt::format_to(into, "# TYPE {} {}\n", name, type_name(family));
+  if (name.ends_with(kSeconds)) fmt::format_to(into, "# UNIT {} seconds\n", name);
+  fmt::format_to(into, "# HELP {} ", name);
+  append_escaped(text, family.help);
+  text += '\n';
   for (const ClientMetric& metric : family.metric) {
-    if (family.type == MetricType::Histogram)
-      write_histogram(out, name, metric);
-    else if (family.type == MetricType::Counter)
-      out << fmt::format("{}{}{} {}\n", name, kTotal, labels_text(metric), metric.counter.value);
-    else
-      out << fmt::format("{}{} {}\n", family.name, labels_text(metric), metric.gauge.value);
+    if (family.type == MetricType::Histogram) {
+      append_histogram(text, name, metric);
+      continue;
+    }
+    const bool counts = family.type == MetricType::Counter;
+    append_name(text, counts ? name : std::string_view(family.name), counts ? kTotal : "",
+                labels_text(metric));
+    append_value(text, counts ? metric.counter.value : metric.gauge.value);
   }
 }
 
@@ -135,8 +169,9 @@ double weight_of(std::string_view parameters) {
 // Only what families.cpp makes: it has no summaries and nothing without a type.
 void OpenMetricsSerializer::Serialize(std::ostream& out,
                                       const std::vector<MetricFamily>& families) const {
-  for (const MetricFamily& family : families) write_family(out, family);
-  out << "# EOF\n";
+  std::string text;
+  for (const MetricFamily& family : families) append_family(text, family);
+  out << text << "# EOF\n";
 }
 
 Format preferred_format(std::string_view accept) {

@@ -53,6 +53,9 @@ Status try_to_bind(const std::string& listen) {
       code != 0)
     return failure(fmt::format("--listen {}: {}", listen, ::gai_strerror(code)));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
+  if (found->ai_family == AF_INET6 && mg_check_feature(MG_FEATURES_IPV6) == 0)
+    return failure(fmt::format(
+        "--listen {}: the civetweb of this system has no IPv6; listen at an IPv4 address", listen));
   const Fd socket(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   constexpr int kYes = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &kYes, sizeof(kYes));

@@ -9,31 +9,19 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <mutex>
-#include <span>
 #include <string>
 
 #include "core/clock.h"
 #include "engine/maps.h"
 #include "exporter/handover.h"
-#include "hanet/abi.h"
 #include "report/metrics_page.h"
 
 namespace hanet::exporter {
 
-/// hanetd writes every 100 ms. A full routing table may keep it for seconds; the service manager's
-/// watchdog has no more patience.
+/// hanetd writes ten times a second. A full routing table may keep it for seconds; the service
+/// manager's watchdog has no more patience.
 inline constexpr Nanoseconds kSilenceMeansFrozen = std::chrono::seconds(10);
-
-/// One look: hanetd's page as of one moment, and the kernel side's counters, which go on meanwhile
-/// (engine::load()).
-struct Counters {
-  const report::Metrics& metrics;
-  std::span<const hanet_session> sessions;
-  std::span<const hanet_port> ports;
-  const hanet_engine& engine;
-};
 
 class Source {
  public:
@@ -50,8 +38,8 @@ class Source {
   /// Has it ended, as far as can be seen? A frozen one has not.
   [[nodiscard]] bool has_ended() const;
 
-  /// Calls `use` once, or returns false: no hanetd runs, or it is frozen.
-  [[nodiscard]] bool read(const std::function<void(const Counters&)>& use, MonotonicTime now) const;
+  /// hanetd as of one moment; false: none runs, or it is frozen.
+  [[nodiscard]] bool read(report::Metrics& metrics, MonotonicTime now) const;
 
  private:
   std::filesystem::path socket_;
@@ -60,9 +48,6 @@ class Source {
   std::string version_;
   Fd ended_;
   engine::Mapping page_;
-  engine::MappedArray<hanet_session> sessions_;
-  engine::MappedArray<hanet_port> ports_;
-  engine::MappedArray<hanet_engine> engine_;
 };
 
 }  // namespace hanet::exporter

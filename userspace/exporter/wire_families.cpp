@@ -13,9 +13,10 @@
 namespace hanet::exporter {
 namespace {
 
-using engine::load;
 using report::get;
 using report::Metrics;
+using report::PortMetrics;
+using report::SessionMetrics;
 
 /// Where a port is: its group and its path, by their indexes.
 struct Place {
@@ -35,12 +36,12 @@ constexpr std::array<std::uint64_t, kRttBounds> rtt_bounds() {
 }
 constexpr std::array<std::uint64_t, kRttBounds> kRttBoundsNs = rtt_bounds();
 
-std::array<std::uint64_t, kRttBounds + 1> rtt_counts(const hanet_session& session) {
+std::array<std::uint64_t, kRttBounds + 1> rtt_counts(const SessionMetrics& session) {
   std::array<std::uint64_t, kRttBounds + 1> counts{};
   for (std::size_t bucket = 0; bucket < HANET_RTT_BUCKETS; ++bucket) {
     // Bucket i ends at 2^(i+1).
     const std::size_t at = std::clamp<std::size_t>(bucket + 1, kFirstRtt, kLastRtt) - kFirstRtt;
-    counts[at] += load(session.rtt_log2_ns[bucket]);
+    counts[at] += session.rtt_log2_ns[bucket];
   }
   return counts;
 }
@@ -54,39 +55,25 @@ Labels of_path(const Metrics& metrics, Place place) {
   return {{"group", text(metrics, place, false)}, {"path", text(metrics, place, true)}};
 }
 
-/// Every port that hanetd names, by its index in the maps.
-void each_port(const Counters& counters,
-               const std::function<void(std::size_t index, Place, const Labels&)>& use) {
-  const Metrics& metrics = counters.metrics;
-  for (std::size_t at = 0; at < metrics.ports.size(); ++at) {
-    const report::PortMetrics& port = metrics.ports[at];
-    if (get(port.name).empty()) continue;
-    const Place place{.group = metrics.paths.at(port.path).group, .path = port.path};
-    Labels labels = of_path(metrics, place);
-    labels.push_back({"port", std::string(get(port.name))});
-    use(at, place, labels);
-  }
+Place place_of(const Metrics& metrics, const PortMetrics& port) {
+  return {.group = metrics.paths.at(port.path).group, .path = port.path};
 }
 
-std::span<const hanet_session> sessions_of(const Counters& counters, std::size_t port) {
-  const std::uint32_t targets = load(counters.ports[port].targets);
-  const std::uint32_t first = load(counters.ports[port].session);
-  if (targets == 0 || first + targets > counters.sessions.size()) return {};
-  return counters.sessions.subspan(first, targets);
+Labels of_port(const Metrics& metrics, const PortMetrics& port) {
+  Labels labels = of_path(metrics, place_of(metrics, port));
+  labels.push_back({"port", std::string(get(port.name))});
+  return labels;
 }
 
-void each_session(const Counters& counters,
-                  const std::function<void(const hanet_session&, Place, const Labels&)>& use) {
-  each_port(counters, [&](std::size_t index, Place place, const Labels& port) {
-    for (const hanet_session& session : sessions_of(counters, index)) {
-      Labels labels = port;
-      labels.push_back({"target", report::target_text(session)});
-      use(session, place, labels);
-    }
-  });
+/// Those of ports that hanetd names.
+void each_session(const Metrics& metrics,
+                  const std::function<void(const SessionMetrics&, const PortMetrics&)>& use) {
+  for (const SessionMetrics& session : metrics.sessions)
+    if (session.in_use != 0 && !get(metrics.ports.at(session.port).name).empty())
+      use(session, metrics.ports.at(session.port));
 }
 
-void add_heartbeats(Families& families, const Counters& counters) {
+void add_heartbeats(Families& families, const Metrics& metrics) {
   Family sent = Family::counter("hanet_heartbeats_sent_total", "Requests that left.");
   Family answered = Family::counter("hanet_heartbeats_answered_total",
                                     "Replies that were matched; signs of life of a silent peer.");
@@ -94,27 +81,29 @@ void add_heartbeats(Families& families, const Counters& counters) {
   Family rtt =
       Family::histogram("hanet_round_trip_seconds",
                         "From a request that left to its reply, both stamped in the kernel.");
-  each_session(counters, [&](const hanet_session& session, Place, const Labels& labels) {
-    sent.add(labels, static_cast<double>(load(session.sent)));
-    answered.add(labels, static_cast<double>(load(session.replies)));
-    lost.add(labels, static_cast<double>(load(session.lost)));
-    rtt.add(labels, kRttBoundsNs, rtt_counts(session), load(session.rtt_sum_ns));
+  each_session(metrics, [&](const SessionMetrics& session, const PortMetrics& port) {
+    Labels labels = of_port(metrics, port);
+    labels.push_back({"target", std::string(get(session.target))});
+    sent.add(labels, static_cast<double>(session.sent));
+    answered.add(labels, static_cast<double>(session.replies));
+    lost.add(labels, static_cast<double>(session.lost));
+    rtt.add(labels, kRttBoundsNs, rtt_counts(session), session.rtt_sum_ns);
   });
   for (Family* family : {&sent, &answered, &lost, &rtt}) std::move(*family).move_to(families);
 }
 
-void add_verdicts(Families& families, const Counters& counters) {
+void add_verdicts(Families& families, const Metrics& metrics) {
   struct Sums {
     std::uint64_t down = 0;
     std::uint64_t up = 0;
   };
-  const Metrics& metrics = counters.metrics;
   std::array<Sums, HANET_MAX_PORTS> by_path{};
   std::array<std::uint64_t, HANET_MAX_GROUPS> deferred{};
-  each_session(counters, [&](const hanet_session& session, Place place, const Labels&) {
-    by_path.at(place.path).down += load(session.down_verdicts);
-    by_path.at(place.path).up += load(session.up_verdicts);
-    deferred.at(place.group) += load(session.stall_deferrals);
+  each_session(metrics, [&](const SessionMetrics& session, const PortMetrics& port) {
+    const Place place = place_of(metrics, port);
+    by_path.at(place.path).down += session.down_verdicts;
+    by_path.at(place.path).up += session.up_verdicts;
+    deferred.at(place.group) += session.stall_deferrals;
   });
   Family verdicts = Family::counter("hanet_verdicts_total",
                                     "The kernel side's decisions on heartbeats, of all targets.");
@@ -141,22 +130,21 @@ void add_verdicts(Families& families, const Counters& counters) {
   std::move(waited).move_to(families);
 }
 
-void add_links(Families& families, const Counters& counters) {
+void add_links(Families& families, const Metrics& metrics) {
   Family links = Family::counter("hanet_link_events_total", "Edges of the carrier, each of them.");
   std::array<std::array<std::uint64_t, HANET_REJECT_COUNT>, HANET_MAX_PORTS> rejected{};
-  each_port(counters, [&](std::size_t index, Place place, const Labels& port) {
-    const hanet_port& counted = counters.ports[index];
-    Labels labels = port;
+  for (const PortMetrics& port : metrics.ports) {
+    if (get(port.name).empty()) continue;
+    Labels labels = of_port(metrics, port);
     labels.push_back({"event", "down"});
-    links.add(labels, static_cast<double>(load(counted.carrier_down_events)));
+    links.add(labels, static_cast<double>(port.carrier_down_events));
     labels.back().value = "up";
-    links.add(labels, static_cast<double>(load(counted.carrier_up_events)));
+    links.add(labels, static_cast<double>(port.carrier_up_events));
     for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
-      rejected.at(place.path)[reason] += load(counted.rejected[reason]);
-  });
+      rejected.at(port.path)[reason] += port.rejected[reason];
+  }
   Family frames = Family::counter("hanet_frames_rejected_total",
                                   "Frames to a probe address that changed nothing, by reason.");
-  const Metrics& metrics = counters.metrics;
   for (std::size_t at = 0; at < rejected.size(); ++at) {
     if (get(metrics.paths[at].name).empty()) continue;
     Labels labels = of_path(metrics, {.group = metrics.paths[at].group, .path = at});
@@ -170,25 +158,25 @@ void add_links(Families& families, const Counters& counters) {
   std::move(frames).move_to(families);
 }
 
-void add_ring(Families& families, const hanet_engine& engine) {
+void add_ring(Families& families, const Metrics& metrics) {
   Family events =
       Family::counter("hanet_events_total", "Records that the kernel side sent to hanetd.");
   Family dropped = Family::counter(
       "hanet_events_dropped_total",
       "Records that found the ring full; nothing is decided by them, hanetd looks at the maps.");
-  events.add({}, static_cast<double>(load(engine.events_submitted)));
-  dropped.add({}, static_cast<double>(load(engine.events_dropped)));
+  events.add({}, static_cast<double>(metrics.events_submitted));
+  dropped.add({}, static_cast<double>(metrics.events_dropped));
   std::move(events).move_to(families);
   std::move(dropped).move_to(families);
 }
 
 }  // namespace
 
-void add_wire_families(Families& families, const Counters& counters) {
-  add_heartbeats(families, counters);
-  add_verdicts(families, counters);
-  add_links(families, counters);
-  add_ring(families, counters.engine);
+void add_wire_families(Families& families, const Metrics& metrics) {
+  add_heartbeats(families, metrics);
+  add_verdicts(families, metrics);
+  add_links(families, metrics);
+  add_ring(families, metrics);
 }
 
 }  // namespace hanet::exporter

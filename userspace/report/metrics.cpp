@@ -39,6 +39,32 @@ void count(GroupMetrics& group, const failover::SwitchoverRecord& record) {
   group.switchover.observe(record.execution.last_message_sent - record.verdict - without_path);
 }
 
+void copy_counters(PortMetrics& to, const hanet_port& from) {
+  to.carrier_down_events = engine::load(from.carrier_down_events);
+  to.carrier_up_events = engine::load(from.carrier_up_events);
+  for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
+    to.rejected[reason] = engine::load(from.rejected[reason]);
+}
+
+void copy_counters(SessionMetrics& to, const hanet_session& from) {
+  if (engine::load(from.in_use) == 0) {
+    to.in_use = 0;
+    return;
+  }
+  if (to.in_use == 0 || to.port != from.port) put(to.target, target_text(from));
+  to.in_use = 1;
+  to.port = from.port;
+  to.sent = engine::load(from.sent);
+  to.replies = engine::load(from.replies);
+  to.lost = engine::load(from.lost);
+  to.down_verdicts = engine::load(from.down_verdicts);
+  to.up_verdicts = engine::load(from.up_verdicts);
+  to.stall_deferrals = engine::load(from.stall_deferrals);
+  to.rtt_sum_ns = engine::load(from.rtt_sum_ns);
+  for (std::size_t bucket = 0; bucket < HANET_RTT_BUCKETS; ++bucket)
+    to.rtt_log2_ns[bucket] = engine::load(from.rtt_log2_ns[bucket]);
+}
+
 std::uint64_t wall_ns() {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<Nanoseconds>(wall_now().time_since_epoch()).count());
@@ -104,7 +130,7 @@ void MetricsBook::follow(const engine::Engine& engine) {
   }
 }
 
-void MetricsBook::forget_paths() {
+void MetricsBook::begin_look() {
   metrics_.paths = {};
   metrics_.ports = {};
   path_count_ = 0;
@@ -120,10 +146,10 @@ void MetricsBook::look(const group::View& view, const engine::Engine& engine,
   group.is_protected = is_protected(view, engine, sender, now) ? 1 : 0;
   group.is_incomplete = lacks_identity(view) ? 1 : 0;
   group.active = path_count_ + view.state.active;
-  add_paths(view);
+  add_paths(view, engine);
 }
 
-void MetricsBook::add_paths(const group::View& view) {
+void MetricsBook::add_paths(const group::View& view, const engine::Engine& engine) {
   const std::size_t first = path_count_;
   for (std::size_t at = 0; at < view.state.paths.size(); ++at) {
     PathMetrics& path = metrics_.paths.at(path_count_++);
@@ -136,12 +162,17 @@ void MetricsBook::add_paths(const group::View& view) {
     PortMetrics& place = metrics_.ports.at(port.index);
     put(place.name, port.interface.name);
     place.path = first + port.path;
+    copy_counters(place, engine.port(port.index));
   }
 }
 
-const Metrics& MetricsBook::finish(MonotonicTime now) {
+const Metrics& MetricsBook::finish_look(const engine::Engine& engine, MonotonicTime now) {
   for (std::size_t at = 0; at < metrics_.groups.size(); ++at)
     if (!looked_at_[at]) metrics_.groups[at].name = {};  // it ended
+  for (engine::SessionIndex index = 0; index < HANET_MAX_SESSIONS; ++index)
+    copy_counters(metrics_.sessions.at(index), engine.session(index));
+  metrics_.events_submitted = engine::load(engine.accounts().events_submitted);
+  metrics_.events_dropped = engine::load(engine.accounts().events_dropped);
   metrics_.written_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
   return metrics_;
 }

@@ -37,15 +37,15 @@ class MetricsBook {
   /// The same with the down verdicts of the kernel side.
   void follow(const engine::Engine& engine);
 
-  /// What the groups are now: first forget() the last look, then each group, then finish().
-  void forget_paths();
+  /// What there is now: begin_look(), then each group, then finish_look().
+  void begin_look();
   void look(const group::View& group, const engine::Engine& engine, const engine::Sender* sender,
             MonotonicTime now);
-  [[nodiscard]] const Metrics& finish(MonotonicTime now);
+  [[nodiscard]] const Metrics& finish_look(const engine::Engine& engine, MonotonicTime now);
 
  private:
   [[nodiscard]] GroupMetrics* find(std::string_view group);
-  void add_paths(const group::View& group);
+  void add_paths(const group::View& group, const engine::Engine& engine);
 
   Metrics metrics_{};
   std::size_t path_count_ = 0;

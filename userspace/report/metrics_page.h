@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What only hanetd knows of its groups, as memory that others read (spec O5, D2).
+// What hanet counts, as memory that others read (spec O5).
 //
-// hanetd writes one page and hands a read-only descriptor of it out beside those of the kernel
-// side's maps (daemon/metrics_source.h), so whoever counts reads memory: no request, no system
-// call, nothing that hanetd has to do. What happens is a counter that only grows while hanetd runs:
-// a flap between two looks is in the next one.
+// hanetd writes one page and hands a read-only descriptor of it out (daemon/metrics_source.h), so
+// whoever counts reads memory: no request, no system call, nothing that hanetd has to do. What
+// happens is a counter that only grows while hanetd runs: a flap between two looks is in the next
+// one. What the kernel side counts is in it as well: a copy, made whenever the page is written.
 //
 // The layout is that of one build. A reader compares kMetricsLayout, and the sizes, with its own
 // before it reads anything.
@@ -99,6 +99,24 @@ struct PathMetrics {
 struct PortMetrics {
   Text<16> name;  ///< of the interface now; empty: no such port
   std::uint64_t path;
+  std::uint64_t carrier_down_events;
+  std::uint64_t carrier_up_events;
+  std::array<std::uint64_t, HANET_REJECT_COUNT> rejected;
+};
+
+/// By the index of the session in the kernel side's map; see hanet_session.
+struct SessionMetrics {
+  std::uint64_t in_use;
+  std::uint64_t port;  ///< index into ports
+  Text<48> target;     ///< the address that it asks; empty: none
+  std::uint64_t sent;
+  std::uint64_t replies;
+  std::uint64_t lost;
+  std::uint64_t down_verdicts;
+  std::uint64_t up_verdicts;
+  std::uint64_t stall_deferrals;
+  std::uint64_t rtt_sum_ns;
+  std::array<std::uint64_t, HANET_RTT_BUCKETS> rtt_log2_ns;
 };
 
 struct Metrics {
@@ -107,9 +125,12 @@ struct Metrics {
   Text<96> deadlines;
   std::uint64_t started_unix_ns;
   std::uint64_t written_ns;  ///< CLOCK_MONOTONIC; hanetd comes by at least every 100 ms
+  std::uint64_t events_submitted;
+  std::uint64_t events_dropped;
   std::array<GroupMetrics, HANET_MAX_GROUPS> groups;
   std::array<PathMetrics, HANET_MAX_PORTS> paths;
   std::array<PortMetrics, HANET_MAX_PORTS> ports;
+  std::array<SessionMetrics, HANET_MAX_SESSIONS> sessions;
 };
 static_assert(std::is_trivially_copyable_v<Metrics> && sizeof(Metrics) % 8 == 0);
 
