@@ -13,6 +13,15 @@
 #include "core/fd.h"
 #include "engine/attach.h"
 
+// Takes the place of libbpf's. Where the kernel lacks a weak kfunc (before Linux 6.2), libbpf lists
+// the BTF objects of modules, which needs CAP_SYS_ADMIN, and before 1.5 it takes the refusal for a
+// failure to load (tools/lib/bpf/libbpf.c, load_module_btfs). What hanet uses is in the kernel
+// itself, so there is nothing to list: the least rights do.
+extern "C" int bpf_btf_get_next_id(__u32 /*start_id*/, __u32* /*next_id*/) {
+  errno = ENOENT;
+  return -ENOENT;
+}
+
 namespace hanet::engine {
 
 bool kernel_has_link_poll() {
