@@ -103,8 +103,8 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
 
 // A host is not left without failover because nobody could count it.
 void Daemon::open_metrics(const config::Config& config) {
-  Result<std::unique_ptr<MetricsSource>> metrics = MetricsSource::open(
-      {.engine = *engine_, .history = history_, .groups = groups_->all()});
+  Result<std::unique_ptr<MetricsSource>> metrics =
+      MetricsSource::open({.engine = *engine_, .history = history_, .groups = groups_->all()});
   if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
   metrics_ = std::move(*metrics);
   for (std::size_t at = 0; at < config.groups.size(); ++at)
