@@ -18,7 +18,7 @@ namespace hanet::daemon {
 namespace {
 
 // Many events in a row are written together; the loop comes by at least every 50 ms.
-constexpr Nanoseconds kPause = std::chrono::milliseconds(20);
+constexpr Nanoseconds kWritingPause = std::chrono::milliseconds(20);
 
 // Opened anew, because the right to write belongs to a descriptor and not to the file.
 Result<Fd> reopen_to_read(const Fd& memory) {
@@ -90,7 +90,7 @@ void MetricsSource::tick(const engine::Sender* sender, MonotonicTime now) {
   book_.follow(sources_.history);
   book_.follow(sources_.engine);
   if (now < due_) return;
-  due_ = now + kPause;
+  due_ = now + kWritingPause;
   book_.begin_look();
   for (const auto& group : sources_.groups) book_.look(group->view(), sources_.engine, sender, now);
   report::publish(*page_, book_.finish_look(sources_.engine, now));
