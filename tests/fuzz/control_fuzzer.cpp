@@ -37,8 +37,16 @@ std::unique_ptr<hanet::engine::Engine> loaded() {
 struct Hanetd {
   std::unique_ptr<hanet::engine::Engine> engine = loaded();
   hanet::daemon::KeptHistory history{"/nowhere"};  // nothing is read and nothing written
-  hanet::daemon::Groups groups;
-  hanet::daemon::Answers answers{{.engine = *engine, .history = history, .groups = groups}, {}};
+  hanet::daemon::GroupSet groups{*engine, {}};
+  hanet::daemon::PortLocks locks;
+  // A file that is not there: a reload is refused before it looks at the host.
+  hanet::daemon::Reloads reloads{{.file = "/nowhere/hanet.toml", .run_directory = "/nowhere"},
+                                 "info",
+                                 groups,
+                                 locks,
+                                 [](const hanet::group::Notice&) {}};
+  hanet::daemon::Answers answers{
+      {.engine = *engine, .history = history, .groups = groups, .reloads = reloads}, {}};
 
   Hanetd() {
     hanet::failover::History switchovers;
