@@ -109,36 +109,39 @@ Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places
   return requests;
 }
 
-void GroupSet::exchange_requests(std::vector<engine::RequestFrames> added) {
-  if (!sender_)
+void GroupSet::send_for(std::vector<engine::RequestFrames> added) {
+  if (sender_)
+    sender_->change({}, std::move(added));
+  else
     sender_ = std::make_unique<engine::Sender>(engine_, std::move(added));
-  else if (!added.empty() || !ended_.empty())
-    sender_->change(ended_, std::move(added));
-  ended_.clear();
 }
 
 Status GroupSet::begin(const Places& places) {
   Result<std::vector<engine::RequestFrames>> requests = look_and_start(places);
   Status begun = requests ? Status() : pass_on(requests);
-  if (begun) exchange_requests(std::move(*requests));
+  if (begun) send_for(std::move(*requests));
   for (const Place& place : places)
     if (begun) begun = at(place.index)->begin_monitoring();
   if (!begun) end(indexes_of(places));
   return begun;
 }
 
+// The sender has forgotten a session before another one takes its place in the maps.
 void GroupSet::end(const std::set<engine::GroupIndex>& which) {
   const auto kept = std::ranges::stable_partition(
       groups_, [&](const auto& group) { return !which.contains(group->view().index); });
+  std::set<engine::SessionIndex> ended;
   for (const auto& group : kept) {
     group->stop();
-    ended_.merge(engine_.remove_group(group->view().index));
+    ended.merge(engine_.remove_group(group->view().index));
   }
+  if (sender_ && !ended.empty()) sender_->change(ended, {});
   groups_.erase(kept.begin(), kept.end());
 }
 
 Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   end(indexes_of(ending));
+  if (beginning.empty()) return {};
   Status begun = begin(beginning);
   if (begun) return begun;
   const Status back = begin(ending);
@@ -163,7 +166,6 @@ Status GroupSet::change(const config::Config& wanted) {
           {config, indexes[static_cast<std::size_t>(config - wanted.groups.data())]});
   }
   Status exchanged = exchange(ending, beginning);
-  exchange_requests({});
   engine_.detach_leftovers();
   if (!exchanged) return exchanged;
   for (const config::GroupChange& change : changes.groups)

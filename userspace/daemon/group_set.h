@@ -76,12 +76,11 @@ class GroupSet {
   [[nodiscard]] Result<std::vector<engine::RequestFrames>> look_and_start(const Places& places);
   void end(const std::set<engine::GroupIndex>& which);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
-  void exchange_requests(std::vector<engine::RequestFrames> added);
+  void send_for(std::vector<engine::RequestFrames> added);
 
   engine::Engine& engine_;
   MakeEnvironment environment_;
   Groups groups_;
-  std::set<engine::SessionIndex> ended_;    // sessions that the sender still knows
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };
 
