@@ -4,20 +4,28 @@
 #include "asking.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 
 #include "client.h"
+#include "terminal.h"
 
 namespace hanet::ctl {
 
-void print(const std::string& text) {
+namespace {
+
+void put(const std::string& text) {
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
 }
 
-void print(const Json& value) { print(value.dump() + "\n"); }
+}  // namespace
+
+void print(const std::string& text) { put(shown_on(terminal_of(STDOUT_FILENO), text)); }
+
+void print(const Json& value) { put(value.dump() + "\n"); }
 
 int refuse(const Options& options, int code, const std::string& reason) {
   if (options.json) print(Json{{"ok", false}, {"error", reason}});

@@ -49,7 +49,10 @@ int status(const Options& options) {
   }
   const hanet::Result<Json> offline = offline_status(options.pin_directory);
   if (!offline) return refuse(options, kNoDaemon, offline.error().message);
-  print(options.json ? offline->dump() + "\n" : render_offline(*offline));
+  if (options.json)
+    print(*offline);
+  else
+    print(render_offline(*offline));
   return kNoDaemon;
 }
 
@@ -61,7 +64,10 @@ int watch(const Options& options) {
   if (!begun->value("ok", false))
     return refuse(options, kRefused, begun->value("error", "refused"));
   const hanet::Status ended = client->listen([&](const Json& notice) {
-    print(options.json ? notice.dump() + "\n" : render_notice(notice));
+    if (options.json)
+      print(notice);
+    else
+      print(render_notice(notice));
     return true;
   });
   return refuse(options, kNoDaemon, ended.error().message);
