@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// hanetd. In order: options, configuration, late ports, real-time manners, engine and groups,
-// serve. The exit codes are those of hanetd(8).
+// hanetd. In order: options, configuration, cards, real-time manners, engine and groups, serve. The
+// exit codes are those of hanetd(8).
 #include <sys/prctl.h>
 
 #include <CLI/CLI.hpp>
@@ -28,11 +28,11 @@ struct Options {
   std::filesystem::path config = "/etc/hanet/hanet.toml";
   hanet::daemon::DaemonOptions daemon{.config_file = {},
                                       .run_directory = "/run/hanet",
+                                      .state_directory = {},
                                       .pin_directory = "/sys/fs/bpf/hanet",
                                       .hooks = "/etc/hanet/hooks.d"};
   bool check = false;
   bool configured = false;
-  bool wait = false;
   int hook_limit_s = 30;
 };
 
@@ -76,21 +76,23 @@ int tell_if_configured(const Options& options) {
   return fail(kExitRuntime, explained(config.error(), options.config));
 }
 
+hanet::Status check_cards(const hanet::config::Config& config, const Options& options) {
+  const hanet::Result<hanet::config::Config> here =
+      options.daemon.wait ? hanet::daemon::without_late_groups(config, options.daemon.run_directory)
+                          : config;
+  if (!here) return std::unexpected(here.error());
+  return hanet::group::check_cards(*here, options.config.string(), options.daemon.run_directory);
+}
+
 int serve(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (!config) return fail(kExitConfig, explained(config.error(), options.config));
   hanet::log::set_level(config->log_level);
-  if (options.wait)
-    if (const hanet::Status here =
-            hanet::daemon::wait_for_ports(*config, options.daemon.run_directory);
-        !here)
-      return fail(kExitRuntime, here.error());
   // The start itself looks at the rest, before it touches anything.
   const hanet::Status fits =
       options.check
           ? hanet::group::check_host(*config, options.config.string(), options.daemon.run_directory)
-          : hanet::group::check_cards(*config, options.config.string(),
-                                      options.daemon.run_directory);
+          : check_cards(*config, options);
   if (!fits) return fail(kExitConfig, fits.error());
   if (options.check) {
     hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
@@ -110,6 +112,8 @@ int main(int argc, char** argv) {
   CLI::App app("hanetd - keeps a host reachable when a network path fails");
   app.add_option("--config", options.config, "configuration file (hanet.toml(5))");
   app.add_option("--run-dir", options.daemon.run_directory, "directory of the control socket");
+  app.add_option("--state-dir", options.daemon.state_directory,
+                 "directory of the history, to outlive reboots (default: as --run-dir)");
   app.add_option("--pin-dir", options.daemon.pin_directory, "directory of the pinned BPF maps");
   app.add_option("--hooks-dir", options.daemon.hooks,
                  "directory of the programs to run for each event");
@@ -118,7 +122,8 @@ int main(int argc, char** argv) {
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
   app.add_flag("--configured", options.configured,
                "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
-  app.add_flag("--wait", options.wait, "wait for ports that are not here yet");
+  app.add_flag("--wait", options.daemon.wait,
+               "a group whose ports are not here yet waits for them");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);

@@ -81,7 +81,8 @@ const std::string kLate = "2026-11-28T11:00:00.000001";
 
 TEST(Verdict, O3_AllGroupsAreProtectedSinceTheLastOneIs) {
   const Json verdict = report::verdict_json(
-      Json::array({group("a", "protected", kLate), group("b", "protected", kEarly)}), nullptr);
+      Json::array({group("a", "protected", kLate), group("b", "protected", kEarly)}), Json::array(),
+      nullptr);
   EXPECT_EQ(verdict.at("protected"), true);
   EXPECT_EQ(verdict.at("since"), kLate);
   EXPECT_EQ(verdict.at("text"), "protected since 2026-11-28T11:00:00; no switchover on record");
@@ -91,7 +92,8 @@ TEST(Verdict, O3_OneGroupThatIsNotProtectedIsNamedWithWhatIsMissing) {
   const Json last{{"wall_time", kEarly},     {"group", "a"},         {"from", "p1"}, {"to", "p0"},
                   {"cause", "carrier lost"}, {"outcome", "complete"}};
   const Json verdict = report::verdict_json(
-      Json::array({group("a", "no standby", kLate), group("b", "protected", kEarly)}), last);
+      Json::array({group("a", "no standby", kLate), group("b", "protected", kEarly)}),
+      Json::array(), last);
   EXPECT_EQ(verdict.at("protected"), false);
   EXPECT_EQ(verdict.at("text"),
             "not protected: group a: no standby (p1 is down: carrier lost) since "
@@ -101,11 +103,22 @@ TEST(Verdict, O3_OneGroupThatIsNotProtectedIsNamedWithWhatIsMissing) {
   EXPECT_EQ(verdict.at("reasons").at(0).at("since"), kLate);
 }
 
+TEST(Verdict, O1_O3_AGroupThatHasNotBegunIsNotProtected) {
+  const Json late{{"name", "b"}, {"reason", "waiting for q1, which is not here yet"}};
+  const Json verdict = report::verdict_json(Json::array({group("a", "protected", kEarly)}),
+                                            Json::array({late}), nullptr);
+  EXPECT_EQ(verdict.at("protected"), false);
+  EXPECT_EQ(
+      verdict.at("text"),
+      "not protected: group b: waiting for q1, which is not here yet; no switchover on record");
+  EXPECT_EQ(verdict.at("reasons").at(0).at("group"), "b");
+}
+
 TEST(Verdict, F13_F14_ALossIsNamedInTheFirstLine) {
   Json incomplete = group("a", "incomplete", kEarly);
   incomplete["findings"] = {{{"port", "p1"}, {"text", "an alarm"}, {"is_loss", false}},
                             {{"port", "p1"}, {"text", "p1 lacks it"}, {"is_loss", true}}};
-  EXPECT_EQ(report::verdict_json(Json::array({incomplete}), nullptr).at("text"),
+  EXPECT_EQ(report::verdict_json(Json::array({incomplete}), Json::array(), nullptr).at("text"),
             "not protected: group a: incomplete: p1 lacks it since 2026-11-28T10:00:00; no "
             "switchover on record");
 }
@@ -113,14 +126,15 @@ TEST(Verdict, F13_F14_ALossIsNamedInTheFirstLine) {
 TEST(Verdict, O3_APathThatNoLongerSendsOrADeviceThatWouldStayBehindIsNoProtection) {
   Json blind = group("a", "protected", kEarly);
   blind["paths"][1]["session"]["state"] = "blind";
-  EXPECT_EQ(report::verdict_json(Json::array({blind}), nullptr).at("text"),
+  EXPECT_EQ(report::verdict_json(Json::array({blind}), Json::array(), nullptr).at("text"),
             "not protected: group a: no heartbeat leaves by p1; no switchover on record");
   Json trunk = group("a", "protected", kEarly);
   trunk["paths"][1]["ports"] = Json::array({blind["paths"][1]});
-  EXPECT_EQ(report::verdict_json(Json::array({trunk}), nullptr).at("protected"), false);
+  EXPECT_EQ(report::verdict_json(Json::array({trunk}), Json::array(), nullptr).at("protected"),
+            false);
   Json left = group("a", "protected", kEarly);
   left["left_behind"].push_back({{"kind", "macvlan"}, {"name", "m0"}, {"port", "p0"}});
-  EXPECT_EQ(report::verdict_json(Json::array({left}), nullptr).at("text"),
+  EXPECT_EQ(report::verdict_json(Json::array({left}), Json::array(), nullptr).at("text"),
             "not protected: group a: the macvlan m0 would be left behind; no switchover on record");
 }
 

@@ -50,7 +50,8 @@ Json Answers::operator()(const Json& request) const {
 // Of all groups, or of the one that is asked for: then the verdict is that of this one.
 Json Answers::status(const Json& request) const {
   const std::string only = request.value("group", "");
-  if (!only.empty())
+  const Json late = late_groups(only);
+  if (!only.empty() && late.empty())
     if (const auto known = find_group(only); !known) return refusal(known.error().message);
   const MonotonicTime now = monotonic_now();
   const engine::Capabilities& kernel = sources_.engine.capabilities();
@@ -65,7 +66,7 @@ Json Answers::status(const Json& request) const {
   });
   const Json last = newest == kept.rend() ? Json() : *newest;
   return {{"ok", true},
-          {"verdict", report::verdict_json(groups, last)},
+          {"verdict", report::verdict_json(groups, late, last)},
           {"daemon",
            {{"pid", ::getpid()},
             {"version", HANET_VERSION},
@@ -74,7 +75,17 @@ Json Answers::status(const Json& request) const {
             {"deadlines", kernel.deadlines},
             {"kernel", report::kernel_json(kernel)},
             {"events_dropped", sources_.engine.accounts().events_dropped}}},
-          {"groups", std::move(groups)}};
+          {"groups", std::move(groups)},
+          {"late", late}};
+}
+
+Json Answers::late_groups(const std::string& only) const {
+  Json late = Json::array();
+  for (const LateGroup& group : sources_.groups.late())
+    if (only.empty() || only == group.config.name)
+      late.push_back(
+          {{"name", group.config.name}, {"missing", group.missing}, {"reason", group.text()}});
+  return late;
 }
 
 Json Answers::running() const {
@@ -107,6 +118,11 @@ Result<group::PathGroup*> Answers::find_group(const std::string& name) const {
   for (const auto& group : sources_.groups.all()) {
     if (group->view().config.name == name) return group.get();
     names.push_back(group->view().config.name);
+  }
+  for (const LateGroup& late : sources_.groups.late()) {
+    if (late.config.name == name)
+      return failure(fmt::format("group '{}' is {}", name, late.text()));
+    names.push_back(late.config.name);
   }
   return failure(fmt::format("no group '{}'; there is {}", name, fmt::join(names, ", ")));
 }

@@ -36,6 +36,7 @@ class Answers {
 
  private:
   [[nodiscard]] Json status(const Json& request) const;
+  [[nodiscard]] Json late_groups(const std::string& only) const;
   [[nodiscard]] Json running() const;
   [[nodiscard]] Json reload(const Json& request) const;
   [[nodiscard]] Json explain(const Json& request) const;

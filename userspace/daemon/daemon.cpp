@@ -41,7 +41,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
     self->publish(notice);
   };
   daemon->groups_ = std::make_unique<GroupSet>(
-      *daemon->engine_, [self = daemon.get(), options] { return self->environment(options); });
+      *daemon->engine_,
+      GroupSet::Lateness{.is_allowed = options.wait, .run_directory = options.run_directory},
+      [self = daemon.get(), options] { return self->environment(options); });
   daemon->open_metrics(config);
   if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
   daemon->reloads_ = std::make_unique<Reloads>(
@@ -52,7 +54,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
 
 Status Daemon::lock(const config::Config& config, const DaemonOptions& options) {
   if (Status locked = ports_.take(config); !locked) return locked;
-  for (const std::filesystem::path& directory : {options.run_directory, options.pin_directory}) {
+  std::vector<std::filesystem::path> own{options.run_directory, options.pin_directory};
+  if (!options.state_directory.empty()) own.push_back(options.state_directory);
+  for (const std::filesystem::path& directory : own) {
     Result<net::PortLock> lock =
         net::PortLock::take_directory(directory.lexically_normal().string());
     if (!lock) return pass_on(lock);
@@ -77,9 +81,7 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   std::filesystem::create_directories(options.run_directory, failed);
   if (failed)
     return errno_error(failed.value(), fmt::format("create {}", options.run_directory.string()));
-  kept_history_ = std::make_unique<KeptHistory>(options.run_directory);
-  if (Status kept = kept_history_->load(); !kept) log::warning("{}", kept.error().message);
-  history_.number_from(kept_history_->last_number());
+  remember(options.state_directory.empty() ? options.run_directory : options.state_directory);
   Result<ControlSocket> control =
       ControlSocket::open(options.run_directory / "hanetd.sock", ControlSocket::For::Root);
   if (!control) return pass_on(control);
@@ -99,6 +101,15 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
                        control_->descriptor(), reading_->descriptor()})
     if (Status done = wakeups_.watch(fd); !done) return done;
   return {};
+}
+
+// A disk that can not be written to is no reason not to guard the network: saving warns.
+void Daemon::remember(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  std::filesystem::create_directories(directory, ignored);
+  kept_history_ = std::make_unique<KeptHistory>(directory);
+  if (Status kept = kept_history_->load(); !kept) log::warning("{}", kept.error().message);
+  history_.number_from(kept_history_->last_number());
 }
 
 // A host is not left without failover because nobody could count it.
@@ -167,7 +178,8 @@ Status Daemon::run() {
                         [this](const group::Notice& notice) { publish(notice); });
   const auto answer = [&](const Json& request) { return answers(request); };
   const auto answer_reader = [&](const Json& request) { return answers.to_reader(request); };
-  ::sd_notifyf(0, "READY=1\nSTATUS=watching %zu group(s)", groups_->all().size());
+  ::sd_notify(0, "READY=1");
+  tell_service_manager();
   log::notice("watching {} group(s); link events from {}; deadlines kept by {}",
               groups_->all().size(), engine_->capabilities().link_source,
               engine_->capabilities().deadlines);
@@ -187,6 +199,15 @@ Status Daemon::run() {
   ::sd_notify(0, "STOPPING=1");
   log::notice("stopping: detaching, every identity stays where it is");
   return {};
+}
+
+void Daemon::tell_service_manager() {
+  std::string text;
+  if (!groups_->all().empty()) text = fmt::format("watching {} group(s)", groups_->all().size());
+  for (const LateGroup& late : groups_->late())
+    text += fmt::format("{}{} is {}", text.empty() ? "" : "; ", late.config.name, late.text());
+  if (std::exchange(told_service_manager_, text) != text)
+    ::sd_notifyf(0, "STATUS=%s", text.c_str());
 }
 
 void Daemon::answer_signals() {
@@ -263,7 +284,9 @@ void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_->all()) group->tick(now);
-  groups_->sender()->close_replaced_sockets();
+  groups_->begin_late(now);
+  tell_service_manager();
+  if (engine::Sender* sender = groups_->sender()) sender->close_replaced_sockets();
   reloads_->tick(now);
   watchdog_.tick(now);
 }

@@ -29,11 +29,13 @@
 namespace hanet::daemon {
 
 struct DaemonOptions {
-  std::filesystem::path config_file;    ///< read again by a reload
-  std::filesystem::path run_directory;  ///< sockets, and what is kept
-  std::filesystem::path pin_directory;  ///< pinned maps
-  std::filesystem::path hooks;          ///< programs that are run for each event
+  std::filesystem::path config_file;      ///< read again by a reload
+  std::filesystem::path run_directory;    ///< sockets, and what is kept until the next boot
+  std::filesystem::path state_directory;  ///< what is kept for good; empty: the one above
+  std::filesystem::path pin_directory;    ///< pinned maps
+  std::filesystem::path hooks;            ///< programs that are run for each event
   std::chrono::milliseconds hook_limit = std::chrono::seconds(30);  ///< of one of them
+  bool wait = false;      ///< a group whose ports are not here waits for them
   bool bpf_timer = true;  ///< false: do without (engine::Engine::Options)
 };
 
@@ -54,6 +56,7 @@ class Daemon {
   Daemon() = default;
   [[nodiscard]] Status lock(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
+  void remember(const std::filesystem::path& directory);
   void open_metrics(const config::Config& config);
   void publish(const group::Notice& notice);
   void read_kernel_events();
@@ -61,6 +64,7 @@ class Daemon {
   void look_at_links();
   void handle_notification(const nlmsghdr& message);
   void tick();
+  void tell_service_manager();
   void answer_signals();
   void keep_history();
   [[nodiscard]] MonotonicTime next_deadline() const;
@@ -91,6 +95,7 @@ class Daemon {
   std::unique_ptr<Reloads> reloads_;
   MonotonicTime started_{};
   Watchdog watchdog_;
+  std::string told_service_manager_;
   std::uint64_t dropped_events_ = 0;
   bool look_again_ = false;  // a link could not be read
   bool ends_ = false;        // hanetd is asked to

@@ -9,8 +9,15 @@
 #include <iterator>
 #include <utility>
 
+#include "core/log.h"
+#include "group/host_check.h"
+
 namespace hanet::daemon {
 namespace {
+
+// How often it is looked whether ports have come, and how soon what failed is tried again.
+constexpr Nanoseconds kLookForLate = std::chrono::milliseconds(100);
+constexpr Nanoseconds kTryLateAgain = std::chrono::seconds(2);
 
 std::set<std::string> interfaces_of(const config::Config& config) {
   std::set<std::string> interfaces;
@@ -60,7 +67,17 @@ void GroupSet::end_all() {
 config::Config GroupSet::running() const {
   config::Config running;
   for (const auto& group : groups_) running.groups.push_back(group->running());
+  for (const LateGroup& late : late_) running.groups.push_back(late.config);
   return running;
+}
+
+std::vector<std::string> GroupSet::missing_of(const config::GroupConfig& group) const {
+  if (!lateness_.is_allowed) return {};
+  return missing_ports(group, lateness_.run_directory).value_or(std::vector<std::string>());
+}
+
+bool GroupSet::would_be_late(const config::GroupConfig& group) const {
+  return named(group.name) == nullptr && !missing_of(group).empty();
 }
 
 group::PathGroup* GroupSet::at(engine::GroupIndex index) const {
@@ -161,7 +178,8 @@ Status GroupSet::change(const config::Config& wanted) {
     if (change.fate == config::GroupFate::Changed) continue;
     if (const group::PathGroup* group = named(change.group))
       ending.push_back({find(before, change.group), group->view().index});
-    if (const config::GroupConfig* config = find(wanted, change.group))
+    const config::GroupConfig* config = find(wanted, change.group);
+    if (config != nullptr && !would_be_late(*config))
       beginning.push_back(
           {config, indexes[static_cast<std::size_t>(config - wanted.groups.data())]});
   }
@@ -169,12 +187,61 @@ Status GroupSet::change(const config::Config& wanted) {
   engine_.detach_leftovers();
   if (!exchanged) return exchanged;
   for (const config::GroupChange& change : changes.groups)
-    if (change.fate == config::GroupFate::Changed)
-      named(change.group)->adopt(*find(wanted, change.group));
-  std::ranges::sort(groups_, {}, [&](const auto& group) {
-    return find(wanted, name_of(*group)) - wanted.groups.data();
-  });
+    if (group::PathGroup* group = named(change.group);
+        group != nullptr && change.fate == config::GroupFate::Changed)
+      group->adopt(*find(wanted, change.group));
+  wait_for_the_rest(wanted);
   return {};
+}
+
+void GroupSet::sort_as_in_file() {
+  std::ranges::sort(groups_, {}, [&](const auto& group) {
+    return std::ranges::find(order_, name_of(*group)) - order_.begin();
+  });
+}
+
+void GroupSet::wait_for_the_rest(const config::Config& wanted) {
+  order_.clear();
+  late_.clear();
+  for (const config::GroupConfig& config : wanted.groups) {
+    order_.push_back(config.name);
+    if (named(config.name) != nullptr) continue;
+    late_.push_back({.config = config, .missing = missing_of(config)});
+    log::warning("{}: {}; it is not protected until then", config.name, late_.back().text());
+  }
+  sort_as_in_file();
+}
+
+// The host is looked at as at the start: nothing else has looked at this group there.
+Status GroupSet::begin_one_late(const config::GroupConfig& config) {
+  config::Config alone;
+  alone.groups.push_back(config);
+  const config::Config all = running();
+  const engine::GroupIndex index =
+      indexes_for(all)[static_cast<std::size_t>(find(all, config.name) - all.groups.data())];
+  if (Status good = group::check_host(alone, config.name, lateness_.run_directory, {&index, 1});
+      !good)
+    return good;
+  return begin({Place{.config = &config, .index = index}});
+}
+
+void GroupSet::begin_late(MonotonicTime now) {
+  if (late_.empty() || now < look_for_late_at_) return;
+  look_for_late_at_ = now + kLookForLate;
+  for (LateGroup& late : late_) {
+    late.missing = missing_of(late.config);
+    if (!late.missing.empty()) continue;
+    const Status begun = begin_one_late(late.config);
+    if (begun) {
+      log::notice("{}: every port is here, the group begins", late.config.name);
+      std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
+      sort_as_in_file();
+      return;  // the next one with the next look
+    }
+    look_for_late_at_ = now + kTryLateAgain;
+    if (std::exchange(told_, begun.error().message) != begun.error().message)
+      log::error("{}: its ports are here, but it can not begin: {}", late.config.name, told_);
+  }
 }
 
 }  // namespace hanet::daemon

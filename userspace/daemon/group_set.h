@@ -4,11 +4,13 @@
 //
 // What can change at once changes at once. A group whose other keys differ ends and starts anew as
 // at the start of hanetd, and the others never notice: programs stay attached, the sender exchanges
-// its thread between two beats. A change is carried out whole, or the groups are as before.
+// its thread between two beats. A change is carried out whole, or the groups are as before. A group
+// whose ports are not all here may be late (late_ports.h).
 //
 // Threading: hanetd's main thread.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +21,8 @@
 
 #include "config/config.h"
 #include "config/values.h"
+#include "core/clock.h"
+#include "daemon/late_ports.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
 #include "group/path_group.h"
@@ -43,8 +47,12 @@ class PortLocks {
 class GroupSet {
  public:
   using MakeEnvironment = std::function<group::Environment()>;
-  GroupSet(engine::Engine& engine, MakeEnvironment environment)
-      : engine_(engine), environment_(std::move(environment)) {}
+  struct Lateness {
+    bool is_allowed = false;              ///< else every port has to be here
+    std::filesystem::path run_directory;  ///< of what was kept
+  };
+  GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment)
+      : engine_(engine), lateness_(std::move(lateness)), environment_(std::move(environment)) {}
   GroupSet(const GroupSet&) = delete;
   GroupSet& operator=(const GroupSet&) = delete;
 
@@ -54,8 +62,13 @@ class GroupSet {
   /// Makes the groups those of `wanted`: at the start, from none. On error they are as before; the
   /// error says so where that failed as well.
   [[nodiscard]] Status change(const config::Config& wanted);
-  /// What is in force.
+  /// Begins those whose ports have come.
+  void begin_late(MonotonicTime now);
+  /// What is in force, late groups included.
   [[nodiscard]] config::Config running() const;
+  [[nodiscard]] const std::vector<LateGroup>& late() const { return late_; }
+  /// Would a group that is not at work wait for its ports now?
+  [[nodiscard]] bool would_be_late(const config::GroupConfig& group) const;
 
   [[nodiscard]] const Groups& all() const { return groups_; }
   /// Where each group of a configuration is, or would be.
@@ -77,10 +90,19 @@ class GroupSet {
   void end(const std::set<engine::GroupIndex>& which);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   void send_for(std::vector<engine::RequestFrames> added);
+  void wait_for_the_rest(const config::Config& wanted);
+  [[nodiscard]] std::vector<std::string> missing_of(const config::GroupConfig& group) const;
+  [[nodiscard]] Status begin_one_late(const config::GroupConfig& config);
+  void sort_as_in_file();
 
   engine::Engine& engine_;
+  Lateness lateness_;
   MakeEnvironment environment_;
   Groups groups_;
+  std::vector<LateGroup> late_;
+  std::vector<std::string> order_;  ///< names, as in the file
+  MonotonicTime look_for_late_at_{};
+  std::string told_;                        ///< why a late group could not begin
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };
 

@@ -3,21 +3,36 @@
 // Ports that appear late.
 //
 // A service that is started at boot may be quicker than a driver, and a card may be put in hours
-// later. Neither is a mistake in the configuration, and neither may hold up the boot or look like a
-// crash. So the service is told to be ready, and what it waits for is its status.
+// later. Neither is a mistake in the configuration, and neither may hold up the boot, look like a
+// crash, or leave another group without protection. So a group waits for its own ports only, and
+// the verdict says for which.
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "core/result.h"
 
 namespace hanet::daemon {
 
-/// Returns when every port of the configuration is in this network namespace. Says once for which
-/// it waits, in the log and to the service manager, and feeds the watchdog meanwhile. Any signal
-/// that ends a process ends it here, where nothing has been touched yet.
-[[nodiscard]] Status wait_for_ports(const config::Config& config,
-                                    const std::filesystem::path& run_directory);
+/// A group that can not begin yet.
+struct LateGroup {
+  config::GroupConfig config;
+  std::vector<std::string> missing;  ///< interfaces
+
+  /// "waiting for eth5, which is not here yet"
+  [[nodiscard]] std::string text() const;
+};
+
+/// Which interfaces of the group are not in this network namespace. Those that hanet can do without
+/// for now, because it knows their identity (`run_directory`), do not count.
+[[nodiscard]] Result<std::vector<std::string>> missing_ports(
+    const config::GroupConfig& group, const std::filesystem::path& run_directory);
+
+/// The groups that need not wait.
+[[nodiscard]] Result<config::Config> without_late_groups(
+    const config::Config& config, const std::filesystem::path& run_directory);
 
 }  // namespace hanet::daemon

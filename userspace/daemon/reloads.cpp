@@ -49,7 +49,8 @@ Status Reloads::check(const config::Config& before, const config::Config& wanted
   config::Config beginning;
   std::vector<engine::GroupIndex> indexes;
   for (std::size_t at = 0; at < wanted.groups.size(); ++at) {
-    if (!begins(changes, wanted.groups[at].name)) continue;
+    if (!begins(changes, wanted.groups[at].name) || groups_.would_be_late(wanted.groups[at]))
+      continue;
     beginning.groups.push_back(wanted.groups[at]);
     indexes.push_back(all[at]);
   }

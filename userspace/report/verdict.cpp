@@ -72,7 +72,7 @@ std::string last_text(const Json& last) {
 
 }  // namespace
 
-Json verdict_json(const Json& groups, const Json& last) {
+Json verdict_json(const Json& groups, const Json& late, const Json& last) {
   Json reasons = Json::array();
   std::string since;  // wall times in this form are ordered like text
   std::string text;
@@ -88,6 +88,12 @@ Json verdict_json(const Json& groups, const Json& last) {
     text +=
         fmt::format("{}group {}: {}{}", text.empty() ? "" : "; ", text_of(group, "name"), reason,
                     known ? " since " + seconds_of(text_of(group, "state_since")) : std::string());
+  }
+  for (const Json& group : late) {
+    reasons.push_back(
+        {{"group", group.at("name")}, {"reason", group.at("reason")}, {"since", nullptr}});
+    text += fmt::format("{}group {}: {}", text.empty() ? "" : "; ", text_of(group, "name"),
+                        text_of(group, "reason"));
   }
   const bool is_protected = reasons.empty();
   text = is_protected ? fmt::format("protected since {}", seconds_of(since))

@@ -10,9 +10,10 @@
 
 namespace hanet::report {
 
-/// `groups`: of group_json(). `last`: the newest switchover of record_json(), or null.
+/// `groups`: of group_json(). `late`: [{"name", "reason"}] of those that have not begun. `last`:
+/// the newest switchover of record_json(), or null.
 /// {"protected", "text", "since" (null where that is not known), "reasons": [{"group", "reason",
 /// "since"}], "last_switchover"}.
-[[nodiscard]] Json verdict_json(const Json& groups, const Json& last);
+[[nodiscard]] Json verdict_json(const Json& groups, const Json& late, const Json& last);
 
 }  // namespace hanet::report
