@@ -5,6 +5,8 @@
  *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
  *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards; muting
+ *   tc_pacer       sends the requests that are due each time the token comes round
+ *   tc_departs     says when the token is to come round, where fq goes by that
  *   tc_control     starts timers, or comes by in their claim; run by hanetd with
  *                  BPF_PROG_TEST_RUN, never attached
  *   carrier_off/on link events at their source, where the kernel allows fentry
@@ -14,6 +16,7 @@
 #include "control.bpf.h"
 #include "maps.bpf.h"
 #include "neighbour.bpf.h"
+#include "pacer.bpf.h"
 #include "request.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -142,6 +145,18 @@ int tc_egress(struct __sk_buff *skb)
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
 	return way ? steer_egress(skb, &cursor, way, port, ethernet) : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int tc_pacer(struct __sk_buff *skb)
+{
+	return pacer_round(skb);
+}
+
+SEC("tc")
+int tc_departs(struct __sk_buff *skb)
+{
+	return pacer_departs(skb);
 }
 
 SEC("tc")

@@ -90,6 +90,24 @@ struct {
 	__type(value, struct hanet_trunk);
 } trunks SEC(".maps");
 
+/* What the pacer sends. Frames by hanetd, times and counts by the pacer alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct hanet_paced);
+} paced SEC(".maps");
+
+/* The pacer itself; one entry. Set up by hanetd, run by the token. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct hanet_pacer);
+} pacer SEC(".maps");
+
 /* Events for hanetd's epoll. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -27,6 +27,7 @@ typedef struct {
 } __attribute__((preserve_access_index)) possible_net_t;
 
 struct net_device {
+	unsigned int flags;
 	unsigned long state;
 	int ifindex;
 	possible_net_t nd_net;
@@ -37,6 +38,11 @@ struct sk_buff {
 } __attribute__((preserve_access_index));
 
 enum netdev_state_t { __LINK_STATE_NOCARRIER = 2 };
+
+/* linux/if.h, which pulls in more than a BPF target has. */
+#ifndef IFF_UP
+#define IFF_UP 1
+#endif
 
 /* kernel/bpf/helpers.c and net/core/xdp.c, since 6.2. */
 extern void *bpf_cast_to_kern_ctx(void *obj) __ksym __weak;
@@ -71,6 +77,17 @@ static __always_inline void remember_device(struct __sk_buff *skb, struct hanet_
 	struct sk_buff *kernel_skb = bpf_cast_to_kern_ctx(skb);
 
 	port->net_device = (__u64)kernel_skb->dev;
+}
+
+/* Whether the interface is up, as `ip link` has it; true where the kernel does not tell. */
+static __always_inline bool port_is_up(const struct hanet_port *port)
+{
+	if (!use_link_poll || !port->net_device)
+		return true;
+	struct net_device *device = bpf_rdonly_cast((void *)port->net_device,
+						    bpf_core_type_id_kernel(struct net_device));
+
+	return device->ifindex != (int)port->ifindex || device->flags & IFF_UP;
 }
 
 /*

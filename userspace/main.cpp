@@ -124,6 +124,8 @@ int main(int argc, char** argv) {
                "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
   app.add_flag("--wait", options.daemon.wait,
                "a group whose ports are not here yet waits for them");
+  app.add_flag("!--no-pacer", options.daemon.pacer,
+               "send heartbeats from hanetd, as on kernels that can not pace them");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);

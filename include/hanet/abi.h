@@ -51,6 +51,10 @@ enum {
 	HANET_REVIEW_US = 5000, /* at least, from one look at a port to the next, where no link
 				   poll is needed: fentry or rtnetlink tells */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
+	HANET_PACED_BYTES =
+		128, /* the longest frame that the pacer sends: an ICMPv6 echo has 110 */
+	HANET_TOKEN_MAX_NS = 2000000, /* the pacer comes by that often, whatever is due: so late is
+					 a shorter interval in force */
 	HANET_NONE = 0xffffffff,
 };
 
@@ -356,6 +360,61 @@ struct hanet_identity_mac {
 };
 HANET_ASSERT(sizeof(struct hanet_identity_mac) == 8);
 
+/* A frame that is ready but for the address of its target. */
+struct hanet_frame {
+	__u32 length; /* 0: there is none; at most HANET_PACED_BYTES */
+	__u32 pad;
+	__u8 bytes[HANET_PACED_BYTES];
+};
+HANET_ASSERT(sizeof(struct hanet_frame) == 8 + HANET_PACED_BYTES);
+
+/*
+ * paced[session]: what the pacer sends for it (spec M12). Frames are hanetd's, and there before
+ * `is_paced` is; the rest is the kernel side's.
+ */
+struct hanet_paced {
+	struct hanet_frame heartbeat;
+	struct hanet_frame search;  /* broadcast or multicast */
+	struct hanet_frame refresh; /* unicast neighbour request, where the heartbeat is none */
+	__u32 is_paced;
+	__u32 unstamped; /* heartbeats in a row that tc_egress did not see */
+	__u64 next_ns;	 /* when the next one is due; 0: as soon as it is not paused */
+	__u64 searched_ns;
+	__u64 looked_ns;
+	__u64 refreshed_ns;
+	__u64 searches;
+	__u64 refused;	   /* frames that the port did not take */
+	__u64 late_max_ns; /* the latest that a heartbeat was */
+};
+HANET_ASSERT(sizeof(struct hanet_paced) == 3 * (8 + HANET_PACED_BYTES) + 64);
+
+/* What delays the token, the frame that goes round and makes the pacer come by. */
+enum hanet_pacer_mode {
+	HANET_PACER_NONE = 0, /* there is no token: hanetd's thread sends */
+	HANET_PACER_FQ = 1,   /* fq, by the departure time of a frame */
+	HANET_PACER_TBF = 2,  /* tbf, by the length of a frame: a byte is a microsecond */
+};
+
+/* pacer[0]. hanetd writes the first four, before it puts the token in. */
+struct hanet_pacer {
+	__u32 mode;	/* enum hanet_pacer_mode */
+	__u32 ifindex;	/* of the end of the pair that the token is sent into */
+	__u32 token;	/* the number of the token that counts; any other is dropped */
+	__u32 sessions; /* those from this index on are not paced */
+	/* state, kernel side */
+	__u64 next_ns; /* when the token is to come round next; with tbf also what it is ahead of */
+	__u64 round_ns; /* when it came round last */
+	__u64 rounds;
+	__u64 strays; /* frames of the pair that are not the token */
+};
+HANET_ASSERT(sizeof(struct hanet_pacer) == 48);
+
+/* The token, behind its Ethernet header. */
+struct hanet_token {
+	__u32 magic; /* HANET_TOKEN_MAGIC */
+	__u32 number;
+};
+
 enum hanet_event_type {
 	HANET_EVENT_SESSION_DOWN = 1,
 	HANET_EVENT_SESSION_UP = 2,
@@ -402,6 +461,8 @@ HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
 enum {
 	HANET_ECHO_MAGIC = 0x48614e65,
 	HANET_CLAIM_MAGIC = 0x48614e67, /* before the place in an ARP answer's padding */
+	HANET_TOKEN_MAGIC = 0x48614e68,
+	HANET_TOKEN_TYPE = 0x88b5, /* EtherType for local experiments (IEEE 802, 9.2.4) */
 	HANET_STEER_MARK =
 		0x48614e66, /* skb mark of a frame that bridging hands to the failed port */
 };

@@ -156,6 +156,16 @@ const Offsets kEvent{AT(hanet_event, type), AT(hanet_event, group)};
 const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped),
                       AT(hanet_engine, receiver_period_ns)};
 
+const Offsets kFrame{AT(hanet_frame, length), AT(hanet_frame, pad), AT(hanet_frame, bytes)};
+const Offsets kPaced{
+    AT(hanet_paced, heartbeat),   AT(hanet_paced, search),    AT(hanet_paced, refresh),
+    AT(hanet_paced, is_paced),    AT(hanet_paced, unstamped), AT(hanet_paced, next_ns),
+    AT(hanet_paced, searched_ns), AT(hanet_paced, looked_ns), AT(hanet_paced, refreshed_ns),
+    AT(hanet_paced, searches),    AT(hanet_paced, refused),   AT(hanet_paced, late_max_ns)};
+const Offsets kPacer{AT(hanet_pacer, mode),     AT(hanet_pacer, ifindex), AT(hanet_pacer, token),
+                     AT(hanet_pacer, sessions), AT(hanet_pacer, next_ns), AT(hanet_pacer, round_ns),
+                     AT(hanet_pacer, rounds),   AT(hanet_pacer, strays)};
+
 #undef AT
 
 class Abi : public Scene {
@@ -209,6 +219,9 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_struct("hanet_identity_ipv4", sizeof(hanet_identity_ipv4), kIdentityIpv4);
   expect_value(maps.trunks, "hanet_trunk", sizeof(hanet_trunk), kTrunk);
   expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
+  expect_value(maps.paced, "hanet_paced", sizeof(hanet_paced), kPaced);
+  expect_value(maps.pacer, "hanet_pacer", sizeof(hanet_pacer), kPacer);
+  expect_struct("hanet_frame", sizeof(hanet_frame), kFrame);
   expect_struct("hanet_event", sizeof(hanet_event), kEvent);
   expect_struct("hanet_trunk_port", sizeof(hanet_trunk_port), kTrunkPort);
   expect_struct("hanet_request", sizeof(hanet_request), kRequest);
@@ -216,8 +229,8 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
 
 TEST_F(Abi, D2_AMapThatIsMemoryHoldsNoTimer) {
   const auto& maps = p->skeleton()->maps;
-  for (const bpf_map* map :
-       {maps.params, maps.sessions, maps.ports, maps.steer, maps.trunks, maps.engine})
+  for (const bpf_map* map : {maps.params, maps.sessions, maps.ports, maps.steer, maps.trunks,
+                             maps.engine, maps.paced, maps.pacer})
     EXPECT_NE(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
   for (const bpf_map* map : {maps.deadline_timers, maps.link_timers})
     EXPECT_EQ(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);

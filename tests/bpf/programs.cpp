@@ -95,6 +95,8 @@ Status Programs::map_memory() {
   if (Status done = map(ports, maps.ports, HANET_MAX_PORTS); !done) return done;
   if (Status done = map(steer, maps.steer, HANET_MAX_PORTS); !done) return done;
   if (Status done = map(trunks, maps.trunks, HANET_MAX_TRUNKS); !done) return done;
+  if (Status done = map(paced, maps.paced, HANET_MAX_SESSIONS); !done) return done;
+  if (Status done = map(pacer, maps.pacer, 1); !done) return done;
   if (Status done = map(accounts, maps.engine, 1); !done) return done;
   const auto keep = [](void* self, void* record, std::size_t) {
     static_cast<Programs*>(self)->received_.push_back(*static_cast<const hanet_event*>(record));
@@ -126,6 +128,8 @@ void Programs::clear() {
   empty(ports, HANET_MAX_PORTS);
   empty(steer, HANET_MAX_PORTS);
   empty(trunks, HANET_MAX_TRUNKS);
+  empty(paced, HANET_MAX_SESSIONS);
+  empty(pacer, 1);
   empty(accounts, 1);
   [[maybe_unused]] const std::vector<hanet_event> forgotten = events();
 }
@@ -162,6 +166,10 @@ Outcome Programs::tc_ingress(const net::Frame& frame, std::uint32_t mark, int re
 
 Outcome Programs::tc_egress(const net::Frame& frame, std::uint32_t mark, int repeat) {
   return tc(skeleton_->progs.tc_egress, frame, mark, repeat);
+}
+
+Outcome Programs::tc_pacer(const net::Frame& frame) {
+  return tc(skeleton_->progs.tc_pacer, frame, 0, 1);
 }
 
 Outcome Programs::run_control(const net::Frame& bytes, int repeat) {

@@ -71,6 +71,8 @@ class Programs {
   [[nodiscard]] Outcome xdp(const net::Frame& frame, int repeat = 1);
   [[nodiscard]] Outcome tc_ingress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
   [[nodiscard]] Outcome tc_egress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
+  /// The token, or another frame, comes round.
+  [[nodiscard]] Outcome tc_pacer(const net::Frame& frame);
   /// tc_control with any bytes behind the Ethernet header; returns its verdict.
   [[nodiscard]] std::uint32_t control(std::uint32_t operation, std::uint32_t index);
   [[nodiscard]] std::uint32_t control_with(const net::Frame& bytes);
@@ -100,6 +102,8 @@ class Programs {
   engine::MappedArray<hanet_steer> steer;
   engine::MappedArray<hanet_trunk> trunks;
   engine::MappedArray<hanet_engine> accounts;
+  engine::MappedArray<hanet_paced> paced;
+  engine::MappedArray<hanet_pacer> pacer;
 
  private:
   Programs() = default;

@@ -18,7 +18,6 @@ namespace {
 
 // Long enough to stop a process between the third lost request and the verdict.
 constexpr unsigned kSlowIntervalUs = 200'000;
-constexpr auto kManyDetectionTimes = std::chrono::milliseconds(300);  // by the kernel's own timer
 
 class FrozenDaemon : public LabTest {
  protected:
@@ -89,25 +88,6 @@ TEST_F(FrozenDaemon, D7_ASilentFaultIsBridgedWhenTheLastRequestsHadLeft) {
   ASSERT_NO_FATAL_FAILURE(freeze());
   ASSERT_NO_FATAL_FAILURE(expect_bridged(primary, before));
   expect_moved_after_thaw(before);
-}
-
-TEST_F(FrozenDaemon, M3_AFrozenSenderIsNoDeadPath) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  if (!kernel_keeps_deadlines())
-    GTEST_SKIP() << "skipped: hanetd keeps the deadlines here (no bpf_timer)";
-  const Place primary = place_of("p0");
-  const std::uint64_t many = polls_in(host(), kManyDetectionTimes);
-  ASSERT_NO_FATAL_FAILURE(freeze());
-  const auto polls = [&] { return host().pinned<hanet_port>("ports", primary.port).link_polls; };
-  const std::uint64_t before = polls();
-  ASSERT_TRUE(await("time passes in the kernel", [&] { return polls() >= before + many; }));
-  EXPECT_TRUE(host().frozen());
-  EXPECT_TRUE(echo().reaches_every_address());
-  host().thaw();
-  ASSERT_TRUE(all_ready());
-  for (const std::string port : {"p0", "p1"})
-    EXPECT_EQ(host().session(port).at("down_verdicts"), 0) << port;
-  EXPECT_TRUE(host().switchovers().empty());
 }
 
 }  // namespace

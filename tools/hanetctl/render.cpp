@@ -136,8 +136,9 @@ void render_identity(std::string& out, const Json& identity) {
 
 void render_kernel(std::string& out, const Json& daemon) {
   const Json& kernel = daemon.at("kernel");
-  line(out, "kernel {}: link events by {}; TC by {}; deadlines by {}", text_of(kernel, "release"),
-       listed(kernel.at("link_sources")), listed(kernel.at("tc")), text_of(daemon, "deadlines"));
+  line(out, "kernel {}: link events by {}; TC by {}; deadlines by {}; requests by {}",
+       text_of(kernel, "release"), listed(kernel.at("link_sources")), listed(kernel.at("tc")),
+       text_of(daemon, "deadlines"), text_of(daemon, "requests"));
 }
 
 void render_group(std::string& out, const Json& group) {

@@ -73,6 +73,7 @@ Json Answers::status(const Json& request) const {
             {"uptime_s", std::chrono::duration<double>(now - sources_.started).count()},
             {"link_source", kernel.link_source},
             {"deadlines", kernel.deadlines},
+            {"requests", kernel.pacer},
             {"kernel", report::kernel_json(kernel)},
             {"events_dropped", sources_.engine.accounts().events_dropped}}},
           {"groups", std::move(groups)},

@@ -25,6 +25,15 @@ constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFAD
                              RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1)) |
                              (1U << (RTNLGRP_NEXTHOP - 1));
 
+// The pacer is a pair of interfaces, and a warm standby promises that none is made (spec F6).
+std::string no_pacer_because(const config::Config& config, const DaemonOptions& options) {
+  if (!options.pacer) return "as asked for (--no-pacer)";
+  const auto warm = std::ranges::find(config.groups, config::StandbyMode::Warm,
+                                      &config::GroupConfig::standby_mode);
+  if (warm == config.groups.end()) return {};
+  return fmt::format("as the warm standby of {} allows no new interface", warm->name);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
@@ -94,6 +103,7 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
       {.pin_directory = options.pin_directory,
        .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence),
+       .no_pacer_because = no_pacer_because(config, options),
        .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
@@ -180,9 +190,9 @@ Status Daemon::run() {
   const auto answer_reader = [&](const Json& request) { return answers.to_reader(request); };
   ::sd_notify(0, "READY=1");
   tell_service_manager();
-  log::notice("watching {} group(s); link events from {}; deadlines kept by {}",
-              groups_->all().size(), engine_->capabilities().link_source,
-              engine_->capabilities().deadlines);
+  const engine::Capabilities& kernel = engine_->capabilities();
+  log::notice("watching {} group(s); link events from {}; deadlines kept by {}; requests from {}",
+              groups_->all().size(), kernel.link_source, kernel.deadlines, kernel.pacer);
   while (!ends_) {
     if (Status waited = wakeups_.wait(next_deadline()); !waited) return waited;
     read_kernel_events();
@@ -284,6 +294,7 @@ void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_->all()) group->tick(now);
+  engine_->tick(now);
   groups_->begin_late(now);
   tell_service_manager();
   if (engine::Sender* sender = groups_->sender()) sender->close_replaced_sockets();

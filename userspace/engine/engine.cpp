@@ -103,7 +103,28 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   if (!engine->use_bpf_timer_)
     engine->ticker_ =
         std::make_unique<Ticker>(bpf_program__fd(engine->skeleton_->progs.tc_control));
+  engine->start_pacer(options);
   return engine;
+}
+
+// Without one requests are as punctual as a process is.
+void Engine::start_pacer(const Options& options) {
+  if (!options.no_pacer_because.empty()) {
+    capabilities_.pacer = fmt::format("hanetd, {}", options.no_pacer_because);
+    return;
+  }
+  Result<std::unique_ptr<Pacer>> pacer =
+      Pacer::start({.tc_pacer = bpf_program__fd(skeleton_->progs.tc_pacer),
+                    .tc_departs = bpf_program__fd(skeleton_->progs.tc_departs),
+                    .paced = bpf_map__fd(skeleton_->maps.paced),
+                    .pacer = bpf_map__fd(skeleton_->maps.pacer)},
+                   pin_directory_.string());
+  if (!pacer) {
+    capabilities_.pacer = fmt::format("hanetd, no pacer ({})", pacer.error().message);
+    return;
+  }
+  pacer_ = std::move(*pacer);
+  capabilities_.pacer = fmt::format("kernel ({})", pacer_->discipline());
 }
 
 int Engine::load_object(LinkSource source, bool watch_silence) {
@@ -231,6 +252,7 @@ Status Engine::map_memory() {
 }
 
 Engine::~Engine() {
+  pacer_.reset();
   ticker_.reset();
   if (skeleton_ && steer_.valid())
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)

@@ -29,6 +29,7 @@
 #include "core/result.h"
 #include "engine/attach.h"
 #include "engine/maps.h"
+#include "engine/pacer.h"
 #include "engine/quorum.h"
 #include "engine/ticker.h"
 #include "hanet/abi.h"
@@ -89,6 +90,7 @@ struct Capabilities {
   std::vector<std::string> tc_modes;      ///< "tcx", "clsact"
   std::string deadlines = "bpf_timer";    ///< who keeps them, with the reason when it is hanetd
   std::vector<std::string> timers;        ///< "bpf_timer", where the kernel takes it
+  std::string pacer;                      ///< who sends: "kernel (fq)", or hanetd and why
 };
 
 /// More functions than a class of this house should have: each is one thing that the kernel side
@@ -98,7 +100,9 @@ class Engine {
   struct Options {
     std::filesystem::path pin_directory;
     bool watch_silence = false;  ///< some session will be of kind HANET_HEARTBEAT_SILENCE
-    bool bpf_timer = true;       ///< false: hanetd keeps the deadlines, whatever the kernel takes
+    std::string
+        no_pacer_because;   ///< hanetd sends, whatever the kernel can; empty: only where it must
+    bool bpf_timer = true;  ///< false: hanetd keeps the deadlines, whatever the kernel takes
   };
   /// Called for each ring record, with the time at which user space had it.
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
@@ -180,6 +184,12 @@ class Engine {
   [[nodiscard]] TcHook& tc(PortIndex port, Direction direction) {
     return attachments_[port].tc(direction);
   }
+  /// Null: requests are sent by hanetd's thread.
+  [[nodiscard]] const Pacer* pacer() const { return pacer_.get(); }
+  /// Sees to it that requests go on leaving.
+  void tick(MonotonicTime now) {
+    if (pacer_) pacer_->tick(now);
+  }
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
   /// Readable when events wait (epoll).
@@ -223,6 +233,7 @@ class Engine {
   /// from the first time on that the kernel refuses it. Returns 0 or -errno.
   [[nodiscard]] int try_to_load(LinkSource source, const Options& options);
   [[nodiscard]] int load_object(LinkSource source, bool watch_silence);
+  void start_pacer(const Options& options);
   [[nodiscard]] std::string poll_name() const;
   void tell_capabilities(bool fentry, bool poll);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
@@ -255,6 +266,7 @@ class Engine {
   LinkSource link_source_ = LinkSource::Rtnetlink;
   bool use_bpf_timer_ = true;
   std::unique_ptr<Ticker> ticker_;  ///< without bpf_timer
+  std::unique_ptr<Pacer> pacer_;    ///< where the kernel has what it needs
   std::vector<Fd> tracing_links_;
   Capabilities capabilities_;
   EventHandler handler_;

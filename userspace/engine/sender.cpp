@@ -35,11 +35,13 @@ Sender::Sender(const Engine& engine, std::vector<RequestFrames> requests)
     : engine_(engine),
       requests_(std::move(requests)),
       beats_(requests_.size()),
+      carried_(requests_.size()),
       known_mac_ns_(requests_.size()) {
   start();
 }
 
 void Sender::start() {
+  for (std::size_t at = 0; at < requests_.size(); ++at) carry(at);
   stopping_ = false;
   thread_ = std::thread([this] { run(); });
 }
@@ -49,12 +51,20 @@ void Sender::finish() {
   thread_.join();
 }
 
+void Sender::carry(std::size_t at) const {
+  const RequestFrames& request = requests_[at];
+  if (const Pacer* pacer = engine_.pacer())
+    pacer->carry(request.session, request.heartbeat, request.search, request.refresh);
+}
+
 void Sender::forget(std::size_t at) {
   const SessionIndex session = requests_[at].session;
+  if (const Pacer* pacer = engine_.pacer()) pacer->drop(session);
   delete fresh_sockets_[session].exchange(nullptr);
   const auto offset = static_cast<std::ptrdiff_t>(at);
   requests_.erase(requests_.begin() + offset);
   beats_.erase(beats_.begin() + offset);
+  carried_.erase(carried_.begin() + offset);
   known_mac_ns_.erase(known_mac_ns_.begin() + offset);
   accounts_[session].clear();
 }
@@ -65,12 +75,15 @@ void Sender::change(const std::set<SessionIndex>& removed, std::vector<RequestFr
     if (removed.contains(requests_[at].session)) forget(at);
   std::ranges::move(added, std::back_inserter(requests_));
   beats_.resize(requests_.size());
+  carried_.resize(requests_.size());
   known_mac_ns_.resize(requests_.size());
   start();
 }
 
 Sender::~Sender() {
   finish();
+  if (const Pacer* pacer = engine_.pacer())
+    for (const RequestFrames& request : requests_) pacer->drop(request.session);
   for (std::atomic<net::PacketSocket*>& fresh : fresh_sockets_) delete fresh.load();
   for (std::atomic<net::PacketSocket*>& replaced : replaced_sockets_) delete replaced.load();
 }
@@ -113,6 +126,10 @@ void Sender::run() {
 MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   RequestFrames& request = requests_[at];
   take_fresh_socket(request);
+  if (is_carried(at, now)) {
+    beats_[at].next = {};
+    return now + kIdle;
+  }
   const FramesThere there{.heartbeat = !request.heartbeat.empty(),
                           .search = !request.search.empty(),
                           .refresh = !request.refresh.empty()};
@@ -133,6 +150,23 @@ MonotonicTime Sender::beat(std::size_t at, MonotonicTime now) {
   }
   if (due.refresh) send(at, request.refresh);
   return due.next;
+}
+
+bool Sender::is_carried(std::size_t at, MonotonicTime now) {
+  const SessionIndex session = requests_[at].session;
+  const Pacer* pacer = engine_.pacer();
+  if (pacer == nullptr || !pacer->goes_on(now)) return false;
+  const hanet_paced& paced = pacer->account(session);
+  if (load(paced.is_paced) == 0) return false;
+  Account& account = accounts_[session];
+  Carried& carried = carried_[at];
+  const Carried counted{.searches = load(paced.searches), .refused = load(paced.refused)};
+  account.searches += counted.searches - carried.searches;
+  account.send_errors += counted.refused - carried.refused;
+  carried = counted;
+  raise_to(account.latest_ns, load(paced.late_max_ns));
+  account.unstamped.store(load(paced.unstamped), std::memory_order_relaxed);
+  return true;
 }
 
 void Sender::address_to_target(std::size_t at) {

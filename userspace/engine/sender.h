@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The sender: a real-time thread that puts prepared requests on the wire.
+// The sender: a real-time thread that puts prepared requests on the wire, where the kernel does
+// not.
+//
+// Where there is a pacer (pacer.h) that carries a session, the thread only looks now and then
+// whether the token still comes round, and sends by itself until it does again.
 //
 // It decides only when to send and whether to search for the target's address (beat.h); whether a
 // path lives is the kernel side's verdict, which counts a request only when it really left. So a
@@ -92,6 +96,9 @@ class Sender {
   void run();
   /// Sends what is due for one session; returns when the next is due.
   MonotonicTime beat(std::size_t at, MonotonicTime now);
+  /// Does the kernel side send for it? Then its account is taken over.
+  [[nodiscard]] bool is_carried(std::size_t at, MonotonicTime now);
+  void carry(std::size_t at) const;
   void take_fresh_socket(RequestFrames& request);
   /// Requests go to the address that was learned last.
   void address_to_target(std::size_t at);
@@ -103,6 +110,11 @@ class Sender {
   const Engine& engine_;
   std::vector<RequestFrames> requests_;
   std::vector<Beat> beats_;
+  struct Carried {
+    std::uint64_t searches = 0;
+    std::uint64_t refused = 0;
+  };
+  std::vector<Carried> carried_;             // what was taken over of the pacer's account
   std::vector<std::uint64_t> known_mac_ns_;  // of the address that requests go to, by request
   std::vector<Account> accounts_{HANET_MAX_SESSIONS};
   // Sockets on their way to the thread, which takes them at a beat.

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pacer: requests that need no process (spec M12).
+ *
+ * A sender that is a process is late when the scheduler is, and silent when the process is dead. So
+ * one frame, the token, goes round in a veth pair for ever: a queueing discipline holds it until
+ * something is due, the far end runs tc_pacer, which sends what is due and sends the token on. It
+ * leaves by the ports as any frame does, so tc_egress stamps what it sends.
+ *
+ * What is sent when is decided by the rules of hanetd's thread (userspace/engine/beat.h), which
+ * sends while there is no token: after a stall one request and no burst; at most one search a
+ * second; now and then a look at who else has the target's address.
+ *
+ * One writer: the token. A second one, which a hanetd may have put in because it took the first for
+ * lost, has another number and is dropped.
+ *
+ * fq holds a frame until its departure time (skb->tstamp). tbf holds it until it has so many tokens
+ * as the frame has bytes, at one byte in a microsecond, so its length is the time. What tbf has
+ * saved up during a stall would let the next rounds through at once; the pacer keeps the account:
+ * `next_ns` is the time up to which everything is spent.
+ */
+#ifndef HANET_PACER_BPF_H
+#define HANET_PACER_BPF_H
+
+#include "port.bpf.h"
+
+enum {
+	PACER_SECOND_NS = 1000000000,
+	PACER_LOOK_GAP = 10, /* seconds; userspace/engine/beat.h, kLookGap */
+	/* Two of a host's requests so near to each other leave in one round. */
+	PACER_SLACK_NS = 20000,
+	/* The shortest token: a round costs some microseconds, and one that is due at once is no
+	 * reason to run without pause. */
+	PACER_ROUND_MIN_NS = 64000,
+};
+
+struct pacing {
+	struct __sk_buff *skb;
+	__u64 now;
+	__u64 next;
+};
+
+static __always_inline bool pace_once_in(__u64 gap, __u64 *last, __u64 now)
+{
+	if (*last && now - *last < gap)
+		return false;
+	*last = now;
+	return true;
+}
+
+/* Puts the frame on the token's back, and a copy of it on the wire. The token keeps its length. */
+static __noinline int pace_send(struct __sk_buff *skb, const struct hanet_frame *frame,
+				const struct hanet_session *session, __u32 ifindex)
+{
+	if (!frame || !session)
+		return -1;
+	__u32 length = frame->length;
+
+	if (length < ETH_HLEN || length > HANET_PACED_BYTES)
+		return -1;
+	if (bpf_skb_change_tail(skb, HANET_PACED_BYTES, 0) ||
+	    bpf_skb_store_bytes(skb, 0, frame->bytes, HANET_PACED_BYTES, 0))
+		return -1;
+	if (!mac_is_group(frame->bytes))
+		bpf_skb_store_bytes(skb, 0, session->target_mac, ETH_ALEN, 0);
+	if (bpf_skb_change_tail(skb, length, 0))
+		return -1;
+	return bpf_clone_redirect(skb, ifindex, 0) ? -1 : 0;
+}
+
+/* A frame that tc_egress stamps; does it? A program in front of hanet's may hide frames. */
+static __always_inline void pace_request(struct __sk_buff *skb, struct hanet_paced *mine,
+					 const struct hanet_frame *frame,
+					 const struct hanet_session *session, __u32 ifindex)
+{
+	__u64 before = session->sent;
+
+	if (pace_send(skb, frame, session, ifindex)) {
+		mine->refused++;
+		return;
+	}
+	mine->unstamped = session->sent != before ? 0 : mine->unstamped + 1;
+}
+
+static __always_inline bool pace_is_rivalled(const struct hanet_session *session, __u64 now)
+{
+	__u64 rival = session->rival_heard_ns;
+
+	return rival && now - rival < (__u64)PACER_LOOK_GAP * PACER_SECOND_NS;
+}
+
+/* What a session sends with a beat that is due. */
+static __noinline int pace_beat(struct __sk_buff *skb, struct hanet_paced *mine,
+				const struct hanet_session *session, __u32 ifindex)
+{
+	if (!mine || !session)
+		return 0;
+	__u64 now = bpf_ktime_get_ns(), unanswered = session->sent - session->answered;
+	bool known = session->target_mac_known, can_search = mine->search.length;
+
+	if (can_search && (!known || unanswered >= 2) &&
+	    pace_once_in(PACER_SECOND_NS, &mine->searched_ns, now)) {
+		mine->searches++;
+		pace_request(skb, mine, &mine->search, session, ifindex);
+		return 0;
+	}
+	if (!known)
+		return 0;
+	__u64 gap = pace_is_rivalled(session, now) ? PACER_SECOND_NS
+						   : (__u64)PACER_LOOK_GAP * PACER_SECOND_NS;
+
+	if (can_search && !unanswered && now - mine->searched_ns >= gap &&
+	    pace_once_in(gap, &mine->looked_ns, now))
+		pace_send(skb, &mine->search, session, ifindex);
+	pace_request(skb, mine, &mine->heartbeat, session, ifindex);
+	if (mine->refresh.length && pace_once_in(PACER_SECOND_NS, &mine->refreshed_ns, now))
+		pace_send(skb, &mine->refresh, session, ifindex);
+	return 0;
+}
+
+/* When the beat of a session is due. Beats of one interval fall together, and share a round. */
+static __always_inline __u64 pace_due(struct hanet_paced *mine, __u64 interval, __u64 now)
+{
+	__u64 due = mine->next_ns ? mine->next_ns : now / interval * interval + interval;
+
+	return due < now + interval ? due : now + interval; /* the interval became shorter */
+}
+
+static long pace_session(__u32 index, struct pacing *round)
+{
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
+	struct hanet_paced *mine = bpf_map_lookup_elem(&paced, &index);
+
+	if (!session || !mine)
+		return 1;
+	if (!mine->is_paced || !session->in_use || session->state == HANET_SESSION_PAUSED) {
+		mine->next_ns = 0;
+		return 0;
+	}
+	__u32 at = session->port;
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at);
+	__u64 interval = (__u64)session->interval_us * 1000;
+
+	if (!port || interval < HANET_INTERVAL_MIN_US * 1000)
+		return 0;
+	__u64 due = pace_due(mine, interval, round->now);
+
+	if (due <= round->now + PACER_SLACK_NS) {
+		if (port->ifindex && port_is_up(port))
+			pace_beat(round->skb, mine, session, port->ifindex);
+		if (round->now > due && round->now - due > mine->late_max_ns)
+			mine->late_max_ns = round->now - due;
+		/* Held up: no burst afterwards. */
+		due = due + interval > round->now ? due + interval : round->now + interval;
+	}
+	mine->next_ns = due;
+	if (due < round->next)
+		round->next = due;
+	return 0;
+}
+
+/* The length by which tbf lets the token come at `next`. */
+static __always_inline __u32 token_length(struct hanet_pacer *me, __u64 now, __u64 next)
+{
+	__u64 spent = me->next_ns, least = now - HANET_TOKEN_MAX_NS;
+
+	if (spent < least)
+		spent = least; /* tbf saves no more than that (the burst) */
+	__u64 length = next > spent ? next - spent : 0;
+
+	if (length < PACER_ROUND_MIN_NS)
+		length = PACER_ROUND_MIN_NS;
+	if (length > HANET_TOKEN_MAX_NS)
+		length = HANET_TOKEN_MAX_NS;
+	length /= 1000;
+	me->next_ns = spent + length * 1000;
+	return length;
+}
+
+/* Sends the token on, to come round at `next`. */
+static __always_inline int token_go(struct __sk_buff *skb, struct hanet_pacer *me, __u64 now,
+				    __u64 next)
+{
+	struct {
+		struct ethhdr ethernet;
+		struct hanet_token token;
+	} __attribute__((packed)) head = {
+		.ethernet = {.h_proto = bpf_htons(HANET_TOKEN_TYPE)},
+		.token = {.magic = HANET_TOKEN_MAGIC, .number = me->token},
+	};
+	__u32 length = HANET_PACED_BYTES;
+
+	if (me->mode == HANET_PACER_TBF)
+		length = token_length(me, now, next);
+	else
+		me->next_ns = next;
+	if (bpf_skb_change_tail(skb, length, 0) ||
+	    bpf_skb_store_bytes(skb, 0, &head, sizeof(head), 0))
+		return TC_ACT_SHOT;
+	return bpf_redirect(me->ifindex, 0);
+}
+
+/* Everything else that is on the pair is the network stack's own, and nobody's. */
+static __always_inline bool token_is_ours(struct __sk_buff *skb, const struct hanet_pacer *me)
+{
+	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	struct hanet_token *token = cursor_take(&cursor, struct hanet_token);
+
+	return ethernet && token && ethernet->h_proto == bpf_htons(HANET_TOKEN_TYPE) &&
+	       token->magic == HANET_TOKEN_MAGIC && token->number == me->token;
+}
+
+static __always_inline int pacer_round(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct hanet_pacer *me = bpf_map_lookup_elem(&pacer, &zero);
+
+	if (!me || me->mode == HANET_PACER_NONE || !token_is_ours(skb, me)) {
+		if (me)
+			me->strays++;
+		return TC_ACT_SHOT;
+	}
+	__u64 now = bpf_ktime_get_ns();
+	struct pacing round = {.skb = skb, .now = now, .next = now + HANET_TOKEN_MAX_NS};
+
+	me->rounds++;
+	me->round_ns = now;
+	bpf_loop(me->sessions, pace_session, &round, 0);
+	return token_go(skb, me, now, round.next);
+}
+
+/* At the end that the token is sent into: fq goes by what is written here. */
+static __always_inline int pacer_departs(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct hanet_pacer *me = bpf_map_lookup_elem(&pacer, &zero);
+
+	if (me && me->mode == HANET_PACER_FQ)
+		skb->tstamp = me->next_ns;
+	return TC_ACT_UNSPEC;
+}
+
+#endif

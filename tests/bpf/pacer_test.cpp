@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the pacer decides when the token comes round (M12): who is due, what is sent for it, and
+// when the token is to come again.
+//
+// The port leads to an interface that is not there, so that what was to be sent is counted as
+// refused, and nothing leaves. That frames leave is tested in tests/netns.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "core/clock.h"
+#include "scene.h"
+
+namespace hanet::bpf_test {
+namespace {
+
+constexpr std::uint32_t kNowhere = 0x7ffffff0;
+constexpr std::uint32_t kIntervalUs = 500;
+constexpr std::uint32_t kNumber = 7;
+constexpr std::uint64_t kLongAgo = 1;
+
+std::uint64_t kernel_time(MonotonicTime at) {
+  return static_cast<std::uint64_t>(Nanoseconds(at.time_since_epoch()).count());
+}
+
+class Pacer : public Scene {
+ protected:
+  void SetUp() override {
+    Scene::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    set_params(0, kIntervalUs, 3, 3);
+    watch(Beat::Arp);
+    port().ifindex = kNowhere;
+    session().target_mac_known = HANET_MAC_LEARNED;
+    mine().heartbeat.length = 42;
+    mine().next_ns = kLongAgo;
+    mine().is_paced = 1;
+    p->pacer[0] = {.mode = HANET_PACER_TBF,
+                   .ifindex = kLoopback,
+                   .token = kNumber,
+                   .sessions = 4,
+                   .next_ns = 0,
+                   .round_ns = 0,
+                   .rounds = 0,
+                   .strays = 0};
+  }
+  hanet_paced& mine() { return p->paced[0]; }
+  hanet_pacer& pacer() { return p->pacer[0]; }
+  static net::Frame token(std::uint32_t number = kNumber) {
+    net::Frame frame(HANET_PACED_BYTES);
+    put16(frame, 12, HANET_TOKEN_TYPE);
+    const hanet_token token{.magic = HANET_TOKEN_MAGIC, .number = number};
+    std::memcpy(frame.data() + kEthernetBytes, &token, sizeof(token));
+    return frame;
+  }
+  Outcome round() { return p->tc_pacer(token()); }
+};
+
+TEST_F(Pacer, M12_WhatIsDueIsSentAndTheTokenGoesOn) {
+  const Outcome gone = round();
+  EXPECT_EQ(gone.verdict, kTcRedirect);
+  EXPECT_EQ(mine().refused, 1U);
+  EXPECT_GT(mine().next_ns, pacer().round_ns);
+  EXPECT_LE(mine().next_ns, pacer().round_ns + kIntervalUs * 1000);
+  net::Frame head = token();
+  EXPECT_TRUE(std::equal(head.begin(), head.begin() + 22, gone.frame.begin()))
+      << "the token is itself again";
+}
+
+TEST_F(Pacer, M12_WhatIsNotDueIsNotSent) {
+  mine().next_ns = kernel_time(monotonic_now() + std::chrono::milliseconds(400));
+  session().interval_us = 1'000'000;
+  EXPECT_EQ(round().verdict, kTcRedirect);
+  EXPECT_EQ(mine().refused, 0U);
+  EXPECT_EQ(pacer().rounds, 1U) << "the witness";
+}
+
+TEST_F(Pacer, M12_AfterAStallOneRequestIsSentAndNoBurst) {
+  round();
+  round();
+  EXPECT_EQ(mine().refused, 1U);
+  EXPECT_GT(mine().late_max_ns, 0U);
+}
+
+TEST_F(Pacer, M12_AShorterIntervalIsInForceAtOnce) {
+  mine().next_ns = kernel_time(monotonic_now() + std::chrono::seconds(100));
+  round();
+  EXPECT_LE(mine().next_ns, pacer().round_ns + kIntervalUs * 1000);
+}
+
+TEST_F(Pacer, M12_APausedSessionSendsNothing) {
+  session().state = HANET_SESSION_PAUSED;
+  EXPECT_EQ(round().verdict, kTcRedirect);
+  EXPECT_EQ(mine().refused, 0U);
+  EXPECT_EQ(mine().next_ns, 0U);
+}
+
+TEST_F(Pacer, M12_AnUnknownTargetIsSearchedForOnceASecond) {
+  session().target_mac_known = HANET_MAC_UNKNOWN;
+  mine().search.length = 42;
+  std::memset(mine().search.bytes, 0xff, 6);
+  for (int i = 0; i < 3; ++i) {
+    mine().next_ns = kLongAgo;
+    round();
+  }
+  EXPECT_EQ(mine().searches, 1U);
+  EXPECT_EQ(mine().refused, 1U) << "and nobody is asked whose address is not known";
+}
+
+TEST_F(Pacer, M12_ATargetThatFellSilentIsSearchedFor) {
+  mine().search.length = 42;
+  std::memset(mine().search.bytes, 0xff, 6);
+  session().sent = 2;
+  round();
+  EXPECT_EQ(mine().searches, 1U);
+}
+
+TEST_F(Pacer, M12_ATokenThatIsNotTheOneIsDropped) {
+  EXPECT_EQ(p->tc_pacer(token(kNumber - 1)).verdict, kTcDrop);
+  net::Frame other = token();
+  put16(other, 12, 0x0806);
+  EXPECT_EQ(p->tc_pacer(other).verdict, kTcDrop);
+  EXPECT_EQ(p->tc_pacer(net::Frame(14)).verdict, kTcDrop);
+  EXPECT_EQ(pacer().strays, 3U);
+  EXPECT_EQ(pacer().rounds, 0U);
+  EXPECT_EQ(mine().refused, 0U);
+}
+
+TEST_F(Pacer, M12_TheLengthOfTheTokenIsTheTimeUntilSomethingIsDue) {
+  pacer().next_ns = kernel_time(monotonic_now());
+  const std::uint64_t spent = pacer().next_ns;
+  const Outcome gone = round();
+  EXPECT_EQ(pacer().next_ns, spent + gone.frame.size() * 1000);
+  EXPECT_GE(gone.frame.size(), 64U);
+  EXPECT_LE(gone.frame.size(), HANET_TOKEN_MAX_NS / 1000);
+}
+
+TEST_F(Pacer, M12_WithNothingToSendTheTokenStillComesBy) {
+  mine().is_paced = 0;
+  const Outcome gone = round();
+  EXPECT_EQ(gone.verdict, kTcRedirect);
+  EXPECT_EQ(gone.frame.size(), HANET_TOKEN_MAX_NS / 1000U);
+}
+
+TEST_F(Pacer, M12_WithFqTheTokenKeepsItsLength) {
+  pacer().mode = HANET_PACER_FQ;
+  const Outcome gone = round();
+  EXPECT_EQ(gone.frame.size(), static_cast<std::size_t>(HANET_PACED_BYTES));
+  EXPECT_EQ(pacer().next_ns, mine().next_ns);
+}
+
+}  // namespace
+}  // namespace hanet::bpf_test
