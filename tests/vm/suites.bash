@@ -4,7 +4,7 @@
 # What runs in the virtual machines: the suites of the build machine, and what needs real drivers.
 
 # In a Debian of their own (system_root.bash), with the packages: guest/SUITE_test.
-readonly VM_SYSTEM_SUITES=(system managers)
+readonly VM_SYSTEM_SUITES=(system managers commands)
 # shellcheck disable=SC2034 # used by those who source this
 readonly VM_SUITES=(bpf bpf-short main vlans cards drivers-e1000e drivers-virtio drivers-vmxnet3
   netns-1 netns-2 netns-3 netns-4 outages "${VM_SYSTEM_SUITES[@]}")
@@ -22,7 +22,7 @@ suite_job() {
       echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio && HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-} && run_tests tests/netns/netns_tests" ;;
-    system | managers) echo "bash \"\$HANET_SOURCE/tests/vm/guest/$1_test\"" ;;
+    system | managers | commands) echo "bash \"\$HANET_SOURCE/tests/vm/guest/$1_test\"" ;;
     outages)  # the rows of README's table, as far as an emulated processor goes
       cat <<'JOB'
 status=0
@@ -75,7 +75,7 @@ suite_filter() {
 suite_seconds() {
   case $1 in
     netns-?) echo 1800 ;;
-    drivers-* | outages | system | managers) echo 1500 ;;  # six to eight minutes on an idle host
+    drivers-* | outages | system | managers | commands) echo 1500 ;;  # six to eight minutes on an idle host
     *) echo 900 ;;
   esac
 }
