@@ -12,7 +12,7 @@ CROSS_CACHE=${HANET_VM_CACHE:-/var/cache/hanet-vm}
 readonly CROSS_TOOLS=(debhelper dpkg-dev cmake ninja-build clang-14 llvm-14 bpftool
   nlohmann-json3-dev libcli11-dev)
 readonly CROSS_LIBRARIES=(libc6-dev libstdc++-12-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libfmt-dev libsystemd-dev
-  libtomlplusplus-dev linux-libc-dev pkgconf)  # the last: pkg-config by its processor's name
+  libtomlplusplus-dev linux-libc-dev prometheus-cpp-dev pkgconf)  # the last: pkg-config by its processor's name
 
 # cross_compiler ARCH: the package of the compiler, by the processor's name in GNU's words.
 cross_compiler() { echo "g++-$(dpkg-architecture -a "$1" -q DEB_HOST_GNU_TYPE 2>/dev/null)"; }

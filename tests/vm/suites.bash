@@ -3,9 +3,11 @@
 #
 # What runs in the virtual machines: the suites of the build machine, and what needs real drivers.
 
+# In a Debian of their own (system_root.bash), with the packages: guest/SUITE_test.
+readonly VM_SYSTEM_SUITES=(system managers commands)
 # shellcheck disable=SC2034 # used by those who source this
 readonly VM_SUITES=(bpf bpf-short main vlans cards drivers-e1000e drivers-virtio drivers-vmxnet3
-  netns-1 netns-2 netns-3 netns-4 outages system)
+  netns-1 netns-2 netns-3 netns-4 outages "${VM_SYSTEM_SUITES[@]}")
 
 # suite_job SUITE: the script that runs in the guest, in the build directory, with
 # guest/report.bash.
@@ -20,7 +22,7 @@ suite_job() {
       echo 'emulated; run_tests tests/netns/netns_tests' ;;
     cards) echo 'emulated; cards virtio && HANET_TEST_FLAPS=20 run_tests tests/netns/netns_tests' ;;
     drivers-*) echo "emulated; cards ${1#drivers-} && run_tests tests/netns/netns_tests" ;;
-    system) echo "bash \"\$HANET_SOURCE/tests/vm/guest/system_test\"" ;;
+    system | managers | commands) echo "bash \"\$HANET_SOURCE/tests/vm/guest/$1_test\"" ;;
     outages)  # the rows of README's table, as far as an emulated processor goes
       cat <<'JOB'
 status=0
@@ -45,8 +47,7 @@ JOB
   esac
 }
 
-# suite_has_systemd SUITE: does it run in a Debian of its own (system_root.bash)?
-suite_has_systemd() { [[ $1 == system ]]; }
+suite_has_systemd() { [[ " ${VM_SYSTEM_SUITES[*]} " == *" $1 "* ]]; }
 
 # suite_needs SUITE: what has to be in the build directory.
 suite_needs() { if suite_has_systemd "$1"; then echo packages; else echo hanetd; fi; }
@@ -74,7 +75,7 @@ suite_filter() {
 suite_seconds() {
   case $1 in
     netns-?) echo 1800 ;;
-    drivers-* | outages) echo 1500 ;;  # six to eight minutes on an idle host
+    drivers-* | outages | system | managers | commands) echo 1500 ;;  # six to eight minutes on an idle host
     *) echo 900 ;;
   esac
 }

@@ -15,9 +15,14 @@
 readonly SYSTEM_ROOT=$VM_CACHE/debian-12
 # What a host has anyway, and what the test looks with: its eyes are not hanet's.
 readonly SYSTEM_PACKAGES=(systemd-sysv systemd dbus udev kmod iproute2 iputils-ping procps jq apt
-  ca-certificates less)
+  ca-certificates curl less)
+# Who else may be in charge of addresses, besides systemd-networkd. None of them runs until a test starts it.
+readonly SYSTEM_MANAGERS=(network-manager ifupdown)
+readonly SYSTEM_MANAGERS_OFF=(NetworkManager NetworkManager-wait-online NetworkManager-dispatcher networking
+  systemd-networkd)
 # What the packages of hanet may depend on, to be installed in the machine.
-readonly SYSTEM_OFFLINE=(libbpf1 libmnl0 libfmt9 libsystemd0 libelf1 nftables init-system-helpers)
+readonly SYSTEM_OFFLINE=(libbpf1 libmnl0 libfmt9 libsystemd0 libelf1 libprometheus-cpp-pull1.0 nftables
+  init-system-helpers)
 
 system_root_key() { sha256sum "${BASH_SOURCE[0]}" | cut -d ' ' -f 1; }
 
@@ -26,11 +31,13 @@ system_root_key() { sha256sum "${BASH_SOURCE[0]}" | cut -d ' ' -f 1; }
 # shellcheck disable=SC2016
 system_root_make() {
   local download="apt-get install -y -q --download-only --no-install-recommends ${SYSTEM_OFFLINE[*]}"
-  mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${SYSTEM_PACKAGES[*]}")" \
+  local packages=("${SYSTEM_PACKAGES[@]}" "${SYSTEM_MANAGERS[@]}")
+  mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${packages[*]}")" \
     --skip=cleanup/apt,cleanup/reproducible --aptopt='APT::Install-Recommends "false"' \
     --customize-hook="chroot \"\$1\" $download" \
     --customize-hook='echo host >"$1/etc/hostname"' \
     --customize-hook='rm -f "$1/etc/resolv.conf"' \
+    --customize-hook="systemctl --quiet --root=\"\$1\" disable ${SYSTEM_MANAGERS_OFF[*]}" \
     bookworm "$1" http://deb.debian.org/debian
 }
 
