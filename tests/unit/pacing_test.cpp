@@ -367,6 +367,24 @@ TEST(Pacing, M10_ANewVerdictIsDoubtedByWhatThePathIsWorthNow) {
   EXPECT_EQ(doubted_until(young, seen), seen.down_at + kPartialAnswer) << "not looked at yet";
 }
 
+TEST(Pacing, M10_AsManyAnswersAsQuestionsAreNoLimitWhateverWasLostBefore) {
+  for (const std::uint64_t answered : {100U, 80U}) {
+    AnswersSeen seen{.interval = 10ms, .configured = 10ms, .multiplier = 3};
+    Pacing pacing;
+    bool slowed = false;
+    for (MonotonicTime now = kStart; now < kStart + 20s; now += 1s) {
+      pacing = paced(pacing, seen, now);
+      slowed = slowed || pacing.pace != Nanoseconds::zero();
+      seen.sent += 100;
+      seen.replies += answered;
+      seen.lost += 20;
+      seen.gaps += 20;
+      seen.last_reply = now;
+    }
+    EXPECT_EQ(slowed, answered != 100U) << answered;
+  }
+}
+
 TEST(Pacing, M10_APathIsCleanThatLosesNoTwoAtATimeAtTheConfiguredPace) {
   std::vector<Session> sessions(3);
   Bucket bucket{.per_second = 15};

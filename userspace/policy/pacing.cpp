@@ -133,7 +133,8 @@ bool is_window_partial(const Pacing& pacing, const AnswersSeen& seen) {
                       lost = seen.lost - pacing.windows.open.lost,
                       replies = seen.replies - pacing.windows.open.replies,
                       gaps = seen.gaps - pacing.windows.open.gaps;
-  return replies > 0 && lost >= (pacing.state == PaceState::Policed ? 1 : 2) &&
+  // As many as were asked: what is lost was asked before, by a machine that stood still.
+  return replies > 0 && replies < asked && lost >= (pacing.state == PaceState::Policed ? 1 : 2) &&
          lost * 100 >= asked * kPartialPercent && replies <= gaps * kAnswersBetweenGaps;
 }
 
