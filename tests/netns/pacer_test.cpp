@@ -21,6 +21,7 @@ using testing::Not;
 
 class Paced : public LabTest {
  protected:
+  [[nodiscard]] Arguments hanetd_options() const override { return {"--pacer"}; }
   void begin() {
     ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
     const std::string requests = host().ask({"status"}).at("daemon").at("requests");
@@ -149,13 +150,13 @@ TEST_F(Paced, F6_M12_WhereAStandbyIsWarmNoInterfaceIsMade) {
 
 class WithoutPacer : public Paced {
  protected:
-  [[nodiscard]] Arguments hanetd_options() const override { return {"--no-pacer"}; }
+  [[nodiscard]] Arguments hanetd_options() const override { return {}; }
 };
 
 TEST_F(WithoutPacer, M1_HanetdsThreadSends) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_THAT(std::string(host().ask({"status"}).at("daemon").at("requests")),
-              HasSubstr("--no-pacer"));
+              HasSubstr("--pacer"));
   EXPECT_THAT(links(), Not(HasSubstr("hanet-pace")));
   ASSERT_NO_FATAL_FAILURE(expect_requests_leave());
   ASSERT_DONE(lab().fault("blackhole"));

@@ -27,7 +27,7 @@ constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFAD
 
 // The pacer is a pair of interfaces, and a warm standby promises that none is made (spec F6).
 std::string no_pacer_because(const config::Config& config, const DaemonOptions& options) {
-  if (!options.pacer) return "as asked for (--no-pacer)";
+  if (!options.pacer) return "as --pacer is not given";
   const auto warm = std::ranges::find(config.groups, config::StandbyMode::Warm,
                                       &config::GroupConfig::standby_mode);
   if (warm == config.groups.end()) return {};
