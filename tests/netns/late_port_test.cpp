@@ -105,7 +105,9 @@ TEST_F(LatePort, O1_AGroupThatCanNotBeginSaysWhyAndHarmsNobody) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
   ASSERT_DONE(lab().ip("host", "addr add 198.51.100.9/24 dev q0"));  // its own target
   ASSERT_NO_FATAL_FAILURE(add("q1"));
-  EXPECT_TRUE(await("it says so", [&] { return host().log().contains("it can not begin"); }));
+  EXPECT_TRUE(
+      await("it says so", [&] { return verdict().contains("mether1: unable to begin: "); }));
+  EXPECT_THAT(host().log(), HasSubstr("is unable to begin: "));
   EXPECT_EQ(groups(), 1U);
   EXPECT_EQ(host().ctl({"status", "mether0"}).exit_code, 0);
   ASSERT_DONE(lab().ip("host", "addr del 198.51.100.9/24 dev q0"));

@@ -63,7 +63,7 @@ vm_unpack_image() {
 vm_make_initramfs() {
   local dir=$1 version=$2 init=$3 tree module path name
   tree=$(mktemp -d)
-  mkdir -p "$tree"/{bin,dev,lower,modules,proc,root,rw,sys}
+  mkdir -p "$tree"/{bin,dev,lower,modules,proc,rw,sys,system}
   cp /bin/busybox "$tree/bin/busybox"
   cp "$init" "$tree/init"
   for module in "${VM_BOOT_MODULES[@]}"; do

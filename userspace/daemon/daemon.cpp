@@ -294,9 +294,11 @@ void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
   for (const auto& group : groups_->all()) group->tick(now);
-  engine_->tick(now);
-  groups_->begin_late(now);
-  tell_service_manager();
+  if (!is_switching()) {  // a switchover waits for nothing of this
+    engine_->tick(now);
+    groups_->begin_late(now);
+    tell_service_manager();
+  }
   if (engine::Sender* sender = groups_->sender()) sender->close_replaced_sockets();
   reloads_->tick(now);
   watchdog_.tick(now);
@@ -306,9 +308,12 @@ void Daemon::tick() {
 void Daemon::keep_history() {
   const MonotonicTime now = monotonic_now();
   kept_history_->follow(history_, now);
-  const bool busy = std::ranges::any_of(
+  if (!is_switching()) kept_history_->tick(now);
+}
+
+bool Daemon::is_switching() const {
+  return std::ranges::any_of(
       groups_->all(), [](const auto& group) { return group->view().state.running.has_value(); });
-  if (!busy) kept_history_->tick(now);
 }
 
 MonotonicTime Daemon::next_deadline() const {

@@ -68,6 +68,7 @@ class Daemon {
   void tell_service_manager();
   void answer_signals();
   void keep_history();
+  [[nodiscard]] bool is_switching() const;
   [[nodiscard]] MonotonicTime next_deadline() const;
   [[nodiscard]] bool is_port(unsigned ifindex) const;
   [[nodiscard]] group::Environment environment(const DaemonOptions& options);

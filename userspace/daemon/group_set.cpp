@@ -239,8 +239,8 @@ void GroupSet::begin_late(MonotonicTime now) {
       return;  // the next one with the next look
     }
     look_for_late_at_ = now + kTryLateAgain;
-    if (std::exchange(told_, begun.error().message) != begun.error().message)
-      log::error("{}: its ports are here, but it can not begin: {}", late.config.name, told_);
+    if (std::exchange(late.refused, begun.error().message) != begun.error().message)
+      log::error("{} is {}", late.config.name, late.text());
   }
 }
 

@@ -102,7 +102,6 @@ class GroupSet {
   std::vector<LateGroup> late_;
   std::vector<std::string> order_;  ///< names, as in the file
   MonotonicTime look_for_late_at_{};
-  std::string told_;                        ///< why a late group could not begin
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };
 

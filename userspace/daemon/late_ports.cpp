@@ -11,6 +11,7 @@
 namespace hanet::daemon {
 
 std::string LateGroup::text() const {
+  if (missing.empty()) return refused.empty() ? "about to begin" : "unable to begin: " + refused;
   return fmt::format("waiting for {}, which {} not here yet", config::listed(missing),
                      missing.size() == 1 ? "is" : "are");
 }

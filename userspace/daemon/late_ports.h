@@ -21,8 +21,9 @@ namespace hanet::daemon {
 struct LateGroup {
   config::GroupConfig config;
   std::vector<std::string> missing;  ///< interfaces
+  std::string refused{};             ///< why it could not begin although they are here; or empty
 
-  /// "waiting for eth5, which is not here yet"
+  /// "waiting for eth5, which is not here yet", or why it can not begin.
   [[nodiscard]] std::string text() const;
 };
 

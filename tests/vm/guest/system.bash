@@ -7,7 +7,7 @@
 # A case needs the state that the one before left, so the first failure is the last.
 # shellcheck disable=SC2016,SC2317 # awk and sed are quoted; called by those who source this
 
-readonly PACKAGES=$HANET_BUILD/packages WORK=/root/test CONFIG=/etc/hanet/hanet.toml
+readonly PACKAGES=$HANET_BUILD/packages WORK=/var/tmp/hanet-test CONFIG=/etc/hanet/hanet.toml
 ARCH=$(dpkg --print-architecture)
 readonly ADDRESS=192.0.2.10 ROUTER=192.0.2.1 ARCH
 
