@@ -46,6 +46,23 @@ TEST_F(OtherManager, F12_AnAddressThatIsGivenBackToTheOldPrimaryIsRemovedThere) 
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
+TEST_F(OtherManager, F16_RoutesThatAreGivenBackToTheOldPrimaryAreRemovedThere) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "route add 203.0.113.0/24 via 192.0.2.10 dev p0 onlink metric 100"));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(carries("p1", before));
+  // What a manager does when it starts anew: the connected route by itself, then the other.
+  ASSERT_DONE(lab().ip("host", "route add 192.0.2.0/24 dev p0 proto kernel scope link metric 100"));
+  ASSERT_DONE(
+      lab().ip("host", "route append 203.0.113.0/24 via 192.0.2.10 dev p0 onlink metric 100"));
+  EXPECT_TRUE(await("it is told", [&] { return log_has("was given to p0 by"); }));
+  EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; })) << host().log();
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 TEST_F(OtherManager, F3_WithRestoreOffTheChangeIsFollowed) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, {.group_keys = "restore = false\n"}));
   ASSERT_DONE(lab().fault("blackhole"));

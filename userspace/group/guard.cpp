@@ -103,10 +103,14 @@ bool Guard::hear(const nlmsghdr& message) {
   return false;
 }
 
+void Guard::index_routes() {
+  if (std::exchange(indexed_, keeper_.changes()) != keeper_.changes())
+    index_ = net::RouteIndex(keeper_.identity().routes);
+}
+
 std::optional<net::Part> Guard::part_in(const nlmsghdr& message) {
   const net::Identity& identity = keeper_.identity();
-  if (std::exchange(indexed_, keeper_.changes()) != keeper_.changes())
-    index_ = net::RouteIndex(identity.routes);
+  index_routes();
   std::optional<net::Part> own = net::part_in(message, identity, index_);
   if (own || unread_.empty()) return own;
   net::Identity unread;
@@ -121,7 +125,9 @@ bool Guard::is_intrusion(const nlmsghdr& message) {
   // What a move takes away is no intrusion; while one waits, a repair may wait as well.
   const bool runs = context_.state.running.has_value();
   if (runs && !repair_) return false;
-  if (message.nlmsg_type == RTM_NEWADDR) return !runs && returned_to_standby(message);
+  if (message.nlmsg_type == RTM_NEWADDR && !runs) return returned_to_standby(message);
+  if (message.nlmsg_type == RTM_NEWROUTE && !runs && route_returned_to_standby(message))
+    return true;
   const bool removal = message.nlmsg_type == RTM_DELADDR || message.nlmsg_type == RTM_DELROUTE;
   return removal && context_.state.active != 0 && is_removal_to_repair(message);
 }
@@ -138,8 +144,8 @@ bool Guard::is_removal_to_repair(const nlmsghdr& message) {
   const net::Address* own = net::address_in(message, identity);
   const net::InterfaceName& on = own == nullptr ? identity.on : net::holder_of(identity, *own);
   const Result<net::LinkInfo> link = net::read_link(context_.requests(), on.index);
-  if (!link || !link->admin_up) return false;  // going down takes addresses along: no intrusion
-  if (!may_repair()) return false;
+  // Going down takes addresses along: no intrusion.
+  if (!link || !link->admin_up || !may_repair()) return false;
   context_.notices.add(
       "restored", ports_.name(context_.state.active),
       fmt::format("{} was removed from {} by {}; hanet puts it back (restore = false lets it go)",
@@ -159,22 +165,35 @@ bool Guard::returned_to_standby(const nlmsghdr& message) {
     there.vlans = port.vlans;
     const net::Address* own = net::address_in(message, there);
     if (own == nullptr || !may_repair()) continue;
-    take_off(port, *own, net::holder_of(there, *own), who(message.nlmsg_pid));
+    take_off(port, net::describe(*own), net::holder_of(there, *own), who(message.nlmsg_pid),
+             net::remove_address(*own, given_to));
     return true;
   }
   return false;
 }
 
-void Guard::take_off(const Port& port, const net::Address& address, const net::InterfaceName& on,
-                     const std::string& given_by) {
-  const std::string text = net::describe(address);
+// A route of the identity there: a manager's stays when its address goes. The kernel's own do not.
+bool Guard::route_returned_to_standby(const nlmsghdr& message) {
+  if (message.nlmsg_pid == 0 || !set_by_configuration(message)) return false;
+  index_routes();
+  for (const Port& port : ports_.all()) {
+    if (ports_.is_holder(port) || !port.present()) continue;
+    const auto route = net::misplaced_route(message, port.place(), keeper_.identity(), index_);
+    if (!route || !may_repair()) continue;
+    take_off(port, net::describe_part(*route), port.interface, who(message.nlmsg_pid),
+             net::remove_route(*route));
+    return true;
+  }
+  return false;
+}
+
+void Guard::take_off(const Port& port, const std::string& text, const net::InterfaceName& on,
+                     const std::string& given_by, net::NetlinkMessage removal) {
   context_.notices.add(
       "restored", ports_.name(port.path),
       fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", text, on.name,
                   given_by, ports_.holder().interface.name));
-  if (Status gone =
-          context_.requests().request(net::remove_address(address, on.index), "remove " + text);
-      !gone)
+  if (Status gone = context_.requests().request(std::move(removal), "remove " + text); !gone)
     log::warning("{}: {}", context_.config.name, gone.error().message);
 }
 
@@ -193,7 +212,8 @@ void Guard::take_off_standbys() {
             return one.vlan == 0 && one.local == address.local &&
                    one.prefix_length == address.prefix_length;
           }))
-        take_off(port, address, port.interface, "a program meanwhile");
+        take_off(port, net::describe(address), port.interface, "a program meanwhile",
+                 net::remove_address(address, port.interface.index));
   }
 }
 

@@ -74,8 +74,10 @@ class Guard {
   [[nodiscard]] bool is_intrusion(const nlmsghdr& message);
   [[nodiscard]] bool is_removal_to_repair(const nlmsghdr& message);
   [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
-  void take_off(const Port& port, const net::Address& address, const net::InterfaceName& on,
-                const std::string& given_by);
+  [[nodiscard]] bool route_returned_to_standby(const nlmsghdr& message);
+  void take_off(const Port& port, const std::string& text, const net::InterfaceName& on,
+                const std::string& given_by, net::NetlinkMessage removal);
+  void index_routes();
   [[nodiscard]] bool may_repair();
   void note_withdrawal(const nlmsghdr& message);
   void note_replacement(const nlmsghdr& message);

@@ -256,6 +256,24 @@ std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
   return own == nullptr ? std::nullopt : std::optional<Part>(*own);
 }
 
+std::optional<KernelObject> misplaced_route(const nlmsghdr& message, const Place& there,
+                                            const Identity& identity, const RouteIndex& routes) {
+  if (message.nlmsg_type != RTM_NEWROUTE) return {};
+  KernelObject route = object_of<rtmsg>(message);
+  keep_configured_part(route);
+  KernelObject own = route;
+  retarget_route(own, there.port.index, identity.on.index);
+  for (const Vlan& vlan : there.vlans) {
+    const auto twin = std::ranges::find(identity.vlans, vlan.tag, &Vlan::tag);
+    if (twin != identity.vlans.end()) retarget_route(own, vlan.on.index, twin->on.index);
+  }
+  if (own == route) return {};  // it does not leave by that place
+  const bool is_own = routes.find(identity.routes, own) != nullptr ||
+                      (is_kernels(own) && (is_connected(own, identity, 0) ||
+                                           is_connected(own, identity, IFA_F_NOPREFIXROUTE)));
+  return is_own ? std::optional(std::move(route)) : std::nullopt;
+}
+
 std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
                               const RouteSlots& slots) {
   std::vector<Part> replaced;

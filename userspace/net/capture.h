@@ -43,6 +43,13 @@ namespace hanet::net {
 [[nodiscard]] std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
                                           const RouteIndex& routes);
 
+/// A route of the identity that an RTM_NEWROUTE puts on another place, as it is there; so is one to
+/// the neighbours of its addresses. Empty: it is about none. `routes`: of its routes.
+[[nodiscard]] std::optional<KernelObject> misplaced_route(const nlmsghdr& message,
+                                                          const Place& there,
+                                                          const Identity& identity,
+                                                          const RouteIndex& routes);
+
 /// Those of its routes that an RTM_NEWROUTE has replaced, or may have; not the very same one.
 [[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
                                             const RouteSlots& slots);
