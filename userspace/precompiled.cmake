@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Most of a build's time goes into parsing the same headers again and again. Tests parse them once.
-# The product does so only in a build that is made once and whole (the sanitizers'): elsewhere a
-# forgotten #include of it has to show.
+# Most of a build's time goes into parsing the same headers again and again: with these two, the
+# product is built in a third of it. Tests always parse them once, the product does so in the presets.
+# A build without a preset, as packages are made, does neither: there a forgotten #include shows.
 
 # hanet_precompiled_headers(<name> [LIBRARIES <...>] [HEADERS <...>]): what most files include, with
 # the options of the folder that calls it, which have to be those of whoever uses it.
@@ -23,21 +23,18 @@ if(HANET_PRECOMPILED)
   hanet_precompiled_headers(hanet_precompiled)
 endif()
 
-# hanet_precompile(<target> [FROM <owner>] [APART]): use the owner's headers, where there is one;
-# with HANET_UNITY, or HANET_UNITY_TESTS for those of an owner, compile several sources at once unless
-# they have to stay APART: two of them give a name of their own to different things, or include
-# headers that do not go together.
+# hanet_precompile(<target> [FROM <owner>] [APART]): use the owner's headers, where there is one; with
+# HANET_UNITY compile several sources at once unless they have to stay APART: two of them give a name
+# of their own to different things, or include headers that do not go together.
 function(hanet_precompile target)
   cmake_parse_arguments(arg "APART" "FROM" "" ${ARGN})
-  set(unity ${HANET_UNITY_TESTS})
   if(NOT arg_FROM)
     set(arg_FROM hanet_precompiled)
-    set(unity ${HANET_UNITY})
   endif()
   if(TARGET ${arg_FROM})
     target_precompile_headers(${target} REUSE_FROM ${arg_FROM})
   endif()
-  if(unity AND NOT arg_APART)
+  if(HANET_UNITY AND NOT arg_APART)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6
       UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
   endif()
