@@ -173,7 +173,8 @@ Status Engine::open_and_load(const Options& options) {
     capabilities_.deadlines = "hanetd, as asked for (--no-bpf-timer)";
   }
   const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
-  const int refused = knows_netns ? try_to_load(LinkSource::Fentry, options) : -ENOENT;
+  int refused = knows_netns ? kernel_refuses_fentry() : -ENOENT;
+  if (refused == 0) refused = try_to_load(LinkSource::Fentry, options);
   const bool poll = kernel_has_link_poll();
   if (refused == 0) {
     capabilities_.link_source = "fentry";

@@ -5,7 +5,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <linux/bpf.h>
 
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <memory>
@@ -28,6 +30,29 @@ bool kernel_has_link_poll() {
   std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
   return kernel && btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
          btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
+}
+
+// A program that does nothing, attached where the real one will be: kernels without ftrace load it and
+// refuse the link (kernel/bpf/trampoline.c).
+int kernel_refuses_fentry() {
+  std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
+  if (!kernel) return -errno;
+  const int carrier_off =
+      btf__find_by_name_kind(kernel.get(), "netif_carrier_off", BTF_KIND_FUNC);
+  if (carrier_off < 0) return carrier_off;
+  constexpr std::array<bpf_insn, 2> kReturnZero{{
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  }};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FENTRY;
+  options.attach_btf_id = static_cast<__u32>(carrier_off);
+  const Fd program(bpf_prog_load(BPF_PROG_TYPE_TRACING, "hanet_probe", "GPL", kReturnZero.data(),
+                                 kReturnZero.size(), &options));
+  if (!program.valid()) return -errno;
+  const Fd link(bpf_link_create(program.get(), 0, BPF_TRACE_FENTRY, nullptr));
+  return link.valid() ? 0 : -errno;
 }
 
 // A kernel that knows the attach type looks for the interface, and there is none.
