@@ -32,13 +32,12 @@ bool kernel_has_link_poll() {
          btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
 }
 
-// A program that does nothing, attached where the real one will be: kernels without ftrace load it and
-// refuse the link (kernel/bpf/trampoline.c).
+// A program that does nothing, attached where the real one will be: kernels without ftrace load it
+// and refuse the link (kernel/bpf/trampoline.c).
 int kernel_refuses_fentry() {
   std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
   if (!kernel) return -errno;
-  const int carrier_off =
-      btf__find_by_name_kind(kernel.get(), "netif_carrier_off", BTF_KIND_FUNC);
+  const int carrier_off = btf__find_by_name_kind(kernel.get(), "netif_carrier_off", BTF_KIND_FUNC);
   if (carrier_off < 0) return carrier_off;
   constexpr std::array<bpf_insn, 2> kReturnZero{{
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
