@@ -11,10 +11,12 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "net/encode.h"
 #include "netns/recorder.h"
+#include "netns/rtnetlink.h"
 
 namespace hanet::test {
 namespace {
@@ -61,6 +63,37 @@ TEST_F(OtherManager, F16_RoutesThatAreGivenBackToTheOldPrimaryAreRemovedThere) {
   EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; })) << host().log();
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(echo().reaches_every_address());
+}
+
+TEST_F(OtherManager, F16_ARouteThatIsGivenBackWhileTheIdentityMovesIsRemovedThere) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  Arguments commands;
+  for (int i = 0; i < 500; ++i)  // a move that takes its time
+    commands.push_back(fmt::format("addr add 198.18.{}.{}/32 dev p0", i / 250, i % 250 + 1));
+  commands.emplace_back("route add 203.0.113.0/24 via 192.0.2.10 dev p0 onlink metric 100");
+  ASSERT_DONE(change(commands));
+  ASSERT_TRUE(await("the snapshot has them",
+                    [&] { return host().group().at("identity").at("addresses").size() > 500; }));
+  const SeenIdentity before = identity_on(host_netns(), "p0");
+
+  Rtnetlink heard(host_netns(), RTMGRP_IPV4_IFADDR);
+  auto cut = std::async(std::launch::async, [&] { return lab().fault("blackhole"); });
+  bool moves = false;
+  ASSERT_TRUE(await("it moves", [&] {
+    [[maybe_unused]] const bool all = heard.hear([&](const nlmsghdr&) { moves = true; });
+    return moves;
+  }));
+  host().freeze();
+  ASSERT_DONE(cut.get());
+  ASSERT_TRUE(await("hanetd stands still", [&] { return host().frozen(); }));
+  ASSERT_DONE(
+      lab().ip("host", "route append 203.0.113.0/24 via 192.0.2.10 dev p0 onlink metric 100"));
+  host().thaw();
+
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; })) << host().log();
+  EXPECT_TRUE(log_has("was given to p0 by a program meanwhile"));
+  EXPECT_TRUE(carries("p1", before));
 }
 
 TEST_F(OtherManager, F3_WithRestoreOffTheChangeIsFollowed) {

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <ranges>
 #include <set>
@@ -19,7 +18,6 @@
 #include "net/capture.h"
 #include "net/encode.h"
 #include "net/link.h"
-#include "net/look.h"
 #include "net/route.h"
 
 namespace hanet::group {
@@ -32,15 +30,6 @@ bool somebody_did_it(const nlmsghdr& message, const net::Identity& identity) {
   if (message.nlmsg_type != RTM_DELADDR && message.nlmsg_type != RTM_NEWADDR) return false;
   const net::Address* own = net::address_in(message, identity);
   return own != nullptr && own->family == AF_INET6 && own->valid_seconds == UINT32_MAX;
-}
-
-/// A netlink port is the process id of the program that opened its first socket, nearly always.
-std::string who(std::uint32_t netlink_port) {
-  if (netlink_port == 0) return "a program that the kernel does not name";
-  std::ifstream file(fmt::format("/proc/{}/comm", netlink_port));
-  std::string name;
-  if (std::getline(file, name)) return fmt::format("{} (pid {})", name, netlink_port);
-  return fmt::format("a program that has ended (pid {})", netlink_port);
 }
 
 using Locals = std::vector<std::vector<std::uint8_t>>;
@@ -69,21 +58,6 @@ std::string reasons_in(const std::vector<net::Acknowledgement>& answers) {
     if (answer.code != 0 && answer.code != EEXIST)
       reasons.insert(answer.message.empty() ? std::strerror(answer.code) : answer.message);
   return reasons.empty() ? "" : fmt::format(" (the kernel: {})", fmt::join(reasons, "; "));
-}
-
-// What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
-bool set_by_configuration(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_DELROUTE && message.nlmsg_type != RTM_NEWROUTE) return true;
-  switch (static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol) {
-    case RTPROT_KERNEL:  // it names nobody when it removes one itself
-    case RTPROT_BOOT:
-    case RTPROT_STATIC:
-    case RTPROT_RA:
-    case RTPROT_DHCP:
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -152,69 +126,6 @@ bool Guard::is_removal_to_repair(const nlmsghdr& message) {
                   net::describe_part(*lost), on.name, who(message.nlmsg_pid)));
   repair_ = Repair{.at = monotonic_now() + repairs_.take_pause(), .taken = true, .came_up = false};
   return true;
-}
-
-// An address of the identity on a port that waits.
-bool Guard::returned_to_standby(const nlmsghdr& message) {
-  const unsigned given_to =
-      static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message))->ifa_index;
-  for (const Port& port : ports_.all()) {
-    if (ports_.is_holder(port) || !port.present() || !port.place().has(given_to)) continue;
-    net::Identity there = keeper_.identity();
-    there.on = port.interface;
-    there.vlans = port.vlans;
-    const net::Address* own = net::address_in(message, there);
-    if (own == nullptr || !may_repair()) continue;
-    take_off(port, net::describe(*own), net::holder_of(there, *own), who(message.nlmsg_pid),
-             net::remove_address(*own, given_to));
-    return true;
-  }
-  return false;
-}
-
-// A route of the identity there: a manager's stays when its address goes. The kernel's own do not.
-bool Guard::route_returned_to_standby(const nlmsghdr& message) {
-  if (message.nlmsg_pid == 0 || !set_by_configuration(message)) return false;
-  index_routes();
-  for (const Port& port : ports_.all()) {
-    if (ports_.is_holder(port) || !port.present()) continue;
-    const auto route = net::misplaced_route(message, port.place(), keeper_.identity(), index_);
-    if (!route || !may_repair()) continue;
-    take_off(port, net::describe_part(*route), port.interface, who(message.nlmsg_pid),
-             net::remove_route(*route));
-    return true;
-  }
-  return false;
-}
-
-void Guard::take_off(const Port& port, const std::string& text, const net::InterfaceName& on,
-                     const std::string& given_by, net::NetlinkMessage removal) {
-  context_.notices.add(
-      "restored", ports_.name(port.path),
-      fmt::format("{} was given to {} by {}; it is on {}, so hanet removes it there", text, on.name,
-                  given_by, ports_.holder().interface.name));
-  if (Status gone = context_.requests().request(std::move(removal), "remove " + text); !gone)
-    log::warning("{}: {}", context_.config.name, gone.error().message);
-}
-
-// Notifications of the time in which the identity moved are of no use for this: most of them are of
-// the move itself.
-void Guard::take_off_standbys() {
-  if (!context_.config.restore) return;
-  const std::vector<net::Address>& own = keeper_.identity().addresses;
-  for (const Port& port : ports_.all()) {
-    if (ports_.is_holder(port) || !port.present()) continue;
-    const Result<std::vector<net::Address>> there =
-        net::addresses_on(context_.requests(), port.interface);
-    if (!there) continue;
-    for (const net::Address& address : *there)
-      if (std::ranges::any_of(own, [&](const net::Address& one) {
-            return one.vlan == 0 && one.local == address.local &&
-                   one.prefix_length == address.prefix_length;
-          }))
-        take_off(port, net::describe(address), port.interface, "a program meanwhile",
-                 net::remove_address(address, port.interface.index));
-  }
 }
 
 bool Guard::was_taken_meanwhile(net::Identity held) {

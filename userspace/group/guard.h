@@ -75,6 +75,10 @@ class Guard {
   [[nodiscard]] bool is_removal_to_repair(const nlmsghdr& message);
   [[nodiscard]] bool returned_to_standby(const nlmsghdr& message);
   [[nodiscard]] bool route_returned_to_standby(const nlmsghdr& message);
+  /// A netlink port is the process id of the program that opened its first socket, nearly always.
+  [[nodiscard]] static std::string who(std::uint32_t netlink_port);
+  [[nodiscard]] static bool set_by_configuration(const nlmsghdr& message);
+  void take_off_what_returned(const Port& port);
   void take_off(const Port& port, const std::string& text, const net::InterfaceName& on,
                 const std::string& given_by, net::NetlinkMessage removal);
   void index_routes();

@@ -20,6 +20,7 @@
 #include "net/decode.h"
 #include "net/encode.h"
 #include "net/link.h"
+#include "net/look.h"
 #include "net/route.h"
 
 namespace hanet::net {
@@ -256,22 +257,51 @@ std::optional<Part> part_in(const nlmsghdr& message, const Identity& identity,
   return own == nullptr ? std::nullopt : std::optional<Part>(*own);
 }
 
+namespace {
+
+// The same route where the identity is. Empty: it does not leave by that place.
+std::optional<KernelObject> route_of_holder(KernelObject route, const Place& there,
+                                            const Identity& identity) {
+  const KernelObject before = route;
+  retarget_route(route, there.port.index, identity.on.index);
+  for (const Vlan& vlan : there.vlans) {
+    const auto twin = std::ranges::find(identity.vlans, vlan.tag, &Vlan::tag);
+    if (twin != identity.vlans.end()) retarget_route(route, vlan.on.index, twin->on.index);
+  }
+  return route == before ? std::nullopt : std::optional(std::move(route));
+}
+
+}  // namespace
+
 std::optional<KernelObject> misplaced_route(const nlmsghdr& message, const Place& there,
                                             const Identity& identity, const RouteIndex& routes) {
   if (message.nlmsg_type != RTM_NEWROUTE) return {};
   KernelObject route = object_of<rtmsg>(message);
   keep_configured_part(route);
-  KernelObject own = route;
-  retarget_route(own, there.port.index, identity.on.index);
-  for (const Vlan& vlan : there.vlans) {
-    const auto twin = std::ranges::find(identity.vlans, vlan.tag, &Vlan::tag);
-    if (twin != identity.vlans.end()) retarget_route(own, vlan.on.index, twin->on.index);
-  }
-  if (own == route) return {};  // it does not leave by that place
-  const bool is_own = routes.find(identity.routes, own) != nullptr ||
-                      (is_kernels(own) && (is_connected(own, identity, 0) ||
-                                           is_connected(own, identity, IFA_F_NOPREFIXROUTE)));
+  const std::optional<KernelObject> own = route_of_holder(route, there, identity);
+  if (!own) return {};
+  const bool is_own = routes.find(identity.routes, *own) != nullptr ||
+                      (is_kernels(*own) && (is_connected(*own, identity, 0) ||
+                                            is_connected(*own, identity, IFA_F_NOPREFIXROUTE)));
   return is_own ? std::optional(std::move(route)) : std::nullopt;
+}
+
+Result<std::vector<KernelObject>> misplaced_routes(NetlinkSocket& socket, const Place& there,
+                                                   const Identity& identity,
+                                                   const RouteIndex& routes) {
+  std::vector<InterfaceName> interfaces{there.port};
+  for (const Vlan& vlan : there.vlans) interfaces.push_back(vlan.on);
+  std::vector<KernelObject> misplaced;
+  for (const InterfaceName& interface : interfaces) {
+    Result<Configured> configured = configured_on(socket, interface);
+    if (!configured) return pass_on(configured);
+    for (KernelObject& route : configured->routes) {
+      const std::optional<KernelObject> own = route_of_holder(route, there, identity);
+      if (own && routes.find(identity.routes, *own) != nullptr)
+        misplaced.push_back(std::move(route));
+    }
+  }
+  return misplaced;
 }
 
 std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,

@@ -50,6 +50,13 @@ namespace hanet::net {
                                                           const Identity& identity,
                                                           const RouteIndex& routes);
 
+/// What somebody has configured on another place of an identity's routes, as they are there,
+/// without those that the kernel makes. The kernel looks for them, as for configured_on.
+[[nodiscard]] Result<std::vector<KernelObject>> misplaced_routes(NetlinkSocket& socket,
+                                                                 const Place& there,
+                                                                 const Identity& identity,
+                                                                 const RouteIndex& routes);
+
 /// Those of its routes that an RTM_NEWROUTE has replaced, or may have; not the very same one.
 [[nodiscard]] std::vector<Part> replaced_by(const nlmsghdr& message, const Identity& identity,
                                             const RouteSlots& slots);
