@@ -28,7 +28,8 @@ using hanet::daemon::ControlSocket;
 std::unique_ptr<hanet::engine::Engine> loaded() {
   const char* pins = std::getenv("HANET_FUZZ_PINS");  // tests/fuzz/run removes them
   auto engine = hanet::engine::Engine::load(
-      {.pin_directory = pins != nullptr ? pins : "/sys/fs/bpf/hanet-fuzz"});
+      {.pin_directory = pins != nullptr ? pins : "/sys/fs/bpf/hanet-fuzz",
+       .no_pacer_because = "as in hanetd by default"});
   if (engine) return std::move(*engine);
   fmt::print(stderr, "{}\n", engine.error().message);
   std::abort();
@@ -37,7 +38,7 @@ std::unique_ptr<hanet::engine::Engine> loaded() {
 struct Hanetd {
   std::unique_ptr<hanet::engine::Engine> engine = loaded();
   hanet::daemon::KeptHistory history{"/nowhere"};  // nothing is read and nothing written
-  hanet::daemon::GroupSet groups{*engine, {}};
+  hanet::daemon::GroupSet groups{*engine, {}, {}};
   hanet::daemon::PortLocks locks;
   // A file that is not there: a reload is refused before it looks at the host.
   hanet::daemon::Reloads reloads{{.file = "/nowhere/hanet.toml", .run_directory = "/nowhere"},

@@ -5,7 +5,7 @@
 # systemctl, /proc), and cases that run one after the other. Sourced by guest/*_test.
 #
 # A case needs the state that the one before left, so the first failure is the last.
-# shellcheck disable=SC2016,SC2317 # awk and sed are quoted; called by those who source this
+# shellcheck disable=SC2016,SC2034,SC2317 # awk and sed are quoted; used by those who source this
 
 readonly PACKAGES=$HANET_BUILD/packages WORK=/var/tmp/hanet-test CONFIG=/etc/hanet/hanet.toml
 ARCH=$(dpkg --print-architecture)
