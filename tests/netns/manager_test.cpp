@@ -79,8 +79,9 @@ TEST_F(OtherManager, F16_ARouteThatIsGivenBackWhileTheIdentityMovesIsRemovedTher
   Rtnetlink heard(host_netns(), RTMGRP_IPV4_IFADDR);
   auto cut = std::async(std::launch::async, [&] { return lab().fault("blackhole"); });
   bool moves = false;
-  ASSERT_TRUE(await("it moves", [&] {
-    [[maybe_unused]] const bool all = heard.hear([&](const nlmsghdr&) { moves = true; });
+  ASSERT_TRUE(await("p0 has no address any more, and p1 gets the first", [&] {
+    [[maybe_unused]] const bool all = heard.hear(
+        [&](const nlmsghdr& message) { moves = moves || message.nlmsg_type == RTM_NEWADDR; });
     return moves;
   }));
   host().freeze();

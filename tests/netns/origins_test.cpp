@@ -73,6 +73,24 @@ class Origins : public ManagerTest {
   }
 };
 
+TEST_F(Origins, O1_ARestartAfterASwitchoverChangesNoSettingOfEitherPort) {
+  ASSERT_NO_FATAL_FAILURE(make_them_differ());
+  const Host before = look();
+  start({});
+  ASSERT_TRUE(all_ready());
+  switch_to("p1");
+  const Host running = look();
+  ASSERT_NE(differences(before.p0, running.p0), std::vector<std::string>{}) << "nothing moved";
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ(host().stop(), 0);
+    start_again();
+    EXPECT_EQ(differences(running.p1, settings_of("p1")), std::vector<std::string>{});
+    EXPECT_EQ(differences(running.p0, settings_of("p0")), std::vector<std::string>{});
+  }
+  ASSERT_EQ(host().stop(), 0);
+  expect_as_before(before, "p1");
+}
+
 TEST_F(Origins, F13_TheSettingsOfAPortMoveWithTheIdentityAndBack) {
   ASSERT_NO_FATAL_FAILURE(make_them_differ());
   const Host before = look();

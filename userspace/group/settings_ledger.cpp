@@ -153,6 +153,19 @@ void SettingsLedger::quieten(const net::InterfaceName& interface) {
   [[maybe_unused]] const auto told = change(interface, net::waiting_settings());
 }
 
+void SettingsLedger::wait_like(const net::Place& holder, const net::Place& waiting) {
+  for (const auto& [tag, carried] : kept_.carried) {
+    const net::InterfaceName* has_it = holder.at(tag);
+    const net::InterfaceName* waits_there = waiting.at(tag);
+    if (has_it == nullptr || waits_there == nullptr) continue;
+    const auto entry = find(*has_it);
+    if (entry == kept_.interfaces.end()) continue;
+    net::Settings wanted = entry->before;
+    for (const auto& [setting, quiet] : net::waiting_settings()) wanted.erase(setting);
+    [[maybe_unused]] const auto told = change(*waits_there, wanted);
+  }
+}
+
 void SettingsLedger::begin(const net::Place& holder) {
   const bool was_left_behind =
       kept_.carrier != 0 && kept_.carrier != holder.port.index && waits(holder.port.name);

@@ -35,6 +35,9 @@ class SettingsLedger {
   void carry_vlan(const net::Vlan& vlan);
 
   void quieten(const net::InterfaceName& interface);
+  /// After a restart: an orderly end gave the waiting port its settings back, while those that
+  /// moved stayed with the identity. It waits again as the port with the identity did.
+  void wait_like(const net::Place& holder, const net::Place& waiting);
   /// After a switchover.
   void follow(const net::Place& from, const net::Place& to);
   /// The same where the interface that had the identity is gone.

@@ -19,8 +19,10 @@ config::StandbyMode Standbys::mode_of(const Port& port) const {
 
 Status Standbys::prepare_all() {
   entries_.resize(ports_.all().size());
+  std::vector<const Port*> put_back;  // by the hanetd before
   for (const Port& port : ports_.all()) {
     if (!port.present()) continue;
+    if (ledger_.origin_of(port.interface) == nullptr) put_back.push_back(&port);
     Result<StandbyBefore> before = remember_standby(context_.requests(), ledger_, port.place());
     if (!before) return pass_on(before);
     if (ports_.is_holder(port)) {
@@ -35,6 +37,8 @@ Status Standbys::prepare_all() {
     }
     of(port).before = std::move(*before);
   }
+  if (put_back.size() == 1 && ports_.all().size() == 2 && !ports_.is_holder(*put_back.front()))
+    ledger_.wait_like(ports_.holder().place(), put_back.front()->place());
   return {};
 }
 
