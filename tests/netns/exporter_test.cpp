@@ -63,6 +63,28 @@ TEST_F(Exporter, O5_S5_NobodyIsToldThatTheHostIsProtected) {
   EXPECT_THAT(scrape().body, HasSubstr("hanet_build_info{version=\"" HANET_VERSION "\"} 1\n"));
 }
 
+class ExporterOfALateGroup : public Exporter {
+ protected:
+  [[nodiscard]] Arguments hanetd_options() const override { return {"--wait"}; }
+};
+
+TEST_F(ExporterOfALateGroup, O1_O5_OneThatWaitsForItsPortIsNotProtected) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "link add q0 type veth peer q0x"));
+  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
+  const Result<std::string> config = lab().config("host", {});
+  ASSERT_TRUE(config) << config.error().message;
+  start_with(*config +
+             "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
+             "[group.heartbeat]\ntarget = \"198.51.100.9\"\n");
+  ASSERT_TRUE(all_ready());
+  ASSERT_NO_FATAL_FAILURE(admit_nobody());
+  ASSERT_NO_FATAL_FAILURE(start_exporter());
+  ASSERT_TRUE(becomes("hanet_group_protected{group=\"mether0\"}", 1));
+  EXPECT_TRUE(becomes("hanet_group_protected{group=\"mether1\"}", 0));
+  EXPECT_EQ(sample("hanet_group_condition{group=\"mether1\",condition=\"protected\"}"), 0);
+}
+
 TEST_F(Exporter, O5_ACutCableIsSeenWithItsCauseAndWhatItDid) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_exporter());
   EXPECT_EQ(switchovers("carrier lost"), 0);

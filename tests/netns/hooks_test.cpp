@@ -94,6 +94,13 @@ TEST_F(RunHooks, O5_OneThatPrintsWithoutEndHoldsNoSwitchoverUp) {
   EXPECT_LT(host().log().size(), 100'000U);
 }
 
+TEST_F(RunHooks, O5_OneHasNoneOfTheRightsOfHanetdAgainstOthers) {
+  write("tell", "cat /proc/self/oom_score_adj >$out; ulimit -r >>$out");
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  EXPECT_TRUE(await("it has run", [&] { return written_by("tell") == "0\n0\n"; }))
+      << written_by("tell") << host().log();
+}
+
 TEST_F(RunHooks, O5_D7_AKillOfHanetdEndsAHookThatRuns) {
   write("hangs", "echo $$ >$out; sleep 600");
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));

@@ -123,6 +123,12 @@ TEST(Verdict, F13_F14_ALossIsNamedInTheFirstLine) {
             "switchover on record");
 }
 
+TEST(Verdict, O3_AHostWithoutAGroupIsNotProtected) {
+  const Json verdict = report::verdict_json(Json::array(), Json::array(), nullptr);
+  EXPECT_EQ(verdict.at("protected"), false);
+  EXPECT_EQ(verdict.at("text"), "not protected: no group is configured; no switchover on record");
+}
+
 TEST(Verdict, O3_APathThatNoLongerSendsOrADeviceThatWouldStayBehindIsNoProtection) {
   Json blind = group("a", "protected", kEarly);
   blind["paths"][1]["session"]["state"] = "blind";

@@ -117,6 +117,21 @@ TEST_F(ControlSocketTest, O3_ARequestInManyPiecesIsAnsweredOnce) {
   EXPECT_TRUE(heard(client).contains("\"ok\":true")) << "nearly as long as a request may be";
 }
 
+TEST_F(ControlSocketTest, S5_WhoSendsManyRequestsAtOnceGetsOneAnswerARound) {
+  ControlSocket control = *ControlSocket::open(path(), ControlSocket::For::Readers);
+  const Fd client = connect();
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "{}\n";
+  ASSERT_EQ(::send(client.get(), many.data(), many.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(many.size()));
+  for (int round = 1; round <= 100; ++round) {
+    serve(control);
+    EXPECT_EQ(handled_, round);
+  }
+  serve(control);
+  EXPECT_EQ(handled_, 100);
+}
+
 TEST_F(ControlSocketTest, S5_ARequestWithoutEndIsCutOffAndOthersAreServed) {
   Result<ControlSocket> control = ControlSocket::open(path(), ControlSocket::For::Root);
   ASSERT_TRUE(control) << control.error().message;

@@ -129,13 +129,18 @@ bool ControlSocket::answer_request(Client& client, const Json& request, const Ha
 }
 
 bool ControlSocket::serve_client(Client& client, const Handler& handler, MonotonicTime now) {
-  // One read a round: a client that never stops writing must not keep hanetd from its work.
-  std::array<char, 4096> buffer;
-  const ssize_t got = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
-  if (got > 0) client.input.append(buffer.data(), static_cast<std::size_t>(got));
-  if (client.input.size() > kMaxRequest) return false;
-  for (std::size_t end = 0; (end = client.input.find('\n')) != std::string::npos;) {
+  // One read and one answer a round: a client that never stops writing must not keep hanetd from
+  // its work. hanetd comes by again before long, and the socket wakes it for what was not read yet.
+  std::size_t end = client.input.find('\n');
+  if (end == std::string::npos) {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) return false;
+    if (got > 0) client.input.append(buffer.data(), static_cast<std::size_t>(got));
+    if (client.input.size() > kMaxRequest) return false;
+    end = client.input.find('\n');
+  }
+  if (end != std::string::npos) {
     const Json request = Json::parse(client.input.substr(0, end), nullptr, false);
     client.input.erase(0, end + 1);
     client.idle_since = now;

@@ -125,7 +125,7 @@ void Daemon::remember(const std::filesystem::path& directory) {
 // A host is not left without failover because nobody could count it.
 void Daemon::open_metrics(const config::Config& config) {
   Result<std::unique_ptr<MetricsSource>> metrics =
-      MetricsSource::open({.engine = *engine_, .history = history_, .groups = groups_->all()});
+      MetricsSource::open({.engine = *engine_, .history = history_, .groups = *groups_});
   if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
   metrics_ = std::move(*metrics);
   for (std::size_t at = 0; at < config.groups.size(); ++at)

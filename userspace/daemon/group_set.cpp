@@ -163,7 +163,10 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   if (begun) return begun;
   const Status back = begin(ending);
   if (back) return begun;
-  return failure(fmt::format("{}; and what ran before can not go on: {}", begun.error().message,
+  // They are tried again, and shown as what they are.
+  for (const Place& place : ending)
+    late_.push_back({.config = *place.config, .missing = {}, .refused = back.error().message});
+  return failure(fmt::format("{}; and what ran before can not go on yet: {}", begun.error().message,
                              back.error().message));
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,6 +45,14 @@ Fd file_with(const std::string& text) {
   return file;
 }
 
+// What hanetd needs to go on when memory or processors run short is not for hooks.
+void be_like_any_other() {
+  std::ofstream("/proc/self/oom_score_adj") << 0;
+  constexpr rlimit kNone{.rlim_cur = 0, .rlim_max = 0};
+  ::setrlimit(RLIMIT_RTPRIO, &kNone);
+  ::setrlimit(RLIMIT_MEMLOCK, &kNone);
+}
+
 // In the child, behind fork(): the notifier has one thread.
 [[noreturn]] void become(const std::filesystem::path& program, std::vector<std::string> environment,
                          int input, int output) {
@@ -52,6 +61,7 @@ Fd file_with(const std::string& text) {
   ::dup2(input, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
+  be_like_any_other();
   [[maybe_unused]] const int moved = ::chdir("/");
   std::string path = program.string();
   std::array<char*, 2> arguments{path.data(), nullptr};
@@ -149,7 +159,6 @@ std::vector<std::string> Hooks::programs() {
 }
 
 void Hooks::add(const Json& event) {
-  if (!event.is_object()) return;  // it was too long
   for (std::string& name : programs()) waiting_.push_back({std::move(name), event});
   while (waiting_.size() > kMaxWaiting) {
     log::warning("hook {} is not run for '{}': the hooks are {} runs behind", waiting_.front().hook,

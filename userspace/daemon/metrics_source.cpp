@@ -92,7 +92,9 @@ void MetricsSource::tick(const engine::Sender* sender, MonotonicTime now) {
   if (now < due_) return;
   due_ = now + kWritingPause;
   book_.begin_look();
-  for (const auto& group : sources_.groups) book_.look(group->view(), sources_.engine, sender, now);
+  for (const auto& group : sources_.groups.all())
+    book_.look(group->view(), sources_.engine, sender, now);
+  for (const LateGroup& late : sources_.groups.late()) book_.look_at_late(late.config.name);
   report::publish(*page_, book_.finish_look(sources_.engine, now));
 }
 

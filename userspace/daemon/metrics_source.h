@@ -23,8 +23,9 @@
 
 #include "core/clock.h"
 #include "core/fd.h"
+#include "core/json.h"
 #include "core/result.h"
-#include "daemon/answers.h"
+#include "daemon/group_set.h"
 #include "engine/maps.h"
 #include "report/metrics.h"
 
@@ -35,7 +36,7 @@ class MetricsSource {
   struct Sources {
     const engine::Engine& engine;
     const failover::History& history;
-    const Groups& groups;
+    const GroupSet& groups;
   };
   /// The engine has to be loaded.
   [[nodiscard]] static Result<std::unique_ptr<MetricsSource>> open(const Sources& sources);

@@ -25,8 +25,13 @@
 namespace hanet::daemon {
 namespace {
 
-constexpr std::size_t kMaxEvent = 64 * 1024;  // the largest is a list of what is missing
-constexpr int kWaiting = 1024 * 1024;         // bytes of events on their way to the child
+constexpr std::size_t kMaxEvent = 64 * 1024;
+constexpr std::size_t kMaxText = 16 * 1024;  // of one that is too long
+constexpr int kWaiting = 1024 * 1024;        // bytes of events on their way to the child
+
+std::string text_of(const Json& event) {
+  return event.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
 
 /// Empty: hanetd has ended.
 std::optional<Json> next_event(int socket) {
@@ -56,6 +61,7 @@ void serve(const Fd& socket, const Notifier::Options& options) {
     if (wanted[0].revents != 0) {
       const std::optional<Json> event = next_event(socket.get());
       if (!event) return;
+      if (!event->is_object()) continue;
       if (options.journal) send_to_journal(*event);
       hooks.add(*event);
     }
@@ -104,9 +110,14 @@ Notifier::~Notifier() {
 }
 
 bool Notifier::tell(const Json& event) {
-  const std::string text = event.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return ::send(socket_.get(), text.data(), std::min(text.size(), kMaxEvent),
-                MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  std::string text = text_of(event);
+  if (text.size() > kMaxEvent) {
+    Json shorter = event;
+    shorter["text"] = event.at("text").get<std::string>().substr(0, kMaxText) + " ...";
+    text = text_of(shorter);
+  }
+  return text.size() <= kMaxEvent &&
+         ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 }  // namespace hanet::daemon

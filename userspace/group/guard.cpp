@@ -15,6 +15,7 @@
 
 #include "core/log.h"
 #include "failover/plan.h"
+#include "group/findings.h"
 #include "net/capture.h"
 #include "net/encode.h"
 #include "net/link.h"
@@ -305,7 +306,7 @@ void Guard::tell_what_is_not_back(const net::Identity& expected, const std::stri
       AlarmKind::RepairRefused, ports_.name(context_.state.active),
       fmt::format("this could not be put back on {}, and hanet lets it go; add it again if the "
                   "host needs it: {}{}",
-                  expected.on.name, fmt::join(missing, ", "), reasons));
+                  expected.on.name, listed(missing), reasons));
 }
 
 }  // namespace hanet::group

@@ -78,6 +78,7 @@ class Guard {
   /// A netlink port is the process id of the program that opened its first socket, nearly always.
   [[nodiscard]] static std::string who(std::uint32_t netlink_port);
   [[nodiscard]] static bool set_by_configuration(const nlmsghdr& message);
+  [[nodiscard]] static bool is_of_configuration(std::uint8_t route_protocol);
   void take_off_what_returned(const Port& port);
   void take_off(const Port& port, const std::string& text, const net::InterfaceName& on,
                 const std::string& given_by, net::NetlinkMessage removal);

@@ -9,6 +9,7 @@
 
 #include "core/log.h"
 #include "group/guard.h"
+#include "net/bytes.h"
 #include "net/capture.h"
 #include "net/encode.h"
 #include "net/look.h"
@@ -19,7 +20,12 @@ namespace hanet::group {
 // What a routing daemon withdraws is its own affair; what a person or a network manager set is not.
 bool Guard::set_by_configuration(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_DELROUTE && message.nlmsg_type != RTM_NEWROUTE) return true;
-  switch (static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol) {
+  return is_of_configuration(
+      static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&message))->rtm_protocol);
+}
+
+bool Guard::is_of_configuration(std::uint8_t route_protocol) {
+  switch (route_protocol) {
     case RTPROT_KERNEL:  // it names nobody when it removes one itself
     case RTPROT_BOOT:
     case RTPROT_STATIC:
@@ -93,18 +99,24 @@ void Guard::take_off_standbys() {
 void Guard::take_off_what_returned(const Port& port) {
   constexpr const char* kBy = "a program meanwhile";
   const net::Identity& own = keeper_.identity();
-  const auto is_own = [](const net::Address& one, const net::Address& there) {
-    return one.vlan == 0 && one.local == there.local && one.prefix_length == there.prefix_length;
-  };
-  if (const auto there = net::addresses_on(context_.requests(), port.interface))
+  std::vector<net::Vlan> interfaces = port.vlans;
+  interfaces.push_back({.tag = 0, .on = port.interface});
+  for (const net::Vlan& vlan : interfaces) {
+    const auto there = net::addresses_on(context_.requests(), vlan.on);
+    if (!there) continue;
     for (const net::Address& address : *there)
-      if (std::ranges::any_of(own.addresses, [&](const auto& one) { return is_own(one, address); }))
-        take_off(port, net::describe(address), port.interface, kBy,
-                 net::remove_address(address, port.interface.index));
+      if (std::ranges::any_of(own.addresses, [&](const net::Address& one) {
+            return one.vlan == vlan.tag && one.local == address.local &&
+                   one.prefix_length == address.prefix_length;
+          }))
+        take_off(port, net::describe(address), vlan.on, kBy,
+                 net::remove_address(address, vlan.on.index));
+  }
   index_routes();
   if (const auto routes = net::misplaced_routes(context_.requests(), port.place(), own, index_))
     for (const net::KernelObject& route : *routes)
-      take_off(port, net::describe_part(route), port.interface, kBy, net::remove_route(route));
+      if (is_of_configuration(net::read_as<rtmsg>(route.header).rtm_protocol))
+        take_off(port, net::describe_part(route), port.interface, kBy, net::remove_route(route));
 }
 
 }  // namespace hanet::group

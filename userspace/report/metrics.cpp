@@ -149,6 +149,21 @@ void MetricsBook::look(const group::View& view, const engine::Engine& engine,
   add_paths(view, engine);
 }
 
+void MetricsBook::look_at_late(std::string_view group) {
+  const auto known = [&](bool looked_at, const GroupMetrics& place) {
+    return !looked_at && get(place.name) == group;
+  };
+  std::size_t at = 0;
+  while (at < looked_at_.size() && !known(looked_at_[at], metrics_.groups[at])) ++at;
+  if (at == looked_at_.size())
+    at = static_cast<std::size_t>(std::ranges::find(looked_at_, false) - looked_at_.begin());
+  if (at == looked_at_.size()) return;
+  open_group(static_cast<engine::GroupIndex>(at), group);
+  metrics_.groups[at].condition = kConditions;
+  metrics_.groups[at].active = metrics_.paths.size();
+  looked_at_[at] = true;
+}
+
 void MetricsBook::add_paths(const group::View& view, const engine::Engine& engine) {
   const std::size_t first = path_count_;
   for (std::size_t at = 0; at < view.state.paths.size(); ++at) {

@@ -41,6 +41,8 @@ class MetricsBook {
   void begin_look();
   void look(const group::View& group, const engine::Engine& engine, const engine::Sender* sender,
             MonotonicTime now);
+  /// One that waits for its ports, behind those that run: not protected, and in no condition.
+  void look_at_late(std::string_view group);
   [[nodiscard]] const Metrics& finish_look(const engine::Engine& engine, MonotonicTime now);
 
  private:

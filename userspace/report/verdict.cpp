@@ -95,6 +95,10 @@ Json verdict_json(const Json& groups, const Json& late, const Json& last) {
     text += fmt::format("{}group {}: {}", text.empty() ? "" : "; ", text_of(group, "name"),
                         text_of(group, "reason"));
   }
+  if (groups.empty() && late.empty()) {
+    text = "no group is configured";
+    reasons.push_back({{"group", ""}, {"reason", text}, {"since", nullptr}});
+  }
   const bool is_protected = reasons.empty();
   text = is_protected ? fmt::format("protected since {}", seconds_of(since))
                       : "not protected: " + text;
