@@ -62,6 +62,11 @@ struct Hanetd {
   }
 };
 
+const Hanetd& hanetd() {
+  static const Hanetd instance;
+  return instance;
+}
+
 struct Server {
   std::filesystem::path path =
       std::filesystem::temp_directory_path() / fmt::format("hanet-fuzz-{}.sock", ::getpid());
@@ -82,11 +87,11 @@ Fd ask(const std::filesystem::path& path, const std::uint8_t* data, std::size_t 
 }
 
 /// Everything that the server says until it hangs up.
-std::string answers(const Hanetd& hanetd, ControlSocket& server, const Fd& client) {
+std::string answers(const Hanetd& asked, ControlSocket& server, const Fd& client) {
   std::string said;
   std::array<char, 65536> buffer;
   for (;;) {
-    server.serve([&](const Json& request) { return hanetd.answer(request); },
+    server.serve([&](const Json& request) { return asked.answer(request); },
                  hanet::monotonic_now());
     server.broadcast({{"event", "fuzz"}});
     server.flush();
@@ -98,11 +103,16 @@ std::string answers(const Hanetd& hanetd, ControlSocket& server, const Fd& clien
 
 }  // namespace
 
+// Loading the engine takes seconds on a slow machine; no input is to be blamed for that.
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+  static_cast<void>(hanetd());
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Hanetd hanetd;
   static Server server;
   const Fd client = ask(server.path, data, size);
-  std::string said = answers(hanetd, server.socket, client);
+  std::string said = answers(hanetd(), server.socket, client);
   for (std::size_t end = 0; (end = said.find('\n')) != std::string::npos; said.erase(0, end + 1))
     if (!Json::accept(said.substr(0, end))) std::abort();
   if (!said.empty()) std::abort();  // half a line
