@@ -5,7 +5,8 @@
 // journald reads a priority from a "<N>" prefix on stderr (sd-daemon(3)), so this needs no library.
 // People read the same lines in a terminal, a file or a pipe, where the prefix would be noise. An
 // error is logged where it is handled, once. Nothing logs between an event and the last netlink
-// message of a switchover: a write to a pipe that nobody reads would block the failover.
+// message of a switchover; and a log that nobody reads any more (a stuck journald, a pipe to a
+// program that sleeps) stops nothing: a line that would have to wait is lost and counted.
 #pragma once
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ enum class Level { Error = 3, Warning = 4, Notice = 5, Info = 6, Debug = 7 };
 /// Lines below this level are dropped. `name`: "error", "warning", "notice", "info" or "debug"; any
 /// other changes nothing. Thread-safe.
 void set_level(std::string_view name);
-/// Writes one line with one write(2) call. Thread-safe.
+/// Writes one line with one system call. Thread-safe. After lines were lost it says how many.
 void write_line(Level level, std::string_view text);
 
 template <typename... Args>
