@@ -10,8 +10,18 @@
 #include <fmt/format.h>
 #include <net/if.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "netns/lab_test.h"
 #include "stall_witness.h"
@@ -43,6 +53,20 @@ class Lifecycle : public LabTest {
                        sysctl(host_netns(), "ipv4/conf/" + port + "/arp_ignore"),
                        link_of(host_netns(), port).address_generation,
                        link_of(host_netns(), port).admin_up);
+  }
+  std::filesystem::path lock_file_of(const std::string& port) {
+    struct stat network{};
+    inside(host_netns(), [&] { ::stat("/proc/thread-self/ns/net", &network); });
+    return fmt::format("/run/hanet/locks/port-{}@{}", port, network.st_ino);
+  }
+  bench::Output second_instance() {
+    const std::filesystem::path other = lab().directory() / "other";
+    const Result<bench::Output> second = bench::run(
+        lab().in("host", {HANET_HANETD, "--config", (host().directory() / "hanet.toml").string(),
+                          "--run-dir", other.string(), "--pin-dir", host().pins().string() + "2"}),
+        std::chrono::seconds(10));
+    EXPECT_TRUE(second) << second.error().message;
+    return second.value_or(bench::Output{});
   }
   bool in_the_middle(const std::string& nft) {
     return bench::run_checked(lab().in("mid", {"nft", nft}), std::chrono::seconds(5)).has_value();
@@ -85,12 +109,14 @@ TEST_F(Lifecycle, O1_WhenAskedToEndItLeavesNothingBehind) {
     EXPECT_NE(attached_to("p0"), "") << "this test sees no attached programs";
     EXPECT_NE(settings_of("p1"), settings) << "this test sees no changed settings";
     EXPECT_TRUE(std::filesystem::exists(host().pins() / "sessions"));
+    EXPECT_TRUE(std::filesystem::exists(lock_file_of("p0"))) << "the witness";
 
     EXPECT_EQ(host().stop(), 0) << host().log();
     EXPECT_EQ(attached_to("p0"), "");
     EXPECT_EQ(attached_to("p1"), "");
     EXPECT_FALSE(std::filesystem::exists(host().pins()));
     EXPECT_FALSE(std::filesystem::exists(host().directory() / "hanetd.sock"));
+    EXPECT_FALSE(std::filesystem::exists(lock_file_of("p0")));
     EXPECT_EQ(settings_of("p1"), settings);
     EXPECT_TRUE(carries("p0", before));
     EXPECT_TRUE(echo().reaches_every_address());
@@ -140,18 +166,71 @@ TEST_F(Lifecycle, D7_AKillWithTheIdentityOnTheAlternatePathIsNoReasonToMoveItBac
 
 TEST_F(Lifecycle, O1_ASecondInstanceIsRefusedAndNamesTheFirst) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const std::filesystem::path other = lab().directory() / "other";
-  const Result<bench::Output> second = bench::run(
-      lab().in("host", {HANET_HANETD, "--config", (host().directory() / "hanet.toml").string(),
-                        "--run-dir", other.string(), "--pin-dir", host().pins().string() + "2"}),
-      std::chrono::seconds(10));
-  ASSERT_TRUE(second) << second.error().message;
-  EXPECT_EQ(second->exit_code, 1);
-  EXPECT_TRUE(second->error.contains(
+  const bench::Output second = second_instance();
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_TRUE(second.error.contains(
       fmt::format("port p0 is in use by another hanetd, pid {}; stop it first", host().pid())))
-      << second->error;
+      << second.error;
   EXPECT_TRUE(host().ready()) << "the refused instance disturbed the first";
   EXPECT_TRUE(echo().reaches_every_address());
+}
+
+/// A user of the host, who is not root and has the abstract name of a port's lock.
+class Stranger {
+ public:
+  Stranger(const std::string& netns, const std::string& port) {
+    inside(netns, [&] {
+      pid_ = ::fork();
+      if (pid_ == 0) be_it(port.c_str());
+    });
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  ~Stranger() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+ private:
+  // After a fork of many threads only system calls are safe.
+  [[noreturn]] static void be_it(const char* port) {
+    constexpr uid_t kNobody = 65534;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path + 1, "hanet/port/");
+    std::strcat(address.sun_path + 1, port);
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                               std::strlen(address.sun_path + 1));
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    if (::setresuid(kNobody, kNobody, kNobody) != 0 ||
+        ::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+        ::listen(fd, 1) != 0)
+      ::_exit(1);
+    ::alarm(120);
+    for (;;) ::pause();
+  }
+
+  pid_t pid_ = -1;
+};
+
+TEST_F(Lifecycle, O1_AUserWhoTakesTheNameOfALockKeepsNoHanetdFromStarting) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const Stranger stranger(host_netns(), "p0");
+  const auto has_the_name = [&] {
+    std::string sockets;
+    inside(host_netns(), [&] {
+      std::ifstream file("/proc/thread-self/net/unix");
+      sockets.assign(std::istreambuf_iterator<char>(file), {});
+    });
+    return sockets.contains("@hanet/port/p0");
+  };
+  ASSERT_TRUE(await("the name is taken", has_the_name));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(host().log().contains("of uid 65534, who is no hanetd")) << host().log();
+  // And the port has a lock all the same.
+  EXPECT_TRUE(second_instance().error.contains(
+      fmt::format("port p0 is in use by another hanetd, pid {}; stop it first", host().pid())));
 }
 
 TEST_F(Lifecycle, O2_AStandbyWithAnAddressIsRefusedByName) {

@@ -2,12 +2,16 @@
 //
 // One hanetd per port.
 //
-// A lock file would outlive a kill and know nothing of network namespaces. An abstract unix socket
-// belongs to the namespace, vanishes with its process, and tells who holds it (SO_PEERCRED), so the
-// refusal can name the pid.
+// The lock is a locked file in a directory that only root can write to, named by the network
+// namespace and the interface: the kernel gives it up with its process, and nobody else can take it
+// to keep hanetd from starting. A container has the host's network but another /run; so there is an
+// abstract unix socket as well, which belongs to the network namespace. Anybody can take that name,
+// so it counts only if root holds it.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "core/fd.h"
 #include "core/result.h"
@@ -21,10 +25,26 @@ class PortLock {
   /// The same for a run or pin directory: two instances must not remove each other's files.
   [[nodiscard]] static Result<PortLock> take_directory(const std::string& directory);
 
- private:
-  [[nodiscard]] static Result<PortLock> take(const std::string& kind, const std::string& subject);
+  PortLock(PortLock&&) = default;
+  PortLock& operator=(PortLock&& other) noexcept {
+    std::swap(file_, other.file_);
+    std::swap(path_, other.path_);
+    std::swap(name_, other.name_);
+    return *this;
+  }
+  PortLock(const PortLock&) = delete;
+  PortLock& operator=(const PortLock&) = delete;
+  ~PortLock();
 
-  Fd fd_;
+ private:
+  /// `subject` is for people, `key` for names of files and sockets.
+  [[nodiscard]] static Result<PortLock> take(const std::string& kind, const std::string& subject,
+                                             const std::string& key);
+  PortLock(Fd file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  Fd file_;
+  std::filesystem::path path_;
+  Fd name_;  // the abstract socket; invalid: somebody else has the name
 };
 
 }  // namespace hanet::net
