@@ -15,7 +15,7 @@ using engine::load;
 class LinkPoll : public Scene {
  protected:
   void SetUp() override {
-    if (!engine::kernel_has_link_poll())
+    if (!engine::KernelTypes().have_link_poll())
       GTEST_SKIP() << "skipped: no link poll (kfuncs of Linux 6.2)";
     Scene::SetUp();
   }

@@ -64,9 +64,11 @@ Result<std::unique_ptr<Programs>> Programs::load(bool link_poll, bool silence) {
   if (Status mapped = programs->map_memory(); !mapped) return pass_on(mapped);
   for (std::uint32_t cpu = 0; cpu < static_cast<std::uint32_t>(libbpf_num_possible_cpus()); ++cpu)
     EXPECT_TRUE(await([&] { return programs->control(HANET_CONTROL_START_RECEIVER, cpu) == 0; }));
-  if (!bpf_timer)
-    programs->ticker_ =
-        std::make_unique<engine::Ticker>(bpf_program__fd(programs->skeleton_->progs.tc_control));
+  if (bpf_timer) return programs;
+  Result<std::unique_ptr<engine::Ticker>> ticker =
+      engine::Ticker::start(bpf_program__fd(programs->skeleton_->progs.tc_control));
+  if (!ticker) return pass_on(ticker);
+  programs->ticker_ = std::move(*ticker);
   return programs;
 }
 

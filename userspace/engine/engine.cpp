@@ -100,9 +100,12 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   for (std::uint32_t cpu = 0; cpu < watched_cpus(); ++cpu)
     if (Status done = engine->control(HANET_CONTROL_START_RECEIVER, cpu); !done)
       return pass_on(done);
-  if (!engine->use_bpf_timer_)
-    engine->ticker_ =
-        std::make_unique<Ticker>(bpf_program__fd(engine->skeleton_->progs.tc_control));
+  if (!engine->use_bpf_timer_) {
+    Result<std::unique_ptr<Ticker>> ticker =
+        Ticker::start(bpf_program__fd(engine->skeleton_->progs.tc_control));
+    if (!ticker) return pass_on(ticker);
+    engine->ticker_ = std::move(*ticker);
+  }
   engine->start_pacer(options);
   return engine;
 }
@@ -173,9 +176,11 @@ Status Engine::open_and_load(const Options& options) {
     capabilities_.deadlines = "hanetd, as asked for (--no-bpf-timer)";
   }
   const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
-  int refused = knows_netns ? kernel_refuses_fentry() : -ENOENT;
+  auto types = std::make_unique<const KernelTypes>();
+  const bool poll = types->have_link_poll();
+  int refused = knows_netns ? types->refuse_fentry() : -ENOENT;
+  types.reset();
   if (refused == 0) refused = try_to_load(LinkSource::Fentry, options);
-  const bool poll = kernel_has_link_poll();
   if (refused == 0) {
     capabilities_.link_source = "fentry";
     tell_capabilities(true, poll);

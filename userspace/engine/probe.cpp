@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <memory>
 
 #include "core/fd.h"
 #include "engine/attach.h"
@@ -26,18 +25,22 @@ extern "C" int bpf_btf_get_next_id(__u32 /*start_id*/, __u32* /*next_id*/) {
 
 namespace hanet::engine {
 
-bool kernel_has_link_poll() {
-  std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
-  return kernel && btf__find_by_name_kind(kernel.get(), "bpf_rdonly_cast", BTF_KIND_FUNC) > 0 &&
-         btf__find_by_name_kind(kernel.get(), "bpf_cast_to_kern_ctx", BTF_KIND_FUNC) > 0;
+void KernelTypes::Free::operator()(btf* types) const { btf__free(types); }
+
+KernelTypes::KernelTypes() : types_(btf__load_vmlinux_btf()) {}
+
+int KernelTypes::function(const char* name) const {
+  return types_ ? btf__find_by_name_kind(types_.get(), name, BTF_KIND_FUNC) : -ENOENT;
+}
+
+bool KernelTypes::have_link_poll() const {
+  return function("bpf_rdonly_cast") > 0 && function("bpf_cast_to_kern_ctx") > 0;
 }
 
 // A program that does nothing, attached where the real one will be: kernels without ftrace load it
 // and refuse the link (kernel/bpf/trampoline.c).
-int kernel_refuses_fentry() {
-  std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
-  if (!kernel) return -errno;
-  const int carrier_off = btf__find_by_name_kind(kernel.get(), "netif_carrier_off", BTF_KIND_FUNC);
+int KernelTypes::refuse_fentry() const {
+  const int carrier_off = function("netif_carrier_off");
   if (carrier_off < 0) return carrier_off;
   constexpr std::array<bpf_insn, 2> kReturnZero{{
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},

@@ -4,14 +4,34 @@
 // distribution has left out or brought back.
 #pragma once
 
+#include <memory>
+
+struct btf;
+
 namespace hanet::engine {
 
-/// The kfuncs with which a timer reads a device's carrier (Linux 6.2; bpf/port.bpf.h).
-[[nodiscard]] bool kernel_has_link_poll();
+/// What the kernel says of its own functions. To read it takes 40 ms and twice its 5 MiB, so it is
+/// read once for all that is asked, and then let go.
+class KernelTypes {
+ public:
+  KernelTypes();
 
-/// Whether tracing programs can watch devices gain and lose their carrier: 0, or the negative errno
-/// of the kernel's refusal. It costs a millisecond; to load all of hanet's programs in vain, 160.
-[[nodiscard]] int kernel_refuses_fentry();
+  /// The kfuncs with which a timer reads a device's carrier (Linux 6.2; bpf/port.bpf.h).
+  [[nodiscard]] bool have_link_poll() const;
+  /// Whether tracing programs can watch devices gain and lose their carrier: 0, or the negative
+  /// errno of the kernel's refusal. It costs a millisecond; to load all of hanet's programs in
+  /// vain, 160.
+  [[nodiscard]] int refuse_fentry() const;
+
+ private:
+  struct Free {
+    void operator()(btf* types) const;
+  };
+  /// The number of a function; negative: there is none.
+  [[nodiscard]] int function(const char* name) const;
+
+  std::unique_ptr<btf, Free> types_;  // null: the kernel says nothing
+};
 
 /// Whether TC programs attach by tcx (Linux 6.6; attach.h). Attaches nothing; `tc_program` is one.
 [[nodiscard]] bool kernel_has_tcx(int tc_program);

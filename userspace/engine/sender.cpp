@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "core/priority.h"
+#include "core/thread.h"
 
 namespace hanet::engine {
 namespace {
@@ -37,18 +38,17 @@ Sender::Sender(const Engine& engine, std::vector<RequestFrames> requests)
       beats_(requests_.size()),
       carried_(requests_.size()),
       known_mac_ns_(requests_.size()) {
-  start();
-}
-
-void Sender::start() {
   for (std::size_t at = 0; at < requests_.size(); ++at) carry(at);
-  stopping_ = false;
-  thread_ = std::thread([this] { run(); });
 }
 
-void Sender::finish() {
-  stopping_ = true;
-  thread_.join();
+Result<std::unique_ptr<Sender>> Sender::start(const Engine& engine,
+                                              std::vector<RequestFrames> requests) {
+  std::unique_ptr<Sender> sender(new Sender(engine, std::move(requests)));
+  Result<std::thread> thread =
+      start_thread("that sends heartbeats", [self = sender.get()] { self->run(); });
+  if (!thread) return pass_on(thread);
+  sender->thread_ = std::move(*thread);
+  return sender;
 }
 
 void Sender::carry(std::size_t at) const {
@@ -70,18 +70,22 @@ void Sender::forget(std::size_t at) {
 }
 
 void Sender::change(const std::set<SessionIndex>& removed, std::vector<RequestFrames> added) {
-  finish();
+  pausing_ = true;
+  stands_still_.acquire();
   for (std::size_t at = requests_.size(); at-- > 0;)
     if (removed.contains(requests_[at].session)) forget(at);
   std::ranges::move(added, std::back_inserter(requests_));
   beats_.resize(requests_.size());
   carried_.resize(requests_.size());
   known_mac_ns_.resize(requests_.size());
-  start();
+  for (std::size_t at = 0; at < requests_.size(); ++at) carry(at);
+  pausing_ = false;
+  goes_on_.release();
 }
 
 Sender::~Sender() {
-  finish();
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
   if (const Pacer* pacer = engine_.pacer())
     for (const RequestFrames& request : requests_) pacer->drop(request.session);
   for (std::atomic<net::PacketSocket*>& fresh : fresh_sockets_) delete fresh.load();
@@ -116,6 +120,10 @@ void Sender::run() {
         "the sender runs without real-time priority (CAP_SYS_NICE is needed): short "
         "intervals may be late");
   while (!stopping_.load(std::memory_order_relaxed)) {
+    if (pausing_.load(std::memory_order_relaxed)) {
+      stands_still_.release();
+      goes_on_.acquire();
+    }
     const MonotonicTime now = monotonic_now();
     MonotonicTime next = now + kIdle;
     for (std::size_t at = 0; at < requests_.size(); ++at) next = std::min(next, beat(at, now));

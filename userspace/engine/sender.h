@@ -26,6 +26,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <semaphore>
 #include <set>
 #include <thread>
 #include <vector>
@@ -71,15 +72,16 @@ class Sender {
 
   /// Starts the thread with SCHED_FIFO priority 50 and an absolute clock; without the right to
   /// real-time priority it runs as it may and says so once. `engine` must outlive the Sender.
-  Sender(const Engine& engine, std::vector<RequestFrames> requests);
+  [[nodiscard]] static Result<std::unique_ptr<Sender>> start(const Engine& engine,
+                                                             std::vector<RequestFrames> requests);
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
   /// Stops within 20 ms.
   ~Sender();
 
   /// Sends for other sessions from now on: for those of `added`, and not for `removed` any more.
-  /// The thread is exchanged between two beats, so a beat comes at most one start of a thread
-  /// later. From the owner's thread only.
+  /// The thread stands still meanwhile, between two beats; it is not exchanged, because another one
+  /// may not be had. From the owner's thread only.
   void change(const std::set<SessionIndex>& removed, std::vector<RequestFrames> added);
 
   /// Sends a session's requests through this socket from its next beat on. From one thread only.
@@ -90,8 +92,7 @@ class Sender {
   [[nodiscard]] const Account& account(SessionIndex session) const { return accounts_[session]; }
 
  private:
-  void start();
-  void finish();
+  Sender(const Engine& engine, std::vector<RequestFrames> requests);
   void forget(std::size_t at);
   void run();
   /// Sends what is due for one session; returns when the next is due.
@@ -123,6 +124,10 @@ class Sender {
   std::vector<std::atomic<net::PacketSocket*>> replaced_sockets_{HANET_MAX_SESSIONS};
   std::atomic<bool> has_replaced_ = false;
   std::atomic<bool> stopping_ = false;
+  // change() asks the thread to stand still, which says that it does and waits to be sent on.
+  std::atomic<bool> pausing_ = false;
+  std::binary_semaphore stands_still_{0};
+  std::binary_semaphore goes_on_{0};
   std::thread thread_;
 };
 

@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/priority.h"
+#include "core/thread.h"
 #include "engine/control_program.h"
 
 namespace hanet::engine {
@@ -19,13 +21,18 @@ constexpr Nanoseconds kAfterAFailure = std::chrono::milliseconds(10);
 
 }  // namespace
 
-Ticker::Ticker(int control_program) : control_program_(control_program) {
-  thread_ = std::thread([this] { run(); });
+Result<std::unique_ptr<Ticker>> Ticker::start(int control_program) {
+  std::unique_ptr<Ticker> ticker(new Ticker(control_program));
+  Result<std::thread> thread =
+      start_thread("that keeps deadlines", [self = ticker.get()] { self->run(); });
+  if (!thread) return pass_on(thread);
+  ticker->thread_ = std::move(*thread);
+  return ticker;
 }
 
 Ticker::~Ticker() {
   stopping_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Ticker::run() {

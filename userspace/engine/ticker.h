@@ -10,7 +10,10 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <thread>
+
+#include "core/result.h"
 
 namespace hanet::engine {
 
@@ -19,13 +22,14 @@ class Ticker {
   /// Starts the thread with SCHED_FIFO priority kTickerPriority; without the right to it, it runs
   /// as it may and says so once. `control_program`: the descriptor of tc_control, loaded without
   /// bpf_timer; it must stay open as long as the Ticker lives.
-  explicit Ticker(int control_program);
+  [[nodiscard]] static Result<std::unique_ptr<Ticker>> start(int control_program);
   Ticker(const Ticker&) = delete;
   Ticker& operator=(const Ticker&) = delete;
   /// Stops within 10 ms.
   ~Ticker();
 
  private:
+  explicit Ticker(int control_program) : control_program_(control_program) {}
   void run();
 
   const int control_program_;
