@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -20,6 +21,7 @@ namespace hanet::test {
 namespace {
 
 using testing::Each;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr std::uint16_t kFirstFlow = 20000;
@@ -111,6 +113,29 @@ class Trunk : public LabTest {
   }
   std::vector<std::unique_ptr<Sniffer>> wires_;
 };
+
+TEST_F(Trunk, O1_T4_ARestartAfterASwitchoverChangesNoSettingOfAnyPort) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Trunk));
+  // Two of the identity's that a port which waits in its place has not.
+  inside(host_netns(), [] {
+    std::ofstream("/proc/sys/net/ipv4/conf/p0/rp_filter") << 2;
+    std::ofstream("/proc/sys/net/ipv4/conf/p4/log_martians") << 1;
+  });
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(all_ready());
+  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p4"}).exit_code, 0) << host().log();
+  ASSERT_EQ(sysctl(host_netns(), "ipv4/conf/p4/rp_filter"), "2") << "the witness: they moved";
+  std::map<std::string, SeenSettings> before;
+  for (int port = 0; port < 8; ++port) {
+    const std::string name = fmt::format("p{}", port);
+    before[name] = settings_on(host_netns(), name);
+  }
+  ASSERT_EQ(host().stop(), 0);
+  host().start();
+  ASSERT_TRUE(all_ready());
+  for (const auto& [name, settings] : before)
+    EXPECT_THAT(differences(settings, settings_on(host_netns(), name)), IsEmpty()) << name;
+}
 
 struct Loss {
   Topology topology;

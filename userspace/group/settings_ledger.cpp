@@ -153,7 +153,8 @@ void SettingsLedger::quieten(const net::InterfaceName& interface) {
   [[maybe_unused]] const auto told = change(interface, net::waiting_settings());
 }
 
-void SettingsLedger::wait_like(const net::Place& holder, const net::Place& waiting) {
+void SettingsLedger::wait_again(const net::Place& waiting, const net::Place& holder) {
+  if (waiting.port.index != kept_.left) return;
   for (const auto& [tag, carried] : kept_.carried) {
     const net::InterfaceName* has_it = holder.at(tag);
     const net::InterfaceName* waits_there = waiting.at(tag);
@@ -202,6 +203,7 @@ void SettingsLedger::follow(const net::Place& from, const net::Place& to) {
     if (left != nullptr) change(*left, of_waiting);
   }
   kept_.carrier = to.port.index;
+  kept_.left = from.port.index;
   save();
 }
 

@@ -35,9 +35,10 @@ class SettingsLedger {
   void carry_vlan(const net::Vlan& vlan);
 
   void quieten(const net::InterfaceName& interface);
-  /// After a restart: an orderly end gave the waiting port its settings back, while those that
-  /// moved stayed with the identity. It waits again as the port with the identity did.
-  void wait_like(const net::Place& holder, const net::Place& waiting);
+  /// After a restart: an orderly end gave a waiting port its settings back, while those that moved
+  /// stayed with the identity. If that is the port that the identity had left, it waits again in
+  /// the place of the one that has it now.
+  void wait_again(const net::Place& waiting, const net::Place& holder);
   /// After a switchover.
   void follow(const net::Place& from, const net::Place& to);
   /// The same where the interface that had the identity is gone.

@@ -37,8 +37,8 @@ Status Standbys::prepare_all() {
     }
     of(port).before = std::move(*before);
   }
-  if (put_back.size() == 1 && ports_.all().size() == 2 && !ports_.is_holder(*put_back.front()))
-    ledger_.wait_like(ports_.holder().place(), put_back.front()->place());
+  for (const Port* port : put_back)
+    if (!ports_.is_holder(*port)) ledger_.wait_again(port->place(), ports_.holder().place());
   return {};
 }
 

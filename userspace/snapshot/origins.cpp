@@ -12,7 +12,9 @@
 namespace hanet::snapshot {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origin, on, before, ours, is_known, admin_up, link_local)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origins, boot, netns, interfaces, carrier, carried)
+// What an earlier version of hanet has not written is as it was for that one.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Origins, boot, netns, interfaces, carrier, left,
+                                                carried)
 
 Result<Origins> load_origins(const std::filesystem::path& file) {
   constexpr std::size_t kMaxBytes = std::size_t{16} << 20;

@@ -34,7 +34,8 @@ struct Origins {
   std::string boot;
   std::string netns;
   std::vector<Origin> interfaces;
-  unsigned carrier = 0;                            ///< number of the port that has the identity
+  unsigned carrier = 0;  ///< number of the port that has the identity
+  unsigned left = 0;     ///< of the one that the identity came from, and that waits in its place
   std::map<std::uint32_t, net::Settings> carried;  ///< of the identity, by VLAN tag
 };
 
