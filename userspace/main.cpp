@@ -16,6 +16,7 @@
 #include "core/priority.h"
 #include "daemon/daemon.h"
 #include "daemon/late_ports.h"
+#include "daemon/unconfirmed.h"
 #include "group/host_check.h"
 
 namespace {
@@ -85,7 +86,9 @@ hanet::Status check_cards(const hanet::config::Config& config, const Options& op
 }
 
 int serve(const Options& options) {
-  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
+  const hanet::Result<hanet::config::Config> config =
+      options.check ? hanet::config::load(options.config)
+                    : hanet::daemon::load_confirmed(options.config, options.daemon.lasting());
   if (!config) return fail(kExitConfig, explained(config.error(), options.config));
   hanet::log::set_level(config->log_level);
   // The start itself looks at the rest, before it touches anything.

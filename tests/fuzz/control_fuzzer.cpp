@@ -41,11 +41,12 @@ struct Hanetd {
   hanet::daemon::GroupSet groups{*engine, {}, {}};
   hanet::daemon::PortLocks locks;
   // A file that is not there: a reload is refused before it looks at the host.
-  hanet::daemon::Reloads reloads{{.file = "/nowhere/hanet.toml", .run_directory = "/nowhere"},
-                                 "info",
-                                 groups,
-                                 locks,
-                                 [](const hanet::group::Notice&) {}};
+  hanet::daemon::Reloads reloads{
+      {.file = "/nowhere/hanet.toml", .run_directory = "/nowhere", .state_directory = "/nowhere"},
+      {},
+      groups,
+      locks,
+      [](const hanet::group::Notice&) {}};
   hanet::daemon::Answers answers{
       {.engine = *engine, .history = history, .groups = groups, .reloads = reloads}, {}};
 

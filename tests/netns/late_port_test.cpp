@@ -16,7 +16,9 @@
 namespace hanet::test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::UnorderedElementsAre;
 
 constexpr const char* kMissing = "waiting for q1, which is not here yet";
 
@@ -77,6 +79,30 @@ TEST_F(LatePort, O1_TheGroupBeginsWhenItsPortIsHere) {
   EXPECT_EQ(host().ask({"status"}).at("groups").at(1).at("name"), "mether1");
 }
 
+TEST_F(LatePort, O5_ThatAGroupWaitsIsAnAlarmUntilItBegins) {
+  ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
+  const auto alarms = [&] {
+    std::vector<std::string> found;
+    const json explained = host().ask({"explain"});
+    for (const json& alarm : explained.at("alarms"))
+      if (alarm.at("facts").at("kind") == "group late")
+        found.push_back(fmt::format("{}, {}: {}", alarm.at("group").get<std::string>(),
+                                    alarm.at("event").get<std::string>(),
+                                    alarm.at("text").get<std::string>()));
+    return found;
+  };
+  const std::string raised =
+      fmt::format("mether1, alarm: {}; the group is not protected until then", kMissing);
+  EXPECT_THAT(alarms(), ElementsAre(raised));
+  ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);
+  EXPECT_THAT(alarms(), ElementsAre(raised)) << "it is known";
+  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_TRUE(await("the group begins", [&] { return groups() == 2; })) << host().log();
+  EXPECT_THAT(alarms(),
+              UnorderedElementsAre(
+                  raised, "mether1, alarm-cleared: every port is here, the group has begun"));
+}
+
 TEST_F(LatePort, O8_AReloadIsNotRefusedBecauseAGroupWaits) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
   const std::filesystem::path file = host().directory() / "hanet.toml";
@@ -107,7 +133,7 @@ TEST_F(LatePort, O1_AGroupThatCanNotBeginSaysWhyAndHarmsNobody) {
   ASSERT_NO_FATAL_FAILURE(add("q1"));
   EXPECT_TRUE(
       await("it says so", [&] { return verdict().contains("mether1: unable to begin: "); }));
-  EXPECT_THAT(host().log(), HasSubstr("is unable to begin: "));
+  EXPECT_THAT(host().log(), HasSubstr("mether1: unable to begin: "));
   EXPECT_EQ(groups(), 1U);
   EXPECT_EQ(host().ctl({"status", "mether0"}).exit_code, 0);
   ASSERT_DONE(lab().ip("host", "addr del 198.51.100.9/24 dev q0"));

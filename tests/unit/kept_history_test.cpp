@@ -101,10 +101,12 @@ TEST_F(KeptHistoryTest, O10_TheFileIsWrittenAWhileLaterAndOnce) {
   kept.tick(kNow);
   EXPECT_FALSE(std::filesystem::exists(file())) << "a switchover may go on";
   kept.tick(kNow + 1s);
+  kept.finish();
   EXPECT_TRUE(std::filesystem::exists(file()));
   std::filesystem::remove(file());
   kept.follow(history_, kNow + 2s);
   kept.tick(kNow + 3s);
+  kept.finish();
   EXPECT_FALSE(std::filesystem::exists(file())) << "nothing is new";
 }
 

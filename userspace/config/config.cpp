@@ -170,6 +170,7 @@ Result<Config> parse(std::string_view text, std::string_view name) {
     return std::unexpected(Error{.code = ENODATA, .message = mistakes.text()});
   }
   if (!mistakes.empty()) return failure(mistakes.text());
+  config.text = text;
   return config;
 }
 

@@ -176,6 +176,7 @@ struct GroupConfig {
 struct Config {
   std::string log_level = "info";
   std::vector<GroupConfig> groups;
+  std::string text{};  ///< that it was read from
 };
 
 /// Reads and checks a file. The error text is ready to print: one or more lines

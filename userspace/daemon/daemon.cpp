@@ -55,9 +55,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
       [self = daemon.get(), options] { return self->environment(options); });
   daemon->open_metrics(config);
   if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
-  daemon->reloads_ = std::make_unique<Reloads>(
-      Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
-      config.log_level, *daemon->groups_, daemon->ports_, publish);
+  daemon->reloads_ =
+      std::make_unique<Reloads>(Reloads::Where{.file = options.config_file,
+                                               .run_directory = options.run_directory,
+                                               .state_directory = options.lasting()},
+                                config, *daemon->groups_, daemon->ports_, publish);
   return daemon;
 }
 
@@ -90,7 +92,7 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   std::filesystem::create_directories(options.run_directory, failed);
   if (failed)
     return errno_error(failed.value(), fmt::format("create {}", options.run_directory.string()));
-  remember(options.state_directory.empty() ? options.run_directory : options.state_directory);
+  remember(options.lasting());
   Result<ControlSocket> control =
       ControlSocket::open(options.run_directory / "hanetd.sock", ControlSocket::For::Root);
   if (!control) return pass_on(control);
@@ -170,6 +172,8 @@ Daemon::~Daemon() {
 
 void Daemon::publish(const group::Notice& notice) {
   const Json event = report::notice_json(notice);
+  if (notice.event == "reload" || notice.event == "reload-undone")
+    notifier_.set_log_level(reloads_->running().log_level);
   const bool told = notifier_.tell(event);
   if (!told || !log::goes_to_journal())
     log::write_line(level_of(notice.event), fmt::format("{}: {}", notice.group, notice.text));

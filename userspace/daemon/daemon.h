@@ -38,6 +38,10 @@ struct DaemonOptions {
   bool wait = false;      ///< a group whose ports are not here waits for them
   bool pacer = false;     ///< true: the kernel sends, where it can (engine::Engine::Options)
   bool bpf_timer = true;  ///< false: do without (engine::Engine::Options)
+
+  [[nodiscard]] const std::filesystem::path& lasting() const {
+    return state_directory.empty() ? run_directory : state_directory;
+  }
 };
 
 class Daemon {

@@ -126,17 +126,21 @@ Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places
   return requests;
 }
 
-void GroupSet::send_for(std::vector<engine::RequestFrames> added) {
-  if (sender_)
+Status GroupSet::send_for(std::vector<engine::RequestFrames> added) {
+  if (sender_) {
     sender_->change({}, std::move(added));
-  else
-    sender_ = std::make_unique<engine::Sender>(engine_, std::move(added));
+    return {};
+  }
+  Result<std::unique_ptr<engine::Sender>> sender = engine::Sender::start(engine_, std::move(added));
+  if (!sender) return pass_on(sender);
+  sender_ = std::move(*sender);
+  return {};
 }
 
 Status GroupSet::begin(const Places& places) {
   Result<std::vector<engine::RequestFrames>> requests = look_and_start(places);
   Status begun = requests ? Status() : pass_on(requests);
-  if (begun) send_for(std::move(*requests));
+  if (begun) begun = send_for(std::move(*requests));
   for (const Place& place : places)
     if (begun) begun = at(place.index)->begin_monitoring();
   if (!begun) end(indexes_of(places));
@@ -164,8 +168,10 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   const Status back = begin(ending);
   if (back) return begun;
   // They are tried again, and shown as what they are.
-  for (const Place& place : ending)
+  for (const Place& place : ending) {
     late_.push_back({.config = *place.config, .missing = {}, .refused = back.error().message});
+    tell(late_.back());
+  }
   return failure(fmt::format("{}; and what ran before can not go on yet: {}", begun.error().message,
                              back.error().message));
 }
@@ -205,14 +211,24 @@ void GroupSet::sort_as_in_file() {
 
 void GroupSet::wait_for_the_rest(const config::Config& wanted) {
   order_.clear();
-  late_.clear();
+  const std::vector<LateGroup> before = std::exchange(late_, {});
   for (const config::GroupConfig& config : wanted.groups) {
     order_.push_back(config.name);
     if (named(config.name) != nullptr) continue;
     late_.push_back({.config = config, .missing = missing_of(config)});
-    log::warning("{}: {}; it is not protected until then", config.name, late_.back().text());
+    const bool is_known = std::ranges::any_of(before, [&](const LateGroup& known) {
+      return known.config.name == config.name && known.text() == late_.back().text();
+    });
+    if (!is_known) tell(late_.back());
   }
   sort_as_in_file();
+}
+
+void GroupSet::tell(const LateGroup& late) {
+  group::Notices notices(late.config.name, environment_().publish);
+  notices.alarm(group::AlarmKind::GroupLate, "",
+                fmt::format("{}; the group is not protected until then", late.text()));
+  notices.flush();
 }
 
 // The host is looked at as at the start: nothing else has looked at this group there.
@@ -236,14 +252,16 @@ void GroupSet::begin_late(MonotonicTime now) {
     if (!late.missing.empty()) continue;
     const Status begun = begin_one_late(late.config);
     if (begun) {
-      log::notice("{}: every port is here, the group begins", late.config.name);
+      group::Notices notices(late.config.name, environment_().publish);
+      notices.alarm_cleared(group::AlarmKind::GroupLate, "",
+                            "every port is here, the group has begun");
+      notices.flush();
       std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
       sort_as_in_file();
       return;  // the next one with the next look
     }
     look_for_late_at_ = now + kTryLateAgain;
-    if (std::exchange(late.refused, begun.error().message) != begun.error().message)
-      log::error("{} is {}", late.config.name, late.text());
+    if (std::exchange(late.refused, begun.error().message) != begun.error().message) tell(late);
   }
 }
 

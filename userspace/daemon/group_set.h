@@ -3,8 +3,8 @@
 // The groups at work: how they come, change and go while hanetd runs (spec O8).
 //
 // What can change at once changes at once. A group whose other keys differ ends and starts anew as
-// at the start of hanetd, and the others never notice: programs stay attached, the sender exchanges
-// its thread between two beats. A change is carried out whole, or the groups are as before. A group
+// at the start of hanetd, and the others never notice: programs stay attached, the sender stands
+// still between two beats. A change is carried out whole, or the groups are as before. A group
 // whose ports are not all here may be late (late_ports.h).
 //
 // Threading: hanetd's main thread.
@@ -89,8 +89,9 @@ class GroupSet {
   [[nodiscard]] Result<std::vector<engine::RequestFrames>> look_and_start(const Places& places);
   void end(const std::set<engine::GroupIndex>& which);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
-  void send_for(std::vector<engine::RequestFrames> added);
+  [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
   void wait_for_the_rest(const config::Config& wanted);
+  void tell(const LateGroup& late);
   [[nodiscard]] std::vector<std::string> missing_of(const config::GroupConfig& group) const;
   [[nodiscard]] Status begin_one_late(const config::GroupConfig& config);
   void sort_as_in_file();

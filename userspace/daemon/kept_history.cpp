@@ -22,6 +22,13 @@ constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 // What happens together is written together.
 constexpr Nanoseconds kPause = std::chrono::milliseconds(200);
 
+// At the end, for a disk that is slow or gone.
+constexpr std::chrono::seconds kPatience{2};
+
+void warn(const Error& error) {
+  log::warning("the history of switchovers does not outlive hanetd: {}", error.message);
+}
+
 std::string head_of(std::string_view text) {
   return fmt::format("hanet-history 1 {:016x}\n", checksum(text));
 }
@@ -34,12 +41,12 @@ void keep(std::deque<Json>& kept, Json value, std::size_t most) {
 }  // namespace
 
 Status KeptHistory::load() {
-  Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxBytes);
+  Result<std::optional<std::string>> bytes = read_private_file(file_.file(), kMaxBytes);
   Status done = bytes ? Status() : pass_on(bytes);
   if (done && *bytes) done = read(**bytes);
   if (done) return {};
   return failure(
-      fmt::format("the history {} is not used: {}", file_.string(), done.error().message));
+      fmt::format("the history {} is not used: {}", file_.file().string(), done.error().message));
 }
 
 Status KeptHistory::read(std::string_view bytes) {
@@ -77,7 +84,8 @@ std::string KeptHistory::text() const {
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Status KeptHistory::save() {
+void KeptHistory::save() {
+  due_.reset();
   std::string kept = text();
   while (kept.size() + head_of(kept).size() > kMaxBytes &&
          !(switchovers_.empty() && alarms_.empty())) {
@@ -85,19 +93,18 @@ Status KeptHistory::save() {
     longer.pop_front();
     kept = text();
   }
-  if (Result<Fd> fd = write_fresh(file_, {head_of(kept), kept}); !fd) return pass_on(fd);
-  return put_in_place(file_);
+  if (Status begun = file_.write(head_of(kept) + kept); !begun) warn(begun.error());
 }
 
 void KeptHistory::tick(MonotonicTime now) {
-  if (due_ && now >= *due_) finish();
+  if (due_ && now >= *due_) save();
+  if (const std::optional<Error> failed = file_.take_failure()) warn(*failed);
 }
 
 void KeptHistory::finish() {
-  if (!due_) return;
-  due_.reset();
-  if (Status saved = save(); !saved)
-    log::warning("the history of switchovers does not outlive hanetd: {}", saved.error().message);
+  if (due_) save();
+  if (!file_.wait(kPatience)) warn({.message = "the disk does not take it"});
+  if (const std::optional<Error> failed = file_.take_failure()) warn(*failed);
 }
 
 }  // namespace hanet::daemon

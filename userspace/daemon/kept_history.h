@@ -3,15 +3,15 @@
 // The history of switchovers and alarms, which outlives hanetd (spec O10).
 //
 // The question "what happened last night" is asked after a restart as well. So what `explain` shows
-// is kept as it is shown, in a file beside the snapshots. It is written when nothing is urgent:
-// between a verdict and the end of the switchover nobody waits for a file. Bounded, oldest
-// forgotten first.
+// is kept as it is shown, in a file beside the snapshots. It is made up when nothing is urgent, and
+// written by a thread of its own: nobody waits for a disk. Bounded, oldest forgotten first.
 #pragma once
 
 #include <deque>
 #include <filesystem>
 #include <optional>
 
+#include "core/background_file.h"
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/result.h"
@@ -31,9 +31,9 @@ class KeptHistory {
   void follow(const failover::History& history, MonotonicTime now);
   /// Keeps it if it is an alarm, or the end of one.
   void hear(const group::Notice& notice);
-  /// Writes what is due; the loop comes by often enough (kReconcile).
+  /// Has written what is due; the loop comes by often enough (kReconcile).
   void tick(MonotonicTime now);
-  /// Writes what was not written yet.
+  /// Has written what was not written yet, and waits for it for a while.
   void finish();
 
   /// As report::record_json() and report::notice_json() make them, the newest last.
@@ -43,10 +43,10 @@ class KeptHistory {
 
  private:
   [[nodiscard]] Status read(std::string_view bytes);
-  [[nodiscard]] Status save();
+  void save();
   [[nodiscard]] std::string text() const;
 
-  std::filesystem::path file_;
+  BackgroundFile file_;
   std::deque<Json> switchovers_;
   std::deque<Json> alarms_;
   std::uint64_t last_number_ = 0;

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "daemon/hooks.h"
 #include "daemon/journal.h"
 
@@ -26,8 +27,9 @@ namespace hanet::daemon {
 namespace {
 
 constexpr std::size_t kMaxEvent = 64 * 1024;
-constexpr std::size_t kMaxText = 16 * 1024;  // of one that is too long
-constexpr int kWaiting = 1024 * 1024;        // bytes of events on their way to the child
+constexpr std::size_t kMaxText = 16 * 1024;     // of one that is too long
+constexpr int kWaiting = 1024 * 1024;           // bytes of events on their way to the child
+constexpr const char* kLogLevel = "log_level";  // the only key of what is no event
 
 std::string text_of(const Json& event) {
   return event.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -62,6 +64,10 @@ void serve(const Fd& socket, const Notifier::Options& options) {
       const std::optional<Json> event = next_event(socket.get());
       if (!event) return;
       if (!event->is_object()) continue;
+      if (event->contains(kLogLevel)) {
+        log::set_level(event->at(kLogLevel).get<std::string>());
+        continue;
+      }
       if (options.journal) send_to_journal(*event);
       hooks.add(*event);
     }
@@ -116,8 +122,16 @@ bool Notifier::tell(const Json& event) {
     shorter["text"] = event.at("text").get<std::string>().substr(0, kMaxText) + " ...";
     text = text_of(shorter);
   }
-  return text.size() <= kMaxEvent &&
-         ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  return text.size() <= kMaxEvent && send(text);
+}
+
+// One that is lost is said again with the next reload.
+void Notifier::set_log_level(const std::string& name) {
+  [[maybe_unused]] const bool told = send(text_of({{kLogLevel, name}}));
+}
+
+bool Notifier::send(const std::string& text) const {
+  return ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 }  // namespace hanet::daemon

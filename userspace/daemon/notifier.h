@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <string>
 
 #include "core/fd.h"
 #include "core/json.h"
@@ -39,8 +40,12 @@ class Notifier {
   /// Hands an event over, as report::notice_json() makes it. Never waits. False: the child is
   /// behind by some hundred events, or gone, and the event is lost to it.
   [[nodiscard]] bool tell(const Json& event);
+  /// What hooks print goes to the log as well.
+  void set_log_level(const std::string& name);
 
  private:
+  [[nodiscard]] bool send(const std::string& text) const;
+
   Fd socket_;
   pid_t child_ = -1;
 };

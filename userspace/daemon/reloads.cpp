@@ -16,6 +16,9 @@
 namespace hanet::daemon {
 namespace {
 
+// After a try to undo a reload that failed.
+constexpr Nanoseconds kTryAgain = std::chrono::seconds(5);
+
 std::string summary_of(const config::Changes& changes) {
   if (changes.is_nothing()) return "nothing differs";
   std::vector<std::string> parts;
@@ -38,6 +41,7 @@ bool begins(const config::Changes& changes, const std::string& group) {
 config::Config Reloads::running() const {
   config::Config running = groups_.running();
   running.log_level = log_level_;
+  running.text = text_;
   return running;
 }
 
@@ -63,7 +67,16 @@ Status Reloads::carry_out(const config::Config& wanted) {
   locks_.keep_only(groups_.running());
   if (!changed) return changed;
   log_level_ = wanted.log_level;
+  text_ = wanted.text;
   log::set_level(log_level_);
+  return {};
+}
+
+Status Reloads::keep_the_way_back(std::optional<std::chrono::seconds> confirm_within,
+                                  const config::Config& wanted) const {
+  if (!confirm_within) return {};
+  if (Status kept = unconfirmed_.keep(wanted.text, text_); !kept)
+    return failure(fmt::format("the way back can not be kept: {}", kept.error().message));
   return {};
 }
 
@@ -77,7 +90,10 @@ Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> conf
   const config::Config before = running();
   Result<config::Config> wanted = config::load(where_.file);
   Status done = wanted ? check(before, *wanted) : pass_on(wanted);
+  if (done) done = keep_the_way_back(confirm_within, *wanted);
   if (done) done = carry_out(*wanted);
+  // One that was refused has no way back, and one that need not be confirmed is confirmed.
+  if (done.has_value() != confirm_within.has_value()) unconfirmed_.forget();
   if (!done) {
     tell("reload-refused", fmt::format("nothing was changed: {}", done.error().message));
     return pass_on(done);
@@ -98,20 +114,28 @@ Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> conf
 Status Reloads::confirm() {
   if (!undone_at_) return failure("no reload waits to be confirmed");
   undone_at_.reset();
+  unconfirmed_.forget();
   tell("reload-confirmed", "the reload is confirmed");
   return {};
 }
 
 void Reloads::tick(MonotonicTime now) {
   if (!undone_at_ || now < *undone_at_) return;
-  undone_at_.reset();
   const Status undone = carry_out(before_);
-  tell(undone ? "reload-undone" : "alarm",
-       undone ? fmt::format("nobody confirmed the reload: what ran before runs again; {} was not "
-                            "changed",
-                            where_.file.string())
-              : fmt::format("nobody confirmed the reload, and it can not be undone: {}",
-                            undone.error().message));
+  if (!undone) {
+    undone_at_ = now + kTryAgain;
+    if (std::exchange(told_, undone.error().message) != undone.error().message)
+      tell("alarm", fmt::format("nobody confirmed the reload, and it can not be undone yet: {}",
+                                undone.error().message));
+    return;
+  }
+  undone_at_.reset();
+  told_.clear();
+  tell("reload-undone",
+       fmt::format("nobody confirmed the reload: what ran before runs again, after "
+                   "a restart as well; {} was not changed: mend it, or take it "
+                   "by 'hanetctl reload'",
+                   where_.file.string()));
 }
 
 void Reloads::tell(std::string event, std::string text) const {

@@ -4,7 +4,8 @@
 //
 // The whole file is checked first, by the code that the start checks it by; a file that is refused
 // has changed nothing. A reload may have to be confirmed: whoever reloads a router over the network
-// that it routes gets the old configuration back if the new one cuts the line.
+// that it routes gets the old configuration back if the new one cuts the line, or if hanetd is
+// started anew meanwhile (unconfirmed.h).
 //
 // Threading: hanetd's main thread.
 #pragma once
@@ -18,6 +19,7 @@
 #include "core/clock.h"
 #include "core/result.h"
 #include "daemon/group_set.h"
+#include "daemon/unconfirmed.h"
 #include "group/notices.h"
 
 namespace hanet::daemon {
@@ -28,13 +30,17 @@ inline constexpr std::chrono::seconds kMaxConfirm = std::chrono::hours(1);
 class Reloads {
  public:
   struct Where {
-    std::filesystem::path file;           ///< the configuration file
-    std::filesystem::path run_directory;  ///< of what was kept
+    std::filesystem::path file;             ///< the configuration file
+    std::filesystem::path run_directory;    ///< of what was kept
+    std::filesystem::path state_directory;  ///< of what outlives a reboot
   };
-  Reloads(Where where, std::string log_level, GroupSet& groups, PortLocks& locks,
+  /// `started`: what the groups were begun with.
+  Reloads(Where where, const config::Config& started, GroupSet& groups, PortLocks& locks,
           group::Notices::Publish publish)
       : where_(std::move(where)),
-        log_level_(std::move(log_level)),
+        unconfirmed_(where_.state_directory),
+        log_level_(started.log_level),
+        text_(started.text),
         groups_(groups),
         locks_(locks),
         publish_(std::move(publish)) {}
@@ -43,7 +49,7 @@ class Reloads {
   /// after that time, unless confirm() comes. The error is ready to print.
   [[nodiscard]] Result<config::Changes> reload(std::optional<std::chrono::seconds> confirm_within);
   [[nodiscard]] Status confirm();
-  /// Undoes what nobody has confirmed in time.
+  /// Undoes what nobody has confirmed in time; tries again if that fails.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return undone_at_; }
 
@@ -53,15 +59,21 @@ class Reloads {
  private:
   [[nodiscard]] Status check(const config::Config& before, const config::Config& wanted) const;
   [[nodiscard]] Status carry_out(const config::Config& wanted);
+  /// Before anything changes.
+  [[nodiscard]] Status keep_the_way_back(std::optional<std::chrono::seconds> confirm_within,
+                                         const config::Config& wanted) const;
   void tell(std::string event, std::string text) const;
 
   Where where_;
+  Unconfirmed unconfirmed_;
   std::string log_level_;
+  std::string text_;  // of the file, as it was when it was taken
   GroupSet& groups_;
   PortLocks& locks_;
   group::Notices::Publish publish_;
   std::optional<MonotonicTime> undone_at_;  // a reload waits to be confirmed
   config::Config before_;                   // it
+  std::string told_;                        // why it could not be undone yet
 };
 
 }  // namespace hanet::daemon

@@ -24,8 +24,9 @@ enum class AlarmKind : std::uint8_t {
   RequestsLimited,     ///< the network answers a part of the requests only
   TargetTrouble,       ///< a target does not answer, while others of the port do
   TargetContested,     ///< two MAC addresses answer for one target
+  GroupLate,           ///< a group can not begin, mostly for a card that is not here yet
 };
-inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::TargetContested) + 1;
+inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::GroupLate) + 1;
 
 [[nodiscard]] constexpr std::string_view to_text(AlarmKind kind) {
   switch (kind) {
@@ -55,6 +56,8 @@ inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::T
       return "target trouble";
     case AlarmKind::TargetContested:
       return "target contested";
+    case AlarmKind::GroupLate:
+      return "group late";
   }
   return "?";
 }
