@@ -15,7 +15,7 @@
 namespace hanet::daemon {
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{16} << 20;  // two configuration files, as JSON
+constexpr std::size_t kMaxTexts = std::size_t{16} << 20;  // bytes: two configuration files, as JSON
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void Unconfirmed::forget() const {
 }
 
 std::optional<std::string> Unconfirmed::instead_of(const std::string& taken) const {
-  const Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxBytes);
+  const Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxTexts);
   if (!bytes) log::warning("{} is not used: {}", file_.string(), bytes.error().message);
   if (!bytes || !*bytes) return std::nullopt;
   const Json kept = Json::parse(**bytes, nullptr, false);
