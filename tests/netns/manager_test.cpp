@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <future>
+#include <set>
 #include <thread>
 
 #include "net/encode.h"
@@ -62,6 +63,27 @@ TEST_F(OtherManager, F16_RoutesThatAreGivenBackToTheOldPrimaryAreRemovedThere) {
   EXPECT_TRUE(await("it is told", [&] { return log_has("was given to p0 by"); }));
   EXPECT_TRUE(await("p0 is bare", [&] { return bool{is_bare("p0", before)}; })) << host().log();
   EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+// NetworkManager makes one when it finds that the network of the gateway is gone from its port.
+TEST_F(OtherManager, F16_ARouteStraightToTheGatewayIsRemovedFromTheOldPrimary) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().ip("host", "route add 203.0.113.0/24 via 192.0.2.10 dev p0"));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_DONE(lab().ip("host", "route add 192.0.2.99/32 dev p0 proto static scope link"));
+  ASSERT_DONE(lab().ip("host", "route add 192.0.2.10/32 dev p0 proto static scope link"));
+  const auto routes = [&] {
+    std::set<std::string> there;
+    const json found = ip_json(host_netns(), {"-4", "route", "show", "dev", "p0"});
+    for (const json& route : found) there.insert(route.at("dst"));
+    return there;
+  };
+  EXPECT_TRUE(await("it is gone", [&] { return !routes().contains("192.0.2.10"); }))
+      << host().log();
+  EXPECT_TRUE(routes().contains("192.0.2.99")) << "that is somebody's own affair";
+  EXPECT_TRUE(log_has("route 192.0.2.10/32 table 254 was given to p0 by"));
   EXPECT_TRUE(echo().reaches_every_address());
 }
 

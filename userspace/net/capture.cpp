@@ -271,6 +271,23 @@ std::optional<KernelObject> route_of_holder(KernelObject route, const Place& the
   return route == before ? std::nullopt : std::optional(std::move(route));
 }
 
+// A route straight to the gateway of others. Whoever finds the network of the gateway gone makes
+// one (NetworkManager does), and takes the gateway away from the identity, which has the network.
+bool is_way_to_gateway(const KernelObject& route, const Identity& identity) {
+  const auto to = route.attributes.find(RTA_DST);
+  if (!to || read_as<rtmsg>(route.header).rtm_dst_len != 8 * to->size() ||
+      route.attributes.contains(RTA_GATEWAY))
+    return false;
+  const auto goes_by_it = [&](std::uint16_t gateway) {
+    return [=](const KernelObject& one) {
+      const auto its = one.attributes.find(gateway);
+      return its && std::ranges::equal(*its, *to);
+    };
+  };
+  return std::ranges::any_of(identity.routes, goes_by_it(RTA_GATEWAY)) ||
+         std::ranges::any_of(identity.nexthops, goes_by_it(NHA_GATEWAY));
+}
+
 }  // namespace
 
 std::optional<KernelObject> misplaced_route(const nlmsghdr& message, const Place& there,
@@ -282,7 +299,8 @@ std::optional<KernelObject> misplaced_route(const nlmsghdr& message, const Place
   if (!own) return {};
   const bool is_own = routes.find(identity.routes, *own) != nullptr ||
                       (is_kernels(*own) && (is_connected(*own, identity, 0) ||
-                                            is_connected(*own, identity, IFA_F_NOPREFIXROUTE)));
+                                            is_connected(*own, identity, IFA_F_NOPREFIXROUTE))) ||
+                      is_way_to_gateway(*own, identity);
   return is_own ? std::optional(std::move(route)) : std::nullopt;
 }
 
@@ -297,7 +315,8 @@ Result<std::vector<KernelObject>> misplaced_routes(NetlinkSocket& socket, const 
     if (!configured) return pass_on(configured);
     for (KernelObject& route : configured->routes) {
       const std::optional<KernelObject> own = route_of_holder(route, there, identity);
-      if (own && routes.find(identity.routes, *own) != nullptr)
+      if (own &&
+          (routes.find(identity.routes, *own) != nullptr || is_way_to_gateway(*own, identity)))
         misplaced.push_back(std::move(route));
     }
   }

@@ -44,7 +44,8 @@ namespace hanet::net {
                                           const RouteIndex& routes);
 
 /// A route of the identity that an RTM_NEWROUTE puts on another place, as it is there; so is one to
-/// the neighbours of its addresses. Empty: it is about none. `routes`: of its routes.
+/// the neighbours of its addresses, and one straight to a gateway of its routes. Empty: it is about
+/// none. `routes`: of its routes.
 [[nodiscard]] std::optional<KernelObject> misplaced_route(const nlmsghdr& message,
                                                           const Place& there,
                                                           const Identity& identity,
