@@ -85,27 +85,42 @@ hanet::Status check_cards(const hanet::config::Config& config, const Options& op
   return hanet::group::check_cards(*here, options.config.string(), options.daemon.run_directory);
 }
 
-int serve(const Options& options) {
-  const hanet::Result<hanet::config::Config> config =
-      options.check ? hanet::config::load(options.config)
-                    : hanet::daemon::load_confirmed(options.config, options.daemon.lasting());
+int check(const Options& options) {
+  const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (!config) return fail(kExitConfig, explained(config.error(), options.config));
-  hanet::log::set_level(config->log_level);
-  // The start itself looks at the rest, before it touches anything.
   const hanet::Status fits =
-      options.check
-          ? hanet::group::check_host(*config, options.config.string(), options.daemon.run_directory)
-          : check_cards(*config, options);
+      hanet::group::check_host(*config, options.config.string(), options.daemon.run_directory);
   if (!fits) return fail(kExitConfig, fits.error());
-  if (options.check) {
-    hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
-    return 0;
-  }
-  auto daemon = hanet::daemon::Daemon::start(*config, options.daemon);
-  if (!daemon) return fail(kExitRuntime, daemon.error());
+  hanet::log::notice("{}: good, {} group(s)", options.config.string(), config->groups.size());
+  return 0;
+}
+
+int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed& unconfirmed,
+          const Options& options) {
+  hanet::log::set_level(candidate.config.log_level);
+  // The start itself looks at the rest, before it touches anything.
+  const hanet::Status fits = check_cards(candidate.config, options);
+  if (!fits) return fail(kExitConfig, fits.error());
+  auto daemon = hanet::daemon::Daemon::start(candidate, unconfirmed, options.daemon);
+  if (!daemon) return fail(candidate.is_way_back ? kExitConfig : kExitRuntime, daemon.error());
   prepare_process();
   const hanet::Status ended = (*daemon)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
+}
+
+// What ran before a file that nobody confirmed may not run any more: the file is better than none.
+int serve_one(const Options& options) {
+  hanet::daemon::Unconfirmed unconfirmed(options.daemon.lasting());
+  const auto candidates = unconfirmed.candidates(options.config);
+  if (!candidates) return fail(kExitConfig, explained(candidates.error(), options.config));
+  int code = 0;
+  for (const hanet::daemon::Candidate& candidate : *candidates) {
+    code = serve(candidate, unconfirmed, options);
+    if (!candidate.is_way_back || code != kExitConfig) break;
+    hanet::log::error("what ran before the reload that nobody confirmed can not run; {} is taken",
+                      options.config.string());
+  }
+  return code;
 }
 
 }  // namespace
@@ -138,5 +153,6 @@ int main(int argc, char** argv) {
   }
   options.daemon.config_file = options.config;
   options.daemon.hook_limit = std::chrono::seconds(options.hook_limit_s);
-  return options.configured ? tell_if_configured(options) : serve(options);
+  if (options.configured) return tell_if_configured(options);
+  return options.check ? check(options) : serve_one(options);
 }

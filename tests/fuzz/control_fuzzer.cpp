@@ -40,13 +40,14 @@ struct Hanetd {
   hanet::daemon::KeptHistory history{"/nowhere"};  // nothing is read and nothing written
   hanet::daemon::GroupSet groups{*engine, {}, {}};
   hanet::daemon::PortLocks locks;
+  hanet::daemon::Unconfirmed unconfirmed{"/nowhere"};
   // A file that is not there: a reload is refused before it looks at the host.
-  hanet::daemon::Reloads reloads{
-      {.file = "/nowhere/hanet.toml", .run_directory = "/nowhere", .state_directory = "/nowhere"},
-      {},
-      groups,
-      locks,
-      [](const hanet::group::Notice&) {}};
+  hanet::daemon::Reloads reloads{{.file = "/nowhere/hanet.toml", .run_directory = "/nowhere"},
+                                 {},
+                                 unconfirmed,
+                                 groups,
+                                 locks,
+                                 [](const hanet::group::Notice&) {}};
   hanet::daemon::Answers answers{
       {.engine = *engine, .history = history, .groups = groups, .reloads = reloads}, {}};
 

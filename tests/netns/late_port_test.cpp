@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "netns/lab_test.h"
@@ -16,6 +17,7 @@
 namespace hanet::test {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
@@ -25,6 +27,17 @@ constexpr const char* kMissing = "waiting for q1, which is not here yet";
 class LatePort : public LabTest {
  protected:
   [[nodiscard]] Arguments hanetd_options() const override { return {"--wait"}; }
+  /// Those of groups that wait.
+  std::vector<std::string> alarms() {
+    std::vector<std::string> found;
+    const json explained = host().ask({"explain"});
+    for (const json& alarm : explained.at("alarms"))
+      if (alarm.at("facts").at("kind") == "group late")
+        found.push_back(fmt::format("{}, {}: {}", alarm.at("group").get<std::string>(),
+                                    alarm.at("event").get<std::string>(),
+                                    alarm.at("text").get<std::string>()));
+    return found;
+  }
   void add(const std::string& port) {
     ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", port)));
     ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", port)));
@@ -81,18 +94,9 @@ TEST_F(LatePort, O1_TheGroupBeginsWhenItsPortIsHere) {
 
 TEST_F(LatePort, O5_ThatAGroupWaitsIsAnAlarmUntilItBegins) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
-  const auto alarms = [&] {
-    std::vector<std::string> found;
-    const json explained = host().ask({"explain"});
-    for (const json& alarm : explained.at("alarms"))
-      if (alarm.at("facts").at("kind") == "group late")
-        found.push_back(fmt::format("{}, {}: {}", alarm.at("group").get<std::string>(),
-                                    alarm.at("event").get<std::string>(),
-                                    alarm.at("text").get<std::string>()));
-    return found;
-  };
   const std::string raised =
       fmt::format("mether1, alarm: {}; the group is not protected until then", kMissing);
+  ASSERT_TRUE(await("it is an alarm", [&] { return !alarms().empty(); }));
   EXPECT_THAT(alarms(), ElementsAre(raised));
   ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);
   EXPECT_THAT(alarms(), ElementsAre(raised)) << "it is known";
@@ -101,6 +105,18 @@ TEST_F(LatePort, O5_ThatAGroupWaitsIsAnAlarmUntilItBegins) {
   EXPECT_THAT(alarms(),
               UnorderedElementsAre(
                   raised, "mether1, alarm-cleared: every port is here, the group has begun"));
+}
+
+TEST_F(LatePort, O5_O8_AnAlarmOfAGroupThatIsNotConfiguredAnyMoreEnds) {
+  ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
+  ASSERT_TRUE(await("it is an alarm", [&] { return alarms().size() == 1; }));
+  const std::filesystem::path file = host().directory() / "hanet.toml";
+  std::ifstream stream(file);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  text.resize(text.find(late_group()));
+  std::ofstream(file, std::ios::trunc) << text;
+  ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);
+  EXPECT_THAT(alarms(), Contains("mether1, alarm-cleared: the group is not configured any more"));
 }
 
 TEST_F(LatePort, O8_AReloadIsNotRefusedBecauseAGroupWaits) {

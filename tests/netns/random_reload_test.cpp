@@ -59,7 +59,7 @@ class Files {
       const char* name;
       std::function<std::string()> value;
     };
-    const std::array<Key, 12> keys{{
+    const std::array<Key, 11> keys{{
         {"[group.heartbeat]", "multiplier", [&] { return fmt::format("{}", between(3, 20)); }},
         {"[group.heartbeat]", "up_count", [&] { return fmt::format("{}", between(1, 9)); }},
         {"[group.heartbeat]", "interval_us",
@@ -70,7 +70,6 @@ class Files {
         {"[[group]]", "announce_gap_ms", [&] { return fmt::format("{}", between(10, 500)); }},
         {"[[group]]", "delay_ms", [&] { return fmt::format("{}", any(1000)); }},
         {"[[group]]", "cold_retry_ms", [&] { return fmt::format("{}", between(1000, 9000)); }},
-        {"[[group]]", "bridging", [&] { return std::string(any(2) == 0 ? "true" : "false"); }},
         {"[daemon]", "log_level",
          [&] { return std::string(any(2) == 0 ? "\"info\"" : "\"notice\""); }},
         {"[group.heartbeat]", "multiplier", [&] { return fmt::format("{}", any(2000) - 1000); }},
@@ -95,9 +94,9 @@ class Files {
 
   std::string second_group() {
     return fmt::format(
-        "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
+        "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\nbridging = {}\n"
         "[group.heartbeat]\ntarget = \"198.51.100.{}\"\ninterval_us = {}\n",
-        any(3) == 0 ? 10 : 9, between(5, 20) * 1000);
+        any(2) == 0, any(3) == 0 ? 10 : 9, between(5, 20) * 1000);
   }
 
   /// No file any more: cut off, or with a byte that was not there.
@@ -211,7 +210,7 @@ class RandomReloads : public LabTest {
   }
 };
 
-TEST_F(RandomReloads, O8_NoneCostsAHeartbeatOrAConnectionAndNothingIsLeftOver) {
+TEST_F(RandomReloads, O8_NoneCostsAVerdictOrAConnectionAndNothingIsLeftOver) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_NO_FATAL_FAILURE(add_interfaces());
   std::ifstream stream(file());
@@ -228,6 +227,7 @@ TEST_F(RandomReloads, O8_NoneCostsAHeartbeatOrAConnectionAndNothingIsLeftOver) {
   ASSERT_TRUE(round(plain));
   const auto held_before = held();
   const std::size_t memory_before = resident_kib();
+  const std::uint32_t session = kernel_session(0).id;
   int taken = 0;
   for (int number = 0; number < rounds; ++number) {
     taken += round(files.next()) ? 1 : 0;
@@ -239,6 +239,7 @@ TEST_F(RandomReloads, O8_NoneCostsAHeartbeatOrAConnectionAndNothingIsLeftOver) {
   EXPECT_TRUE(await("it holds no more than before", [&] { return held() == held_before; }))
       << testing::PrintToString(held()) << " and before " << testing::PrintToString(held_before);
   EXPECT_LT(resident_kib(), memory_before + 2048) << "KiB of memory";
+  EXPECT_EQ(kernel_session(0).id, session) << "no key was changed that restarts this group";
   EXPECT_EQ(kernel_session(0).down_verdicts, 0U);
   EXPECT_EQ(kernel_session(1).down_verdicts, 0U);
   for (const char* port : {"p0", "p1"})

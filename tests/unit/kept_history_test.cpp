@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 namespace hanet::daemon {
 namespace {
@@ -101,7 +102,8 @@ TEST_F(KeptHistoryTest, O10_TheFileIsWrittenAWhileLaterAndOnce) {
   kept.tick(kNow);
   EXPECT_FALSE(std::filesystem::exists(file())) << "a switchover may go on";
   kept.tick(kNow + 1s);
-  kept.finish();
+  for (int look = 0; look < 3000 && !std::filesystem::exists(file()); ++look)
+    std::this_thread::sleep_for(10ms);
   EXPECT_TRUE(std::filesystem::exists(file()));
   std::filesystem::remove(file());
   kept.follow(history_, kNow + 2s);

@@ -3,6 +3,7 @@
 // See background_file.h. The thread lives as long as there is something to write.
 #include "core/background_file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -67,15 +68,23 @@ bool BackgroundFile::wait(std::chrono::milliseconds limit) const {
 }
 
 std::optional<Error> BackgroundFile::take_failure() {
-  const std::lock_guard lock(shared_->mutex);
-  return std::exchange(shared_->failed, std::nullopt);
+  const std::unique_lock lock(shared_->mutex, std::try_to_lock);
+  return lock ? std::exchange(shared_->failed, std::nullopt) : std::nullopt;
 }
 
 Status write_durably(const std::filesystem::path& file, const std::string& content) {
   const Result<Fd> fd = write_fresh(file, {content});
   if (!fd) return std::unexpected(fd.error());
   if (::fsync(fd->get()) != 0) return errno_error(errno, "write to the disk " + fresh_name(file));
-  return put_in_place(file);
+  if (Status placed = put_in_place(file); !placed) return placed;
+  return sync_directory(file.parent_path());
+}
+
+Status sync_directory(const std::filesystem::path& directory) {
+  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0)
+    return errno_error(errno, "write to the disk " + directory.string());
+  return {};
 }
 
 }  // namespace hanet

@@ -38,7 +38,8 @@ class BackgroundFile {
   [[nodiscard]] Status write(std::string content);
   /// Waits until everything is written, or has failed. False: not within `limit`.
   [[nodiscard]] bool wait(std::chrono::milliseconds limit) const;
-  /// What went wrong with the last one that was tried, once.
+  /// What went wrong with the last one that was tried, once. Never waits: while the thread is at it
+  /// there is nothing to tell.
   [[nodiscard]] std::optional<Error> take_failure();
 
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
@@ -49,7 +50,9 @@ class BackgroundFile {
   std::shared_ptr<Shared> shared_;
 };
 
-/// Writes a private file (private_file.h) that is on the disk when it takes the old one's place.
+/// Writes a private file (private_file.h) that is on the disk, in the old one's place.
 [[nodiscard]] Status write_durably(const std::filesystem::path& file, const std::string& content);
+/// Has what was named and removed in it on the disk.
+[[nodiscard]] Status sync_directory(const std::filesystem::path& directory);
 
 }  // namespace hanet

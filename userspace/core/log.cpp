@@ -25,17 +25,16 @@ std::atomic<Level> threshold = Level::Info;
 std::atomic<std::uint64_t> lost = 0;
 
 // A flag on the descriptor that we were given would be a flag on everybody's who has it. A socket
-// can be asked each time, a pipe can be opened once more; a file and a terminal do not wait for a
-// program.
+// can be asked each time, a pipe and a terminal can be opened once more.
 bool write_at_once(int fd, std::string_view text) {
   struct stat file{};
   const mode_t kind = ::fstat(fd, &file) == 0 ? file.st_mode & S_IFMT : 0;
   ssize_t written = -1;
   if (kind == S_IFSOCK) {
     written = ::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  } else if (kind == S_IFIFO) {
+  } else if (kind == S_IFIFO || ::isatty(fd) == 1) {
     const std::string name = fmt::format("/proc/self/fd/{}", fd);
-    const Fd own(::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    const Fd own(::open(name.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!own.valid() && errno != ENXIO) return ::write(fd, text.data(), text.size()) >= 0;
     written = ::write(own.get(), text.data(), text.size());
   } else {

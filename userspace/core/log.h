@@ -6,7 +6,9 @@
 // People read the same lines in a terminal, a file or a pipe, where the prefix would be noise. An
 // error is logged where it is handled, once. Nothing logs between an event and the last netlink
 // message of a switchover; and a log that nobody reads any more (a stuck journald, a pipe to a
-// program that sleeps) stops nothing: a line that would have to wait is lost and counted.
+// program that sleeps, a terminal at the other end of a dead line) stops nothing: a line that would
+// have to wait is lost and counted. A file waits for its disk, and so does a pipe or terminal that
+// another user owns; a service's log is a socket.
 #pragma once
 
 #include <fmt/format.h>

@@ -20,6 +20,9 @@ namespace {
 // The loop looks at the maps this often although nothing woke it: a lost event costs no more.
 constexpr Nanoseconds kReconcile = std::chrono::milliseconds(50);
 
+// How often those are let go who have asked who holds a lock.
+constexpr Nanoseconds kLetGo = std::chrono::seconds(1);
+
 constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
                              RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE |
                              RTMGRP_NEIGH | (1U << (RTNLGRP_IPV6_RULE - 1)) |
@@ -36,8 +39,9 @@ std::string no_pacer_because(const config::Config& config, const DaemonOptions& 
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
+Result<std::unique_ptr<Daemon>> Daemon::start(const Candidate& candidate, Unconfirmed& unconfirmed,
                                               const DaemonOptions& options) {
+  const config::Config& config = candidate.config;
   std::unique_ptr<Daemon> daemon(new Daemon);
   daemon->started_ = monotonic_now();
   Result<Notifier> notifier = Notifier::start(
@@ -55,11 +59,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const config::Config& config,
       [self = daemon.get(), options] { return self->environment(options); });
   daemon->open_metrics(config);
   if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
-  daemon->reloads_ =
-      std::make_unique<Reloads>(Reloads::Where{.file = options.config_file,
-                                               .run_directory = options.run_directory,
-                                               .state_directory = options.lasting()},
-                                config, *daemon->groups_, daemon->ports_, publish);
+  daemon->reloads_ = std::make_unique<Reloads>(
+      Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
+      candidate, unconfirmed, *daemon->groups_, daemon->ports_, publish);
+  if (candidate.is_way_back) daemon->reloads_->tell_way_back();
   return daemon;
 }
 
@@ -220,6 +223,8 @@ void Daemon::tell_service_manager() {
   if (!groups_->all().empty()) text = fmt::format("watching {} group(s)", groups_->all().size());
   for (const LateGroup& late : groups_->late())
     text += fmt::format("{}{} is {}", text.empty() ? "" : "; ", late.config.name, late.text());
+  if (reloads_->is_way_back())
+    text += "; what runs is not the configuration file, which nobody has confirmed";
   if (std::exchange(told_service_manager_, text) != text)
     ::sd_notifyf(0, "STATUS=%s", text.c_str());
 }
@@ -302,10 +307,18 @@ void Daemon::tick() {
     engine_->tick(now);
     groups_->begin_late(now);
     tell_service_manager();
+    let_askers_go(now);
   }
   if (engine::Sender* sender = groups_->sender()) sender->close_replaced_sockets();
   reloads_->tick(now);
   watchdog_.tick(now);
+}
+
+void Daemon::let_askers_go(MonotonicTime now) {
+  if (now < let_go_at_) return;
+  let_go_at_ = now + kLetGo;
+  ports_.let_go();
+  for (const net::PortLock& lock : directories_) lock.let_go();
 }
 
 // Not while a switchover runs: it would wait for the file.

@@ -20,6 +20,7 @@
 #include "daemon/metrics_source.h"
 #include "daemon/notifier.h"
 #include "daemon/reloads.h"
+#include "daemon/unconfirmed.h"
 #include "daemon/wakeups.h"
 #include "engine/engine.h"
 #include "failover/record.h"
@@ -47,7 +48,9 @@ struct DaemonOptions {
 class Daemon {
  public:
   /// Brings everything up or nothing: on error what was attached is detached again.
-  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const config::Config& config,
+  /// `unconfirmed` must outlive it.
+  [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const Candidate& candidate,
+                                                             Unconfirmed& unconfirmed,
                                                              const DaemonOptions& options);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -72,6 +75,7 @@ class Daemon {
   void tell_service_manager();
   void answer_signals();
   void keep_history();
+  void let_askers_go(MonotonicTime now);
   [[nodiscard]] bool is_switching() const;
   [[nodiscard]] MonotonicTime next_deadline() const;
   [[nodiscard]] bool is_port(unsigned ifindex) const;
@@ -100,6 +104,7 @@ class Daemon {
   std::unique_ptr<MetricsSource> metrics_;  // null: nothing can be counted
   std::unique_ptr<Reloads> reloads_;
   MonotonicTime started_{};
+  MonotonicTime let_go_at_{};
   Watchdog watchdog_;
   std::string told_service_manager_;
   std::uint64_t dropped_events_ = 0;

@@ -18,6 +18,8 @@ namespace {
 // How often it is looked whether ports have come, and how soon what failed is tried again.
 constexpr Nanoseconds kLookForLate = std::chrono::milliseconds(100);
 constexpr Nanoseconds kTryLateAgain = std::chrono::seconds(2);
+// So long nobody is called.
+constexpr Nanoseconds kPatienceWithPorts = std::chrono::seconds(5);
 
 std::set<std::string> interfaces_of(const config::Config& config) {
   std::set<std::string> interfaces;
@@ -52,6 +54,10 @@ Status PortLocks::take(const config::Config& config) {
   }
   locks_.merge(fresh);
   return {};
+}
+
+void PortLocks::let_go() const {
+  for (const auto& [interface, lock] : locks_) lock.let_go();
 }
 
 void PortLocks::keep_only(const config::Config& config) {
@@ -168,10 +174,11 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   const Status back = begin(ending);
   if (back) return begun;
   // They are tried again, and shown as what they are.
-  for (const Place& place : ending) {
-    late_.push_back({.config = *place.config, .missing = {}, .refused = back.error().message});
-    tell(late_.back());
-  }
+  for (const Place& place : ending)
+    late_.push_back({.config = *place.config,
+                     .missing = {},
+                     .refused = back.error().message,
+                     .since = monotonic_now()});
   return failure(fmt::format("{}; and what ran before can not go on yet: {}", begun.error().message,
                              back.error().message));
 }
@@ -215,19 +222,41 @@ void GroupSet::wait_for_the_rest(const config::Config& wanted) {
   for (const config::GroupConfig& config : wanted.groups) {
     order_.push_back(config.name);
     if (named(config.name) != nullptr) continue;
-    late_.push_back({.config = config, .missing = missing_of(config)});
-    const bool is_known = std::ranges::any_of(before, [&](const LateGroup& known) {
-      return known.config.name == config.name && known.text() == late_.back().text();
-    });
-    if (!is_known) tell(late_.back());
+    const auto known = std::ranges::find_if(
+        before, [&](const LateGroup& one) { return one.config.name == config.name; });
+    late_.push_back(known == before.end() ? LateGroup{.config = {}, .missing = {}} : *known);
+    late_.back().config = config;
+    late_.back().missing = missing_of(config);
+    if (known != before.end()) continue;
+    late_.back().since = monotonic_now();
+    log::notice("{}: {}", config.name, late_.back().text());
   }
+  const std::set<std::string> told = told_late_;
+  for (const std::string& group : told)
+    if (find(wanted, group) == nullptr)
+      tell_no_more(group, "the group is not configured any more");
+    else if (named(group) != nullptr)
+      tell_no_more(group, "the group has begun");
   sort_as_in_file();
 }
 
-void GroupSet::tell(const LateGroup& late) {
+// Most drivers that are slower than a service are so by a second or two.
+void GroupSet::tell(LateGroup& late, MonotonicTime now) {
+  const bool is_about_to_begin = late.missing.empty() && late.refused.empty();
+  if (is_about_to_begin || now < late.since + kPatienceWithPorts || late.told == late.text())
+    return;
+  late.told = late.text();
+  told_late_.insert(late.config.name);
   group::Notices notices(late.config.name, environment_().publish);
   notices.alarm(group::AlarmKind::GroupLate, "",
-                fmt::format("{}; the group is not protected until then", late.text()));
+                fmt::format("{}; the group is not protected until then", late.told));
+  notices.flush();
+}
+
+void GroupSet::tell_no_more(const std::string& group, const std::string& text) {
+  if (told_late_.erase(group) == 0) return;
+  group::Notices notices(group, environment_().publish);
+  notices.alarm_cleared(group::AlarmKind::GroupLate, "", text);
   notices.flush();
 }
 
@@ -249,19 +278,19 @@ void GroupSet::begin_late(MonotonicTime now) {
   look_for_late_at_ = now + kLookForLate;
   for (LateGroup& late : late_) {
     late.missing = missing_of(late.config);
+    tell(late, now);
     if (!late.missing.empty()) continue;
     const Status begun = begin_one_late(late.config);
     if (begun) {
-      group::Notices notices(late.config.name, environment_().publish);
-      notices.alarm_cleared(group::AlarmKind::GroupLate, "",
-                            "every port is here, the group has begun");
-      notices.flush();
+      log::notice("{}: every port is here, the group begins", late.config.name);
+      tell_no_more(late.config.name, "every port is here, the group has begun");
       std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
       sort_as_in_file();
       return;  // the next one with the next look
     }
     look_for_late_at_ = now + kTryLateAgain;
-    if (std::exchange(late.refused, begun.error().message) != begun.error().message) tell(late);
+    if (std::exchange(late.refused, begun.error().message) != begun.error().message)
+      log::error("{}: {}", late.config.name, late.text());
   }
 }
 

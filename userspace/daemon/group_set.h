@@ -37,6 +37,7 @@ class PortLocks {
  public:
   /// Those of the configuration; nothing is taken on error.
   [[nodiscard]] Status take(const config::Config& config);
+  void let_go() const;
   /// Gives back those that the configuration has not.
   void keep_only(const config::Config& config);
 
@@ -91,7 +92,8 @@ class GroupSet {
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
   void wait_for_the_rest(const config::Config& wanted);
-  void tell(const LateGroup& late);
+  void tell(LateGroup& late, MonotonicTime now);
+  void tell_no_more(const std::string& group, const std::string& text);
   [[nodiscard]] std::vector<std::string> missing_of(const config::GroupConfig& group) const;
   [[nodiscard]] Status begin_one_late(const config::GroupConfig& config);
   void sort_as_in_file();
@@ -101,7 +103,8 @@ class GroupSet {
   MakeEnvironment environment_;
   Groups groups_;
   std::vector<LateGroup> late_;
-  std::vector<std::string> order_;  ///< names, as in the file
+  std::set<std::string> told_late_;  ///< of which there is an alarm
+  std::vector<std::string> order_;   ///< names, as in the file
   MonotonicTime look_for_late_at_{};
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };

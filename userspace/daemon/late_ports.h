@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "core/clock.h"
 #include "core/result.h"
 
 namespace hanet::daemon {
@@ -22,6 +23,8 @@ struct LateGroup {
   config::GroupConfig config;
   std::vector<std::string> missing;  ///< interfaces
   std::string refused{};             ///< why it could not begin although they are here; or empty
+  MonotonicTime since{};
+  std::string told{};  ///< what the alarm says; empty: there is none yet
 
   /// "waiting for eth5, which is not here yet", or why it can not begin.
   [[nodiscard]] std::string text() const;

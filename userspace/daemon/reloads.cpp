@@ -73,7 +73,7 @@ Status Reloads::carry_out(const config::Config& wanted) {
 }
 
 Status Reloads::keep_the_way_back(std::optional<std::chrono::seconds> confirm_within,
-                                  const config::Config& wanted) const {
+                                  const config::Config& wanted) {
   if (!confirm_within) return {};
   if (Status kept = unconfirmed_.keep(wanted.text, text_); !kept)
     return failure(fmt::format("the way back can not be kept: {}", kept.error().message));
@@ -81,7 +81,7 @@ Status Reloads::keep_the_way_back(std::optional<std::chrono::seconds> confirm_wi
 }
 
 Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
-  if (undone_at_)
+  if (undone_at_ && told_.empty())
     return failure(
         "a reload waits to be confirmed: 'hanetctl confirm' keeps it, or wait until it is undone");
   if (confirm_within && (confirm_within->count() < 1 || *confirm_within > kMaxConfirm))
@@ -91,18 +91,24 @@ Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> conf
   Result<config::Config> wanted = config::load(where_.file);
   Status done = wanted ? check(before, *wanted) : pass_on(wanted);
   if (done) done = keep_the_way_back(confirm_within, *wanted);
-  if (done) done = carry_out(*wanted);
-  // One that was refused has no way back, and one that need not be confirmed is confirmed.
-  if (done.has_value() != confirm_within.has_value()) unconfirmed_.forget();
+  if (done) {
+    done = carry_out(*wanted);
+    if (!done && confirm_within) unconfirmed_.take_back();
+  }
   if (!done) {
     tell("reload-refused", fmt::format("nothing was changed: {}", done.error().message));
     return pass_on(done);
   }
   config::Changes changes =
       config::changes_between(config::values_of(before), config::values_of(*wanted));
+  told_.clear();
+  undone_at_.reset();
+  is_way_back_ = false;
   if (confirm_within) {
     before_ = before;
     undone_at_ = monotonic_now() + *confirm_within;
+  } else if (Status forgotten = forget_the_way_back(); !forgotten) {
+    tell("alarm", forgotten.error().message);
   }
   tell("reload", fmt::format("{}: {}{}", where_.file.string(), summary_of(changes),
                              confirm_within ? fmt::format("; undone in {} s unless it is confirmed",
@@ -113,28 +119,46 @@ Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> conf
 
 Status Reloads::confirm() {
   if (!undone_at_) return failure("no reload waits to be confirmed");
+  if (Status forgotten = forget_the_way_back(); !forgotten) return forgotten;
   undone_at_.reset();
-  unconfirmed_.forget();
+  told_.clear();
   tell("reload-confirmed", "the reload is confirmed");
   return {};
 }
 
+Status Reloads::forget_the_way_back() {
+  if (Status forgotten = unconfirmed_.forget(); !forgotten)
+    return failure(fmt::format("{}; a restart would run what ran before this file",
+                               forgotten.error().message));
+  return {};
+}
+
+void Reloads::tell_way_back() const {
+  tell("alarm", fmt::format("nobody confirmed the reload of {}, so what ran before it runs, after "
+                            "each start: 'hanetctl diff' shows the difference, 'hanetctl reload' "
+                            "takes the file",
+                            where_.file.string()));
+}
+
 void Reloads::tick(MonotonicTime now) {
   if (!undone_at_ || now < *undone_at_) return;
-  const Status undone = carry_out(before_);
+  // A group that works is not ended for one that can not begin.
+  Status undone = check(running(), before_);
+  if (undone) undone = carry_out(before_);
   if (!undone) {
     undone_at_ = now + kTryAgain;
     if (std::exchange(told_, undone.error().message) != undone.error().message)
-      tell("alarm", fmt::format("nobody confirmed the reload, and it can not be undone yet: {}",
+      tell("alarm", fmt::format("nobody confirmed the reload, and it can not be undone: {}; mend "
+                                "that, or keep what runs by 'hanetctl confirm'",
                                 undone.error().message));
     return;
   }
   undone_at_.reset();
   told_.clear();
+  is_way_back_ = true;
   tell("reload-undone",
-       fmt::format("nobody confirmed the reload: what ran before runs again, after "
-                   "a restart as well; {} was not changed: mend it, or take it "
-                   "by 'hanetctl reload'",
+       fmt::format("nobody confirmed the reload: what ran before runs again, after a restart as "
+                   "well; {} was not changed: mend it, or take it by 'hanetctl reload'",
                    where_.file.string()));
 }
 

@@ -30,17 +30,17 @@ inline constexpr std::chrono::seconds kMaxConfirm = std::chrono::hours(1);
 class Reloads {
  public:
   struct Where {
-    std::filesystem::path file;             ///< the configuration file
-    std::filesystem::path run_directory;    ///< of what was kept
-    std::filesystem::path state_directory;  ///< of what outlives a reboot
+    std::filesystem::path file;           ///< the configuration file
+    std::filesystem::path run_directory;  ///< of what was kept
   };
   /// `started`: what the groups were begun with.
-  Reloads(Where where, const config::Config& started, GroupSet& groups, PortLocks& locks,
-          group::Notices::Publish publish)
+  Reloads(Where where, const Candidate& started, Unconfirmed& unconfirmed, GroupSet& groups,
+          PortLocks& locks, group::Notices::Publish publish)
       : where_(std::move(where)),
-        unconfirmed_(where_.state_directory),
-        log_level_(started.log_level),
-        text_(started.text),
+        unconfirmed_(unconfirmed),
+        log_level_(started.config.log_level),
+        text_(started.config.text),
+        is_way_back_(started.is_way_back),
         groups_(groups),
         locks_(locks),
         publish_(std::move(publish)) {}
@@ -48,7 +48,12 @@ class Reloads {
   /// Reads the file and makes it what runs. With `confirm_within` (1 s .. kMaxConfirm) it is undone
   /// after that time, unless confirm() comes. The error is ready to print.
   [[nodiscard]] Result<config::Changes> reload(std::optional<std::chrono::seconds> confirm_within);
+  /// The error says what a restart would do all the same.
   [[nodiscard]] Status confirm();
+  /// Is what runs another one than the file, because nobody has confirmed that?
+  [[nodiscard]] bool is_way_back() const { return is_way_back_; }
+  /// Says that what runs is the way back: at the start.
+  void tell_way_back() const;
   /// Undoes what nobody has confirmed in time; tries again if that fails.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return undone_at_; }
@@ -61,13 +66,15 @@ class Reloads {
   [[nodiscard]] Status carry_out(const config::Config& wanted);
   /// Before anything changes.
   [[nodiscard]] Status keep_the_way_back(std::optional<std::chrono::seconds> confirm_within,
-                                         const config::Config& wanted) const;
+                                         const config::Config& wanted);
+  [[nodiscard]] Status forget_the_way_back();
   void tell(std::string event, std::string text) const;
 
   Where where_;
-  Unconfirmed unconfirmed_;
+  Unconfirmed& unconfirmed_;
   std::string log_level_;
   std::string text_;  // of the file, as it was when it was taken
+  bool is_way_back_;  // what runs is not the file, because nobody has confirmed that
   GroupSet& groups_;
   PortLocks& locks_;
   group::Notices::Publish publish_;

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <optional>
 #include <system_error>
+#include <utility>
 
-#include "core/background_file.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/private_file.h"
@@ -16,49 +18,87 @@ namespace hanet::daemon {
 namespace {
 
 constexpr std::size_t kMaxTexts = std::size_t{16} << 20;  // bytes: two configuration files, as JSON
+constexpr std::chrono::seconds kDisk{2};                  // the watchdog waits for ten
+
+struct Texts {
+  std::string taken, before;
+};
+
+std::optional<Texts> texts_in(const std::string& content) {
+  const Json kept = Json::parse(content, nullptr, false);
+  if (!kept.is_object() || !kept.contains("taken") || !kept.contains("before") ||
+      !kept["taken"].is_string() || !kept["before"].is_string())
+    return std::nullopt;
+  return Texts{.taken = kept["taken"].get<std::string>(),
+               .before = kept["before"].get<std::string>()};
+}
+
+Status write_or_remove(const std::filesystem::path& file, const std::string& content) {
+  std::error_code failed;
+  std::filesystem::create_directories(file.parent_path(), failed);
+  if (!content.empty()) return write_durably(file, content);
+  if (!std::filesystem::remove(file, failed) && failed)
+    return errno_error(failed.value(), "remove " + file.string());
+  return sync_directory(file.parent_path());
+}
 
 }  // namespace
 
-Status Unconfirmed::keep(const std::string& taken, const std::string& before) const {
-  std::error_code ignored;  // writing tells what is wrong
-  std::filesystem::create_directories(file_.parent_path(), ignored);
-  return write_durably(file_, Json{{"taken", taken}, {"before", before}}.dump());
+Unconfirmed::Unconfirmed(const std::filesystem::path& directory)
+    : file_(directory / "unconfirmed", write_or_remove) {
+  Result<std::optional<std::string>> bytes = read_private_file(file_.file(), kMaxTexts);
+  if (!bytes)
+    log::warning("{} is not used: {}", file_.file().string(), bytes.error().message);
+  else if (*bytes)
+    kept_ = std::move(**bytes);
 }
 
-void Unconfirmed::forget() const {
-  std::error_code failed;
-  std::filesystem::remove(file_, failed);
-  if (failed)
-    log::warning("{} can not be removed ({}); the next start would take what it keeps",
-                 file_.string(), failed.message());
-}
-
-std::optional<std::string> Unconfirmed::instead_of(const std::string& taken) const {
-  const Result<std::optional<std::string>> bytes = read_private_file(file_, kMaxTexts);
-  if (!bytes) log::warning("{} is not used: {}", file_.string(), bytes.error().message);
-  if (!bytes || !*bytes) return std::nullopt;
-  const Json kept = Json::parse(**bytes, nullptr, false);
-  if (!kept.is_object() || kept.value("taken", "") != taken) return std::nullopt;
-  return kept.value("before", "");
-}
-
-Result<config::Config> load_confirmed(const std::filesystem::path& file,
-                                      const std::filesystem::path& directory) {
-  Result<config::Config> config = config::load(file);
-  if (!config) return config;
-  const std::optional<std::string> text = Unconfirmed(directory).instead_of(config->text);
-  if (!text) return config;
-  Result<config::Config> before = config::parse(*text, file.string());
-  if (!before) {
-    log::warning("nobody confirmed the reload of {}, but what ran before can not run: {}",
-                 file.string(), before.error().message);
-    return config;
+Result<std::vector<Candidate>> Unconfirmed::candidates(const std::filesystem::path& file) {
+  std::vector<Candidate> all;
+  Result<config::Config> wanted = config::load(file);
+  if (!wanted) return pass_on(wanted);
+  const std::optional<Texts> texts = texts_in(kept_);
+  if (texts && texts->taken == wanted->text) {
+    Result<config::Config> before = config::parse(texts->before, file_.file().string());
+    if (before)
+      all.push_back({.config = std::move(*before), .is_way_back = true});
+    else
+      log::error("what ran before the reload that nobody confirmed can not run: {}",
+                 before.error().message);
+  } else {
+    if (Status forgotten = forget(); !forgotten) log::warning("{}", forgotten.error().message);
   }
-  log::warning(
-      "nobody confirmed the reload of {}, so what ran before it runs; 'hanetctl diff' shows the "
-      "difference, 'hanetctl reload' takes the file",
-      file.string());
-  return before;
+  all.push_back({.config = std::move(*wanted)});
+  return all;
+}
+
+Status Unconfirmed::store(std::string content) {
+  if (Status begun = file_.write(std::move(content)); !begun) return begun;
+  if (!file_.wait(kDisk))
+    return failure(
+        fmt::format("the disk did not take {} within {} s", file_.file().string(), kDisk.count()));
+  if (std::optional<Error> failed = file_.take_failure())
+    return std::unexpected(std::move(*failed));
+  return {};
+}
+
+Status Unconfirmed::keep(const std::string& taken, const std::string& before) {
+  const std::string content = Json{{"taken", taken}, {"before", before}}.dump();
+  if (Status kept = store(content); !kept) return kept;
+  previous_ = std::exchange(kept_, content);
+  return {};
+}
+
+void Unconfirmed::take_back() {
+  kept_ = previous_;
+  if (Status stored = store(kept_); !stored) log::warning("{}", stored.error().message);
+}
+
+Status Unconfirmed::forget() {
+  if (kept_.empty()) return {};
+  if (Status removed = store(""); !removed) return removed;
+  kept_.clear();
+  return {};
 }
 
 }  // namespace hanet::daemon

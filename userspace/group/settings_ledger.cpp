@@ -183,6 +183,7 @@ void SettingsLedger::give(const net::Place& to) {
   for (const auto& [tag, settings] : kept_.carried)
     if (const net::InterfaceName* on = to.at(tag)) change_for_identity(*on, settings);
   kept_.carrier = to.port.index;
+  kept_.left = 0;
   save();
 }
 

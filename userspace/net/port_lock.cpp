@@ -29,6 +29,9 @@ namespace {
 // The same for every hanetd of a host, whatever its own directories are.
 constexpr const char* kLocks = "/run/hanet/locks";
 
+// Who asks meanwhile; beyond what the kernel allows it takes that (net.core.somaxconn).
+constexpr int kMayAsk = 4096;
+
 // A file that its owner removes while we open it: another one is there with the next look.
 constexpr int kLooks = 100;
 
@@ -77,11 +80,15 @@ bool is_at(int file, const std::filesystem::path& path) {
          opened.st_dev == found.st_dev && opened.st_ino == found.st_ino;
 }
 
+/// Invalid: there can be none, as in a sandbox that has another directory of its own.
 Result<Fd> locked_file(const std::string& subject, const std::filesystem::path& path) {
   std::error_code failed;
   std::filesystem::create_directories(path.parent_path(), failed);
-  if (failed)
-    return errno_error(failed.value(), fmt::format("create {}", path.parent_path().string()));
+  if (failed) {
+    log::warning("{}: create {}: {}; any user of this host can take the lock that is left", subject,
+                 path.parent_path().string(), failed.message());
+    return Fd();
+  }
   for (int look = 0; look < kLooks; ++look) {
     Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return errno_error(errno, fmt::format("open the lock {}", path.string()));
@@ -103,7 +110,7 @@ Result<Fd> abstract_name(const std::string& subject, const AbstractAddress& lock
   Fd name(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!name.valid()) return errno_error(errno, "open a lock socket");
   if (::bind(name.get(), reinterpret_cast<const sockaddr*>(&lock.address), lock.length) == 0 &&
-      ::listen(name.get(), 8) == 0)
+      ::listen(name.get(), kMayAsk) == 0)
     return name;
   if (errno != EADDRINUSE) return errno_error(errno, fmt::format("lock {}", subject));
   const std::optional<ucred> holder = holder_of(lock);
@@ -140,6 +147,13 @@ Result<PortLock> PortLock::take(const std::string& kind, const std::string& subj
   if (!name) return pass_on(name);
   taken.name_ = std::move(*name);
   return taken;
+}
+
+void PortLock::let_go() const {
+  if (!name_.valid()) return;
+  for (Fd asking;
+       asking.reset(::accept4(name_.get(), nullptr, nullptr, SOCK_CLOEXEC)), asking.valid();) {
+  }
 }
 
 PortLock::~PortLock() {

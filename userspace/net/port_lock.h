@@ -6,7 +6,8 @@
 // namespace and the interface: the kernel gives it up with its process, and nobody else can take it
 // to keep hanetd from starting. A container has the host's network but another /run; so there is an
 // abstract unix socket as well, which belongs to the network namespace. Anybody can take that name,
-// so it counts only if root holds it.
+// so it counts only if root holds it. Who asks that connects; the owner lets all of them go now and
+// then, because a queue that is full tells nobody who holds it.
 #pragma once
 
 #include <filesystem>
@@ -25,6 +26,9 @@ class PortLock {
   /// The same for a run or pin directory: two instances must not remove each other's files.
   [[nodiscard]] static Result<PortLock> take_directory(const std::string& directory);
 
+  /// Lets those go who have asked who holds it. Never waits.
+  void let_go() const;
+
   PortLock(PortLock&&) = default;
   PortLock& operator=(PortLock&& other) noexcept {
     std::swap(file_, other.file_);
@@ -42,7 +46,7 @@ class PortLock {
                                              const std::string& key);
   PortLock(Fd file, std::filesystem::path path) : file_(std::move(file)), path_(std::move(path)) {}
 
-  Fd file_;
+  Fd file_;  // invalid: there is no place for files
   std::filesystem::path path_;
   Fd name_;  // the abstract socket; invalid: somebody else has the name
 };

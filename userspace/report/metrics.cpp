@@ -103,8 +103,6 @@ GroupMetrics* MetricsBook::find(std::string_view group) {
 
 void MetricsBook::hear(const group::Notice& notice) {
   if (notice.event != "alarm" || !notice.alarm) return;
-  if (notice.alarm == group::AlarmKind::GroupLate && find(notice.group) == nullptr)
-    look_at_late(notice.group);  // a reload has brought it just now
   if (GroupMetrics* group = find(notice.group))
     ++group->alarms.at(static_cast<std::size_t>(*notice.alarm));
 }

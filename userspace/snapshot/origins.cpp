@@ -12,7 +12,8 @@
 namespace hanet::snapshot {
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Origin, on, before, ours, is_known, admin_up, link_local)
-// What an earlier version of hanet has not written is as it was for that one.
+// `left` is not in the file of an earlier version: after the upgrade from that one a port that
+// waits has its own settings, once.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Origins, boot, netns, interfaces, carrier, left,
                                                 carried)
 
