@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <iterator>
@@ -136,6 +139,25 @@ json Hanet::ask(const Arguments& arguments) const {
   const bool answered = output && (output->exit_code == 0 || output->exit_code == kNotProtected);
   if (!answered) return nullptr;
   return json::parse(output->out, nullptr, false);
+}
+
+json Hanet::on_socket(const std::string& socket, const std::string& request) const {
+  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (directory_ / socket).string().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const std::string line = request + "\n";
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
+    return nullptr;
+  std::string answer;
+  std::array<char, 65536> part;
+  while (!answer.ends_with('\n')) {
+    const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
+    if (got <= 0) return nullptr;
+    answer.append(part.data(), static_cast<std::size_t>(got));
+  }
+  return json::parse(answer);
 }
 
 json Hanet::path(const std::string& port) const {

@@ -55,6 +55,9 @@ class Hanet {
   /// A hanetctl that goes on, its output in `file`.
   [[nodiscard]] bench::Child ctl_in_background(const Arguments& arguments,
                                                const std::filesystem::path& file) const;
+  /// One request in JSON and its answer on one of its sockets, without a program for each; null
+  /// when nobody answered.
+  [[nodiscard]] json on_socket(const std::string& socket, const std::string& request) const;
   /// hanetctl --json; null when it refused or nobody answered.
   [[nodiscard]] json ask(const Arguments& arguments) const;
   [[nodiscard]] json group() const { return ask({"status"}).at("groups").at(0); }

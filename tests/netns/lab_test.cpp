@@ -168,6 +168,12 @@ void LabTest::expect_muted(const std::string& port, const Ask& ask, const net::M
       << port << " said that it has " << ask.source;
 }
 
+void LabTest::add_interface(const std::string& name) const {
+  ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", name)));
+  ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", name)));
+  ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", name)));
+}
+
 testing::AssertionResult LabTest::all_ready() {
   for (const auto& daemon : daemons_) {
     bool ended = false;

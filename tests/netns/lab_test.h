@@ -44,6 +44,10 @@ class LabTest : public testing::Test {
   /// All of it, and waits until every daemon is ready. Use with ASSERT_NO_FATAL_FAILURE.
   void bring_up(Topology topology, const Settings& settings = {});
 
+  /// One more interface of the host, up, whose cable leads nowhere. Use with
+  /// ASSERT_NO_FATAL_FAILURE.
+  void add_interface(const std::string& name) const;
+
   [[nodiscard]] const Lab& lab() const { return *lab_; }
   /// The daemon of the monitored host.
   [[nodiscard]] Hanet& host() { return *daemons_.front(); }

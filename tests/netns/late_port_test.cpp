@@ -38,11 +38,6 @@ class LatePort : public LabTest {
                                     alarm.at("text").get<std::string>()));
     return found;
   }
-  void add(const std::string& port) {
-    ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", port)));
-    ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", port)));
-    ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", port)));
-  }
   static std::string late_group() {
     return "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
            "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
@@ -50,7 +45,7 @@ class LatePort : public LabTest {
   /// The lab's group, and one whose standby is not here.
   void begin_with_one_late() {
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-    ASSERT_NO_FATAL_FAILURE(add("q0"));
+    ASSERT_NO_FATAL_FAILURE(add_interface("q0"));
     ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
     const Result<std::string> config = lab().config("host", {});
     ASSERT_TRUE(config) << config.error().message;
@@ -82,7 +77,7 @@ TEST_F(LatePort, O1_TheOtherGroupsAreProtectedWhileOneWaits) {
 TEST_F(LatePort, O1_TheGroupBeginsWhenItsPortIsHere) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
   const std::uint32_t before = host().pinned<hanet_session>("sessions", 0).id;
-  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
   EXPECT_TRUE(await("the group begins", [&] { return groups() == 2; })) << host().log();
   const std::string links =
       bench::run(lab().in("host", {"ip", "-d", "link", "show", "q1"}), std::chrono::seconds(5))
@@ -100,7 +95,7 @@ TEST_F(LatePort, O5_ThatAGroupWaitsIsAnAlarmUntilItBegins) {
   EXPECT_THAT(alarms(), ElementsAre(raised));
   ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);
   EXPECT_THAT(alarms(), ElementsAre(raised)) << "it is known";
-  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
   ASSERT_TRUE(await("the group begins", [&] { return groups() == 2; })) << host().log();
   EXPECT_THAT(alarms(),
               UnorderedElementsAre(
@@ -126,7 +121,7 @@ TEST_F(LatePort, O8_AReloadIsNotRefusedBecauseAGroupWaits) {
   std::ofstream(file, std::ios::app) << "interval_us = 7000\n";
   const bench::Output changed = host().ctl({"reload"});
   EXPECT_EQ(changed.exit_code, 0) << changed.error;
-  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
   EXPECT_TRUE(await("the group begins", [&] { return groups() == 2; })) << host().log();
   EXPECT_EQ(host().pinned<hanet_session>("sessions", 2).interval_us, 7000U);
 }
@@ -136,17 +131,17 @@ TEST_F(LatePort, O1_ItIsWaitedForAlsoWhereNothingElseIsWatched) {
   start_with(late_group());
   EXPECT_TRUE(await("it answers", [&] { return host().ctl({"status"}).exit_code != 4; }));
   EXPECT_THAT(verdict(), HasSubstr("waiting for q0, q1"));
-  ASSERT_NO_FATAL_FAILURE(add("q0"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q0"));
   ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
   EXPECT_TRUE(await("one is here", [&] { return verdict().contains(kMissing); }));
-  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
   EXPECT_TRUE(await("the group begins", [&] { return groups() == 1; })) << host().log();
 }
 
 TEST_F(LatePort, O1_AGroupThatCanNotBeginSaysWhyAndHarmsNobody) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
   ASSERT_DONE(lab().ip("host", "addr add 198.51.100.9/24 dev q0"));  // its own target
-  ASSERT_NO_FATAL_FAILURE(add("q1"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
   EXPECT_TRUE(
       await("it says so", [&] { return verdict().contains("mether1: unable to begin: "); }));
   EXPECT_THAT(host().log(), HasSubstr("mether1: unable to begin: "));

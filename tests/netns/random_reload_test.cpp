@@ -7,11 +7,8 @@
 // ends, and nothing is left over: descriptors, maps, programs, threads, memory.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <array>
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,7 +17,6 @@
 #include <map>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "netns/lab_test.h"
@@ -140,28 +136,8 @@ class RandomReloads : public LabTest {
   std::filesystem::path file() { return host().directory() / "hanet.toml"; }
   void write(const std::string& content) { std::ofstream(file(), std::ios::trunc) << content; }
 
-  /// One request and its answer, without the start of a program for each.
-  json ask_at_once(const json& request) {
-    const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = host().directory() / "hanetd.sock";
-    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    const std::string line = request.dump() + "\n";
-    std::string answer;
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-        ::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
-      return nullptr;
-    std::array<char, 65536> part;
-    while (!answer.ends_with('\n')) {
-      const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
-      if (got <= 0) return nullptr;
-      answer.append(part.data(), static_cast<std::size_t>(got));
-    }
-    return json::parse(answer);
-  }
-  json reload() { return ask_at_once({{"command", "reload"}}); }
-  json running() { return ask_at_once({{"command", "running"}}); }
+  json reload() { return host().on_socket("hanetd.sock", R"({"command":"reload"})"); }
+  json running() { return host().on_socket("hanetd.sock", R"({"command":"running"})"); }
   hanet_session kernel_session(std::uint32_t index) {
     return host().pinned<hanet_session>("sessions", index);
   }
@@ -189,14 +165,6 @@ class RandomReloads : public LabTest {
       if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
     return 0;
   }
-  void add_interfaces() {
-    for (const char* port : {"q0", "q1"}) {
-      ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", port)));
-      ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", port)));
-      ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", port)));
-    }
-    ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-  }
   /// One file; returns whether it was taken.
   bool round(const std::string& content) {
     const json before = running();
@@ -212,7 +180,8 @@ class RandomReloads : public LabTest {
 
 TEST_F(RandomReloads, O8_NoneCostsAVerdictOrAConnectionAndNothingIsLeftOver) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  for (const char* port : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(port));
+  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
   std::ifstream stream(file());
   const std::string plain{std::istreambuf_iterator<char>(stream), {}};
   Files files(plain, 17);

@@ -9,9 +9,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <filesystem>
 #include <fstream>
@@ -49,11 +47,7 @@ class Reload : public LabTest {
            "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
   }
   void add_interfaces() {
-    for (const char* port : {"q0", "q1"}) {
-      ASSERT_DONE(lab().ip("host", fmt::format("link add {0} type veth peer {0}x", port)));
-      ASSERT_DONE(lab().ip("host", fmt::format("link set {}x up", port)));
-      ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", port)));
-    }
+    for (const char* port : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(port));
     ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
   }
   bench::Output reload(const Arguments& more = {}) {
@@ -323,42 +317,22 @@ TEST_F(Reload, O8_DiffSaysWhatAReloadWouldChangeAndChangesNothing) {
   EXPECT_EQ(host().session("p0").at("target"), "192.0.2.10");
 }
 
-/// One request and its answer on a socket.
-json answer_on(const std::filesystem::path& socket, const std::string& request) {
-  const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  socket.string().copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-    return nullptr;
-  const std::string line = request + "\n";
-  if (::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return nullptr;
-  std::string answer;
-  while (!answer.ends_with('\n')) {
-    std::array<char, 4096> part;
-    const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
-    if (got <= 0) return nullptr;
-    answer.append(part.data(), static_cast<std::size_t>(got));
-  }
-  return json::parse(answer);
-}
-
 TEST_F(Reload, S5_ReadersHaveASocketOnWhichNothingCanBeChanged) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const std::filesystem::path reading = host().directory() / "status.sock";
-  EXPECT_EQ(answer_on(reading, R"({"command":"status"})").at("ok"), true);
-  EXPECT_EQ(answer_on(reading, R"({"command":"running"})").at("ok"), true);
+  EXPECT_EQ(host().on_socket("status.sock", R"({"command":"status"})").at("ok"), true);
+  EXPECT_EQ(host().on_socket("status.sock", R"({"command":"running"})").at("ok"), true);
   for (const char* request :
        {R"({"command":"switch","group":"mether0","to":"p1"})", R"({"command":"reload"})",
         R"({"command":"set","group":"mether0","key":"multiplier","value":"9"})",
         R"({"command":"confirm"})", R"({"command":"remove","group":"mether0","port":"p1"})"}) {
-    const json answer = answer_on(reading, request);
+    const json answer = host().on_socket("status.sock", request);
     EXPECT_EQ(answer.at("ok"), false) << request;
     EXPECT_THAT(answer.at("error").get<std::string>(), HasSubstr("needs root"));
   }
   EXPECT_EQ(host().active(), "p0");
-  EXPECT_EQ(answer_on(host().directory() / "hanetd.sock",
-                      R"({"command":"set","group":"mether0","key":"multiplier","value":"9"})")
+  EXPECT_EQ(host()
+                .on_socket("hanetd.sock",
+                           R"({"command":"set","group":"mether0","key":"multiplier","value":"9"})")
                 .at("ok"),
             true)
       << "the witness: root may";
