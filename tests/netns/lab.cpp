@@ -171,9 +171,9 @@ Status Lab::ip(const std::string& node, const std::string& command) const {
 }
 
 Arguments Lab::in(const std::string& node, const Arguments& what) const {
-  Arguments arguments{"run", node, "--"};
+  Arguments arguments{"nsenter", "--net=/run/netns/" + netns(node)};
   arguments.insert(arguments.end(), what.begin(), what.end());
-  return command(arguments);
+  return arguments;
 }
 
 Result<std::string> Lab::config(const std::string& node, const Settings& settings) const {
