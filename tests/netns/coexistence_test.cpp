@@ -13,6 +13,10 @@
 #include <linux/if_ether.h>
 #include <net/if.h>
 
+#include <map>
+#include <string>
+
+#include "engine/tc_hook.h"
 #include "netns/foreign_program.h"
 #include "netns/lab_test.h"
 #include "netns/sniffer.h"
@@ -132,6 +136,7 @@ class ForeignXdp : public LabTest {
   /// "return XDP_PASS;" on a port of the host, held by this process.
   Fd attach_other_program(const std::string& port) {
     const Fd program = foreign_program(BPF_PROG_TYPE_XDP, "other_xdp", XDP_PASS);
+    programs_[port] = id_of_program(program);
     Fd link;
     inside(host_netns(), [&] {
       const int index = static_cast<int>(::if_nametoindex(port.c_str()));
@@ -139,6 +144,7 @@ class ForeignXdp : public LabTest {
     });
     return link;
   }
+  std::map<std::string, std::uint32_t> programs_;
 };
 
 TEST_F(ForeignXdp, M2_HeartbeatsAreMatchedAtTcAndThePortIsProtectedAllTheSame) {
@@ -150,7 +156,9 @@ TEST_F(ForeignXdp, M2_HeartbeatsAreMatchedAtTcAndThePortIsProtectedAllTheSame) {
   ASSERT_TRUE(all_ready());
   for (const std::string port : {"p0", "p1"}) {
     const std::string xdp = host().path(port).at("port").at("xdp");
-    EXPECT_TRUE(xdp.starts_with("taken by other_xdp (id ")) << xdp;
+    EXPECT_TRUE(xdp.starts_with("taken by " + unnamed_program(programs_.at(port)))) << xdp;
+    EXPECT_TRUE(engine::describe_program(programs_.at(port)).starts_with("other_xdp (id "))
+        << "whoever has the right is told the name";
     EXPECT_GT(host().session(port).at("received"), 0);
   }
   const SeenIdentity before = identity_on(host_netns(), "p0");

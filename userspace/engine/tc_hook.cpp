@@ -103,7 +103,7 @@ std::string describe_program(std::uint32_t id) {
   bpf_prog_info info{};
   std::uint32_t length = sizeof(info);
   if (!program.valid() || bpf_obj_get_info_by_fd(program.get(), &info, &length) != 0)
-    return fmt::format("a program (id {})", id);
+    return fmt::format("a program (id {0}; 'bpftool prog show id {0}' names it)", id);
   return fmt::format("{} (id {})", info.name, id);
 }
 

@@ -36,7 +36,7 @@ struct Chain {
   [[nodiscard]] bool is_first() const { return has_hanet && before.empty(); }
 };
 
-/// "NAME (id N)" of a loaded program.
+/// "NAME (id N)" of a loaded program; without CAP_SYS_ADMIN, how to find out.
 [[nodiscard]] std::string describe_program(std::uint32_t id);
 
 /// Detached with the object. After a kill a tcx link vanishes with the process; only a clsact
