@@ -147,9 +147,10 @@ TEST_F(Bridging, F12_D7_IsReleasedWhenThePathReturnedWhileHanetdStoodStill) {
 
 // What the host sends while its addresses move leaves by the new port. So many addresses take their
 // time; somebody who sends by the old port all the while is heard at the other end of the new one.
+// He is a thread that may stand still for just that time, so there is more than one chance.
 TEST_F(Bridging, F1_WhatIsSentDuringAPlannedSwitchLeavesByTheNewPort) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  constexpr int kAddresses = 1000;
+  constexpr int kAddresses = 1000, kChances = 10;
   ASSERT_NO_FATAL_FAILURE(give_addresses(kAddresses));
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(all_ready());
@@ -160,11 +161,20 @@ TEST_F(Bridging, F1_WhatIsSentDuringAPlannedSwitchLeavesByTheNewPort) {
   const net::MacAddress somebody{0x02, 0xee, 0, 0, 0, 1};
   const auto is_his = [&](const SeenFrame& frame) { return frame.source == somebody; };
   const Speaker speaker(host_netns(), "p0", somebody);
-  ASSERT_TRUE(await("he is heard by the old port", [&] { return old_cable.count(is_his) > 10; }));
-  EXPECT_EQ(new_cable.count(is_his), 0U) << "by this one only";
-  ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
-  ASSERT_TRUE(all_on("p1"));
-  // A thousand a second, and the move takes some ten milliseconds.
+  for (int chance = 0; chance < kChances && new_cable.count(is_his) == 0; ++chance) {
+    if (chance > 0) {
+      ASSERT_TRUE(all_ready());
+      ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p0"}).exit_code, 0);
+      ASSERT_TRUE(all_on("p0"));
+    }
+    const std::size_t heard = old_cable.count(is_his);
+    ASSERT_TRUE(
+        await("he is heard by the old port", [&] { return old_cable.count(is_his) > heard + 10; }));
+    EXPECT_EQ(new_cable.count(is_his), 0U) << "by this one only";
+    ASSERT_TRUE(all_ready());
+    ASSERT_EQ(host().ctl({"switch", "mether0", "--to", "p1"}).exit_code, 0);
+    ASSERT_TRUE(all_on("p1"));
+  }
   EXPECT_GT(new_cable.count(is_his), 0U) << "nothing left by it while the identity moved";
   EXPECT_TRUE(carries("p1", before));
   EXPECT_TRUE(echo().reaches_every_address());
