@@ -118,6 +118,54 @@ static __noinline int pace_beat(struct __sk_buff *skb, struct hanet_paced *mine,
 	return 0;
 }
 
+/* RFC 903: who am I? Hypervisors tell switches so where a guest is now. */
+struct rarp_frame {
+	struct ethhdr ethernet;
+	__be16 hardware;
+	__be16 protocol;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 operation;
+	__u8 sender[ETH_ALEN];
+	__u8 sender_address[4];
+	__u8 target[ETH_ALEN];
+	__u8 target_address[4];
+	__u8 padding[18]; /* to the shortest frame of Ethernet */
+} __attribute__((packed));
+
+/*
+ * The kernel side has begun to bridge by this port, or returned to it: a frame from the identity's
+ * MAC address shows the switches where it is, although the host itself may be silent.
+ */
+static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 ifindex)
+{
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+	if (!way || !way->announce)
+		return 0;
+	__u64 identity = identity_mac_of_port(way);
+	struct rarp_frame frame = {
+		.ethernet.h_proto = bpf_htons(0x8035),
+		.hardware = bpf_htons(1),
+		.protocol = bpf_htons(ETH_P_IP),
+		.hardware_length = ETH_ALEN,
+		.protocol_length = 4,
+		.operation = bpf_htons(3),
+	};
+
+	way->announce--;
+	if (!identity)
+		return 0;
+	__builtin_memset(frame.ethernet.h_dest, 0xff, ETH_ALEN);
+	__builtin_memcpy(frame.ethernet.h_source, &identity, ETH_ALEN);
+	__builtin_memcpy(frame.sender, &identity, ETH_ALEN);
+	__builtin_memcpy(frame.target, &identity, ETH_ALEN);
+	if (bpf_skb_change_tail(skb, sizeof(frame), 0) ||
+	    bpf_skb_store_bytes(skb, 0, &frame, sizeof(frame), 0))
+		return -1;
+	return bpf_clone_redirect(skb, ifindex, 0) ? -1 : 0;
+}
+
 /* When the beat of a session is due. Beats of one interval fall together, and share a round. */
 static __always_inline __u64 pace_due(struct hanet_paced *mine, __u64 interval, __u64 now)
 {
@@ -146,8 +194,10 @@ static long pace_session(__u32 index, struct pacing *round)
 	__u64 due = pace_due(mine, interval, round->now);
 
 	if (due <= round->now + PACER_SLACK_NS) {
-		if (port->ifindex && port_is_up(port))
+		if (port->ifindex && port_is_up(port)) {
+			pace_announce(round->skb, at, port->ifindex);
 			pace_beat(round->skb, mine, session, port->ifindex);
+		}
 		if (round->now > due && round->now - due > mine->late_max_ns)
 			mine->late_max_ns = round->now - due;
 		/* Held up: no burst afterwards. */

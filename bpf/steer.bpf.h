@@ -22,6 +22,9 @@
 #include "mute.bpf.h"
 #include "trunk.bpf.h"
 
+/* One may be lost; they leave an interval apart. */
+#define STEER_ANNOUNCEMENTS 3
+
 /* linux/if_packet.h, which pulls in more than a BPF target has. */
 #define HANET_PACKET_HOST 0
 
@@ -86,6 +89,15 @@ static __always_inline __u32 path_that_failed(__u32 index)
 								: HANET_NONE;
 }
 
+/* The switches send what is for the identity by the path that it was heard from last. */
+static __always_inline void peer_announces(__u32 index)
+{
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+	if (way)
+		way->announce = STEER_ANNOUNCEMENTS;
+}
+
 /*
  * Called with a verdict on `index`: bridges to the peer if the path is down with it, hanetd armed
  * it, and the peer's path has worked since the failure began (0: any proof will do). Returns 1 when
@@ -108,6 +120,7 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	if (!peer || !path_is_proved(peer, since) || !params_enabled(peer->group))
 		return 0;
 	failed->steered_ns = now;
+	peer_announces(peer_index);
 	if (__sync_val_compare_and_swap(&failed->mode, at_rest, HANET_STEER_BRIDGE_OUT) != at_rest)
 		return 0;
 	/* hanetd may begin to move the identity at this very moment: its mode wins. */
@@ -115,6 +128,50 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	/* This CPU stood still since, and the move is over: there is nothing to bridge to. */
 	if (failed->mode != HANET_STEER_BRIDGE_OUT)
 		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
+	return 1;
+}
+
+/* Does hanetd run? Then it decides when bridging ends: it may be about to move the identity. */
+static __always_inline bool engine_is_attended(__u64 now)
+{
+	__u32 zero = 0;
+	struct hanet_engine *accounts = bpf_map_lookup_elem(&engine, &zero);
+
+	return accounts && now - accounts->attended_ns < HANET_UNATTENDED_MS * 1000000ULL;
+}
+
+static __always_inline bool path_works(const struct hanet_port *port)
+{
+	struct hanet_trunk *trunk = trunk_of(port);
+
+	if (trunk)
+		return !trunk_is_down(trunk);
+	return port->carrier != HANET_CARRIER_DOWN && port_state(port) == HANET_SESSION_UP;
+}
+
+/*
+ * Looked at again and again: nobody moves the identity, so the kernel side, which has bridged from
+ * this port, returns to it when its path works again. It stays armed: the next verdict bridges
+ * again. A move by hanetd is no bridging of the kernel's: it disarms first (Engine::begin_move).
+ */
+static __noinline int steer_back(__u32 index, struct hanet_port *port, __u64 now)
+{
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+	if (!port || !way || way->mode != HANET_STEER_BRIDGE_OUT || !way->armed)
+		return 0;
+	if (engine_is_attended(now) || !path_works(port))
+		return 0;
+	__u32 at_rest = trunk_of(port) ? HANET_STEER_LEAD : HANET_STEER_NONE;
+
+	if (__sync_val_compare_and_swap(&way->mode, HANET_STEER_BRIDGE_OUT, at_rest) !=
+	    HANET_STEER_BRIDGE_OUT)
+		return 0;
+	way->announce = STEER_ANNOUNCEMENTS;
+	path_exchange_mode(way->peer_port, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
+	/* Another verdict at this very moment bridges again. */
+	if (way->mode == HANET_STEER_BRIDGE_OUT)
+		path_exchange_mode(way->peer_port, HANET_STEER_IDLE, HANET_STEER_BRIDGE_IN);
 	return 1;
 }
 

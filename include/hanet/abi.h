@@ -48,8 +48,11 @@ enum {
 					  it sends by the dead one */
 	HANET_RIVAL_COUNTS_NS = 1000000000, /* so long somebody is remembered who said that he is
 					       the target, in case the target falls silent */
-	HANET_REVIEW_US = 5000, /* at least, from one look at a port to the next, where no link
-				   poll is needed: fentry or rtnetlink tells */
+	HANET_UNATTENDED_MS = 2000, /* hanetd shows 20 times a second that it runs, but not while it
+				     * moves an identity; the kernel side takes nothing back
+				     * before it is away for that long */
+	HANET_REVIEW_US = 5000,	    /* at least, from one look at a port to the next, where no link
+				       poll is needed: fentry or rtnetlink tells */
 	HANET_EVENT_RING_BYTES = 256 * 1024,
 	HANET_PACED_BYTES =
 		128, /* the longest frame that the pacer sends: an ICMPv6 echo has 110 */
@@ -334,9 +337,9 @@ HANET_ASSERT(sizeof(struct hanet_trunk) == 72 + 20 * HANET_TRUNK_PORTS);
 /* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
 struct hanet_steer {
 	__u32 mode;
-	__u32 armed;	 /* 1: on a verdict, bridge to the peer without asking user space */
-	__u32 peer_port; /* index into ports, which has the interface number as well */
-	__u32 pad0;
+	__u32 armed;	    /* 1: on a verdict, bridge to the peer without asking user space */
+	__u32 peer_port;    /* index into ports, which has the interface number as well */
+	__u32 announce;	    /* so many frames of the identity are owed that show switches its way */
 	__u64 identity_mac; /* its six bytes as in a frame, then two of 0 */
 	__u64 steered_ns;   /* when the kernel last switched this port to BRIDGE_OUT */
 	__u64 redirected_out;
@@ -437,8 +440,9 @@ struct hanet_engine {
 	__u64 events_dropped;	  /* the ring was full; the truth is in the maps */
 	__u64 receiver_period_ns; /* a receiving CPU has to show that often that it runs; 0: never
 				   */
+	__u64 attended_ns;	  /* by hanetd: when it last showed that it runs */
 };
-HANET_ASSERT(sizeof(struct hanet_engine) == 24);
+HANET_ASSERT(sizeof(struct hanet_engine) == 32);
 
 /*
  * The payload of an echo request. The kernel side writes sequence at egress; the complements keep

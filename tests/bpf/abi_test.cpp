@@ -143,7 +143,7 @@ const Offsets kTrunkPort{AT(hanet_trunk_port, port), AT(hanet_trunk_port, ifinde
                          AT(hanet_trunk_port, pad)};
 
 const Offsets kSteer{AT(hanet_steer, mode),           AT(hanet_steer, armed),
-                     AT(hanet_steer, peer_port),      AT(hanet_steer, pad0),
+                     AT(hanet_steer, peer_port),      AT(hanet_steer, announce),
                      AT(hanet_steer, identity_mac),   AT(hanet_steer, steered_ns),
                      AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
                      AT(hanet_steer, fenced),         AT(hanet_steer, muted)};
@@ -154,7 +154,7 @@ const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, p
 const Offsets kEvent{AT(hanet_event, type), AT(hanet_event, group)};
 
 const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped),
-                      AT(hanet_engine, receiver_period_ns)};
+                      AT(hanet_engine, receiver_period_ns), AT(hanet_engine, attended_ns)};
 
 const Offsets kFrame{AT(hanet_frame, length), AT(hanet_frame, pad), AT(hanet_frame, bytes)};
 const Offsets kPaced{

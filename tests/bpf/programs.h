@@ -34,8 +34,9 @@ namespace hanet::bpf_test {
 inline constexpr std::uint32_t kXdpDrop = 1;
 inline constexpr std::uint32_t kXdpPass = 2;
 inline constexpr std::uint32_t kTcPass = UINT32_MAX;  // TC_ACT_UNSPEC
-inline constexpr std::uint32_t kTcDrop = 2;           // TC_ACT_SHOT
-inline constexpr std::uint32_t kTcRedirect = 7;       // TC_ACT_REDIRECT
+inline constexpr std::uint32_t kTcSent = 0;      // TC_ACT_OK: hanet's own, nobody behind sees it
+inline constexpr std::uint32_t kTcDrop = 2;      // TC_ACT_SHOT
+inline constexpr std::uint32_t kTcRedirect = 7;  // TC_ACT_REDIRECT
 
 inline constexpr std::uint32_t kLoopback = 1;
 

@@ -40,7 +40,7 @@ TEST_P(Request, M2_IsStampedAndNumberedAsItLeaves) {
 TEST_P(Request, M1_IsNotCountedForAPausedSession) {
   watch(GetParam());
   session().state = HANET_SESSION_PAUSED;
-  EXPECT_EQ(p->tc_egress(request(GetParam())).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(request(GetParam())).verdict, kTcSent);
   EXPECT_EQ(session().sent, 0U);
   session().state = HANET_SESSION_UNKNOWN;
   send(GetParam());
@@ -70,7 +70,7 @@ TEST_P(Request, D6_PassesWithoutANumberWhereverItIsCut) {
   for (std::size_t length = first; length < end; ++length) {
     const net::Frame cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
     const Outcome outcome = p->tc_egress(cut);
-    ASSERT_EQ(outcome.verdict, kTcPass) << length;
+    ASSERT_EQ(outcome.verdict, kTcSent) << length;
     ASSERT_EQ(outcome.frame, cut) << length;
     ASSERT_EQ(session().sent, 0U) << length;
   }
@@ -127,7 +127,7 @@ TEST_F(RequestKind, M1_OtherFramesFromTheProbeAddressAreNoRequests) {
     net::Frame frame = request(Beat::EchoIpv4);
     frame[at] = value;
     const Outcome outcome = p->tc_egress(frame);
-    EXPECT_EQ(outcome.verdict, kTcPass);
+    EXPECT_EQ(outcome.verdict, kTcSent);
     EXPECT_EQ(outcome.frame, frame) << "byte " << at;
     EXPECT_EQ(session().sent, 0U) << "byte " << at;
   }
@@ -136,11 +136,11 @@ TEST_F(RequestKind, M1_OtherFramesFromTheProbeAddressAreNoRequests) {
 
 TEST_F(RequestKind, M1_ASearchForTheTargetIsAHeartbeatAndARefreshIsNot) {
   watch(Beat::EchoIpv4);
-  EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcSent);
   EXPECT_EQ(session().sent, 0U) << "unicast: only keeps an address fresh";
   net::Frame search = request(Beat::Arp);
   net::set_destination(search, net::kBroadcast);
-  EXPECT_EQ(p->tc_egress(search).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(search).verdict, kTcSent);
   EXPECT_EQ(session().sent, 1U);
   EXPECT_EQ(session().last_neighbour_sequence, 1U);
   EXPECT_EQ(p->xdp(reply_to(search, Beat::Arp)).verdict, kXdpDrop);
@@ -151,7 +151,7 @@ TEST_F(RequestKind, M1_AnAnsweredRefreshSaysNothingOfTheTargetsLife) {
   watch(Beat::EchoIpv4);
   net::Frame search = request(Beat::Arp);
   net::set_destination(search, net::kBroadcast);
-  EXPECT_EQ(p->tc_egress(search).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(search).verdict, kTcSent);
   EXPECT_EQ(p->xdp(reply_to(search, Beat::Arp)).verdict, kXdpDrop);
   send(Beat::EchoIpv4);
   session().target_mac_known = 0;

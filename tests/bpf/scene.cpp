@@ -169,7 +169,7 @@ net::Frame Scene::request(Beat beat, std::uint32_t index) {
 net::Frame Scene::send(Beat beat, std::uint32_t index) {
   const std::uint64_t before = load(p->sessions[index].sent);
   Outcome run = p->tc_egress(request(beat, index));
-  EXPECT_EQ(run.verdict, kTcPass);
+  EXPECT_EQ(run.verdict, kTcSent);
   EXPECT_EQ(load(p->sessions[index].sent), before + 1) << "the request was numbered";
   return run.frame;
 }

@@ -159,7 +159,7 @@ TEST_F(Silence, M5_AsksNobodyAndAnAnswerToASearchIsNoReply) {
   ASSERT_NO_FATAL_FAILURE(listen());
   session().target_mac_known = HANET_MAC_UNKNOWN;
   net::Frame search = net::arp_request(net::kBroadcast, kProbeMac, {}, kTargetIpv4);
-  EXPECT_EQ(p->tc_egress(search).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(search).verdict, kTcSent);
   EXPECT_EQ(load(session().sent), 0U) << "a search owes no answer";
   const net::Frame answer = reply_to(search, Beat::Arp);
   EXPECT_EQ(p->xdp(answer).verdict, kXdpDrop);

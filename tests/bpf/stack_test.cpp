@@ -69,7 +69,7 @@ class Stack : public Scene {
 // Frames on a wire keep their order: what came before the witness was seen before it.
 TEST_F(Stack, M1_AFrameOfAnotherVlanIsNeitherAReplyNorANeighbour) {
   on_a_wire([&](net::PacketSocket& wire) {
-    EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcPass);
+    EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcSent);
     const net::Frame reply = reply_to(request(Beat::Arp), Beat::Arp);
     const net::Frame question = net::arp_request(net::kBroadcast, kTargetMac, {}, kProbeIpv4);
     for (const net::Frame& frame : {reply, net::gratuitous_arp(kOtherMac, kTargetIpv4), question})
@@ -89,7 +89,7 @@ TEST_F(Stack, M1_AFrameOfAnotherVlanIsNeitherAReplyNorANeighbour) {
 
 TEST_F(Stack, M1_AReplyWithoutXdpIsMatchedBehindARealReceivePath) {
   on_a_wire([&](net::PacketSocket& wire) {
-    EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcPass);
+    EXPECT_EQ(p->tc_egress(request(Beat::Arp)).verdict, kTcSent);
     EXPECT_EQ(wire.send(reply_to(request(Beat::Arp), Beat::Arp)), 0);
     EXPECT_TRUE(await([&] { return load(session().answered) == 1; }));
   });

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "core/clock.h"
 #include "hanet.skel.h"
 #include "scene.h"
 
@@ -232,6 +233,7 @@ TEST_F(SteerOnVerdict, M3_TheKernelBridgesToAProvedStandbyByItself) {
   EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
   EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_BRIDGE_IN});
   EXPECT_EQ(p->steer[0].steered_ns, session().verdict_ns);
+  EXPECT_GT(p->steer[1].announce, 0U);
   EXPECT_EQ(p->events().size(), 1U);
 }
 
@@ -298,6 +300,67 @@ TEST_F(SteerOnVerdict, M3_NotForHanetdEitherWithoutAVerdict) {
   engine::store(session(0).state, HANET_SESSION_UP);
   ASSERT_EQ(p->control(HANET_CONTROL_BRIDGE, 0), 0U);
   EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+}
+
+// The kernel has bridged, and the path works again.
+class SteerBack : public SteerOnVerdict {
+ protected:
+  void return_after(const std::function<void()>& change = [] {}) {
+    ASSERT_NO_FATAL_FAILURE(fail());
+    ASSERT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
+    engine::store(session().state, HANET_SESSION_UP);
+    change();
+    ASSERT_NO_FATAL_FAILURE(look());
+  }
+  /// A whole look at the port from now on.
+  void look() {
+    const std::uint64_t before = load(port().link_polls);
+    ASSERT_EQ(p->control(HANET_CONTROL_START_PORT, 0), 0U);
+    ASSERT_TRUE(await([&] { return load(port().link_polls) >= before + 2; }));
+  }
+  void expect_bridging() {
+    EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
+    EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_BRIDGE_IN});
+  }
+};
+
+TEST_F(SteerBack, D7_WithoutHanetdTheKernelReturnsToAPathThatWorksAgain) {
+  return_after();
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+  EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_IDLE});
+  EXPECT_GT(p->steer[0].announce, 0U);
+}
+
+TEST_F(SteerBack, D7_ItIsArmedAgain) {
+  return_after();
+  ASSERT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_UP, 0), 0U);
+  ASSERT_EQ(p->control(HANET_CONTROL_CARRIER_DOWN, 0), 0U);
+  expect_bridging();
+}
+
+TEST_F(SteerBack, D7_NotWhileHanetdRuns) {
+  return_after([&] {
+    engine::store(p->accounts[0].attended_ns,
+                  static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
+  });
+  expect_bridging();
+}
+
+TEST_F(SteerBack, D7_NotToAPathThatIsStillSilent) {
+  return_after([&] { engine::store(session().state, HANET_SESSION_DOWN); });
+  expect_bridging();
+}
+
+TEST_F(SteerBack, D7_NotToAPathWithoutCarrier) {
+  return_after([&] { port().carrier = HANET_CARRIER_DOWN; });
+  expect_bridging();
+}
+
+// hanetd was killed in the middle of it: half of the identity is there.
+TEST_F(SteerBack, D7_F12_NotFromAMoveOfHanetds) {
+  return_after([&] { p->steer[0].armed = 0; });
+  expect_bridging();
 }
 
 }  // namespace

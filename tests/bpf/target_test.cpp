@@ -129,7 +129,7 @@ TEST_P(Target, M11_AskingEverybodyWhileTheTargetAnswersIsNoHeartbeat) {
   std::ranges::copy(is_ipv6(beat()) ? net::solicited_node_mac(kTargetIpv6) : net::kBroadcast,
                     look.begin());
   const Progress before = progress();
-  EXPECT_EQ(p->tc_egress(look).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(look).verdict, kTcSent);
   EXPECT_EQ(session().sent, 1U);
   EXPECT_EQ(p->xdp(forged(look)).verdict, kXdpPass) << "a rival answers";
   EXPECT_EQ(session().rival_claims, 1U);
@@ -139,7 +139,7 @@ TEST_P(Target, M11_AskingEverybodyWhileTheTargetAnswersIsNoHeartbeat) {
   EXPECT_EQ(rejects()[HANET_REJECT_DUPLICATE], 1U);
   answer();
   const Frame sent = send(beat());
-  EXPECT_EQ(p->tc_egress(look).verdict, kTcPass);
+  EXPECT_EQ(p->tc_egress(look).verdict, kTcSent);
   EXPECT_EQ(session().sent, 4U) << "a search for one that is missing counts";
 }
 

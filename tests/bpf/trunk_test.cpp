@@ -357,7 +357,7 @@ TEST_P(TrunkVerdict, T2_M3_TheKernelBridgesWhenTheThresholdIsReachedAndNotBefore
   for (int i = 0; i < 3; ++i) {
     net::Frame beat = request(Beat::EchoIpv4, 3);
     beat[11] = port(3).probe_mac[5];
-    EXPECT_EQ(p->tc_egress(beat).verdict, kTcPass);
+    EXPECT_EQ(p->tc_egress(beat).verdict, kTcSent);
   }
   ASSERT_TRUE(await([&] { return load(session(3).state) == HANET_SESSION_DOWN; }));
   // Where the threshold is out of range that is an event as well.
