@@ -142,7 +142,8 @@ int main(int argc, char** argv) {
                "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
   app.add_flag("--wait", options.daemon.wait,
                "a group whose ports are not here yet waits for them");
-  app.add_flag("--pacer", options.daemon.pacer, "let the kernel send the heartbeats, where it can");
+  app.add_flag("!--no-pacer", options.daemon.pacer,
+               "send the heartbeats by hanetd, although the kernel could");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   app.set_version_flag("--version", "hanetd " HANET_VERSION);

@@ -30,7 +30,7 @@ constexpr unsigned kGroups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFAD
 
 // The pacer is a pair of interfaces, and a warm standby promises that none is made (spec F6).
 std::string no_pacer_because(const config::Config& config, const DaemonOptions& options) {
-  if (!options.pacer) return "as --pacer is not given";
+  if (!options.pacer) return "as asked for (--no-pacer)";
   const auto warm = std::ranges::find(config.groups, config::StandbyMode::Warm,
                                       &config::GroupConfig::standby_mode);
   if (warm == config.groups.end()) return {};
@@ -302,6 +302,7 @@ void Daemon::handle_notification(const nlmsghdr& message) {
 void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
+  engine_->show_presence(now);
   for (const auto& group : groups_->all()) group->tick(now);
   if (!is_switching()) {  // a switchover waits for nothing of this
     engine_->tick(now);

@@ -37,7 +37,7 @@ struct DaemonOptions {
   std::filesystem::path hooks;            ///< programs that are run for each event
   std::chrono::milliseconds hook_limit = std::chrono::seconds(30);  ///< of one of them
   bool wait = false;      ///< a group whose ports are not here waits for them
-  bool pacer = false;     ///< true: the kernel sends, where it can (engine::Engine::Options)
+  bool pacer = true;      ///< true: the kernel sends, where it can (engine::Engine::Options)
   bool bpf_timer = true;  ///< false: do without (engine::Engine::Options)
 
   [[nodiscard]] const std::filesystem::path& lasting() const {

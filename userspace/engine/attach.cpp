@@ -34,40 +34,51 @@ std::string attached_xdp_mode(unsigned ifindex) {
 
 }  // namespace
 
-Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::string& name) {
+Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::string& name,
+                                  const std::filesystem::path& pin) {
   const int index = static_cast<int>(ifindex);
+  xdp_ = PinnedLink::adopt(pin);
+  if (xdp_.valid() && bpf_link_update(xdp_.get(), program, nullptr) == 0) {
+    xdp_mode_ = attached_xdp_mode(ifindex);
+    return {};
+  }
+  xdp_ = PinnedLink();
   bpf_link_create_opts generic{};
   generic.sz = sizeof(generic);
   generic.flags = XDP_FLAGS_SKB_MODE;
   const bpf_link_create_opts* first = forgets_native_xdp(ifindex) ? &generic : nullptr;
-  xdp_.reset(bpf_link_create(program, index, BPF_XDP, first));
-  if (xdp_.valid()) {
-    xdp_mode_ = attached_xdp_mode(ifindex);
-    return {};
-  }
+  Fd link(bpf_link_create(program, index, BPF_XDP, first));
   const int reason = errno;
   std::uint32_t holder = 0;
-  if (bpf_xdp_query_id(index, 0, &holder) == 0 && holder != 0) {
+  if (!link.valid() && bpf_xdp_query_id(index, 0, &holder) == 0 && holder != 0) {
     xdp_mode_ = "taken by " + describe_program(holder);
     return {};
   }
   // Some drivers refuse native XDP for the port's present settings (MTU, offloads).
-  xdp_.reset(bpf_link_create(program, index, BPF_XDP, &generic));
-  if (!xdp_.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name));
-  xdp_mode_ = "generic";
+  if (!link.valid()) link.reset(bpf_link_create(program, index, BPF_XDP, &generic));
+  if (!link.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name));
+  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), pin);
+  if (!pinned) return pass_on(pinned);
+  xdp_ = std::move(*pinned);
+  xdp_mode_ = attached_xdp_mode(ifindex);
   return {};
 }
 
 Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned ifindex,
-                                              const std::string& name) {
+                                              const std::string& name,
+                                              const std::filesystem::path& pins) {
   PortAttachment attachment;
-  Result<TcHook> ingress = TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name);
+  Result<TcHook> ingress =
+      TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
   if (!ingress) return pass_on(ingress);
-  Result<TcHook> egress = TcHook::attach(programs.tc_egress, ifindex, Direction::Egress, name);
+  Result<TcHook> egress =
+      TcHook::attach(programs.tc_egress, ifindex, Direction::Egress, name, pins);
   if (!egress) return pass_on(egress);
   attachment.ingress_ = std::move(*ingress);
   attachment.egress_ = std::move(*egress);
-  if (Status done = attachment.attach_xdp(programs.xdp_ingress, ifindex, name); !done)
+  if (Status done =
+          attachment.attach_xdp(programs.xdp_ingress, ifindex, name, pin_of(pins, ifindex, "xdp"));
+      !done)
     return pass_on(done);
   return attachment;
 }

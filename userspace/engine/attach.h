@@ -9,9 +9,9 @@
 // Everything attached is owned by a PortAttachment and detached with it.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
-#include "core/fd.h"
 #include "core/result.h"
 #include "engine/tc_hook.h"
 
@@ -26,9 +26,16 @@ struct Programs {
 
 class PortAttachment {
  public:
-  /// Attaches all three to an interface, or nothing. `name` is for messages only.
+  /// Attaches all three to an interface, or nothing, in the place of what a killed instance left
+  /// there. `name` is for messages only; the links are pinned in `pins`.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
-                                                     const std::string& name);
+                                                     const std::string& name,
+                                                     const std::filesystem::path& pins);
+  /// Takes a killed instance's programs away, which went on steering behind these.
+  void end_left() {
+    ingress_.end_left();
+    egress_.end_left();
+  }
 
   /// False for one that was moved from, or never attached.
   [[nodiscard]] bool is_attached() const { return ingress_.is_attached(); }
@@ -46,9 +53,10 @@ class PortAttachment {
   }
 
  private:
-  [[nodiscard]] Status attach_xdp(int program, unsigned ifindex, const std::string& name);
+  [[nodiscard]] Status attach_xdp(int program, unsigned ifindex, const std::string& name,
+                                  const std::filesystem::path& pin);
 
-  Fd xdp_;
+  PinnedLink xdp_;
   std::string xdp_mode_;
   TcHook ingress_;
   TcHook egress_;

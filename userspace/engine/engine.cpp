@@ -114,13 +114,15 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
 void Engine::start_pacer(const Options& options) {
   if (!options.no_pacer_because.empty()) {
     capabilities_.pacer = fmt::format("hanetd, {}", options.no_pacer_because);
+    Pacer::end_left(pin_directory_.string());
     return;
   }
   Result<std::unique_ptr<Pacer>> pacer =
       Pacer::start({.tc_pacer = bpf_program__fd(skeleton_->progs.tc_pacer),
                     .tc_departs = bpf_program__fd(skeleton_->progs.tc_departs),
                     .paced = bpf_map__fd(skeleton_->maps.paced),
-                    .pacer = bpf_map__fd(skeleton_->maps.pacer)},
+                    .pacer = bpf_map__fd(skeleton_->maps.pacer),
+                    .pins = pin_directory_},
                    pin_directory_.string());
   if (!pacer) {
     capabilities_.pacer = fmt::format("hanetd, no pacer ({})", pacer.error().message);
@@ -234,7 +236,7 @@ Status Engine::map_memory() {
   auto ports = MappedArray<hanet_port>::of(bpf_map__fd(maps.ports), HANET_MAX_PORTS, true);
   auto steer = MappedArray<hanet_steer>::of(bpf_map__fd(maps.steer), HANET_MAX_PORTS, true);
   auto trunks = MappedArray<hanet_trunk>::of(bpf_map__fd(maps.trunks), HANET_MAX_TRUNKS, true);
-  auto accounts = MappedArray<hanet_engine>::of(bpf_map__fd(maps.engine), 1, false);
+  auto accounts = MappedArray<hanet_engine>::of(bpf_map__fd(maps.engine), 1, true);
   if (!params) return pass_on(params);
   if (!sessions) return pass_on(sessions);
   if (!ports) return pass_on(ports);
@@ -264,7 +266,9 @@ Engine::~Engine() {
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
   attachments_.clear();
+  leftovers_.clear();
   if (pin_directory_.empty()) return;
+  end_left_links(pin_directory_, {});
   remove_own_pins();
   std::error_code ignored;
   std::filesystem::remove(pin_directory_, ignored);  // only if nothing else is in it
@@ -323,7 +327,7 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
   const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
                           .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
                           .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
-  Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name);
+  Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name, pin_directory_);
   if (!attached) {
     strike_port(*skeleton_, ifindex);
     return pass_on(attached);

@@ -114,6 +114,9 @@ class Engine {
   [[nodiscard]] static std::unique_ptr<Engine> without_programs() {
     return std::unique_ptr<Engine>(new Engine);
   }
+  /// Takes off what a killed instance left in the kernel (spec D7): programs, maps, and the pair of
+  /// the pacer. That none is alive is for the caller to know. Returns whether there was anything.
+  [[nodiscard]] static Result<bool> take_off_left(const std::filesystem::path& pin_directory);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   /// Detaches everything that was attached and removes the pins.
@@ -186,9 +189,14 @@ class Engine {
   }
   /// Null: requests are sent by hanetd's thread.
   [[nodiscard]] const Pacer* pacer() const { return pacer_.get(); }
-  /// Sees to it that requests go on leaving.
+  /// Sees to it that requests go on leaving, and that a killed instance's programs go.
   void tick(MonotonicTime now) {
     if (pacer_) pacer_->tick(now);
+    end_what_is_left(now);
+  }
+  /// hanetd runs: the kernel side leaves it to hanetd to end bridging (bpf/steer.bpf.h).
+  void show_presence(MonotonicTime now) {
+    store(accounts_[0].attended_ns, static_cast<std::uint64_t>(now.time_since_epoch().count()));
   }
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
@@ -224,6 +232,8 @@ class Engine {
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
+  void end_left(GroupIndex group);
+  void end_what_is_left(MonotonicTime now);
   void choose_listener(PortIndex index);
   [[nodiscard]] Status reserve_sessions(PortIndex port, std::uint32_t count);
   void remove_port(PortIndex index);
@@ -271,6 +281,7 @@ class Engine {
   Capabilities capabilities_;
   EventHandler handler_;
   std::map<unsigned, PortAttachment> leftovers_;  ///< of removed ports, by interface
+  std::optional<MonotonicTime> began_;            ///< the first tick, with all ports attached
   struct SessionRow {
     SessionIndex first = 0;
     std::uint32_t count = 0;

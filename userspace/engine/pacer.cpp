@@ -31,6 +31,11 @@ net::Pair pair_number(int number) {
           .far = fmt::format("hanet-pace{}", 2 * number + 1)};
 }
 
+/// What `ip link` shows of the pair.
+std::string text_of(const std::string& owner) {
+  return fmt::format("paces the heartbeats of {}; carries no traffic", owner);
+}
+
 void put(hanet_frame& place, const net::Frame& frame) {
   std::fill(std::begin(place.bytes), std::end(place.bytes), std::uint8_t{0});
   std::copy_n(frame.begin(), std::min<std::size_t>(frame.size(), HANET_PACED_BYTES), place.bytes);
@@ -67,21 +72,27 @@ Status Pacer::set_up() {
   return begin();
 }
 
-// A pair that an instance left which was killed is taken away: it has this instance's text.
+void Pacer::end_left(const std::string& owner) {
+  Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
+  for (int number = 0; requests && number < kPairs; ++number) {
+    const net::Pair pair = pair_number(number);
+    const unsigned left = ::if_nametoindex(pair.near.c_str());
+    if (left == 0 || net::link_text(*requests, left) != text_of(owner)) continue;
+    if (Status gone = requests->request(net::remove_link(left), "remove " + pair.near); !gone)
+      log::warning("{}; 'ip link del {}' does it", gone.error().message, pair.near);
+  }
+}
+
 Status Pacer::make_pair() {
-  const std::string text = fmt::format("paces the heartbeats of {}; carries no traffic", owner_);
+  end_left(owner_);
   Status made = failure("make a pair of interfaces: every name for it is taken");
   for (int number = 0; number < kPairs; ++number) {
     const net::Pair pair = pair_number(number);
-    if (const unsigned left = ::if_nametoindex(pair.near.c_str()); left != 0) {
-      if (net::link_text(requests_, left) != text) continue;
-      if (Status gone = requests_.request(net::remove_link(left), "remove " + pair.near); !gone)
-        return gone;
-    }
+    if (::if_nametoindex(pair.near.c_str()) != 0) continue;
     made = requests_.request(net::make_pair_of_links(pair, kMtu),
                              fmt::format("make the interfaces {} and {}", pair.near, pair.far));
     if (!made && made.error().code == EEXIST) continue;
-    return made ? take_pair(pair, text) : made;
+    return made ? take_pair(pair, text_of(owner_)) : made;
   }
   return made;
 }
@@ -111,13 +122,13 @@ Status Pacer::choose_discipline() {
 }
 
 Status Pacer::attach() {
-  Result<TcHook> arrives =
-      TcHook::attach(kernel_.tc_pacer, far_, Direction::Ingress, near_name_ + "'s far end");
+  Result<TcHook> arrives = TcHook::attach(kernel_.tc_pacer, far_, Direction::Ingress,
+                                          near_name_ + "'s far end", kernel_.pins);
   if (!arrives) return pass_on(arrives);
   arrives_ = std::move(*arrives);
   if (mode_ == HANET_PACER_FQ) {
     Result<TcHook> departs =
-        TcHook::attach(kernel_.tc_departs, near_, Direction::Egress, near_name_);
+        TcHook::attach(kernel_.tc_departs, near_, Direction::Egress, near_name_, kernel_.pins);
     if (!departs) return pass_on(departs);
     departs_ = std::move(*departs);
   }

@@ -11,7 +11,9 @@
 // by the sender's owner while its thread stands.
 #pragma once
 
+#include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -39,16 +41,21 @@ class Pacer {
     int tc_departs;
     int paced;  ///< map
     int pacer;  ///< map
+    std::filesystem::path pins;
   };
   /// `owner`: by what a person tells instances apart, for the pair's text. On error nothing is left
   /// behind, and the error says what this kernel lacks.
   [[nodiscard]] static Result<std::unique_ptr<Pacer>> start(const Kernel& kernel,
                                                             const std::string& owner);
+  /// Takes away what a killed instance of this owner left: its pair, and so its token.
+  static void end_left(const std::string& owner);
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
   /// Takes the pair away.
   ~Pacer();
 
+  /// Both ends of the pair.
+  [[nodiscard]] std::set<unsigned> interfaces() const { return {near_, far_}; }
   /// "fq" or "tbf".
   [[nodiscard]] std::string_view discipline() const { return discipline_; }
   /// Sends these for the session from now on; frames that are empty are not sent. One that is

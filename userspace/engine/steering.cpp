@@ -222,6 +222,7 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
   for (const PortIndex port : receiving)
     store(steer_[port].mode, port == to ? HANET_STEER_ADOPT : HANET_STEER_MEMBER);
+  end_left(ports_[from].group);
 }
 
 }  // namespace hanet::engine

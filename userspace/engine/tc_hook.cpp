@@ -18,8 +18,10 @@ namespace {
 constexpr std::uint32_t kBefore = 1U << 3;  // BPF_F_BEFORE of Linux 6.6
 constexpr std::size_t kMaxPrograms = 64;    // BPF_MPROG_MAX, include/linux/bpf_mprog.h
 
-// Ours among the clsact filters of a port ("ha").
-constexpr std::uint32_t kFilterHandle = 0x6861;
+// Ours among the clsact filters of a port ("ha"). Of two with one priority the kernel runs the one
+// that came last first (net/sched/cls_bpf.c, cls_bpf_change), so there is a second one for whoever
+// starts while the first is a killed instance's.
+constexpr std::array<std::uint32_t, 2> kFilterHandles{0x6861, 0x6862};
 // The first place, or one of our own where another kind of filter has that.
 constexpr std::array<std::uint32_t, 2> kFilterPriorities{1, 0x6861};
 
@@ -52,26 +54,45 @@ bpf_tc_attach_point point_of(Direction direction) {
   return direction == Direction::Ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
-bpf_tc_opts own_filter(std::uint32_t priority) {
+bpf_tc_opts options_of(const ClsactFilter& filter) {
   bpf_tc_opts options{};
   options.sz = sizeof(options);
-  options.handle = kFilterHandle;
-  options.priority = priority;
+  options.handle = filter.handle;
+  options.priority = filter.priority;
   return options;
 }
 
-int clsact_detach(unsigned ifindex, Direction direction, std::uint32_t priority) {
+void clsact_detach(unsigned ifindex, Direction direction, const ClsactFilter& filter) {
+  if (filter.priority == 0) return;
   bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
-  const bpf_tc_opts options = own_filter(priority);
-  return bpf_tc_detach(&hook, &options);
+  const bpf_tc_opts options = options_of(filter);
+  bpf_tc_detach(&hook, &options);
 }
 
-int clsact_attach(int program, unsigned ifindex, Direction direction, std::uint32_t priority) {
+bool clsact_has(unsigned ifindex, Direction direction, const ClsactFilter& filter) {
+  const bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
+  bpf_tc_opts options = options_of(filter);
+  return bpf_tc_query(&hook, &options) == 0;
+}
+
+int clsact_attach(int program, unsigned ifindex, Direction direction, const ClsactFilter& filter) {
   bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
-  bpf_tc_opts options = own_filter(priority);
+  bpf_tc_opts options = options_of(filter);
   options.prog_fd = program;
-  options.flags = BPF_TC_F_REPLACE;  // our own filter of a killed instance, if it is there
   return bpf_tc_attach(&hook, &options);
+}
+
+// What killed instances left. Of two the order is not known, so both go.
+ClsactFilter left_at(unsigned ifindex, Direction direction) {
+  std::vector<ClsactFilter> left;
+  for (const std::uint32_t priority : kFilterPriorities)
+    for (const std::uint32_t handle : kFilterHandles)
+      if (const ClsactFilter filter{.priority = priority, .handle = handle};
+          clsact_has(ifindex, direction, filter))
+        left.push_back(filter);
+  if (left.size() == 1) return left.front();
+  for (const ClsactFilter& filter : left) clsact_detach(ifindex, direction, filter);
+  return {};
 }
 
 // libbpf prints an error when the qdisc exists already, which is normal here.
@@ -111,26 +132,36 @@ TcHook& TcHook::operator=(TcHook&& other) noexcept {
   std::swap(program_, other.program_);
   std::swap(ifindex_, other.ifindex_);
   std::swap(direction_, other.direction_);
+  std::swap(pin_, other.pin_);
   std::swap(link_, other.link_);
-  std::swap(priority_, other.priority_);
+  std::swap(left_link_, other.left_link_);
+  std::swap(filter_, other.filter_);
+  std::swap(left_filter_, other.left_filter_);
   return *this;
 }
 
 TcHook::~TcHook() {
-  if (priority_ == 0) return;
   const QuietLibbpf quiet;
-  clsact_detach(ifindex_, direction_, priority_);
+  clsact_detach(ifindex_, direction_, filter_);
+  clsact_detach(ifindex_, direction_, left_filter_);
 }
 
 Result<TcHook> TcHook::attach(int program, unsigned ifindex, Direction direction,
-                              const std::string& name) {
+                              const std::string& name, const std::filesystem::path& pins) {
   TcHook hook;
   hook.program_ = program;
   hook.ifindex_ = ifindex;
   hook.direction_ = direction;
-  hook.link_ = attach_first(program, ifindex, direction);
-  if (!hook.link_.valid())
+  hook.pin_ = pin_of(pins, ifindex, to_text(direction));
+  hook.left_link_ = PinnedLink::take_left(hook.pin_);
+  Fd link = attach_first(program, ifindex, direction);
+  if (!link.valid()) {
     if (Status attached = hook.attach_clsact(name); !attached) return pass_on(attached);
+    return hook;
+  }
+  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), hook.pin_);
+  if (!pinned) return pass_on(pinned);
+  hook.link_ = std::move(*pinned);
   return hook;
 }
 
@@ -141,21 +172,35 @@ Status TcHook::attach_clsact(const std::string& name) {
   const int created = bpf_tc_hook_create(&both);
   if (created != 0 && created != -EEXIST)
     return errno_error(created, fmt::format("add a clsact qdisc to {}", name));
+  left_filter_ = left_at(ifindex_, direction_);
+  const std::uint32_t handle =
+      left_filter_.handle == kFilterHandles[0] ? kFilterHandles[1] : kFilterHandles[0];
   int failed = 0;
-  for (const std::uint32_t priority : kFilterPriorities)
-    clsact_detach(ifindex_, direction_, priority);
   for (const std::uint32_t priority : kFilterPriorities) {
-    failed = clsact_attach(program_, ifindex_, direction_, priority);
+    const ClsactFilter filter{.priority = priority, .handle = handle};
+    failed = clsact_attach(program_, ifindex_, direction_, filter);
     if (failed != 0) continue;
-    priority_ = priority;
+    filter_ = filter;
     return {};
   }
   return errno_error(failed, fmt::format("attach a TC program to {}", name));
 }
 
+void TcHook::end_left_filters(unsigned ifindex) {
+  const QuietLibbpf quiet;
+  for (const Direction direction : {Direction::Ingress, Direction::Egress})
+    clsact_detach(ifindex, direction, left_at(ifindex, direction));
+}
+
+void TcHook::end_left() {
+  const QuietLibbpf quiet;
+  left_link_ = PinnedLink();
+  clsact_detach(ifindex_, direction_, std::exchange(left_filter_, {}));
+}
+
 Chain TcHook::chain() const {
   Chain chain;
-  if (priority_ != 0) return chain;
+  if (filter_.priority != 0) return chain;
   std::array<std::uint32_t, kMaxPrograms> ids{};
   std::uint32_t count = ids.size();
   if (bpf_prog_query(static_cast<int>(ifindex_), tcx_type(direction_), 0, nullptr, ids.data(),
@@ -173,12 +218,16 @@ Chain TcHook::chain() const {
 
 Status TcHook::come_first() {
   // A program is in a chain once. Without it nothing is lost that it would have been given.
-  if (link_.valid()) bpf_link_detach(link_.get());
-  link_ = attach_first(program_, ifindex_, direction_);
-  if (link_.valid()) return {};
-  return errno_error(errno,
-                     fmt::format("attach {} as the first program at the {} of interface {}",
-                                 describe_program(id_of(program_)), to_text(direction_), ifindex_));
+  link_ = PinnedLink();
+  Fd link = attach_first(program_, ifindex_, direction_);
+  if (!link.valid())
+    return errno_error(
+        errno, fmt::format("attach {} as the first program at the {} of interface {}",
+                           describe_program(id_of(program_)), to_text(direction_), ifindex_));
+  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), pin_);
+  if (!pinned) return pass_on(pinned);
+  link_ = std::move(*pinned);
+  return {};
 }
 
 }  // namespace hanet::engine

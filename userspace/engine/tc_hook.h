@@ -14,11 +14,12 @@
 #include <linux/bpf.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "core/fd.h"
 #include "core/result.h"
+#include "engine/pinned_link.h"
 
 namespace hanet::engine {
 
@@ -39,8 +40,14 @@ struct Chain {
 /// "NAME (id N)" of a loaded program; without CAP_SYS_ADMIN, how to find out.
 [[nodiscard]] std::string describe_program(std::uint32_t id);
 
-/// Detached with the object. After a kill a tcx link vanishes with the process; only a clsact
-/// filter stays, and the next start replaces it.
+/// One of our filters at a clsact qdisc.
+struct ClsactFilter {
+  std::uint32_t priority = 0;  ///< 0: there is none
+  std::uint32_t handle = 0;
+};
+
+/// Detached with the object. After a kill the program stays (spec D7), and the next one is put in
+/// front of it: what it steered goes on until end_left().
 class TcHook {
  public:
   TcHook() = default;
@@ -52,12 +59,17 @@ class TcHook {
 
   /// By tcx where the kernel has it, else by clsact with a filter of our own handle; the clsact
   /// qdisc is never deleted, because others may use it. `program` must outlive the hook; `name` is
-  /// for messages.
+  /// for messages; the link is pinned in `pins`.
   [[nodiscard]] static Result<TcHook> attach(int program, unsigned ifindex, Direction direction,
-                                             const std::string& name);
+                                             const std::string& name,
+                                             const std::filesystem::path& pins);
+  /// Takes a killed instance's filters off a clsact qdisc, where nobody has started since.
+  static void end_left_filters(unsigned ifindex);
+  /// Takes a killed instance's program away, which went on behind this one.
+  void end_left();
   [[nodiscard]] bool is_attached() const { return program_ >= 0; }
   /// "tcx" or "clsact".
-  [[nodiscard]] std::string_view mode() const { return priority_ == 0 ? "tcx" : "clsact"; }
+  [[nodiscard]] std::string_view mode() const { return filter_.priority == 0 ? "tcx" : "clsact"; }
   [[nodiscard]] Chain chain() const;
   /// Takes the first place again. For a few microseconds the program is not attached: a request
   /// that leaves then is not counted, and so is not missed.
@@ -69,8 +81,11 @@ class TcHook {
   int program_ = -1;
   unsigned ifindex_ = 0;
   Direction direction_ = Direction::Ingress;
-  Fd link_;                     // tcx
-  std::uint32_t priority_ = 0;  // of our clsact filter; 0: there is none
+  std::filesystem::path pin_;
+  PinnedLink link_;  // tcx
+  PinnedLink left_link_;
+  ClsactFilter filter_;  // where there is no tcx
+  ClsactFilter left_filter_;
 };
 
 }  // namespace hanet::engine

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A program's link to an interface that stays when this process is killed (spec D7).
+//
+// A link ends with its last descriptor. So each has a name in the pin directory, by which the next
+// instance finds it: to put its own program in the same place, or to take it away.
+#pragma once
+
+#include <filesystem>
+#include <set>
+#include <string_view>
+
+#include "core/fd.h"
+#include "core/result.h"
+
+namespace hanet::engine {
+
+/// Where the link of an interface is pinned; `what`: "xdp", "ingress", "egress". Empty without a
+/// directory.
+[[nodiscard]] std::filesystem::path pin_of(const std::filesystem::path& directory, unsigned ifindex,
+                                           std::string_view what);
+
+/// Detached, and its name removed, with the object.
+class PinnedLink {
+ public:
+  PinnedLink() = default;
+  PinnedLink(PinnedLink&& other) noexcept { *this = std::move(other); }
+  PinnedLink& operator=(PinnedLink&& other) noexcept;
+  PinnedLink(const PinnedLink&) = delete;
+  PinnedLink& operator=(const PinnedLink&) = delete;
+  ~PinnedLink() { end(); }
+
+  /// Gives `link` a name, which nothing else may have. An empty one: it ends with the process.
+  [[nodiscard]] static Result<PinnedLink> pin(Fd link, const std::filesystem::path& name);
+  /// What a killed instance left by that name, which is free afterwards; not valid: nothing.
+  [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name);
+  /// The same, and the name is kept.
+  [[nodiscard]] static PinnedLink adopt(const std::filesystem::path& name);
+
+  [[nodiscard]] bool valid() const { return link_.valid(); }
+  [[nodiscard]] int get() const { return link_.get(); }
+
+ private:
+  void end();
+
+  Fd link_;
+  std::filesystem::path name_;
+};
+
+/// Takes away what killed instances left in the directory, but for the interfaces in `kept`.
+void end_left_links(const std::filesystem::path& directory, const std::set<unsigned>& kept);
+
+}  // namespace hanet::engine
