@@ -56,6 +56,17 @@ int status(const Options& options) {
   return kNoDaemon;
 }
 
+int detach(const Options& options) {
+  const hanet::Result<std::string> done =
+      hanet::ctl::detach(options.run_directory, options.pin_directory);
+  if (!done) return refuse(options, kRefused, done.error().message);
+  if (options.json)
+    print(Json{{"ok", true}, {"text", *done}});
+  else
+    print(*done + "\n");
+  return kOk;
+}
+
 int watch(const Options& options) {
   hanet::Result<Client> client = Client::connect(options.run_directory);
   if (!client) return refuse_without_daemon(options, client.error());
@@ -175,6 +186,11 @@ void add_moving(CLI::App& app, Options& options, int& result) {
   }
 }
 
+void add_ending(CLI::App& app, Options& options, int& result) {
+  app.add_subcommand("detach", "take off what a hanetd that was killed left in the kernel")
+      ->callback([&] { result = detach(options); });
+}
+
 void add_setting(CLI::App& app, Options& options, int& result) {
   CLI::App* set = app.add_subcommand("set", "change a live parameter");
   set->add_option("group", options.group, "metaname of the group")->required();
@@ -222,7 +238,7 @@ int main(int argc, char** argv) {
   app.add_option("--run-dir", options.run_directory, "directory of hanetd's sockets");
   app.add_option("--pin-dir", options.pin_directory, "directory of the pinned BPF maps");
   app.add_flag("--json", options.json, "print JSON");
-  for (const auto& add : {add_looking, add_moving, add_setting, add_checking})
+  for (const auto& add : {add_looking, add_moving, add_setting, add_checking, add_ending})
     add(app, options, result);
   try {
     app.parse(argc, argv);

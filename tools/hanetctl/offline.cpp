@@ -6,7 +6,9 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include "client.h"
 #include "core/fd.h"
+#include "engine/engine.h"
 #include "engine/maps.h"
 #include "report/maps.h"
 
@@ -34,6 +36,30 @@ std::span<const hanet_session> sessions_of(const hanet_port& port,
   return port.targets == 0 ? all.first(0) : all.subspan(port.session, port.targets);
 }
 
+/// What the kernel side does with the port's traffic.
+std::string_view steering_of(const hanet_steer& steer) {
+  switch (steer.mode) {
+    case HANET_STEER_NONE:
+      return "carries";
+    case HANET_STEER_IDLE:
+      return "waits";
+    case HANET_STEER_BRIDGE_OUT:
+      return "failed, bridged";
+    case HANET_STEER_BRIDGE_IN:
+      return "carries what is bridged";
+    case HANET_STEER_ADOPT:
+      return "carries what is being moved";
+    default:
+      return "is part of a trunk";
+  }
+}
+
+/// Have heartbeats left by the kernel within the last second?
+bool goes_round(const hanet_pacer& pacer) {
+  return engine::load(pacer.mode) != HANET_PACER_NONE &&
+         monotonic_now() < from_kernel_ns(engine::load(pacer.round_ns)) + std::chrono::seconds(1);
+}
+
 }  // namespace
 
 Result<Json> offline_status(const std::filesystem::path& pin_directory) {
@@ -41,6 +67,10 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   if (!sessions) return pass_on(sessions);
   auto ports = map_array<hanet_port>(pin_directory, "ports", HANET_MAX_PORTS);
   if (!ports) return pass_on(ports);
+  auto steer = map_array<hanet_steer>(pin_directory, "steer", HANET_MAX_PORTS);
+  if (!steer) return pass_on(steer);
+  auto pacer = map_array<hanet_pacer>(pin_directory, "pacer", 1);
+  if (!pacer) return pass_on(pacer);
   Json paths = Json::array();
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
@@ -52,9 +82,24 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     for (const hanet_session& session : asked)
       shown.push_back(report::session_json(session, monotonic_now()));
     report::put_sessions(path, port, std::move(shown), engine::verdict_of(port, asked));
+    path["steering"] = steering_of((*steer)[at]);
     paths.push_back(std::move(path));
   }
-  return Json{{"daemon", nullptr}, {"paths", std::move(paths)}};
+  return Json{
+      {"daemon", nullptr}, {"kernel_sends", goes_round((*pacer)[0])}, {"paths", std::move(paths)}};
+}
+
+Result<std::string> detach(const std::filesystem::path& run_directory,
+                           const std::filesystem::path& pin_directory) {
+  if (Client::connect(run_directory))
+    return failure("hanetd runs, and detaches itself when it is stopped: 'systemctl stop hanetd'");
+  Result<bool> done = engine::Engine::take_off_left(pin_directory);
+  if (!done) return pass_on(done);
+  return *done ? fmt::format(
+                     "detached: no program of hanet's is left of {}; every identity stays "
+                     "where it is",
+                     pin_directory.string())
+               : fmt::format("nothing to detach: there is no {}", pin_directory.string());
 }
 
 }  // namespace hanet::ctl

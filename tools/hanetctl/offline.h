@@ -13,4 +13,9 @@ namespace hanet::ctl {
 /// {"daemon":null,"paths":[{"port","session"}]} of the maps under `pin_directory`.
 [[nodiscard]] Result<Json> offline_status(const std::filesystem::path& pin_directory);
 
+/// Takes off what a hanetd that was killed left in the kernel, and says what was done. An error
+/// while one runs: it would go on without its programs.
+[[nodiscard]] Result<std::string> detach(const std::filesystem::path& run_directory,
+                                         const std::filesystem::path& pin_directory);
+
 }  // namespace hanet::ctl

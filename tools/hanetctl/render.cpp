@@ -231,9 +231,16 @@ std::string render_steps(const Json& answer) {
 
 std::string render_offline(const Json& status) {
   std::string out;
-  line(out, "not protected: hanetd does not run. What the pinned maps hold:");
+  line(out, "not protected: hanetd does not run");
+  line(out, "{}",
+       status.at("kernel_sends") == true
+           ? "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
+             "carries "
+             "and returns when that works again; no identity moves"
+           : "the kernel side does not send: no silent failure is found");
+  line(out, "start hanetd, or take the kernel side off: 'hanetctl detach'");
   for (const Json& path : status.at("paths")) {
-    line(out, "  {}", text_of(path, "name"));
+    line(out, "  {}: {}", text_of(path, "name"), text_of(path, "steering"));
     if (path.contains("session")) render_sessions(out, path);
     render_port(out, path.at("port"));
   }

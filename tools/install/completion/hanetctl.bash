@@ -35,7 +35,7 @@ _hanetctl_options() {
 
 _hanetctl() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' place=0 at
-  local commands='status watch explain switch remove add set check reload confirm diff'
+  local commands='status watch explain switch remove add set check reload confirm diff detach'
   COMPREPLY=()
   case $before in
     --to) mapfile -t COMPREPLY < <(compgen -W "$(_hanetctl_ports)" -- "$word"); return ;;

@@ -18,7 +18,7 @@ function __hanetctl_has_words
     test (count $words) -eq (math $argv[1] + 2)
 end
 
-set -l commands status watch explain switch remove add set check reload confirm diff
+set -l commands status watch explain switch remove add set check reload confirm diff detach
 complete -c hanetctl -f
 complete -c hanetctl -l run-dir -x -a '(__fish_complete_directories)' -d 'directory of the control socket'
 complete -c hanetctl -l pin-dir -x -a '(__fish_complete_directories)' -d 'directory of the pinned maps'
@@ -36,6 +36,7 @@ complete -c hanetctl -n $none -a set -d 'change a live parameter'
 complete -c hanetctl -n $none -a check -d 'check a configuration file'
 complete -c hanetctl -n $none -a reload -d 'use the configuration file of now'
 complete -c hanetctl -n $none -a confirm -d 'keep what was reloaded'
+complete -c hanetctl -n $none -a detach -d 'take off what a killed hanetd left'
 complete -c hanetctl -n $none -a diff -d 'what a reload would change'
 complete -c hanetctl -n '__fish_seen_subcommand_from switch remove add set status; and __hanetctl_has_words 0' -a '(__hanetctl_groups)'
 complete -c hanetctl -n '__fish_seen_subcommand_from remove add; and __hanetctl_has_words 1' -a '(__hanetctl_ports)'

@@ -22,6 +22,7 @@ _hanetctl_commands() {
     'check:check a configuration file'
     'reload:use the configuration file of now'
     'confirm:keep what was reloaded with --confirm'
+    'detach:take off what a killed hanetd left'
     'diff:what a reload would change'
   )
   _describe command commands
