@@ -29,7 +29,7 @@ std::unique_ptr<hanet::engine::Engine> loaded() {
   const char* pins = std::getenv("HANET_FUZZ_PINS");  // tests/fuzz/run removes them
   auto engine = hanet::engine::Engine::load(
       {.pin_directory = pins != nullptr ? pins : "/sys/fs/bpf/hanet-fuzz",
-       .no_pacer_because = "as in hanetd by default"});
+       .no_pacer_because = "one more thing that could differ"});
   if (engine) return std::move(*engine);
   fmt::print(stderr, "{}\n", engine.error().message);
   std::abort();

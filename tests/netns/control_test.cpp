@@ -97,7 +97,7 @@ TEST_F(Control, D7_WhatAKilledDaemonLeftIsStillShown) {
   host().kill();
   const bench::Output text = host().ctl({"status"});
   EXPECT_EQ(text.exit_code, 4);
-  EXPECT_TRUE(text.out.contains("hanetd does not run. What the pinned maps hold:")) << text.out;
+  EXPECT_TRUE(text.out.contains("not protected: hanetd does not run\n")) << text.out;
   const json status = parsed(json_ctl({"status"}).out);
   EXPECT_TRUE(status.at("daemon").is_null());
   ASSERT_EQ(status.at("paths").size(), 2U);
@@ -164,7 +164,7 @@ TEST_F(Control, O3_AMistypedCommandIsNamedWithTheOneThatWasMeant) {
        "hanetctl: there is no command 'swicth'; did you mean 'switch'?\n"},
       {{"dance"},
        "hanetctl: there is no command 'dance'; there is status, watch, explain, switch, remove, "
-       "add, set, reload, confirm, diff, check\n"}};
+       "add, set, reload, confirm, diff, check, detach\n"}};
   for (const auto& [command, text] : told) {
     const bench::Output output = host().ctl(command);
     EXPECT_EQ(output.exit_code, 2);

@@ -21,7 +21,6 @@ using testing::Not;
 
 class Paced : public LabTest {
  protected:
-  [[nodiscard]] Arguments hanetd_options() const override { return {"--pacer"}; }
   void begin() {
     ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
     const std::string requests = host().ask({"status"}).at("daemon").at("requests");
@@ -150,13 +149,13 @@ TEST_F(Paced, F6_M12_WhereAStandbyIsWarmNoInterfaceIsMade) {
 
 class WithoutPacer : public Paced {
  protected:
-  [[nodiscard]] Arguments hanetd_options() const override { return {}; }
+  [[nodiscard]] Arguments hanetd_options() const override { return {"--no-pacer"}; }
 };
 
 TEST_F(WithoutPacer, M1_HanetdsThreadSends) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_THAT(std::string(host().ask({"status"}).at("daemon").at("requests")),
-              HasSubstr("--pacer"));
+              HasSubstr("--no-pacer"));
   EXPECT_THAT(links(), Not(HasSubstr("hanet-pace")));
   ASSERT_NO_FATAL_FAILURE(expect_requests_leave());
   ASSERT_DONE(lab().fault("blackhole"));

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The engine outlives hanetd (D7): killed, it leaves programs, maps and timers that find a silent
+// fault, bridge it, and return to the path when that works again. Who starts next takes them over.
+//
+// Nobody is there to be asked, so what is looked at is the kernel's: pinned maps, programs at the
+// hooks, and whether a client gets its answers.
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <net/if.h>
+
+#include <array>
+#include <filesystem>
+#include <string>
+
+#include "engine/tc_hook.h"
+#include "net/frames.h"
+#include "netns/lab_test.h"
+#include "netns/sniffer.h"
+
+namespace hanet::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Survival : public LabTest {
+ protected:
+  void begin_and_kill() {
+    ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+    if (!kernel_keeps_deadlines())
+      GTEST_SKIP() << "skipped: hanetd keeps the deadlines here (no bpf_timer)";
+    before = identity_on(host_netns(), "p0");
+    ASSERT_TRUE(echo().reaches_every_address());
+    host().kill();
+  }
+  [[nodiscard]] bool is_killed() { return !host().running(); }
+  std::uint32_t mode_of(const std::string& port) { return steer_of(port).mode; }
+  void expect_bridged() {
+    ASSERT_TRUE(
+        await("the kernel bridges", [&] { return mode_of("p0") == HANET_STEER_BRIDGE_OUT; }));
+    EXPECT_TRUE(echo().reaches_every_address());
+    EXPECT_TRUE(is_killed() && carries("p0", before)) << "the witness: nothing has moved";
+  }
+  std::string shown(const Arguments& words) {
+    return bench::run(lab().in("host", words), std::chrono::seconds(5))->out;
+  }
+  /// Programs of hanet's at a hook.
+  int programs_at(const std::string& port, engine::Direction direction) {
+    const bool in = direction == engine::Direction::Ingress;
+    const std::string name = in ? "tc_ingress" : "tc_egress";
+    int count = 0;
+    inside(host_netns(), [&] {
+      std::array<std::uint32_t, 64> ids{};
+      std::uint32_t found = ids.size();
+      if (bpf_prog_query(static_cast<int>(::if_nametoindex(port.c_str())),
+                         in ? engine::kTcxIngress : engine::kTcxEgress, 0, nullptr, ids.data(),
+                         &found) != 0)
+        found = 0;  // no tcx here
+      for (std::uint32_t at = 0; at < found; ++at)
+        count += engine::describe_program(ids[at]).starts_with(name) ? 1 : 0;
+    });
+    const std::string filters =
+        shown({"tc", "filter", "show", "dev", port, in ? "ingress" : "egress"});
+    for (std::size_t at = filters.find(name); at != std::string::npos;
+         at = filters.find(name, at + 1))
+      ++count;
+    return count;
+  }
+  void expect_one_program_at_each_hook() {
+    for (const std::string port : {"p0", "p1"}) {
+      EXPECT_EQ(programs_at(port, engine::Direction::Ingress), 1) << port;
+      EXPECT_EQ(programs_at(port, engine::Direction::Egress), 1) << port;
+      EXPECT_THAT(shown({"ip", "-d", "link", "show", "dev", port}), HasSubstr("xdp")) << port;
+    }
+  }
+  void expect_nothing_left() {
+    for (const std::string port : {"p0", "p1"}) {
+      EXPECT_EQ(programs_at(port, engine::Direction::Ingress), 0) << port;
+      EXPECT_EQ(programs_at(port, engine::Direction::Egress), 0) << port;
+      EXPECT_THAT(shown({"ip", "-d", "link", "show", "dev", port}), Not(HasSubstr("xdp")));
+    }
+    EXPECT_THAT(shown({"ip", "link", "show"}), Not(HasSubstr("hanet-pace")));
+    EXPECT_FALSE(std::filesystem::exists(host().pins()));
+  }
+  SeenIdentity before;
+};
+
+TEST_F(Survival, D7_AKilledHanetdsKernelSideBridgesAndReturnsAgainAndAgain) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_DONE(lab().fault("blackhole"));
+    ASSERT_NO_FATAL_FAILURE(expect_bridged());
+    ASSERT_DONE(lab().heal());
+    ASSERT_TRUE(await("the kernel returns", [&] { return mode_of("p0") == HANET_STEER_NONE; }));
+    EXPECT_EQ(mode_of("p1"), HANET_STEER_IDLE);
+    EXPECT_TRUE(echo().reaches_every_address());
+  }
+  EXPECT_TRUE(is_killed());
+}
+
+// A host that says nothing by itself is not found by a switch that knows it elsewhere.
+TEST_F(Survival, D7_ThePacerShowsSwitchesWhereTheIdentityIs) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  const net::MacAddress mac = before.mac;
+  const auto is_shown = [&](const SeenFrame& frame) {
+    return frame.source == mac && frame.type == 0x8035 && frame.destination == net::kBroadcast;
+  };
+  const Sniffer old_cable(lab().netns("mid"), "host-p0");
+  const Sniffer new_cable(lab().netns("mid"), "host-p1");
+  ASSERT_DONE(lab().fault("blackhole"));
+  EXPECT_TRUE(await("the standby's switch is told", [&] { return new_cable.count(is_shown) > 0; }));
+  EXPECT_EQ(old_cable.count(is_shown), 0U);
+  ASSERT_DONE(lab().heal());
+  EXPECT_TRUE(await("the primary's switch is told", [&] { return old_cable.count(is_shown) > 0; }));
+}
+
+TEST_F(Survival, D7_O3_WithoutHanetdTheStatusSaysWhatTheKernelStillDoes) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  auto status = host().ctl({"status"});
+  EXPECT_EQ(status.exit_code, 4);
+  EXPECT_THAT(status.out, HasSubstr("not protected: hanetd does not run"));
+  EXPECT_THAT(status.out, HasSubstr("the kernel side goes on"));
+  EXPECT_THAT(status.out, HasSubstr("p0: carries\n"));
+  EXPECT_THAT(status.out, HasSubstr("p1: waits\n"));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_bridged());
+  status = host().ctl({"status"});
+  EXPECT_THAT(status.out, HasSubstr("p0: failed, bridged\n"));
+  EXPECT_THAT(status.out, HasSubstr("p1: carries what is bridged\n"));
+  ASSERT_DONE(lab().ip("host", "link del hanet-pace0"));
+  EXPECT_TRUE(await("nobody sends", [&] {
+    return host().ctl({"status"}).out.find("does not send") != std::string::npos;
+  }));
+}
+
+TEST_F(Survival, D7_WhoStartsAfterAKillWhileTheKernelBridgesMovesTheIdentity) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_bridged());
+  host().start();
+  ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(is_bare("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  ASSERT_TRUE(await("the other one's programs are gone", [&] {
+    return programs_at("p0", engine::Direction::Ingress) == 1 &&
+           programs_at("p1", engine::Direction::Egress) == 1;
+  }));
+  expect_one_program_at_each_hook();
+}
+
+TEST_F(Survival, D7_D8_AfterAnyKillThereIsOneProgramAtEachHook) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  expect_one_program_at_each_hook();
+  for (int kill = 0; kill < 3; ++kill) {
+    host().start();
+    ASSERT_TRUE(all_ready());
+    EXPECT_TRUE(await("only the new ones are there", [&] {
+      return programs_at("p0", engine::Direction::Ingress) == 1 &&
+             programs_at("p1", engine::Direction::Ingress) == 1;
+    }));
+    expect_one_program_at_each_hook();
+    EXPECT_TRUE(host().switchovers().empty());
+    host().kill();
+  }
+  host().start();
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().stop(), 0);
+  expect_nothing_left();
+}
+
+TEST_F(Survival, D7_DetachTakesOffWhatAKilledHanetdLeft) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  before = identity_on(host_netns(), "p0");
+  EXPECT_THAT(host().ctl({"detach"}).error, HasSubstr("hanetd runs"));
+  expect_one_program_at_each_hook();
+  host().kill();
+  expect_one_program_at_each_hook();
+  const auto done = host().ctl({"detach"});
+  EXPECT_EQ(done.exit_code, 0) << done.error;
+  EXPECT_THAT(done.out, HasSubstr("every identity stays"));
+  expect_nothing_left();
+  EXPECT_TRUE(carries("p0", before));
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_EQ(host().ctl({"detach"}).exit_code, 0) << "there is nothing left to do";
+}
+
+}  // namespace
+}  // namespace hanet::test
