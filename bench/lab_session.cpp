@@ -5,6 +5,7 @@
 #include "bench/lab_session.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -164,6 +165,30 @@ Status LabSession::start_daemon(const std::string& node) {
   Result<Child> daemon = Child::start(command, directory / "log");
   if (!daemon) return pass_on(daemon);
   daemons_.push_back(std::move(*daemon));
+  return {};
+}
+
+Status LabSession::take_daemons_away(Absence absence) {
+  if (absence == Absence::None) return {};
+  for (Child& daemon : daemons_) {
+    if (::kill(daemon.pid(), absence == Absence::Frozen ? SIGSTOP : SIGKILL) != 0)
+      return errno_error(errno, "send a signal to hanetd");
+    const MonotonicTime deadline = monotonic_now() + kCommandLimit;
+    while (absence == Absence::Killed && daemon.running()) {
+      if (monotonic_now() > deadline) return failure("hanetd outlives SIGKILL");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  return {};
+}
+
+Status LabSession::bring_daemons_back(Absence absence) {
+  if (absence == Absence::Frozen)
+    for (const Child& daemon : daemons_) ::kill(daemon.pid(), SIGCONT);
+  if (absence != Absence::Killed) return {};
+  daemons_.clear();
+  for (const std::string& node : nodes_)
+    if (Status started = start_daemon(node); !started) return started;
   return {};
 }
 

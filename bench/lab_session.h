@@ -44,6 +44,9 @@ struct LabOptions {
   std::filesystem::path hanetctl = program_of_this_build("hanetctl");
 };
 
+/// Why a daemon does not see a fault: it stands still (SIGSTOP), or is dead (SIGKILL).
+enum class Absence : std::uint8_t { None, Frozen, Killed };
+
 /// What one node's hanet says of itself.
 struct NodeState {
   std::string active;  ///< port that has the identity
@@ -66,6 +69,11 @@ class LabSession {
   /// The nodes that run hanet, the monitored host (crossover: a) first; none without hanet.
   [[nodiscard]] const std::vector<std::string>& nodes() const { return nodes_; }
   [[nodiscard]] MeterOptions meter_options() const;
+
+  /// Takes the daemons out of the way; the kernel side is on its own. Returns when it is so.
+  [[nodiscard]] Status take_daemons_away(Absence absence);
+  /// The other way: they run again, and have not answered yet.
+  [[nodiscard]] Status bring_daemons_back(Absence absence);
 
   [[nodiscard]] Status fault(const std::string& kind, const std::string& path,
                              const Arguments& more = {});

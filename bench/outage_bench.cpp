@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,10 @@ void add_trial_options(CLI::App& app, Options& o) {
   app.add_option("--trials", o.trials)->check(CLI::Range(1, 1'000'000));
   app.add_option("--fault", o.trial.fault)
       ->check(CLI::IsMember({"carrier", "blackhole", "one-way-out", "one-way-in", "flap", "none"}));
+  const std::map<std::string, Absence> absences{
+      {"runs", Absence::None}, {"frozen", Absence::Frozen}, {"killed", Absence::Killed}};
+  app.add_option("--daemon", o.trial.absence, "what hanetd does at the fault, and until it is over")
+      ->transform(CLI::CheckedTransformer(absences));
   app.add_option(
          "--lost-before", o.trial.lost_before,
          "trunk of four: the fault hits the port that frames come in by, and so many of the others "
@@ -81,6 +86,9 @@ json settings_of(const Options& o) {
           {"bridging", o.lab.bridging == "true"},
           {"interval_us", o.lab.interval_us},
           {"multiplier", o.lab.multiplier},
+          {"daemon", o.trial.absence == Absence::None     ? "runs"
+                     : o.trial.absence == Absence::Frozen ? "frozen"
+                                                          : "killed"},
           {"hanet", !o.no_hanet},
           {"packets_per_second", o.trial.packets_per_second}};
 }

@@ -151,6 +151,8 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
       options_.fault == "flap" ? options_.flaps * options_.flap_period_ms : 0U);
   options.longest_run = options_.before + options_.phase + flapping + options_.settle +
                         options_.switch_limit + kAfterSwitch + kSlowestFault;
+  if (options_.absence != Absence::None)
+    options.longest_run += options_.before + options_.recover_limit;
   Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
   if (!meter) return pass_on(meter);
   if (Status started = (*meter)->start(); !started) return started;
@@ -158,9 +160,12 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   std::uniform_int_distribution<std::int64_t> phase(0, longest_phase.count());
   (void)wait_unless_interrupted(options_.before);
   std::this_thread::sleep_for(std::chrono::microseconds(phase(random_)));
+  Status status = lab_.take_daemons_away(options_.absence);
+  if (options_.absence != Absence::None) (void)wait_unless_interrupted(options_.before);
   FaultPeriod fault{.from = monotonic_now(), .until = {}};
-  Status status = inject(before);
+  if (status) status = inject(before);
   (void)wait_unless_interrupted(options_.settle);
+  if (Status back = lab_.bring_daemons_back(options_.absence); !back && status) status = back;
   fault.until = monotonic_now();
   if (status && (*meter)->finished())
     status = failure("breaking the network took so long that the traffic had ended before");
@@ -169,7 +174,7 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   if (status && (*meter)->finished())
     status = failure("the answers of hanet took so long that the traffic had ended before");
   result.meter = (*meter)->stop(fault);
-  result.detection_us = detection_us(result);
+  if (options_.absence != Absence::Killed) result.detection_us = detection_us(result);
   return status;
 }
 
@@ -215,7 +220,10 @@ Status TrialRunner::await_switchovers(const Before& before, TrialResult& result)
       return failure("the trunk did not stand it: a switchover, although too little was lost");
     return {};
   }
-  const MonotonicTime deadline = monotonic_now() + options_.switch_limit;
+  // One that starts answers nothing yet.
+  const MonotonicTime deadline =
+      monotonic_now() +
+      (options_.absence == Absence::Killed ? options_.recover_limit : options_.switch_limit);
   Result<bool> switched = all_switched(before, result);
   while (!(switched && *switched) && monotonic_now() < deadline && !interrupted()) {
     std::this_thread::sleep_for(kAskEvery);

@@ -33,7 +33,8 @@ struct TrialOptions {
   /// the identity's frames come in by. Empty:
   /// the fault hits the whole path.
   std::optional<std::uint32_t> lost_before;
-  bool stays = false;  ///< the path has to stand the fault: a switchover is an error
+  Absence absence = Absence::None;  ///< of the daemons, from before the fault until it is steered
+  bool stays = false;               ///< the path has to stand the fault: a switchover is an error
   std::uint32_t flaps = 5;
   std::uint32_t flap_period_ms = 200;
 };

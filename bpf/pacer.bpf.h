@@ -135,7 +135,8 @@ struct rarp_frame {
 
 /*
  * The kernel side has begun to bridge by this port, or returned to it: a frame from the identity's
- * MAC address shows the switches where it is, although the host itself may be silent.
+ * MAC address shows the switches where it is, although the host itself may be silent. They learn
+ * it for frames without a VLAN tag.
  */
 static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 ifindex)
 {
@@ -143,6 +144,11 @@ static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 if
 
 	if (!way || !way->announce)
 		return 0;
+	if (way->mode != HANET_STEER_BRIDGE_IN && way->mode != HANET_STEER_NONE &&
+	    way->mode != HANET_STEER_LEAD) {
+		way->announce = 0; /* it is elsewhere by now */
+		return 0;
+	}
 	__u64 identity = identity_mac_of_port(way);
 	struct rarp_frame frame = {
 		.ethernet.h_proto = bpf_htons(0x8035),
@@ -195,7 +201,8 @@ static long pace_session(__u32 index, struct pacing *round)
 
 	if (due <= round->now + PACER_SLACK_NS) {
 		if (port->ifindex && port_is_up(port)) {
-			pace_announce(round->skb, at, port->ifindex);
+			if (index == port->session)
+				pace_announce(round->skb, at, port->ifindex);
 			pace_beat(round->skb, mine, session, port->ifindex);
 		}
 		if (round->now > due && round->now - due > mine->late_max_ns)

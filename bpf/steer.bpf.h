@@ -89,15 +89,6 @@ static __always_inline __u32 path_that_failed(__u32 index)
 								: HANET_NONE;
 }
 
-/* The switches send what is for the identity by the path that it was heard from last. */
-static __always_inline void peer_announces(__u32 index)
-{
-	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
-
-	if (way)
-		way->announce = STEER_ANNOUNCEMENTS;
-}
-
 /*
  * Called with a verdict on `index`: bridges to the peer if the path is down with it, hanetd armed
  * it, and the peer's path has worked since the failure began (0: any proof will do). Returns 1 when
@@ -120,11 +111,14 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	if (!peer || !path_is_proved(peer, since) || !params_enabled(peer->group))
 		return 0;
 	failed->steered_ns = now;
-	peer_announces(peer_index);
 	if (__sync_val_compare_and_swap(&failed->mode, at_rest, HANET_STEER_BRIDGE_OUT) != at_rest)
 		return 0;
 	/* hanetd may begin to move the identity at this very moment: its mode wins. */
 	path_exchange_mode(peer_index, HANET_STEER_IDLE, HANET_STEER_BRIDGE_IN);
+	struct hanet_steer *instead = bpf_map_lookup_elem(&steer, &peer_index);
+
+	if (instead)
+		instead->announce = STEER_ANNOUNCEMENTS;
 	/* This CPU stood still since, and the move is over: there is nothing to bridge to. */
 	if (failed->mode != HANET_STEER_BRIDGE_OUT)
 		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
@@ -137,7 +131,10 @@ static __always_inline bool engine_is_attended(__u64 now)
 	__u32 zero = 0;
 	struct hanet_engine *accounts = bpf_map_lookup_elem(&engine, &zero);
 
-	return accounts && now - accounts->attended_ns < HANET_UNATTENDED_MS * 1000000ULL;
+	/* hanetd may have written after `now` was read. */
+	__s64 away = accounts ? (__s64)(now - accounts->attended_ns) : 0;
+
+	return away < (__s64)HANET_UNATTENDED_MS * 1000000;
 }
 
 static __always_inline bool path_works(const struct hanet_port *port)
@@ -150,29 +147,44 @@ static __always_inline bool path_works(const struct hanet_port *port)
 }
 
 /*
- * Looked at again and again: nobody moves the identity, so the kernel side, which has bridged from
- * this port, returns to it when its path works again. It stays armed: the next verdict bridges
- * again. A move by hanetd is no bridging of the kernel's: it disarms first (Engine::begin_move).
+ * The path works again from which the kernel side bridges: it returns. It stays armed: the next
+ * verdict bridges again. A move by hanetd is no bridging of the kernel's: it disarms first
+ * (Engine::begin_move).
  */
-static __noinline int steer_back(__u32 index, struct hanet_port *port, __u64 now)
+static __always_inline void steer_back(struct hanet_port *port, struct hanet_steer *way)
 {
-	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
-
-	if (!port || !way || way->mode != HANET_STEER_BRIDGE_OUT || !way->armed)
-		return 0;
-	if (engine_is_attended(now) || !path_works(port))
-		return 0;
 	__u32 at_rest = trunk_of(port) ? HANET_STEER_LEAD : HANET_STEER_NONE;
 
 	if (__sync_val_compare_and_swap(&way->mode, HANET_STEER_BRIDGE_OUT, at_rest) !=
 	    HANET_STEER_BRIDGE_OUT)
-		return 0;
+		return;
 	way->announce = STEER_ANNOUNCEMENTS;
 	path_exchange_mode(way->peer_port, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
 	/* Another verdict at this very moment bridges again. */
 	if (way->mode == HANET_STEER_BRIDGE_OUT)
 		path_exchange_mode(way->peer_port, HANET_STEER_IDLE, HANET_STEER_BRIDGE_IN);
-	return 1;
+}
+
+/*
+ * At each look at a port: what hanetd would see to if it ran. The verdict alone is not enough: at
+ * that moment the standby may not have been proved.
+ */
+static __noinline int steer_unattended(__u32 index, struct hanet_port *port, __u64 now)
+{
+	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
+
+	if (!port || !way || !way->armed || engine_is_attended(now))
+		return 0;
+	if (way->mode == HANET_STEER_BRIDGE_OUT) {
+		if (path_works(port))
+			steer_back(port, way);
+		return 0;
+	}
+	if (port->carrier == HANET_CARRIER_DOWN)
+		return steer_on_verdict(index, 0, now);
+	if (port_state(port) == HANET_SESSION_DOWN)
+		return steer_on_verdict(index, port_silent_since(port), now);
+	return 0;
 }
 
 /* Of the interface that bridging goes to, 0 (which drops) if there is none. */

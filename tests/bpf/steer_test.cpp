@@ -342,8 +342,19 @@ TEST_F(SteerBack, D7_ItIsArmedAgain) {
 TEST_F(SteerBack, D7_NotWhileHanetdRuns) {
   return_after([&] {
     engine::store(p->accounts[0].attended_ns,
-                  static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
+                  static_cast<std::uint64_t>(
+                      (monotonic_now() + std::chrono::hours(1)).time_since_epoch().count()));
   });
+  expect_bridging();
+}
+
+TEST_F(SteerBack, D7_WithoutHanetdAStandbyThatIsProvedLaterIsBridgedTo) {
+  fail([&] { engine::store(session(1).last_reply_ns, 1); });
+  ASSERT_NO_FATAL_FAILURE(expect_no_steering());
+  ASSERT_NO_FATAL_FAILURE(look());
+  ASSERT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE}) << "not before it is";
+  engine::store(session(1).last_reply_ns, UINT64_MAX);
+  ASSERT_NO_FATAL_FAILURE(look());
   expect_bridging();
 }
 

@@ -10,6 +10,7 @@
 #include "core/fd.h"
 #include "engine/engine.h"
 #include "engine/maps.h"
+#include "net/port_lock.h"
 #include "report/maps.h"
 
 namespace hanet::ctl {
@@ -71,6 +72,7 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   if (!steer) return pass_on(steer);
   auto pacer = map_array<hanet_pacer>(pin_directory, "pacer", 1);
   if (!pacer) return pass_on(pacer);
+  bool armed = false;
   Json paths = Json::array();
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
@@ -82,17 +84,23 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     for (const hanet_session& session : asked)
       shown.push_back(report::session_json(session, monotonic_now()));
     report::put_sessions(path, port, std::move(shown), engine::verdict_of(port, asked));
+    armed = armed || (*steer)[at].armed != 0;
     path["steering"] = steering_of((*steer)[at]);
     paths.push_back(std::move(path));
   }
-  return Json{
-      {"daemon", nullptr}, {"kernel_sends", goes_round((*pacer)[0])}, {"paths", std::move(paths)}};
+  return Json{{"daemon", nullptr},
+              {"kernel_sends", goes_round((*pacer)[0])},
+              {"kernel_bridges", armed},
+              {"paths", std::move(paths)}};
 }
 
 Result<std::string> detach(const std::filesystem::path& run_directory,
                            const std::filesystem::path& pin_directory) {
   if (Client::connect(run_directory))
     return failure("hanetd runs, and detaches itself when it is stopped: 'systemctl stop hanetd'");
+  const Result<net::PortLock> alone = net::PortLock::take_directory(pin_directory);
+  if (!alone)
+    return failure(fmt::format("{}; it detaches itself when it is stopped", alone.error().message));
   Result<bool> done = engine::Engine::take_off_left(pin_directory);
   if (!done) return pass_on(done);
   return *done ? fmt::format(

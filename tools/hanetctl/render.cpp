@@ -233,11 +233,13 @@ std::string render_offline(const Json& status) {
   std::string out;
   line(out, "not protected: hanetd does not run");
   line(out, "{}",
-       status.at("kernel_sends") == true
-           ? "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
+       status.at("kernel_sends") == false
+           ? "the kernel side does not send: no silent failure is found"
+       : status.at("kernel_bridges") == false
+           ? "the kernel side sends heartbeats, and bridges nothing"
+           : "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
              "carries "
-             "and returns when that works again; no identity moves"
-           : "the kernel side does not send: no silent failure is found");
+             "and returns when that works again; no identity moves");
   line(out, "start hanetd, or take the kernel side off: 'hanetctl detach'");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}: {}", text_of(path, "name"), text_of(path, "steering"));

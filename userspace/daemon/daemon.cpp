@@ -302,7 +302,7 @@ void Daemon::handle_notification(const nlmsghdr& message) {
 void Daemon::tick() {
   if (look_again_) look_at_links();
   const MonotonicTime now = monotonic_now();
-  engine_->show_presence(now);
+  engine_->attend(now);
   for (const auto& group : groups_->all()) group->tick(now);
   if (!is_switching()) {  // a switchover waits for nothing of this
     engine_->tick(now);

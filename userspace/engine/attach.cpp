@@ -68,6 +68,7 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
                                               const std::string& name,
                                               const std::filesystem::path& pins) {
   PortAttachment attachment;
+  attachment.attached_at_ = monotonic_now();
   Result<TcHook> ingress =
       TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
   if (!ingress) return pass_on(ingress);

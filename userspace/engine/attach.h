@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/clock.h"
 #include "core/result.h"
 #include "engine/tc_hook.h"
 
@@ -26,12 +27,16 @@ struct Programs {
 
 class PortAttachment {
  public:
-  /// Attaches all three to an interface, or nothing, in the place of what a killed instance left
-  /// there. `name` is for messages only; the links are pinned in `pins`.
+  /// Attaches all three to an interface, or none, in front of what a killed instance left there.
+  /// `name` is for messages only; the links are pinned in `pins`.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name,
                                                      const std::filesystem::path& pins);
-  /// Takes a killed instance's programs away, which went on steering behind these.
+  /// A killed instance's programs go on steering behind these.
+  [[nodiscard]] bool has_left() const { return ingress_.has_left() || egress_.has_left(); }
+  /// Since when they do.
+  [[nodiscard]] MonotonicTime attached_at() const { return attached_at_; }
+  /// Takes them away.
   void end_left() {
     ingress_.end_left();
     egress_.end_left();
@@ -60,6 +65,7 @@ class PortAttachment {
   std::string xdp_mode_;
   TcHook ingress_;
   TcHook egress_;
+  MonotonicTime attached_at_{};
 };
 
 }  // namespace hanet::engine

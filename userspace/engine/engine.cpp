@@ -212,17 +212,35 @@ Status Engine::pin(const std::filesystem::path& directory) {
   std::filesystem::create_directory(directory, failed);
   if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
   pin_directory_ = directory;
+  left_interfaces_ = watched_by_left(directory);
   remove_own_pins();
   for (const bpf_map* map : own_maps(*skeleton_)) {
     const std::string path = (directory / bpf_map__name(map)).string();
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
       return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path));
   }
+  return pin_tracing();
+}
+
+// Those of a killed instance write to maps that nobody reads any more.
+Status Engine::pin_tracing() {
+  for (std::size_t at = 0; at < kTracing.size(); ++at) {
+    const std::filesystem::path name = pin_directory_ / kTracing[at];
+    {
+      const PinnedLink ends = PinnedLink::adopt(name);
+    }
+    if (at >= tracing_links_.size()) continue;
+    Result<PinnedLink> pinned = PinnedLink::pin(std::move(tracing_links_[at]), name);
+    if (!pinned) return pass_on(pinned);
+    pinned_tracing_.push_back(std::move(*pinned));
+  }
+  tracing_links_.clear();
   return {};
 }
 
 // By name, so that a mistyped directory loses nothing that is not ours.
 void Engine::remove_own_pins() {
+  if (!skeleton_) return;
   std::error_code ignored;
   for (const bpf_map* map : own_maps(*skeleton_))
     std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
@@ -265,10 +283,12 @@ Engine::~Engine() {
   if (skeleton_ && steer_.valid())
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
+  if (began_)
+    for (PortAttachment& attachment : attachments_) attachment.end_left();
   attachments_.clear();
   leftovers_.clear();
+  pinned_tracing_.clear();
   if (pin_directory_.empty()) return;
-  end_left_links(pin_directory_, {});
   remove_own_pins();
   std::error_code ignored;
   std::filesystem::remove(pin_directory_, ignored);  // only if nothing else is in it
@@ -304,6 +324,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
+  waits_[index] = false;
   if (Status kept = reserve_sessions(index, spec.targets); !kept) return pass_on(kept);
   store(port.in_use, 1);
   if (spec.ifindex != 0)

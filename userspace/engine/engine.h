@@ -44,6 +44,9 @@ using PortIndex = std::uint32_t;
 using SessionIndex = std::uint32_t;
 using GroupIndex = std::uint32_t;
 
+/// Names of the pinned links of the tracing programs, in the order in which they are attached.
+inline constexpr std::array<const char*, 2> kTracing{"link_carrier_off", "link_carrier_on"};
+
 struct PortSpec {
   std::string name;
   unsigned ifindex = 0;  ///< 0: the interface is not there yet, see rebind_port()
@@ -189,15 +192,13 @@ class Engine {
   }
   /// Null: requests are sent by hanetd's thread.
   [[nodiscard]] const Pacer* pacer() const { return pacer_.get(); }
-  /// Sees to it that requests go on leaving, and that a killed instance's programs go.
+  /// Sees to it that requests go on leaving.
   void tick(MonotonicTime now) {
     if (pacer_) pacer_->tick(now);
-    end_what_is_left(now);
   }
-  /// hanetd runs: the kernel side leaves it to hanetd to end bridging (bpf/steer.bpf.h).
-  void show_presence(MonotonicTime now) {
-    store(accounts_[0].attended_ns, static_cast<std::uint64_t>(now.time_since_epoch().count()));
-  }
+  /// hanetd runs: the kernel side leaves it to hanetd to end bridging (bpf/steer.bpf.h). Takes a
+  /// killed instance's programs away when it is known what is to be steered.
+  void attend(MonotonicTime now);
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
   /// Readable when events wait (epoll).
@@ -233,7 +234,8 @@ class Engine {
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
   void end_left(GroupIndex group);
-  void end_what_is_left(MonotonicTime now);
+  void end_strays();
+  [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
   void choose_listener(PortIndex index);
   [[nodiscard]] Status reserve_sessions(PortIndex port, std::uint32_t count);
   void remove_port(PortIndex index);
@@ -247,6 +249,9 @@ class Engine {
   [[nodiscard]] std::string poll_name() const;
   void tell_capabilities(bool fentry, bool poll);
   [[nodiscard]] Status pin(const std::filesystem::path& directory);
+  [[nodiscard]] Status pin_tracing();
+  /// The interfaces of the instance whose maps are pinned there.
+  [[nodiscard]] static std::set<unsigned> watched_by_left(const std::filesystem::path& directory);
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
@@ -278,10 +283,13 @@ class Engine {
   std::unique_ptr<Ticker> ticker_;  ///< without bpf_timer
   std::unique_ptr<Pacer> pacer_;    ///< where the kernel has what it needs
   std::vector<Fd> tracing_links_;
+  std::vector<PinnedLink> pinned_tracing_;
   Capabilities capabilities_;
   EventHandler handler_;
   std::map<unsigned, PortAttachment> leftovers_;  ///< of removed ports, by interface
-  std::optional<MonotonicTime> began_;            ///< the first tick, with all ports attached
+  std::set<unsigned> left_interfaces_;            ///< that a killed instance watched
+  bool began_ = false;                            ///< all ports are attached
+  std::array<bool, HANET_MAX_PORTS> waits_{};     ///< has no identity; see end_left()
   struct SessionRow {
     SessionIndex first = 0;
     std::uint32_t count = 0;

@@ -7,6 +7,7 @@
 // this instance knows what is to be steered.
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <system_error>
 
 #include "engine/engine.h"
@@ -15,57 +16,86 @@
 namespace hanet::engine {
 namespace {
 
-// A killed instance's programs steer no longer than that beside ours: longer than any start takes,
-// and than a verdict at an interval of one second and a multiplier of five.
+// Longer than any start takes; a verdict may take longer.
 constexpr Nanoseconds kLeftSteers = std::chrono::seconds(10);
 
 }  // namespace
 
-void Engine::end_left(GroupIndex group) {
-  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-    if (ports_[port].in_use != 0 && ports_[port].group == group) attachments_[port].end_left();
+std::set<unsigned> Engine::watched_by_left(const std::filesystem::path& directory) {
+  std::set<unsigned> watched;
+  const Fd map(bpf_obj_get((directory / "ports").c_str()));
+  if (!map.valid()) return watched;
+  const auto ports = MappedArray<hanet_port>::of(map.get(), HANET_MAX_PORTS, false);
+  for (std::size_t port = 0; ports && port < HANET_MAX_PORTS; ++port)
+    if ((*ports)[port].in_use != 0 && (*ports)[port].ifindex != 0)
+      watched.insert((*ports)[port].ifindex);
+  return watched;
 }
 
-// What a killed instance steered goes on until it is known here as well what is to be steered: the
-// path of the identity works, or its traffic is bridged or moved (begin_move()).
-void Engine::end_what_is_left(MonotonicTime now) {
-  if (began_ && now > *began_ + 2 * kLeftSteers) return;
-  if (!began_) {
-    began_ = now;
-    std::set<unsigned> watched;
-    for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-      if (attachments_[port].is_attached()) watched.insert(ports_[port].ifindex);
-    if (pacer_) watched.merge(pacer_->interfaces());
-    end_left_links(pin_directory_, watched);
-  }
+// While something is left, a port that waits lets pass what is bridged to it or from it.
+void Engine::end_left(GroupIndex group) {
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
-    if (ports_[port].in_use == 0) continue;
-    const std::uint32_t mode = engine::load(steer_[port].mode);
-    const bool has_identity = mode == HANET_STEER_NONE || mode == HANET_STEER_LEAD;
-    if (mode == HANET_STEER_BRIDGE_OUT ||
-        (has_identity && verdict(port).state == HANET_SESSION_UP) || now > *began_ + kLeftSteers)
-      end_left(ports_[port].group);
+    if (ports_[port].in_use == 0 || ports_[port].group != group) continue;
+    const bool had_left = attachments_[port].has_left();
+    if (had_left && waits_[port] && engine::load(steer_[port].mode) == HANET_STEER_NONE) {
+      const PortIndex peer = steer_[port].peer_port;
+      const bool bridged =
+          peer < HANET_MAX_PORTS && engine::load(steer_[peer].mode) == HANET_STEER_BRIDGE_OUT;
+      store(steer_[port].mode, bridged ? HANET_STEER_BRIDGE_IN : HANET_STEER_IDLE);
+    }
+    if (had_left) attachments_[port].end_left();
   }
+}
+
+// Ports that the other instance watched and this one does not.
+void Engine::end_strays() {
+  std::set<unsigned> watched;
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (attachments_[port].is_attached()) watched.insert(ports_[port].ifindex);
+  for (const unsigned left : left_interfaces_)
+    if (!watched.contains(left)) TcHook::end_left_filters(left);
+  if (pacer_) watched.merge(pacer_->interfaces());
+  end_left_links(pin_directory_, watched);
+}
+
+// The path of the identity works, or its traffic is bridged or moved (begin_move() does not wait to
+// be asked); or so much time has passed that the path must have its verdict.
+bool Engine::knows_what_to_steer(PortIndex port, MonotonicTime now) const {
+  const std::uint32_t mode = engine::load(steer_[port].mode);
+  const bool has_identity = !waits_[port] && (mode == HANET_STEER_NONE || mode == HANET_STEER_LEAD);
+  Nanoseconds longest = kLeftSteers;
+  for (const SessionIndex session : sessions_of(port))
+    longest = std::max(longest, 2 * detection_time(sessions_[session]));
+  return mode == HANET_STEER_BRIDGE_OUT ||
+         (has_identity && verdict(port).state == HANET_SESSION_UP) ||
+         (attachments_[port].has_left() && now > attachments_[port].attached_at() + longest);
+}
+
+void Engine::attend(MonotonicTime now) {
+  store(accounts_[0].attended_ns, static_cast<std::uint64_t>(now.time_since_epoch().count()));
+  if (!std::exchange(began_, true)) end_strays();
+  if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) return;
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0 && knows_what_to_steer(port, now)) end_left(ports_[port].group);
 }
 
 Result<bool> Engine::take_off_left(const std::filesystem::path& pin_directory) {
   std::error_code failed;
-  if (!std::filesystem::exists(pin_directory, failed)) return false;
+  const bool is_there = std::filesystem::exists(pin_directory, failed);
+  if (failed) return errno_error(failed.value(), "look at " + pin_directory.string());
+  if (!is_there) return false;
   Engine left;  // opened for the names of its maps; nothing is loaded
-  left.pin_directory_ = pin_directory;
   left.skeleton_.reset(hanet_bpf__open());
   if (!left.skeleton_) return errno_error(errno, "open the BPF object");
-  const Fd ports(bpf_obj_get((pin_directory / "ports").c_str()));
+  left.pin_directory_ = pin_directory;
+  for (const unsigned ifindex : watched_by_left(pin_directory)) TcHook::end_left_filters(ifindex);
   end_left_links(pin_directory, {});
-  if (ports.valid())
-    if (auto watched = MappedArray<hanet_port>::of(ports.get(), HANET_MAX_PORTS, false))
-      for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
-        if ((*watched)[port].in_use != 0) TcHook::end_left_filters((*watched)[port].ifindex);
+  for (const char* name : kTracing) const PinnedLink ends = PinnedLink::adopt(pin_directory / name);
   Pacer::end_left(pin_directory.string());
   left.remove_own_pins();
+  left.pin_directory_.clear();
   if (!std::filesystem::remove(pin_directory, failed) && failed)
     return errno_error(failed.value(), "remove " + pin_directory.string());
-  left.pin_directory_.clear();
   return true;
 }
 

@@ -17,6 +17,7 @@ namespace hanet::engine {
 namespace {
 
 constexpr std::string_view kPrefix = "link_";
+constexpr std::string_view kLeft = "_left";
 
 /// The interface in the name of a pinned link; 0: it is something else.
 unsigned interface_of(const std::string& name) {
@@ -71,11 +72,23 @@ PinnedLink PinnedLink::adopt(const std::filesystem::path& name) {
 }
 
 PinnedLink PinnedLink::take_left(const std::filesystem::path& name) {
-  PinnedLink left = adopt(name);
-  std::error_code ignored;
-  if (!name.empty()) std::filesystem::remove(name, ignored);
-  left.name_.clear();
+  const std::filesystem::path aside = name.string() + std::string(kLeft);
+  PinnedLink older = adopt(aside), left = adopt(name);
+  if (older.valid() || !left.valid()) return older;
+  std::error_code failed;
+  std::filesystem::rename(name, aside, failed);
+  if (!failed) left.name_ = aside;
   return left;
+}
+
+void PinnedLink::leave() {
+  std::error_code ignored;
+  if (name_.string().ends_with(kLeft)) {
+    const std::string name = name_.string();
+    std::filesystem::rename(name_, name.substr(0, name.size() - kLeft.size()), ignored);
+  }
+  link_.reset();
+  name_.clear();
 }
 
 void end_left_links(const std::filesystem::path& directory, const std::set<unsigned>& kept) {
@@ -85,9 +98,7 @@ void end_left_links(const std::filesystem::path& directory, const std::set<unsig
     if (const unsigned ifindex = interface_of(entry.path().filename().string());
         ifindex != 0 && !kept.contains(ifindex))
       left.push_back(entry.path());
-  for (const std::filesystem::path& name : left) {
-    const PinnedLink ends = PinnedLink::take_left(name);
-  }
+  for (const std::filesystem::path& name : left) const PinnedLink ends = PinnedLink::adopt(name);
 }
 
 }  // namespace hanet::engine

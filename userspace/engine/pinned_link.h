@@ -32,10 +32,13 @@ class PinnedLink {
 
   /// Gives `link` a name, which nothing else may have. An empty one: it ends with the process.
   [[nodiscard]] static Result<PinnedLink> pin(Fd link, const std::filesystem::path& name);
-  /// What a killed instance left by that name, which is free afterwards; not valid: nothing.
-  [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name);
-  /// The same, and the name is kept.
+  /// What a killed instance left by that name, as if it were ours; not valid: nothing.
   [[nodiscard]] static PinnedLink adopt(const std::filesystem::path& name);
+  /// The same, and `name` is free for another one: it is NAME_left now. Where there is one already,
+  /// of an instance that was killed before it could end it, that one is returned: it steers.
+  [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name);
+  /// It goes on, by the name that it had, and is no longer ours.
+  void leave();
 
   [[nodiscard]] bool valid() const { return link_.valid(); }
   [[nodiscard]] int get() const { return link_.get(); }

@@ -145,11 +145,15 @@ void Engine::give_identity(PortIndex lead, const net::MacAddress& identity_mac) 
     store(steer_[port].identity_mac, packed(identity_mac));
     if (port != lead) store(steer_[port].mode, HANET_STEER_MEMBER);
   }
+  for (const PortIndex port : path) waits_[port] = false;
   store(steer_[lead].mode, path.size() > 1 ? HANET_STEER_LEAD : HANET_STEER_NONE);
 }
 
 void Engine::take_identity(PortIndex lead) {
-  for (const PortIndex port : path_of(lead)) store(steer_[port].mode, HANET_STEER_IDLE);
+  for (const PortIndex port : path_of(lead)) {
+    waits_[port] = true;
+    if (!attachments_[port].has_left()) store(steer_[port].mode, HANET_STEER_IDLE);
+  }
 }
 
 Status Engine::name_identity(GroupIndex group, const std::set<net::ArpEntry>& entries) {
@@ -217,6 +221,7 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   store(steer_[from].peer_port, to);
   choose_lead(to);
   const std::vector<PortIndex> receiving = path_of(to);
+  for (const PortIndex port : receiving) waits_[port] = false;
   for (const PortIndex port : receiving) store(steer_[port].identity_mac, packed(identity_mac));
   // In this order, against a verdict at the same moment (steer_on_verdict).
   if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);

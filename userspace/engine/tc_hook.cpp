@@ -143,7 +143,8 @@ TcHook& TcHook::operator=(TcHook&& other) noexcept {
 TcHook::~TcHook() {
   const QuietLibbpf quiet;
   clsact_detach(ifindex_, direction_, filter_);
-  clsact_detach(ifindex_, direction_, left_filter_);
+  link_ = PinnedLink();  // first, so that its name is free
+  left_link_.leave();
 }
 
 Result<TcHook> TcHook::attach(int program, unsigned ifindex, Direction direction,

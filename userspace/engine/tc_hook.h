@@ -47,7 +47,8 @@ struct ClsactFilter {
 };
 
 /// Detached with the object. After a kill the program stays (spec D7), and the next one is put in
-/// front of it: what it steered goes on until end_left().
+/// front of it: what it steered goes on until end_left(), and longer than an object that ends
+/// before that, because its start failed.
 class TcHook {
  public:
   TcHook() = default;
@@ -65,7 +66,9 @@ class TcHook {
                                              const std::filesystem::path& pins);
   /// Takes a killed instance's filters off a clsact qdisc, where nobody has started since.
   static void end_left_filters(unsigned ifindex);
-  /// Takes a killed instance's program away, which went on behind this one.
+  /// A killed instance's program goes on behind this one.
+  [[nodiscard]] bool has_left() const { return left_link_.valid() || left_filter_.priority != 0; }
+  /// Takes it away.
   void end_left();
   [[nodiscard]] bool is_attached() const { return program_ >= 0; }
   /// "tcx" or "clsact".
