@@ -22,7 +22,7 @@
 #include "mute.bpf.h"
 #include "trunk.bpf.h"
 
-/* One may be lost; they leave an interval apart. */
+/* One may be lost; they leave with heartbeats of the port, so an interval apart. */
 #define STEER_ANNOUNCEMENTS 3
 
 /* linux/if_packet.h, which pulls in more than a BPF target has. */

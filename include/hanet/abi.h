@@ -334,7 +334,8 @@ struct hanet_trunk {
 };
 HANET_ASSERT(sizeof(struct hanet_trunk) == 72 + 20 * HANET_TRUNK_PORTS);
 
-/* steer[port]: written by hanetd (armed, peer, modes) and by the verdict (modes). */
+/* steer[port]: written by hanetd (armed, peer, modes), by the verdict and, without hanetd, by the
+ * look at the port (modes, announce), and by the pacer (announce). */
 struct hanet_steer {
 	__u32 mode;
 	__u32 armed;	    /* 1: on a verdict, bridge to the peer without asking user space */

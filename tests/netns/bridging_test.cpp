@@ -12,6 +12,7 @@
 #include <fstream>
 #include <memory>
 
+#include "core/clock.h"
 #include "hanet/abi.h"
 #include "netns/cable.h"
 #include "netns/lab_test.h"
@@ -59,6 +60,14 @@ class Bridging : public LabTest {
   }
   [[nodiscard]] bool in_time() const {
     return std::chrono::steady_clock::now() - begun < kBridged / 2;
+  }
+
+  /// The kernel side takes hanetd for one that runs, for however long it is frozen.
+  bool looks_attended() {
+    auto accounts = host().pinned<hanet_engine>("engine", 0);
+    accounts.attended_ns = static_cast<std::uint64_t>(
+        (monotonic_now() + std::chrono::hours(1)).time_since_epoch().count());
+    return host().write_pinned("engine", 0, accounts);
   }
 
   SeenIdentity before;
@@ -129,6 +138,7 @@ TEST_F(Bridging, F12_D7_IsReleasedWhenThePathReturnedWhileHanetdStoodStill) {
   before = identity_on(host_netns(), "p0");
   host().freeze();
   ASSERT_TRUE(await("hanetd is frozen", [&] { return host().frozen(); }));
+  ASSERT_TRUE(looks_attended());
   ASSERT_DONE(lab().fault("carrier"));
   ASSERT_TRUE(await("the kernel bridges", [&] { return mode_of_p0() == HANET_STEER_BRIDGE_OUT; }));
   ASSERT_DONE(lab().heal());

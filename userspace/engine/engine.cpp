@@ -289,6 +289,7 @@ Engine::~Engine() {
   leftovers_.clear();
   pinned_tracing_.clear();
   if (pin_directory_.empty()) return;
+  if (began_) end_left_links(pin_directory_, {});
   remove_own_pins();
   std::error_code ignored;
   std::filesystem::remove(pin_directory_, ignored);  // only if nothing else is in it
