@@ -26,7 +26,7 @@ void Observer::hear_link(const nlmsghdr& message) {
   const auto* header = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
   if (header->ifi_family != AF_UNSPEC) return;
   const HeardLink link = link_in(message);
-  if (link.name == "lo") return;
+  if (link.name == "lo" || (expects_pacer_ && link.name.starts_with("hanet-pace"))) return;
   if (message.nlmsg_type == RTM_DELLINK) {
     violations_.insert(link.name + " was removed");
     seen_.erase(link.index);

@@ -21,6 +21,8 @@ class Observer {
   /// Takes the picture of a namespace as it is now. Throws when it can not.
   explicit Observer(const std::string& netns);
 
+  /// hanetd starts, ends, or is killed meanwhile: its pair of interfaces may come and go.
+  void expect_the_pacer() { expects_pacer_ = true; }
   /// Everything that was wrong since then, a line each. Also when messages were lost, or none came:
   /// then nothing was proved.
   [[nodiscard]] std::vector<std::string> violations();
@@ -45,6 +47,7 @@ class Observer {
   std::set<std::string> violations_;
   std::size_t messages_ = 0;
   bool watching_ = false;
+  bool expects_pacer_ = false;
 };
 
 }  // namespace hanet::test

@@ -47,6 +47,8 @@ World::World(Topology topology, const Settings& settings)
     node.daemon = std::make_unique<Hanet>(*lab_, name, *config);
     node.identity = identity_on(lab_->netns(name), name_of_port(0));
     node.observer = std::make_unique<Observer>(lab_->netns(name));
+    // F6: where a standby is warm no interface may appear.
+    if (topology != Topology::Firewall) node.observer->expect_the_pacer();
     node.addresses = node.observer->addresses_of(name_of_port(0));
     node.daemon->start();
   }
