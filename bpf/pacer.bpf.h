@@ -32,6 +32,9 @@ enum {
 	/* The shortest token: a round costs some microseconds, and one that is due at once is no
 	 * reason to run without pause. */
 	PACER_ROUND_MIN_NS = 64000,
+	/* fq needs no short token: with long intervals it comes round seldom, because each round
+	 * wakes a CPU. A change of an interval waits for it. */
+	PACER_FQ_ROUND_MAX_NS = 10000000,
 };
 
 struct pacing {
@@ -279,7 +282,8 @@ static __always_inline int pacer_round(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	__u64 now = bpf_ktime_get_ns();
-	struct pacing round = {.skb = skb, .now = now, .next = now + HANET_TOKEN_MAX_NS};
+	__u64 most = me->mode == HANET_PACER_FQ ? PACER_FQ_ROUND_MAX_NS : HANET_TOKEN_MAX_NS;
+	struct pacing round = {.skb = skb, .now = now, .next = now + most};
 
 	me->rounds++;
 	me->round_ns = now;

@@ -30,7 +30,8 @@
 namespace hanet::engine {
 
 /// A token that did not come round for so long is lost: the pair was touched, or memory was short.
-/// Many times HANET_TOKEN_MAX_NS, so that one that is late is not taken for lost.
+/// Longer than any round (HANET_TOKEN_MAX_NS, with fq 10 ms), so that one that is late is not taken
+/// for lost.
 inline constexpr Nanoseconds kTokenLost = std::chrono::milliseconds(25);
 
 class Pacer {
