@@ -21,8 +21,8 @@ void ExporterTest::TearDown() {
 }
 
 void ExporterTest::start_exporter() {
-  const std::filesystem::path program = lab().directory() / "hanet-exporter";
-  std::filesystem::copy_file(HANET_EXPORTER, program, std::filesystem::copy_options::skip_existing);
+  const std::filesystem::path copy = lab().directory() / "hanet-exporter";
+  std::filesystem::copy_file(program("hanet-exporter"), copy, std::filesystem::copy_options::skip_existing);
   ASSERT_EQ(::chmod(lab().directory().c_str(), 0711), 0);
   ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
   Result<bench::Child> child = bench::Child::start(

@@ -254,7 +254,7 @@ TEST_F(Exporter, O5_WhatCanNotBeServedIsSaid) {
   ASSERT_NO_FATAL_FAILURE(bring_up_with_exporter());
   const auto run = [&](const std::string& listen) {
     const Result<bench::Output> output =
-        bench::run(lab().in("host", {HANET_EXPORTER, "--listen", listen}), kPatience);
+        bench::run(lab().in("host", {program("hanet-exporter"), "--listen", listen}), kPatience);
     return output ? fmt::format("{}: {}", output->exit_code, output->error)
                   : output.error().message;
   };

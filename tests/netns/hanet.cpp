@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -62,6 +63,11 @@ Arguments with_the_rights_of_the_unit(Arguments command) {
 
 }  // namespace
 
+std::string program(const std::string& name) {
+  const char* const elsewhere = std::getenv("HANET_TEST_PROGRAMS");
+  return fmt::format("{}/{}", elsewhere != nullptr ? elsewhere : HANET_PROGRAMS, name);
+}
+
 Hanet::Hanet(const Lab& lab, std::string node, const std::string& config, Arguments options)
     : lab_(lab),
       node_(std::move(node)),
@@ -77,7 +83,7 @@ Hanet::~Hanet() {
 }
 
 void Hanet::start() {
-  Arguments command{HANET_HANETD,  "--config",          (directory_ / "hanet.toml").string(),
+  Arguments command{program("hanetd"),  "--config",          (directory_ / "hanet.toml").string(),
                     "--run-dir",   directory_.string(), "--pin-dir",
                     pins_.string()};
   command.insert(command.end(), options_.begin(), options_.end());
@@ -116,7 +122,7 @@ std::chrono::nanoseconds Hanet::ran() const {
 }
 
 bench::Output Hanet::ctl(const Arguments& arguments) const {
-  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string(), "--pin-dir", pins_.string()};
+  Arguments command{program("hanetctl"), "--run-dir", directory_.string(), "--pin-dir", pins_.string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   Result<bench::Output> output = bench::run(lab_.in(node_, command), kAnswerLimit);
   if (!output) throw std::runtime_error(output.error().message);
@@ -125,7 +131,7 @@ bench::Output Hanet::ctl(const Arguments& arguments) const {
 
 bench::Child Hanet::ctl_in_background(const Arguments& arguments,
                                       const std::filesystem::path& file) const {
-  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string()};
+  Arguments command{program("hanetctl"), "--run-dir", directory_.string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   Result<bench::Child> child = bench::Child::start(command, file);
   if (!child) throw std::runtime_error(child.error().message);
@@ -133,7 +139,7 @@ bench::Child Hanet::ctl_in_background(const Arguments& arguments,
 }
 
 json Hanet::ask(const Arguments& arguments) const {
-  Arguments command{HANET_HANETCTL, "--run-dir", directory_.string(), "--json"};
+  Arguments command{program("hanetctl"), "--run-dir", directory_.string(), "--json"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   const Result<bench::Output> output = bench::run(command, kAnswerLimit);
   const bool answered = output && (output->exit_code == 0 || output->exit_code == kNotProtected);

@@ -27,6 +27,10 @@ using nlohmann::json;
 /// How `hanetctl status` ends when a group is not protected.
 inline constexpr int kNotProtected = 5;
 
+/// Where one of the product's programs is: of this build, or in the directory $HANET_TEST_PROGRAMS
+/// (built with a sanitizer, under the same tests).
+std::string program(const std::string& name);
+
 class Hanet {
  public:
   /// Writes the configuration; starts nothing. `options`: what hanetd is called with besides.
