@@ -22,15 +22,15 @@ void ExporterTest::TearDown() {
 
 void ExporterTest::start_exporter() {
   const std::filesystem::path copy = lab().directory() / "hanet-exporter";
-  std::filesystem::copy_file(program("hanet-exporter"), copy, std::filesystem::copy_options::skip_existing);
+  std::filesystem::copy_file(program("hanet-exporter"), copy,
+                             std::filesystem::copy_options::skip_existing);
   ASSERT_EQ(::chmod(lab().directory().c_str(), 0711), 0);
-  ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(copy.c_str(), 0755), 0);
   Result<bench::Child> child = bench::Child::start(
-      lab().in("host",
-               {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
-                "--bounding-set=-all", "--no-new-privs", "--pdeathsig=TERM", program.string(),
-                "--run-dir", host().directory().string(), "--listen",
-                fmt::format("127.0.0.1:{}", kExporterPort)}),
+      lab().in("host", {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                        "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs",
+                        "--pdeathsig=TERM", copy.string(), "--run-dir", host().directory().string(),
+                        "--listen", fmt::format("127.0.0.1:{}", kExporterPort)}),
       lab().directory() / "exporter.log");
   ASSERT_TRUE(child) << child.error().message;
   exporter_ = std::make_unique<bench::Child>(std::move(*child));

@@ -83,8 +83,8 @@ Hanet::~Hanet() {
 }
 
 void Hanet::start() {
-  Arguments command{program("hanetd"),  "--config",          (directory_ / "hanet.toml").string(),
-                    "--run-dir",   directory_.string(), "--pin-dir",
+  Arguments command{program("hanetd"), "--config",          (directory_ / "hanet.toml").string(),
+                    "--run-dir",       directory_.string(), "--pin-dir",
                     pins_.string()};
   command.insert(command.end(), options_.begin(), options_.end());
   Result<bench::Child> child = bench::Child::start(
@@ -122,7 +122,8 @@ std::chrono::nanoseconds Hanet::ran() const {
 }
 
 bench::Output Hanet::ctl(const Arguments& arguments) const {
-  Arguments command{program("hanetctl"), "--run-dir", directory_.string(), "--pin-dir", pins_.string()};
+  Arguments command{program("hanetctl"), "--run-dir", directory_.string(), "--pin-dir",
+                    pins_.string()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   Result<bench::Output> output = bench::run(lab_.in(node_, command), kAnswerLimit);
   if (!output) throw std::runtime_error(output.error().message);

@@ -29,8 +29,12 @@ class HostTable : public ManagerTest {
   }
   std::string file() { return (lab().directory() / "table.toml").string(); }
   bench::Output check(const Arguments& options = {}) {
-    Arguments command{program("hanetctl"), "check",     "--host",
-                      file(),         "--run-dir", (lab().directory() / "run").string()};
+    Arguments command{program("hanetctl"),
+                      "check",
+                      "--host",
+                      file(),
+                      "--run-dir",
+                      (lab().directory() / "run").string()};
     command.insert(command.end(), options.begin(), options.end());
     Result<bench::Output> output = bench::run(lab().in("host", command), std::chrono::seconds(20));
     return output ? *output
@@ -211,9 +215,9 @@ TEST_F(TrunkTable, O9_PortsThatDifferInTheSameWayAreNamedTogether) {
   ASSERT_DONE(lab().ip("host", "link set p0 promisc on"));
   ASSERT_DONE(lab().ip("host", "link set p1 promisc on"));
   ASSERT_DONE(lab().ip("host", "link set p5 mtu 9000"));
-  const Result<bench::Output> told =
-      bench::run(lab().in("host", {program("hanetctl"), "--json", "check", "--host", file.string()}),
-                 std::chrono::seconds(20));
+  const Result<bench::Output> told = bench::run(
+      lab().in("host", {program("hanetctl"), "--json", "check", "--host", file.string()}),
+      std::chrono::seconds(20));
   ASSERT_TRUE(told);
   const json group = json::parse(told->out).at("groups").at(0);
   ASSERT_EQ(group.at("lost").size(), 1U) << group.at("lost").dump(2);

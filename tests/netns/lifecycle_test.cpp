@@ -61,10 +61,11 @@ class Lifecycle : public LabTest {
   }
   bench::Output second_instance() {
     const std::filesystem::path other = lab().directory() / "other";
-    const Result<bench::Output> second = bench::run(
-        lab().in("host", {program("hanetd"), "--config", (host().directory() / "hanet.toml").string(),
-                          "--run-dir", other.string(), "--pin-dir", host().pins().string() + "2"}),
-        std::chrono::seconds(10));
+    const Result<bench::Output> second =
+        bench::run(lab().in("host", {program("hanetd"), "--config",
+                                     (host().directory() / "hanet.toml").string(), "--run-dir",
+                                     other.string(), "--pin-dir", host().pins().string() + "2"}),
+                   std::chrono::seconds(10));
     EXPECT_TRUE(second) << second.error().message;
     return second.value_or(bench::Output{});
   }

@@ -283,6 +283,14 @@ TEST(Config, O2_ASyntaxErrorCannotSendEscapeSequencesOrASecondMessage) {
   }
 }
 
+// The library takes such a character for a space that it does not have (UBSan sees it).
+TEST(Config, O2_ACharacterThatTheLibraryDoesNotKnowIsNoSpace) {
+  for (const std::string_view character : {"\ufb26", "\ufebb", "\ufefe"}) {
+    const std::string message = error_of(fmt::format("[{}daemon]\n", character));
+    EXPECT_TRUE(message.starts_with("f:1: not TOML: ")) << message;
+  }
+}
+
 TEST(Config, O2_AFileInAnotherEncodingIsNamed) {
   EXPECT_EQ(error_of("# netz\nname = \"b\xfc"
                      "ro\"\n"),
