@@ -13,8 +13,9 @@
 // NDEBUG and Clang it would be undefined behaviour, because they become __builtin_assume. So NDEBUG
 // is hidden while the library is read.
 //
-// It takes for granted that a character which is 63 times 1018 or more behind U+00A0 is a space that
-// it knows: one of U+FB26 to U+FEFE between two words is undefined behaviour. It is no space here.
+// It takes for granted that a character which is 63 times 1018 or more behind U+00A0 is a space
+// that it knows: one of U+FB26 to U+FEFE between two words is undefined behaviour. It is no space
+// here.
 //
 // Tables are destroyed recursively, so the depth of a document has to be bounded. The library
 // bounds nested values; a dotted key counts as one value at any depth, which is why config.cpp
