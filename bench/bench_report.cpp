@@ -50,12 +50,26 @@ json distribution_of_records(const std::vector<TrialResult>& trials, const char*
   return to_json(summarise(std::move(samples)));
 }
 
-json detection_of(const std::vector<TrialResult>& trials) {
+json distribution_of(const std::vector<TrialResult>& trials,
+                     std::optional<double> TrialResult::* value) {
   std::vector<double> samples;
   for (const TrialResult& trial : trials) {
-    if (trial.detection_us) samples.push_back(*trial.detection_us);
+    if (trial.*value) samples.push_back(*(trial.*value));
   }
   return to_json(summarise(std::move(samples)));
+}
+
+json timer_lateness_of(const std::vector<TrialResult>& trials) {
+  std::vector<double> samples;
+  for (const TrialResult& trial : trials)
+    samples.insert(samples.end(), trial.timer_late_us.begin(), trial.timer_late_us.end());
+  return to_json(summarise(std::move(samples)));
+}
+
+/// Packets a second and direction that were really sent.
+double rate_of(const MeterReport& meter) {
+  const double seconds = to_us(meter.duration) / 1e6;
+  return seconds > 0 ? static_cast<double>(meter.a_to_b.sent) / seconds : 0;
 }
 
 json to_json(const TrialResult& trial) {
@@ -69,6 +83,7 @@ json to_json(const TrialResult& trial) {
               {"meter", nullptr},
               {"switchovers", trial.record}};
   if (trial.detection_us) result["detection_us"] = *trial.detection_us;
+  if (trial.fault_to_verdict_us) result["fault_to_verdict_us"] = *trial.fault_to_verdict_us;
   if (trial.meter) result["meter"] = to_json(*trial.meter);
   return result;
 }
@@ -137,7 +152,10 @@ json make_report(const json& settings, const std::vector<TrialResult>& trials) {
   report["outage_us"] = distribution_of(trials, [](const auto& m) { return to_us(m.outage()); });
   report["outage_a_to_b_us"] = distribution_of(trials, [&](const auto& m) { return us(m.a_to_b); });
   report["outage_b_to_a_us"] = distribution_of(trials, [&](const auto& m) { return us(m.b_to_a); });
-  report["detection_us"] = detection_of(trials);
+  report["detection_us"] = distribution_of(trials, &TrialResult::detection_us);
+  report["fault_to_verdict_us"] = distribution_of(trials, &TrialResult::fault_to_verdict_us);
+  report["timer_lateness_us"] = timer_lateness_of(trials);
+  report["packets_per_second"] = distribution_of(trials, rate_of);
   for (const char* key : {"overshoot_us", "event_to_user_us", "reconfiguration_us", "total_us"}) {
     report[key] = distribution_of_records(trials, key);
   }
@@ -167,16 +185,21 @@ std::string report_text(const json& report) {
   row("outage a -> b", "outage_a_to_b_us");
   row("outage b -> a", "outage_b_to_a_us");
   row("last packet to verdict", "detection_us");
+  row("fault to verdict", "fault_to_verdict_us");
   row("detection overshoot", "overshoot_us");
   row("event to user space", "event_to_user_us");
   row("reconfiguration", "reconfiguration_us");
   row("switchover in total", "total_us");
+  row("this machine's timers, late", "timer_lateness_us");
   text += fmt::format(
-      "packets: sent {}, lost {}, duplicates {}, reordered {}\nfalse verdicts {}, extra "
+      "packets: sent {}, {:.0f} a second each way (p50; asked for {}), lost {}, duplicates {}, "
+      "reordered {}\nfalse verdicts {}, extra "
       "switchovers {}, trials whose sender stalled during the outage {}\n",
-      report.at("sent").get<std::uint64_t>(), report.at("lost").get<std::uint64_t>(),
-      report.at("duplicates").get<std::uint64_t>(), report.at("reordered").get<std::uint64_t>(),
-      report.at("false_verdicts").get<std::uint64_t>(),
+      report.at("sent").get<std::uint64_t>(),
+      report.at("packets_per_second").at("p50").get<double>(),
+      report.at("settings").at("packets_per_second").get<std::uint64_t>(),
+      report.at("lost").get<std::uint64_t>(), report.at("duplicates").get<std::uint64_t>(),
+      report.at("reordered").get<std::uint64_t>(), report.at("false_verdicts").get<std::uint64_t>(),
       report.at("extra_switchovers").get<std::uint64_t>(),
       report.at("sender_stalled_trials").get<std::uint64_t>());
   if (const auto without_loss = report.at("lossless_trials").get<std::uint64_t>(); without_loss > 0)

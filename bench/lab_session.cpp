@@ -59,6 +59,7 @@ NodeState read_state(const json& status, const std::string& mode) {
       lost += port.at("health") == "down" ? 1 : 0;
     }
     state.down_verdicts.push_back(verdicts);
+    state.ports.push_back(ports.size());
     state.lost_ports.push_back(lost);
     const bool needed = mode == "hot" || active;
     if (needed && path.at("health").get<std::string>() != "up") state.ready = false;
@@ -121,6 +122,13 @@ Result<std::unique_ptr<LabSession>> LabSession::open(const LabOptions& options) 
                                                                              : "switch"}),
                                        kCommandLimit);
   if (!up) return pass_on(up);
+  std::vector<std::string> cables;
+  for (const char* path : {"primary", "standby"})
+    for (std::string& cable : session->cables(PortFault::Carrier, path))
+      cables.push_back(std::move(cable));
+  Result<SwitchPorts> ports = SwitchPorts::open("hl-" + session->id_ + "-mid", cables);
+  if (!ports) return pass_on(ports);
+  session->switch_ports_ = std::move(*ports);
   if (!options.with_hanet) return session;
   session->nodes_ = crossover ? Arguments{"a", "b"} : Arguments{"host"};
   for (const std::string& node : session->nodes_) {
@@ -205,7 +213,26 @@ MeterOptions LabSession::meter_options() const {
   return meter;
 }
 
+// One cable between two hosts: when it is pulled out, each of them loses the carrier.
+std::vector<std::string> LabSession::cables(PortFault how, const std::string& path) const {
+  const bool standby = path == "standby", trunk = options_.topology == Topology::Trunk;
+  if (trunk && path.starts_with('p') && path.size() == 2) return {"host-" + path};
+  std::vector<std::string> cables;
+  const std::size_t ports = trunk ? 4 : 1;
+  for (std::size_t i = 0; i < ports; ++i) {
+    const std::string port = fmt::format("-p{}", i + (standby ? ports : 0));
+    cables.push_back((options_.topology == Topology::Crossover ? "a" : "host") + port);
+    if (options_.topology == Topology::Crossover && how == PortFault::Carrier)
+      cables.push_back("b" + port);
+  }
+  return cables;
+}
+
 Status LabSession::fault(const std::string& kind, const std::string& path, const Arguments& more) {
+  if (kind == "blackhole" || kind == "carrier") {
+    const PortFault how = kind == "carrier" ? PortFault::Carrier : PortFault::Silent;
+    return switch_ports_.fail(how, cables(how, path));
+  }
   Arguments command{"fault", kind, path};
   command.insert(command.end(), more.begin(), more.end());
   Result<std::string> done = run_checked(lab_command(command), kCommandLimit);
@@ -214,6 +241,7 @@ Status LabSession::fault(const std::string& kind, const std::string& path, const
 }
 
 Status LabSession::heal() {
+  if (Status healed = heal_ports(); !healed) return healed;
   Result<std::string> done = run_checked(lab_command({"heal", "all"}), kCommandLimit);
   if (!done) return pass_on(done);
   return {};

@@ -19,6 +19,7 @@
 
 #include "bench/child.h"
 #include "bench/outage_meter.h"
+#include "bench/switch_ports.h"
 #include "core/result.h"
 
 namespace hanet::bench {
@@ -54,6 +55,7 @@ struct NodeState {
   std::string speaker;                       ///< a trunk's port that frames come in by
   bool ready = false;                        ///< hot: every path is up; cold: the active one is
   std::vector<std::string> paths;            ///< port names, of a trunk joined by "+"
+  std::vector<std::size_t> ports;            ///< per path, same order: how many it has
   std::vector<std::size_t> lost_ports;       ///< per path, same order
   std::vector<std::uint64_t> down_verdicts;  ///< per path, same order
 };
@@ -75,9 +77,12 @@ class LabSession {
   /// The other way: they run again, and have not answered yet.
   [[nodiscard]] Status bring_daemons_back(Absence absence);
 
+  /// A blackhole and a lost carrier take microseconds, every other kind some programs.
   [[nodiscard]] Status fault(const std::string& kind, const std::string& path,
                              const Arguments& more = {});
   [[nodiscard]] Status heal();
+  /// Only what took no program.
+  [[nodiscard]] Status heal_ports() { return switch_ports_.heal(); }
 
   [[nodiscard]] Result<NodeState> state(const std::string& node);
   /// The switchovers of a node, newest last.
@@ -98,6 +103,8 @@ class LabSession {
  private:
   explicit LabSession(LabOptions options);
   [[nodiscard]] Arguments lab_command(const Arguments& arguments) const;
+  /// The switch's ends of the cables that a fault is about; empty: of a path that there is not.
+  [[nodiscard]] std::vector<std::string> cables(PortFault how, const std::string& path) const;
   [[nodiscard]] std::filesystem::path run_dir(const std::string& node) const;
   [[nodiscard]] Status start_daemon(const std::string& node);
   [[nodiscard]] Result<nlohmann::json> ask(const std::string& node, const Arguments& request);
@@ -108,6 +115,7 @@ class LabSession {
   std::filesystem::path directory_;
   std::vector<std::string> nodes_;
   std::vector<Child> daemons_;
+  SwitchPorts switch_ports_;
 };
 
 }  // namespace hanet::bench

@@ -4,6 +4,7 @@
 //
 //   outage_bench --trials 100 --fault blackhole --topology switch --json result.json
 //   outage_bench --trials 10 --fault blackhole --no-hanet          (what it costs without hanet)
+//   outage_bench --self-test --trials 100                          (what the meter is worth)
 //   outage_bench --fault none --duration 3600                      (false verdicts under traffic)
 //
 // One lab and one daemon per node serve all trials, because a daemon that was just started is not
@@ -20,8 +21,10 @@
 #include <vector>
 
 #include "bench/bench_report.h"
+#include "bench/distribution.h"
 #include "bench/interrupt.h"
 #include "bench/lab_session.h"
+#include "bench/self_test.h"
 #include "bench/trial.h"
 
 namespace {
@@ -38,6 +41,7 @@ struct Options {
   std::size_t trials = 10;
   std::int64_t duration_s = 60;
   bool no_hanet = false;
+  bool self_test = false;
   std::string json_file;
 };
 
@@ -69,6 +73,8 @@ void add_trial_options(CLI::App& app, Options& o) {
          "trunk of four: the fault hits the port that frames come in by, and so many of the others "
          "are lost already")
       ->check(CLI::Range(0, 3));
+  app.add_flag("--self-test", o.self_test,
+               "no daemon: cuts of known length, and what the meter says of each");
   app.add_option("--duration", o.duration_s, "seconds, for --fault none")
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--rate", o.trial.packets_per_second, "packets/s per direction")
@@ -128,6 +134,24 @@ bool write_json(const std::string& file, const json& report) {
   return false;
 }
 
+/// By how much the meter says more than the cut was: its resolution.
+int self_test(LabSession& lab, const Options& options) {
+  const hanet::Result<std::vector<KnownCut>> cuts =
+      cut_and_measure(lab, options.trials, options.trial.packets_per_second);
+  if (!cuts) {
+    fmt::print(stderr, "outage_bench: {}\n", cuts.error().message);
+    return 1;
+  }
+  std::vector<double> more;
+  for (const KnownCut& cut : *cuts) more.push_back(cut.measured_us - cut.real_us);
+  const Distribution d = summarise(std::move(more));
+  fmt::print(
+      "{} cuts of 1 to 10 ms, {} packets a second: measured more than the cut, microseconds:\n"
+      "min {:.1f}, p50 {:.1f}, p95 {:.1f}, p99 {:.1f}, max {:.1f}\n",
+      d.count, options.trial.packets_per_second, d.min, d.p50, d.p95, d.p99, d.max);
+  return d.count == options.trials ? 0 : 1;
+}
+
 int bench(const Options& options) {
   const bool quiet = options.trial.fault == "none";
   hanet::Result<std::unique_ptr<LabSession>> lab = LabSession::open(options.lab);
@@ -135,6 +159,7 @@ int bench(const Options& options) {
     fmt::print(stderr, "outage_bench: {}\n", lab.error().message);
     return 1;
   }
+  if (options.self_test) return self_test(**lab, options);
   const std::vector<TrialResult> results =
       quiet ? watch(**lab, options) : run_trials(**lab, options);
   const json report = make_report(settings_of(options), results);
@@ -168,7 +193,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "outage_bench: --lost-before is for --topology trunk\n");
     return 2;
   }
-  options.lab.with_hanet = !options.no_hanet;
+  options.lab.with_hanet = !options.no_hanet && !options.self_test;
   // A cold port has to be plumbed and may have to negotiate.
   if (options.lab.mode == "cold") options.trial.switch_limit = std::chrono::seconds(5);
   catch_interrupts();

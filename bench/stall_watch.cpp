@@ -12,10 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kWakeEvery = 200us;
 constexpr auto kLate = 200us;  // an idle CPU is 10 to 60 us late
 constexpr int kPriority = 90;  // above everything that is measured
-constexpr std::size_t kMostStalls = 100'000;
+constexpr std::size_t kMost = 100'000;
 
 void stay_on(int cpu) {
   cpu_set_t one;
@@ -26,7 +25,7 @@ void stay_on(int cpu) {
 
 }  // namespace
 
-StallWatch::StallWatch() {
+StallWatch::StallWatch(std::chrono::microseconds every) : every_(every) {
   cpu_set_t usable;
   CPU_ZERO(&usable);
   ::sched_getaffinity(0, sizeof(usable), &usable);
@@ -38,16 +37,32 @@ StallWatch::StallWatch() {
 void StallWatch::watch(const std::stop_token& stop, int cpu) {
   stay_on(cpu);
   [[maybe_unused]] const bool real_time = become_real_time(kPriority);
+  std::vector<double> late;
+  late.reserve(kMost);
   MonotonicTime last = monotonic_now();
   while (!stop.stop_requested()) {
-    std::this_thread::sleep_until(last + kWakeEvery);
+    std::this_thread::sleep_until(last + every_);
     const MonotonicTime now = monotonic_now();
-    if (now - last > kWakeEvery + kLate) {
-      const std::scoped_lock lock(mutex_);
-      if (stalls_.size() < kMostStalls) stalls_.push_back({.cpu = cpu, .from = last, .to = now});
-    }
+    note(cpu, last, now, late);
     last = now;
   }
+  const std::scoped_lock lock(mutex_);
+  lateness_us_[cpu] = std::move(late);
+}
+
+void StallWatch::note(int cpu, MonotonicTime last, MonotonicTime now, std::vector<double>& late) {
+  const Nanoseconds by = now - last - every_;
+  if (late.size() < kMost) late.push_back(static_cast<double>(by.count()) / 1e3);
+  if (by <= kLate) return;
+  const std::scoped_lock lock(mutex_);
+  if (stalls_.size() < kMost) stalls_.push_back({.cpu = cpu, .from = last, .to = now});
+}
+
+std::vector<double> StallWatch::end() {
+  threads_.clear();
+  std::vector<double> all;
+  for (const auto& [cpu, late] : lateness_us_) all.insert(all.end(), late.begin(), late.end());
+  return all;
 }
 
 std::vector<Stall> StallWatch::stalls() const {

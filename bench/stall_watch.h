@@ -8,7 +8,9 @@
 // not.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -28,22 +30,28 @@ struct Stall {
 
 class StallWatch {
  public:
-  /// Starts one thread per CPU that this process may use. Without CAP_SYS_NICE what it sees
-  /// includes the work of other programs.
-  StallWatch();
+  /// Starts one thread per CPU that this process may use, which wakes up that often. Without
+  /// CAP_SYS_NICE what it sees includes the work of other programs.
+  explicit StallWatch(std::chrono::microseconds every = std::chrono::microseconds(200));
   StallWatch(const StallWatch&) = delete;
   StallWatch& operator=(const StallWatch&) = delete;
   ~StallWatch() = default;
 
   /// What was seen so far, at most 100,000 stalls; in order of time per CPU.
   [[nodiscard]] std::vector<Stall> stalls() const;
+  /// Ends the watch. By how many microseconds each timer was late, at most the first 100,000 of
+  /// each CPU: what this machine was worth meanwhile.
+  [[nodiscard]] std::vector<double> end();
 
  private:
   void watch(const std::stop_token& stop, int cpu);
+  void note(int cpu, MonotonicTime last, MonotonicTime now, std::vector<double>& late);
 
+  std::chrono::microseconds every_;
   mutable std::mutex mutex_;
   std::vector<Stall> stalls_;
-  std::vector<std::jthread> threads_;  // last: they end before what they write to
+  std::map<int, std::vector<double>> lateness_us_;  // by CPU
+  std::vector<std::jthread> threads_;               // last: they end before what they write to
 };
 
 }  // namespace hanet::bench

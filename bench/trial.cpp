@@ -28,7 +28,8 @@ constexpr auto kFollow = 1s;         // crossover: how long the other node may t
 constexpr auto kSegment = 1s;        // watching is cut into pieces of bounded memory
 constexpr const char* kPrimaryPort = "p0";
 constexpr std::uint32_t kTrunkPorts = 4;
-constexpr auto kWakeUp = 3ms;  // hanetd may have the news that late
+constexpr auto kLookAtMachineEvery = 1ms;  // seldom enough to be no load
+constexpr auto kWakeUp = 3ms;              // hanetd may have the news that late
 
 std::uint64_t number_of(const json& record) { return record.value("number", std::uint64_t{0}); }
 
@@ -48,6 +49,15 @@ bool wait_unless_interrupted(std::chrono::milliseconds time) {
 }
 
 /// Both clocks are CLOCK_MONOTONIC of one kernel, so the daemon's stamp and ours can be subtracted.
+std::optional<std::int64_t> verdict_ns(const TrialResult& result) {
+  std::optional<std::int64_t> verdict;
+  for (const auto& [node, record] : result.record) {
+    const auto at = record.value("verdict_ns", std::int64_t{0});
+    if (at > 0) verdict = std::min(verdict.value_or(at), at);
+  }
+  return verdict;
+}
+
 std::optional<double> detection_us(const TrialResult& result) {
   const MeterReport& meter = *result.meter;
   std::optional<std::int64_t> cut;
@@ -56,13 +66,16 @@ std::optional<double> detection_us(const TrialResult& result) {
     const std::int64_t start = direction->gap_start_ns - meter.realtime_minus_monotonic_ns;
     cut = std::min(cut.value_or(start), start);
   }
-  std::int64_t verdict = 0;
-  for (const auto& [node, record] : result.record) {
-    const auto at = record.value("verdict_ns", std::int64_t{0});
-    if (at > 0 && (verdict == 0 || at < verdict)) verdict = at;
-  }
-  if (!cut || verdict == 0) return std::nullopt;
-  return static_cast<double>(verdict - *cut) / 1e3;
+  const std::optional<std::int64_t> verdict = verdict_ns(result);
+  if (!cut || !verdict) return std::nullopt;
+  return static_cast<double>(*verdict - *cut) / 1e3;
+}
+
+/// A fault that takes programs happens some time after it was begun.
+std::optional<double> fault_to_verdict_us(const TrialResult& result, MonotonicTime fault) {
+  const std::optional<std::int64_t> verdict = verdict_ns(result);
+  if (!verdict) return std::nullopt;
+  return static_cast<double>(*verdict - fault.time_since_epoch().count()) / 1e3;
 }
 
 // What explains a verdict is a stall that lay in the time the verdict looked at.
@@ -156,6 +169,7 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
   if (!meter) return pass_on(meter);
   if (Status started = (*meter)->start(); !started) return started;
+  StallWatch machine(kLookAtMachineEvery);
   const std::chrono::microseconds longest_phase(options_.phase);
   std::uniform_int_distribution<std::int64_t> phase(0, longest_phase.count());
   (void)wait_unless_interrupted(options_.before);
@@ -173,8 +187,12 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   (void)wait_unless_interrupted(kAfterSwitch);
   if (status && (*meter)->finished())
     status = failure("the answers of hanet took so long that the traffic had ended before");
+  result.timer_late_us = machine.end();
   result.meter = (*meter)->stop(fault);
-  if (options_.absence != Absence::Killed) result.detection_us = detection_us(result);
+  if (options_.absence == Absence::Killed) return status;
+  result.detection_us = detection_us(result);
+  if (options_.fault == "blackhole" || options_.fault == "carrier")
+    result.fault_to_verdict_us = fault_to_verdict_us(result, fault.from);
   return status;
 }
 
@@ -276,14 +294,15 @@ Status TrialRunner::recover() {
 }
 
 Status TrialRunner::count_false_verdicts(const Before& before, bool faulted, TrialResult& result) {
-  const std::uint64_t per_fault = options_.fault == "flap" ? options_.flaps : 1;
+  const std::uint64_t times = options_.fault == "flap" ? options_.flaps : 1;
   for (const std::string& node : lab_.nodes()) {
     Result<NodeState> now = lab_.state(node);
     if (!now) return pass_on(now);
     const NodeState& then = before.state.at(node);
     for (std::size_t i = 0; i < std::min(then.paths.size(), now->paths.size()); ++i) {
       const bool was_cut = faulted && i == then.active_path;
-      const std::uint64_t explained = then.down_verdicts[i] + (was_cut ? per_fault : 0);
+      const std::uint64_t ports = options_.lost_before ? 1 : then.ports[i];
+      const std::uint64_t explained = then.down_verdicts[i] + (was_cut ? times * ports : 0);
       if (now->down_verdicts[i] > explained) {
         result.false_verdicts += now->down_verdicts[i] - explained;
       }

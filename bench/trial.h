@@ -50,6 +50,9 @@ struct TrialResult {
   std::vector<std::string> explanations;
   /// Last arrival before the outage until the first node's verdict.
   std::optional<double> detection_us;
+  /// From the fault itself, whose instant is known where it takes no program.
+  std::optional<double> fault_to_verdict_us;
+  std::vector<double> timer_late_us;  ///< how late this machine's own timers were meanwhile
 };
 
 class TrialRunner {

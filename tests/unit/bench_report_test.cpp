@@ -15,7 +15,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const nlohmann::json kSettings{{"topology", "switch"}, {"fault", "blackhole"}};
+const nlohmann::json kSettings{
+    {"topology", "switch"}, {"fault", "blackhole"}, {"packets_per_second", 20'000}};
 
 TrialResult trial_with(nanoseconds outage, std::uint64_t lost, nanoseconds fault_sender_stall) {
   TrialResult trial;
@@ -51,6 +52,27 @@ TEST(BenchReport, O6_TheDirectionThatLostNothingDoesNotMakeTheOutageLonger) {
   EXPECT_EQ(report.at("outage_a_to_b_us").at("max"), 5000.0);
   EXPECT_EQ(report.at("outage_b_to_a_us").at("max"), 900.0);
   EXPECT_FALSE(report_text(report).contains("lost nothing"));
+}
+
+TEST(BenchReport, O6_ASenderThatDidNotReachItsRateIsSaid) {
+  TrialResult trial = trial_with(900us, 18, 0ns);
+  trial.meter->a_to_b.sent = 8'100;
+  trial.meter->duration = 1s;
+  const nlohmann::json report = make_report(kSettings, {trial});
+  EXPECT_EQ(report.at("packets_per_second").at("p50"), 8'100.0);
+  EXPECT_TRUE(report_text(report).contains("8100 a second each way (p50; asked for 20000)"))
+      << report_text(report);
+}
+
+TEST(BenchReport, O6_BesideTheResultsStandsHowLateTheTimersOfTheMachineWere) {
+  TrialResult first = trial_with(900us, 18, 0ns), second = first;
+  first.timer_late_us = {40, 50, 60};
+  second.timer_late_us = {70, 300};
+  const nlohmann::json report = make_report(kSettings, {first, second});
+  EXPECT_EQ(report.at("timer_lateness_us").at("count"), 5);
+  EXPECT_EQ(report.at("timer_lateness_us").at("p50"), 60.0);
+  EXPECT_EQ(report.at("timer_lateness_us").at("p99"), 300.0);
+  EXPECT_TRUE(report_text(report).contains("this machine's timers, late"));
 }
 
 TEST(BenchReport, O6_WithoutAnyMeasuredOutageTheRowIsEmpty) {
