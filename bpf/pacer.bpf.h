@@ -32,6 +32,8 @@
 enum {
 	PACER_SECOND_NS = 1000000000,
 	PACER_LOOK_GAP = 10, /* seconds; userspace/engine/beat.h, kLookGap */
+	/* So many requests leave in one round. */
+	PACER_TOGETHER = 8,
 	/* Two of a host's requests so near to each other leave in one round. */
 	PACER_SLACK_NS = 20000,
 	/* The shortest token: a round costs some microseconds, and one that is due at once is no
@@ -183,12 +185,26 @@ static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 if
 	return bpf_clone_redirect(skb, ifindex, 0) ? -1 : 0;
 }
 
-/* When the beat of a session is due. Beats of one interval fall together, and share a round. */
-static __always_inline __u64 pace_due(struct hanet_paced *mine, __u64 interval, __u64 now)
+/*
+ * The next beat of a session after `now`. Beats of one interval share a round, because each costs
+ * one, but not more than PACER_TOGETHER: the rest of them come a round later, and so on. No burst
+ * fills a queue.
+ */
+static __always_inline __u64 pace_next(__u32 index, __u64 interval, __u64 now)
 {
-	__u64 due = mine->next_ns ? mine->next_ns : now / interval * interval + interval;
+	__u64 phase = (__u64)(index / PACER_TOGETHER) * PACER_ROUND_MIN_NS % interval;
+	__u64 due = now / interval * interval + phase;
 
-	return due < now + interval ? due : now + interval; /* the interval became shorter */
+	return due > now ? due : due + interval;
+}
+
+static __always_inline __u64 pace_due(const struct hanet_paced *mine, __u32 index, __u64 interval,
+				      __u64 now)
+{
+	/* It begins, or the interval became shorter. */
+	if (!mine->next_ns || mine->next_ns > now + interval)
+		return pace_next(index, interval, now);
+	return mine->next_ns;
 }
 
 static long pace_session(__u32 index, struct pacing *round)
@@ -208,7 +224,7 @@ static long pace_session(__u32 index, struct pacing *round)
 
 	if (!port || interval < HANET_INTERVAL_MIN_US * 1000)
 		return 0;
-	__u64 due = pace_due(mine, interval, round->now);
+	__u64 due = pace_due(mine, index, interval, round->now);
 
 	if (due <= round->now + PACER_SLACK_NS) {
 		if (port->ifindex && port_is_up(port)) {
@@ -218,8 +234,10 @@ static long pace_session(__u32 index, struct pacing *round)
 		}
 		if (round->now > due && round->now - due > mine->late_max_ns)
 			mine->late_max_ns = round->now - due;
-		/* Held up: no burst afterwards. */
-		due = due + interval > round->now ? due + interval : round->now + interval;
+		due += interval;
+		/* Held up: the next one is not at once. */
+		if (due <= round->now)
+			due = pace_next(index, interval, round->now + interval / 2);
 	}
 	mine->next_ns = due;
 	if (due < round->next)

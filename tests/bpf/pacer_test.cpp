@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <thread>
 
 #include "core/clock.h"
@@ -67,7 +68,7 @@ TEST_F(Pacer, M12_WhatIsDueIsSentAndTheTokenGoesOn) {
   EXPECT_EQ(gone.verdict, kTcRedirect);
   EXPECT_EQ(mine().refused, 1U);
   EXPECT_GT(mine().next_ns, pacer().round_ns);
-  EXPECT_LE(mine().next_ns, pacer().round_ns + kIntervalUs * 1000);
+  EXPECT_LE(mine().next_ns, pacer().round_ns + kIntervalUs * 1500);
   net::Frame head = token();
   EXPECT_TRUE(std::equal(head.begin(), head.begin() + 22, gone.frame.begin()))
       << "the token is itself again";
@@ -86,6 +87,35 @@ TEST_F(Pacer, M12_AfterAStallOneRequestIsSentAndNoBurst) {
   round();
   EXPECT_EQ(mine().refused, 1U);
   EXPECT_GT(mine().late_max_ns, 0U);
+}
+
+TEST_F(Pacer, M12_ManySessionsOfOneIntervalAreSpread) {
+  constexpr std::uint32_t kMany = 64;
+  std::map<std::uint64_t, int> together;
+  for (std::uint32_t at = 0; at < kMany; ++at) {
+    if (at > 0) watch(Beat::Arp, at);
+    session(at).interval_us = kIntervalUs;
+    p->paced[at] = mine();
+    p->paced[at].next_ns = 0;
+  }
+  pacer().sessions = kMany;
+  round();
+  for (std::uint32_t at = 0; at < kMany; ++at)
+    ++together[p->paced[at].next_ns % (kIntervalUs * 1000ULL)];
+  EXPECT_EQ(together.size(), kMany / 8) << "eight in a round, and no two rounds at one moment";
+  for (const auto& [phase, sessions] : together) EXPECT_EQ(sessions, 8) << phase;
+}
+
+TEST_F(Pacer, M12_AfterAStallSessionsAreSpreadAsBefore) {
+  watch(Beat::Arp, 8);
+  session(8).interval_us = kIntervalUs;
+  p->paced[8] = mine();
+  pacer().sessions = 9;
+  round();
+  ASSERT_EQ(mine().refused, 1U) << "the witness: both were due long ago";
+  const std::uint64_t interval = kIntervalUs * 1000ULL;
+  EXPECT_NE(mine().next_ns % interval, p->paced[8].next_ns % interval);
+  EXPECT_GE(mine().next_ns, pacer().round_ns + interval / 2) << "and the next is not at once";
 }
 
 TEST_F(Pacer, M12_AShorterIntervalIsInForceAtOnce) {
