@@ -29,8 +29,7 @@ Result<KnownCut> cut_once(LabSession& lab, const MeterOptions& options,
   if (Status started = (*meter)->start(); !started) return pass_on(started);
   std::this_thread::sleep_for(kBefore);
   if (Status cut = lab.fault("blackhole", "primary"); !cut) return pass_on(cut);
-  const MonotonicTime from =
-      monotonic_now();  // it is cut by now, and it is until the message below
+  const MonotonicTime from = monotonic_now();  // of a time in which it certainly is cut
   std::this_thread::sleep_until(from + length);
   const MonotonicTime until = monotonic_now();
   if (Status healed = lab.heal_ports(); !healed) return pass_on(healed);

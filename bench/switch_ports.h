@@ -37,7 +37,9 @@ class SwitchPorts {
     PortFault how;
     unsigned ifindex;
   };
-  [[nodiscard]] Status send(std::vector<net::NetlinkMessage> batch, const char* what);
+  /// `allowed`: the errno value of an answer that is as good as none.
+  [[nodiscard]] Status send(std::vector<net::NetlinkMessage> batch, const char* what,
+                            int allowed = 0);
 
   net::NetlinkSocket socket_;
   std::map<std::string, unsigned> ifindex_;

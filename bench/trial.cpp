@@ -48,7 +48,7 @@ bool wait_unless_interrupted(std::chrono::milliseconds time) {
   return !interrupted();
 }
 
-/// Both clocks are CLOCK_MONOTONIC of one kernel, so the daemon's stamp and ours can be subtracted.
+/// When the first node reached its verdict: the kernel's CLOCK_MONOTONIC, as our own stamps.
 std::optional<std::int64_t> verdict_ns(const TrialResult& result) {
   std::optional<std::int64_t> verdict;
   for (const auto& [node, record] : result.record) {
@@ -58,6 +58,7 @@ std::optional<std::int64_t> verdict_ns(const TrialResult& result) {
   return verdict;
 }
 
+/// From the last packet that arrived.
 std::optional<double> detection_us(const TrialResult& result) {
   const MeterReport& meter = *result.meter;
   std::optional<std::int64_t> cut;

@@ -187,8 +187,8 @@ static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 if
 
 /*
  * The next beat of a session after `now`. Beats of one interval share a round, because each costs
- * one, but not more than PACER_TOGETHER: the rest of them come a round later, and so on. No burst
- * fills a queue.
+ * one, but not more than PACER_TOGETHER: the rest of them come a round later, and so on, as far as
+ * the interval has room for rounds. No burst fills a queue.
  */
 static __always_inline __u64 pace_next(__u32 index, __u64 interval, __u64 now)
 {
@@ -201,8 +201,9 @@ static __always_inline __u64 pace_next(__u32 index, __u64 interval, __u64 now)
 static __always_inline __u64 pace_due(const struct hanet_paced *mine, __u32 index, __u64 interval,
 				      __u64 now)
 {
-	/* It begins, or the interval became shorter. */
-	if (!mine->next_ns || mine->next_ns > now + interval)
+	/* It begins, or the interval became shorter: after a stall the next beat is at most one
+	 * interval and a half away. */
+	if (!mine->next_ns || mine->next_ns > now + interval + interval / 2)
 		return pace_next(index, interval, now);
 	return mine->next_ns;
 }
@@ -235,7 +236,7 @@ static long pace_session(__u32 index, struct pacing *round)
 		if (round->now > due && round->now - due > mine->late_max_ns)
 			mine->late_max_ns = round->now - due;
 		due += interval;
-		/* Held up: the next one is not at once. */
+		/* Held up: the next one is at least half an interval away. */
 		if (due <= round->now)
 			due = pace_next(index, interval, round->now + interval / 2);
 	}

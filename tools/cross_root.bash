@@ -7,6 +7,7 @@
 # one's would upgrade this host's; a root of its own, made once by mmdebstrap and kept beside the kernels
 # of tests/vm, changes nothing here. Compilers, CMake, clang and bpftool are this machine's, so nothing is emulated.
 
+readonly CROSS_MIRROR=http://deb.debian.org/debian
 CROSS_CACHE=${HANET_VM_CACHE:-/var/cache/hanet-vm}
 # What runs, and what is linked.
 readonly CROSS_TOOLS=(debhelper dpkg-dev cmake ninja-build clang-14 llvm-14 bpftool
@@ -21,7 +22,16 @@ cross_root_make() {  # cross_root_make ARCH DIR
   local packages=("${CROSS_TOOLS[@]}" "$(cross_compiler "$1")" "${CROSS_LIBRARIES[@]/%/:$1}")
   mmdebstrap --quiet --variant=minbase --architectures="$(dpkg --print-architecture),$1" \
     --include="$(IFS=,; echo "${packages[*]}")" --aptopt='APT::Install-Recommends "false"' \
-    bookworm "$2" http://deb.debian.org/debian
+    bookworm "$2" "$CROSS_MIRROR"
+}
+
+readonly CROSS_NO_MIRROR=77
+mirror_answers() {
+  local file status=0
+  file=$(mktemp)
+  /usr/lib/apt/apt-helper download-file "$CROSS_MIRROR/dists/bookworm/InRelease" "$file" >&2 || status=$?
+  rm -f -- "$file"
+  return "$status"
 }
 
 # cross_root ARCH: prints the directory of the root, making it if it is not there or not of today.
@@ -31,7 +41,11 @@ cross_root() {
   if [[ $(cat "$dir.made" 2>/dev/null) != "$key" ]]; then
     rm -rf -- "$dir" "$dir.made"
     mkdir -p "$CROSS_CACHE"
-    cross_root_make "$1" "$dir" >&2 || return 1
+    if ! cross_root_make "$1" "$dir" >&2; then
+      rm -rf -- "$dir"
+      mirror_answers || return "$CROSS_NO_MIRROR"
+      return 1
+    fi
     echo "$key" >"$dir.made"
   fi
   printf '%s\n' "$dir"

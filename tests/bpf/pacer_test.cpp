@@ -107,15 +107,19 @@ TEST_F(Pacer, M12_ManySessionsOfOneIntervalAreSpread) {
 }
 
 TEST_F(Pacer, M12_AfterAStallSessionsAreSpreadAsBefore) {
+  constexpr std::uint64_t kLong = 2'000'000'000;
   watch(Beat::Arp, 8);
-  session(8).interval_us = kIntervalUs;
+  for (const std::uint32_t at : {0U, 8U}) session(at).interval_us = kLong / 1000;
   p->paced[8] = mine();
   pacer().sessions = 9;
   round();
   ASSERT_EQ(mine().refused, 1U) << "the witness: both were due long ago";
-  const std::uint64_t interval = kIntervalUs * 1000ULL;
-  EXPECT_NE(mine().next_ns % interval, p->paced[8].next_ns % interval);
-  EXPECT_GE(mine().next_ns, pacer().round_ns + interval / 2) << "and the next is not at once";
+  EXPECT_NE(mine().next_ns % kLong, p->paced[8].next_ns % kLong);
+  EXPECT_GE(mine().next_ns, pacer().round_ns + kLong / 2);
+  const std::uint64_t next = mine().next_ns;
+  for (int i = 0; i < 20; ++i) round();
+  EXPECT_EQ(mine().next_ns, next) << "and no later round brings it forward";
+  EXPECT_EQ(mine().refused, 1U);
 }
 
 TEST_F(Pacer, M12_AShorterIntervalIsInForceAtOnce) {

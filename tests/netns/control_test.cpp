@@ -253,6 +253,13 @@ TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   EXPECT_GE(record.at("unanswered"), 3);
   EXPECT_LT(record.at("first_lost_ns"), record.at("deadline_ns"));
   EXPECT_LE(record.at("deadline_ns"), record.at("verdict_ns")) << "a verdict before its time";
+  EXPECT_LT(record.at("last_reply_ns"), record.at("deadline_ns"));
+  ASSERT_GE(record.at("heartbeats").size(), 4U) << "of before the fault as well";
+  const json& beats = record.at("heartbeats");
+  EXPECT_TRUE(beats.front().at("replied_us").is_number()) << beats.dump();
+  EXPECT_TRUE(beats.back().at("replied_us").is_null()) << beats.dump();
+  EXPECT_LE(beats.back().at("sent_us"), 0) << "none that left after the verdict";
+  EXPECT_TRUE(record.at("load").is_number());
   EXPECT_EQ(record.at("steered_in_kernel"), true);
   EXPECT_EQ(record.at("verdict_waited"), false);
   EXPECT_GE(record.at("steps").size(), 4U);

@@ -90,6 +90,9 @@ TEST_F(LiveParameters, D4_WhatIsOutOfRangeIsRefusedWithTheRange) {
   expect_refused("metric", "1",
                  "key 'metric': no such live parameter; allowed: interval_us, multiplier, "
                  "up_count, link_poll_us, threshold_percent, enabled");
+  expect_refused("multiplyer", "4",
+                 "key 'multiplyer': no such live parameter; allowed: interval_us, multiplier, "
+                 "up_count, link_poll_us, threshold_percent, enabled; did you mean 'multiplier'?");
 }
 
 TEST_F(LiveParameters, D4_ADetectionTimeThatWatchesNothingIsRefused) {

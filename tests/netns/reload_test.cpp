@@ -304,6 +304,17 @@ TEST_F(Reload, O8_AHangupReloads) {
   EXPECT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 4; }));
 }
 
+TEST_F(Reload, O8_AHangupThatIsRefusedSaysSoInTheLog) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_EQ(host().ctl({"reload", "--confirm", "600"}).exit_code, 0);
+  write(with(text(), "multiplier", "4"));
+  ASSERT_EQ(::kill(host().pid(), SIGHUP), 0);
+  EXPECT_TRUE(await("the log says why", [&] {
+    return host().log().contains("nothing was changed: a reload waits to be confirmed");
+  }));
+  EXPECT_EQ(kernel_session(0).multiplier, 3U);
+}
+
 TEST_F(Reload, O8_DiffSaysWhatAReloadWouldChangeAndChangesNothing) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_EQ(host().ctl({"diff"}).out, "nothing differs\n");

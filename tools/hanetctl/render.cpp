@@ -176,21 +176,32 @@ void render_group(std::string& out, const Json& group) {
   }
 }
 
+/// What was seen before the verdict, in order of time. A record of an earlier hanetd may have less.
+void render_flight(std::string& out, const Json& record) {
+  const auto at = [&](const char* key) {
+    return (number_of(record, key) - number_of(record, "verdict_ns")) / 1000;
+  };
+  const std::uint64_t unanswered = count_of(record, "unanswered");
+  if (record.value("last_reply_ns", Json()).is_number() && unanswered > 0)
+    line(out, "  {:>10.1f} us  the last reply came", at("last_reply_ns"));
+  line(out, "  {:>10.1f} us  {}", at("first_lost_ns"),
+       unanswered == 0 ? "first interval without a frame from the peer was over"
+                       : fmt::format("first of {} unanswered requests left", unanswered));
+  line(out, "  {:>10.1f} us  the detection time was over", at("deadline_ns"));
+  if (record.value("deferred_since_ns", Json()).is_number())
+    line(out, "  {:>10.1f} us  the verdict waits: CPU {} stood still", at("deferred_since_ns"),
+         count_of(record, "stalled_cpu"));
+}
+
 void render_switchover(std::string& out, const Json& record) {
   line(out, "#{} {}  {}: {} to {}, {}", count_of(record, "number"), text_of(record, "wall_time"),
        text_of(record, "group"), text_of(record, "from"), text_of(record, "to"),
        text_of(record, "outcome"));
   line(out, "  cause  {}", text_of(record, "cause"));
   line(out, "  rule   {}", text_of(record, "rule"));
-  if (record.at("first_lost_ns").is_number()) {
-    const double verdict = number_of(record, "verdict_ns");
-    const std::uint64_t unanswered = count_of(record, "unanswered");
-    line(out, "  {:>10.1f} us  {}", (number_of(record, "first_lost_ns") - verdict) / 1000,
-         unanswered == 0 ? "first interval without a frame from the peer was over"
-                         : fmt::format("first of {} unanswered requests left", unanswered));
-    line(out, "  {:>10.1f} us  the detection time was over",
-         (number_of(record, "deadline_ns") - verdict) / 1000);
-  }
+  if (record.value("load", Json()).is_number())
+    line(out, "  load   {:.2f} (of the minute before)", number_of(record, "load"));
+  if (record.at("first_lost_ns").is_number()) render_flight(out, record);
   line(out, "  {:>10.1f} us  verdict{}", 0.0,
        record.value("steered_in_kernel", false) ? "; the kernel bridges to the standby" : "");
   line(out, "  {:>10.1f} us  hanetd {}", number_of(record, "event_to_user_us"),

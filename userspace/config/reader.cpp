@@ -194,10 +194,8 @@ void TableReader::refuse_unknown(std::span<const std::string_view> known) const 
   for (const auto& [key, value] : *table_) {
     const std::string_view name = key.str();
     if (std::ranges::find(known, name) != known.end()) continue;
-    const std::string_view meant = nearest(name, known);
-    const std::string hint = meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant);
     mistakes_->add(line_number(key.source()), path_of(name),
-                   fmt::format("unknown, allowed: {}{}", listed(known), hint));
+                   fmt::format("unknown, allowed: {}{}", listed(known), suggestion_for(name, known)));
   }
 }
 

@@ -98,6 +98,11 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
   return best;
 }
 
+std::string suggestion_for(std::string_view typed, std::span<const std::string_view> known) {
+  const std::string_view meant = nearest(typed, known);
+  return meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant);
+}
+
 void Mistakes::found(std::uint32_t line, std::string_view path, std::string_view found,
                      std::string_view allowed) {
   add(line, path, fmt::format("found {}, allowed: {}", found, allowed));

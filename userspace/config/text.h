@@ -37,6 +37,10 @@ namespace hanet::config {
 [[nodiscard]] std::string_view nearest(std::string_view typed,
                                        std::span<const std::string_view> known);
 
+/// "; did you mean 'b'?", or nothing.
+[[nodiscard]] std::string suggestion_for(std::string_view typed,
+                                         std::span<const std::string_view> known);
+
 /// Everything that is wrong with one file.
 class Mistakes {
  public:

@@ -80,16 +80,21 @@ Status Reloads::keep_the_way_back(std::optional<std::chrono::seconds> confirm_wi
   return {};
 }
 
-Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
+Status Reloads::may_begin(std::optional<std::chrono::seconds> confirm_within) const {
   if (undone_at_ && told_.empty())
     return failure(
         "a reload waits to be confirmed: 'hanetctl confirm' keeps it, or wait until it is undone");
   if (confirm_within && (confirm_within->count() < 1 || *confirm_within > kMaxConfirm))
     return failure(fmt::format("confirm: found {} s, allowed: 1 to {}", confirm_within->count(),
                                kMaxConfirm.count()));
+  return {};
+}
+
+Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
   const config::Config before = running();
   Result<config::Config> wanted = config::load(where_.file);
-  Status done = wanted ? check(before, *wanted) : pass_on(wanted);
+  Status done = may_begin(confirm_within);
+  if (done) done = wanted ? check(before, *wanted) : pass_on(wanted);
   if (done) done = keep_the_way_back(confirm_within, *wanted);
   if (done) {
     done = carry_out(*wanted);
@@ -104,11 +109,12 @@ Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> conf
   told_.clear();
   undone_at_.reset();
   is_way_back_ = false;
+  end_alarm("the file runs");
   if (confirm_within) {
     before_ = before;
     undone_at_ = monotonic_now() + *confirm_within;
   } else if (Status forgotten = forget_the_way_back(); !forgotten) {
-    tell("alarm", forgotten.error().message);
+    alarm(forgotten.error().message);
   }
   tell("reload", fmt::format("{}: {}{}", where_.file.string(), summary_of(changes),
                              confirm_within ? fmt::format("; undone in {} s unless it is confirmed",
@@ -122,6 +128,7 @@ Status Reloads::confirm() {
   if (Status forgotten = forget_the_way_back(); !forgotten) return forgotten;
   undone_at_.reset();
   told_.clear();
+  end_alarm("the file is confirmed");
   tell("reload-confirmed", "the reload is confirmed");
   return {};
 }
@@ -133,11 +140,11 @@ Status Reloads::forget_the_way_back() {
   return {};
 }
 
-void Reloads::tell_way_back() const {
-  tell("alarm", fmt::format("nobody confirmed the reload of {}, so what ran before it runs, after "
-                            "each start: 'hanetctl diff' shows the difference, 'hanetctl reload' "
-                            "takes the file",
-                            where_.file.string()));
+void Reloads::tell_way_back() {
+  alarm(
+      fmt::format("nobody confirmed the reload of {}, so what ran before it runs, after each start: "
+                  "'hanetctl diff' shows the difference, 'hanetctl reload' takes the file",
+                  where_.file.string()));
 }
 
 void Reloads::tick(MonotonicTime now) {
@@ -148,18 +155,34 @@ void Reloads::tick(MonotonicTime now) {
   if (!undone) {
     undone_at_ = now + kTryAgain;
     if (std::exchange(told_, undone.error().message) != undone.error().message)
-      tell("alarm", fmt::format("nobody confirmed the reload, and it can not be undone: {}; mend "
-                                "that, or keep what runs by 'hanetctl confirm'",
-                                undone.error().message));
+      alarm(
+          fmt::format("nobody confirmed the reload, and it can not be undone: {}; mend that, or keep "
+                      "what runs by 'hanetctl confirm'",
+                      undone.error().message));
     return;
   }
   undone_at_.reset();
   told_.clear();
   is_way_back_ = true;
+  end_alarm("it is undone");
   tell("reload-undone",
        fmt::format("nobody confirmed the reload: what ran before runs again, after a restart as "
                    "well; {} was not changed: mend it, or take it by 'hanetctl reload'",
                    where_.file.string()));
+}
+
+void Reloads::alarm(std::string text) {
+  alarmed_ = true;
+  group::Notices notices("hanetd", publish_);
+  notices.alarm(group::AlarmKind::FileUnconfirmed, "", std::move(text));
+  notices.flush();
+}
+
+void Reloads::end_alarm(std::string text) {
+  if (!std::exchange(alarmed_, false)) return;
+  group::Notices notices("hanetd", publish_);
+  notices.alarm_cleared(group::AlarmKind::FileUnconfirmed, "", std::move(text));
+  notices.flush();
 }
 
 void Reloads::tell(std::string event, std::string text) const {

@@ -53,7 +53,7 @@ class Reloads {
   /// Is what runs another one than the file, because nobody has confirmed that?
   [[nodiscard]] bool is_way_back() const { return is_way_back_; }
   /// Says that what runs is the way back: at the start.
-  void tell_way_back() const;
+  void tell_way_back();
   /// Undoes what nobody has confirmed in time; tries again if that fails.
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const { return undone_at_; }
@@ -62,6 +62,7 @@ class Reloads {
   [[nodiscard]] const std::filesystem::path& file() const { return where_.file; }
 
  private:
+  [[nodiscard]] Status may_begin(std::optional<std::chrono::seconds> confirm_within) const;
   [[nodiscard]] Status check(const config::Config& before, const config::Config& wanted) const;
   [[nodiscard]] Status carry_out(const config::Config& wanted);
   /// Before anything changes.
@@ -69,6 +70,8 @@ class Reloads {
                                          const config::Config& wanted);
   [[nodiscard]] Status forget_the_way_back();
   void tell(std::string event, std::string text) const;
+  void alarm(std::string text);
+  void end_alarm(std::string text);
 
   Where where_;
   Unconfirmed& unconfirmed_;
@@ -81,6 +84,7 @@ class Reloads {
   std::optional<MonotonicTime> undone_at_;  // a reload waits to be confirmed
   config::Config before_;                   // it
   std::string told_;                        // why it could not be undone yet
+  bool alarmed_ = false;
 };
 
 }  // namespace hanet::daemon

@@ -10,12 +10,28 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "failover/execute.h"
 #include "policy/group.h"
 
 namespace hanet::failover {
+
+/// A request that left before a verdict.
+struct SeenHeartbeat {
+  MonotonicTime sent;
+  std::optional<MonotonicTime> replied;
+};
+
+/// The last moments before a verdict on heartbeats, as the kernel side saw them.
+struct Flight {
+  std::optional<MonotonicTime> last_reply;
+  std::vector<SeenHeartbeat> heartbeats;  ///< oldest first
+  /// The verdict waited from then on, because this CPU stood still; empty: it did not wait.
+  std::optional<MonotonicTime> deferred_since;
+  std::uint32_t stalled_cpu = 0;
+};
 
 /// As many members as a switchover has to explain (spec O4).
 struct SwitchoverRecord {
@@ -39,7 +55,9 @@ struct SwitchoverRecord {
   /// space let the verdict wait until event_received.
   bool verdict_waited = false;
   std::uint32_t unanswered = 0;
-  MonotonicTime finished{};  ///< verified
+  Flight flight;
+  std::optional<double> load;  ///< processes that ran or wanted to, mean of the minute before
+  MonotonicTime finished{};    ///< verified
   Execution execution;
 };
 

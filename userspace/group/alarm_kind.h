@@ -25,8 +25,9 @@ enum class AlarmKind : std::uint8_t {
   TargetTrouble,       ///< a target does not answer, while others of the port do
   TargetContested,     ///< two MAC addresses answer for one target
   GroupLate,           ///< a group can not begin, mostly for a card that is not here yet
+  FileUnconfirmed,     ///< what runs is not what a restart would run, for want of a confirmation
 };
-inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::GroupLate) + 1;
+inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::FileUnconfirmed) + 1;
 
 [[nodiscard]] constexpr std::string_view to_text(AlarmKind kind) {
   switch (kind) {
@@ -58,6 +59,8 @@ inline constexpr std::size_t kAlarmKinds = static_cast<std::size_t>(AlarmKind::G
       return "target contested";
     case AlarmKind::GroupLate:
       return "group late";
+    case AlarmKind::FileUnconfirmed:
+      return "file unconfirmed";
   }
   return "?";
 }

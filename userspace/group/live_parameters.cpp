@@ -4,7 +4,6 @@
 #include "group/live_parameters.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "config/parameters.h"
+#include "config/text.h"
 
 namespace hanet::group {
 namespace {
@@ -22,11 +22,11 @@ std::string allowed(const config::LiveParameter& parameter) {
   return fmt::format("{} to {}", parameter.range.low, parameter.range.high);
 }
 
-std::string names() {
+std::vector<std::string_view> names() {
   std::vector<std::string_view> names;
   for (const config::LiveParameter& parameter : config::kLiveParameters)
     names.push_back(parameter.name);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
 }
 
 std::optional<std::int64_t> number_of(const config::LiveParameter& parameter,
@@ -57,7 +57,8 @@ Status set_live_parameter(engine::Engine& engine, engine::GroupIndex group, cons
   const auto* parameter =
       std::ranges::find(config::kLiveParameters, key, &config::LiveParameter::name);
   if (parameter == config::kLiveParameters.end())
-    return failure(fmt::format("key '{}': no such live parameter; allowed: {}", key, names()));
+    return failure(fmt::format("key '{}': no such live parameter; allowed: {}{}", key,
+                               config::listed(names()), config::suggestion_for(key, names())));
   const std::optional<std::int64_t> number = number_of(*parameter, value);
   if (!number || !parameter->range.holds(*number))
     return failure(fmt::format("key '{}': found {}, allowed: {}", key, value, allowed(*parameter)));

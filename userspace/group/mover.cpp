@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <utility>
@@ -32,6 +33,13 @@ bool leaves_without_carrier(const net::Identity& identity, const std::string& po
   return !identity.nexthops.empty() || net::ignores_routes_without_carrier(port) ||
          std::ranges::any_of(identity.addresses,
                              [](const net::Address& address) { return address.vlan != 0; });
+}
+
+/// Of the last minute.
+std::optional<double> mean_load() {
+  struct sysinfo machine{};
+  if (::sysinfo(&machine) != 0) return std::nullopt;
+  return static_cast<double>(machine.loads[0]) / (1 << SI_LOAD_SHIFT);
 }
 
 bool is_within_trunk(const policy::Switchover& switchover) {
@@ -302,6 +310,7 @@ void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) 
 
 void Mover::report(const policy::Switchover& switchover) {
   pending_.record.finished = monotonic_now();
+  pending_.record.load = mean_load();
   const failover::SwitchoverRecord& kept = context_.env.history.add(std::move(pending_.record));
   const auto moved_us = (kept.execution.last_message_sent - kept.verdict).count() / 1000;
   context_.notices.add(

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "group/flight.h"
+
 namespace hanet::group {
 namespace {
 
@@ -21,6 +23,7 @@ void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine&
     record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
     record.unanswered =
         static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
+    record.flight = flight_of(session);
   } else if (reason == policy::DownReason::CarrierLost &&
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));

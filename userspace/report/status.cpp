@@ -219,6 +219,17 @@ Json group_json(const group::View& group, const engine::Engine& engine,
           {"paths", std::move(paths)}};
 }
 
+/// Times relative to the verdict, as those of the steps.
+Json heartbeats_json(const failover::SwitchoverRecord& record) {
+  Json heartbeats = Json::array();
+  for (const failover::SeenHeartbeat& seen : record.flight.heartbeats)
+    heartbeats.push_back(
+        {{"sent_us", microseconds(seen.sent - record.verdict)},
+         {"replied_us",
+          seen.replied ? Json(microseconds(*seen.replied - record.verdict)) : Json(nullptr)}});
+  return heartbeats;
+}
+
 Json record_json(const failover::SwitchoverRecord& record) {
   const auto or_null = [](const std::optional<MonotonicTime>& at) {
     return at ? Json(kernel_ns(*at)) : Json(nullptr);
@@ -241,6 +252,12 @@ Json record_json(const failover::SwitchoverRecord& record) {
       {"deadline_ns", or_null(record.deadline)},
       {"verdict_ns", kernel_ns(record.verdict)},
       {"unanswered", record.unanswered},
+      {"last_reply_ns", or_null(record.flight.last_reply)},
+      {"heartbeats", heartbeats_json(record)},
+      {"deferred_since_ns", or_null(record.flight.deferred_since)},
+      {"stalled_cpu",
+       record.flight.deferred_since ? Json(record.flight.stalled_cpu) : Json(nullptr)},
+      {"load", record.load ? Json(*record.load) : Json(nullptr)},
       {"overshoot_us",
        record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
       {"event_to_user_us", microseconds(record.event_received - record.verdict)},
