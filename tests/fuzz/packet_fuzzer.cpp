@@ -96,8 +96,7 @@ class World : public Scene {
 
  private:
   static bool is_tc_action(std::uint32_t verdict) {
-    return verdict == kTcPass || verdict == kTcDrop || verdict == kTcRedirect ||
-           verdict == kTcSent;
+    return verdict == kTcPass || verdict == kTcDrop || verdict == kTcRedirect || verdict == kTcSent;
   }
   /// ARP and advertisements have no secret but the probe address.
   bool may_answer(const net::Frame& frame) {

@@ -194,8 +194,9 @@ void TableReader::refuse_unknown(std::span<const std::string_view> known) const 
   for (const auto& [key, value] : *table_) {
     const std::string_view name = key.str();
     if (std::ranges::find(known, name) != known.end()) continue;
-    mistakes_->add(line_number(key.source()), path_of(name),
-                   fmt::format("unknown, allowed: {}{}", listed(known), suggestion_for(name, known)));
+    mistakes_->add(
+        line_number(key.source()), path_of(name),
+        fmt::format("unknown, allowed: {}{}", listed(known), suggestion_for(name, known)));
   }
 }
 

@@ -141,10 +141,10 @@ Status Reloads::forget_the_way_back() {
 }
 
 void Reloads::tell_way_back() {
-  alarm(
-      fmt::format("nobody confirmed the reload of {}, so what ran before it runs, after each start: "
-                  "'hanetctl diff' shows the difference, 'hanetctl reload' takes the file",
-                  where_.file.string()));
+  alarm(fmt::format(
+      "nobody confirmed the reload of {}, so what ran before it runs, after each start: "
+      "'hanetctl diff' shows the difference, 'hanetctl reload' takes the file",
+      where_.file.string()));
 }
 
 void Reloads::tick(MonotonicTime now) {
@@ -155,10 +155,10 @@ void Reloads::tick(MonotonicTime now) {
   if (!undone) {
     undone_at_ = now + kTryAgain;
     if (std::exchange(told_, undone.error().message) != undone.error().message)
-      alarm(
-          fmt::format("nobody confirmed the reload, and it can not be undone: {}; mend that, or keep "
-                      "what runs by 'hanetctl confirm'",
-                      undone.error().message));
+      alarm(fmt::format(
+          "nobody confirmed the reload, and it can not be undone: {}; mend that, or keep "
+          "what runs by 'hanetctl confirm'",
+          undone.error().message));
     return;
   }
   undone_at_.reset();
