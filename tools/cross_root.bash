@@ -39,10 +39,10 @@ cross_root() {
   local dir=$CROSS_CACHE/debian-12-for-$1 key
   key=$(sha256sum "${BASH_SOURCE[0]}" | cut -d ' ' -f 1)
   if [[ $(cat "$dir.made" 2>/dev/null) != "$key" ]]; then
-    rm -rf -- "$dir" "$dir.made"
+    rm -rf --one-file-system -- "$dir" "$dir.made"
     mkdir -p "$CROSS_CACHE"
     if ! cross_root_make "$1" "$dir" >&2; then
-      rm -rf -- "$dir"
+      rm -rf --one-file-system -- "$dir"
       mirror_answers || return "$CROSS_NO_MIRROR"
       return 1
     fi
