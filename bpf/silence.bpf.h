@@ -21,8 +21,8 @@
 #include "target.bpf.h"
 #include "verdict.bpf.h"
 
-/* Decided by hanetd before loading: without such a session nobody pays for it. */
-const volatile bool watch_silence = false;
+/* Set by hanetd with the first such session: until then nobody looks any further. */
+volatile bool watch_silence;
 
 /* Timer callback of silent sessions; session_deadline's counterpart. */
 static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)

@@ -77,7 +77,7 @@ int Programs::load_object(bool bpf_timer, bool link_poll, bool silence) {
   if (!skeleton_) return -errno;
   skeleton_->rodata->use_bpf_timer = bpf_timer;
   skeleton_->rodata->use_link_poll = link_poll;
-  skeleton_->rodata->watch_silence = silence;
+  skeleton_->bss->watch_silence = silence;
   skeleton_->rodata->cpu_count = kWatchedCpus;
   bpf_program__set_autoload(skeleton_->progs.carrier_off, false);
   bpf_program__set_autoload(skeleton_->progs.carrier_on, false);

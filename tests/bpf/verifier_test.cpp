@@ -63,7 +63,6 @@ class Verifier : public Scene {
     if (!skeleton) return -errno;
     skeleton->rodata->use_bpf_timer = bpf_timer;
     skeleton->rodata->use_link_poll = engine::KernelTypes().have_link_poll();
-    skeleton->rodata->watch_silence = true;
     skeleton->rodata->cpu_count = kWatchedCpus;
     bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
     bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);

@@ -105,11 +105,10 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   if (!reading) return pass_on(reading);
   reading_ = std::make_unique<ControlSocket>(std::move(*reading));
 
-  Result<std::unique_ptr<engine::Engine>> engine = engine::Engine::load(
-      {.pin_directory = options.pin_directory,
-       .watch_silence = std::ranges::any_of(config.groups, &config::GroupConfig::watches_silence),
-       .no_pacer_because = no_pacer_because(config, options),
-       .bpf_timer = options.bpf_timer});
+  Result<std::unique_ptr<engine::Engine>> engine =
+      engine::Engine::load({.pin_directory = options.pin_directory,
+                            .no_pacer_because = no_pacer_because(config, options),
+                            .bpf_timer = options.bpf_timer});
   if (!engine) return pass_on(engine);
   engine_ = std::move(*engine);
   for (const int fd : {engine_->event_descriptor(), notifications_.descriptor(),
@@ -124,7 +123,7 @@ void Daemon::remember(const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory, ignored);
   kept_history_ = std::make_unique<KeptHistory>(directory);
   if (Status kept = kept_history_->load(); !kept) log::warning("{}", kept.error().message);
-  history_.number_from(kept_history_->last_number());
+  history_.number_from(kept_history_->records().last_number);
 }
 
 // A host is not left without failover because nobody could count it.

@@ -50,7 +50,7 @@ std::uint32_t own_netns() {
   return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
-hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer, bool watch_silence) {
+hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer) {
   hanet_bpf* skeleton = hanet_bpf__open();
   if (skeleton == nullptr) return nullptr;
   const bool tracing = source == LinkSource::Fentry;
@@ -58,7 +58,6 @@ hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer, bool watch_silen
   skeleton->rodata->use_bpf_timer = use_bpf_timer;
   skeleton->rodata->own_netns = own_netns();
   skeleton->rodata->cpu_count = watched_cpus();
-  skeleton->rodata->watch_silence = watch_silence;
   bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
   bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);
   return skeleton;
@@ -132,18 +131,18 @@ void Engine::start_pacer(const Options& options) {
   capabilities_.pacer = fmt::format("kernel ({})", pacer_->discipline());
 }
 
-int Engine::load_object(LinkSource source, bool watch_silence) {
-  skeleton_.reset(open_skeleton(source, use_bpf_timer_, watch_silence));
+int Engine::load_object(LinkSource source) {
+  skeleton_.reset(open_skeleton(source, use_bpf_timer_));
   return skeleton_ ? hanet_bpf__load(skeleton_.get()) : -errno;
 }
 
-int Engine::try_to_load(LinkSource source, const Options& options) {
-  int failed = load_object(source, options.watch_silence);
+int Engine::try_to_load(LinkSource source) {
+  int failed = load_object(source);
   // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
   if (failed == -EOPNOTSUPP && use_bpf_timer_) {
     use_bpf_timer_ = false;
     capabilities_.deadlines = fmt::format("hanetd, no bpf_timer ({})", std::strerror(-failed));
-    failed = load_object(source, options.watch_silence);
+    failed = load_object(source);
   }
   if (failed != 0) return failed;
   link_source_ = source;
@@ -182,13 +181,13 @@ Status Engine::open_and_load(const Options& options) {
   const bool poll = types->have_link_poll();
   int refused = knows_netns ? types->refuse_fentry() : -ENOENT;
   types.reset();
-  if (refused == 0) refused = try_to_load(LinkSource::Fentry, options);
+  if (refused == 0) refused = try_to_load(LinkSource::Fentry);
   if (refused == 0) {
     capabilities_.link_source = "fentry";
     tell_capabilities(true, poll);
     return {};
   }
-  const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink, options);
+  const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink);
   if (failed != 0)
     return errno_error(failed,
                        "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "

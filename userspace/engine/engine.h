@@ -102,7 +102,6 @@ class Engine {
  public:
   struct Options {
     std::filesystem::path pin_directory;
-    bool watch_silence = false;  ///< some session will be of kind HANET_HEARTBEAT_SILENCE
     std::string
         no_pacer_because;   ///< hanetd sends, whatever the kernel can; empty: only where it must
     bool bpf_timer = true;  ///< false: hanetd keeps the deadlines, whatever the kernel takes
@@ -243,8 +242,8 @@ class Engine {
   [[nodiscard]] Status open_and_load(const Options& options);
   /// Loads the object for one source of link events, and attaches that source; without bpf_timer
   /// from the first time on that the kernel refuses it. Returns 0 or -errno.
-  [[nodiscard]] int try_to_load(LinkSource source, const Options& options);
-  [[nodiscard]] int load_object(LinkSource source, bool watch_silence);
+  [[nodiscard]] int try_to_load(LinkSource source);
+  [[nodiscard]] int load_object(LinkSource source);
   void start_pacer(const Options& options);
   [[nodiscard]] std::string poll_name() const;
   void tell_capabilities(bool fentry, bool poll);

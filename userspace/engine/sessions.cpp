@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "engine/engine.h"
+#include "hanet.skel.h"
 
 namespace hanet::engine {
 
@@ -43,6 +44,7 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   session.group = spec.group;
   session.family = static_cast<std::uint16_t>(spec.family);
   session.kind = static_cast<std::uint8_t>(spec.kind);
+  if (session.kind == HANET_HEARTBEAT_SILENCE) store(skeleton_->bss->watch_silence, true);
   session.other_end = spec.other_end ? 1 : 0;
   copy_to(session.target, spec.target);
   copy_to(session.next_hop, spec.target);
