@@ -277,6 +277,13 @@ TEST_F(Control, O10_ExplainKnowsWhatHappenedBeforeARestartAndBeforeAKill) {
   const auto history = host().directory() / "history";
   ASSERT_TRUE(await("the history is written", [&] { return std::filesystem::exists(history); }));
   host().kill();
+  const json kept = host().ask({"explain"});
+  EXPECT_EQ(kept.at("switchovers"), before.at("switchovers")) << "without hanetd";
+  EXPECT_TRUE(kept.at("daemon").is_null());
+  const bench::Output shown = host().ctl({"explain"});
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_TRUE(shown.out.contains("mether0: p0 to p1, complete")) << shown.out;
+  EXPECT_TRUE(shown.error.contains("hanetd does not run; this is what it has kept"));
   host().start();
   ASSERT_TRUE(await("hanetd answers", [&] { return host().ask({"status"}).is_object(); }));
   EXPECT_EQ(host().switchovers(), before.at("switchovers"));

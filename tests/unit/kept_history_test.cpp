@@ -64,7 +64,7 @@ class KeptHistoryTest : public testing::Test {
   std::string refusal() {
     KeptHistory kept(directory_);
     const Status loaded = kept.load();
-    EXPECT_EQ(kept.switchovers().empty(), !loaded.has_value());
+    EXPECT_EQ(kept.records().switchovers.empty(), !loaded.has_value());
     return loaded ? "" : loaded.error().message;
   }
 
@@ -76,23 +76,23 @@ TEST_F(KeptHistoryTest, O10_TheNextHanetdKnowsSwitchoversAndAlarmsAndGoesOnCount
   keep_one_of_each();
   KeptHistory next(directory_);
   ASSERT_TRUE(next.load());
-  ASSERT_EQ(next.switchovers().size(), 1U);
-  EXPECT_EQ(next.switchovers().front().at("number"), 1);
-  ASSERT_EQ(next.alarms().size(), 1U);
-  EXPECT_EQ(next.alarms().front().at("text"), "NO WORKING PATH");
+  ASSERT_EQ(next.records().switchovers.size(), 1U);
+  EXPECT_EQ(next.records().switchovers.front().at("number"), 1);
+  ASSERT_EQ(next.records().alarms.size(), 1U);
+  EXPECT_EQ(next.records().alarms.front().at("text"), "NO WORKING PATH");
   failover::History fresh;
-  fresh.number_from(next.last_number());
+  fresh.number_from(next.records().last_number);
   fresh.add({});
   next.follow(fresh, kNow);
-  EXPECT_EQ(next.switchovers().back().at("number"), 2);
+  EXPECT_EQ(next.records().switchovers.back().at("number"), 2);
 }
 
 TEST_F(KeptHistoryTest, O10_OnlyAlarmsAreKeptOfWhatIsTold) {
   KeptHistory kept(directory_);
   for (const char* event : {"alarm", "path-down", "alarm-cleared", "switchover", "set"})
     kept.hear(notice(event, event));
-  ASSERT_EQ(kept.alarms().size(), 2U);
-  EXPECT_EQ(kept.alarms().back().at("event"), "alarm-cleared");
+  ASSERT_EQ(kept.records().alarms.size(), 2U);
+  EXPECT_EQ(kept.records().alarms.back().at("event"), "alarm-cleared");
 }
 
 TEST_F(KeptHistoryTest, O10_TheFileIsWrittenAWhileLaterAndOnce) {
@@ -119,10 +119,10 @@ TEST_F(KeptHistoryTest, O10_ItIsBoundedAndForgetsTheOldestFirst) {
     kept.follow(history_, kNow);
     kept.hear(notice("alarm", std::to_string(i)));
   }
-  EXPECT_EQ(kept.switchovers().size(), 64U);
-  EXPECT_EQ(kept.switchovers().front().at("number"), 237);
-  EXPECT_EQ(kept.alarms().size(), 256U);
-  EXPECT_EQ(kept.alarms().front().at("text"), "44");
+  EXPECT_EQ(kept.records().switchovers.size(), 64U);
+  EXPECT_EQ(kept.records().switchovers.front().at("number"), 237);
+  EXPECT_EQ(kept.records().alarms.size(), 256U);
+  EXPECT_EQ(kept.records().alarms.front().at("text"), "44");
 }
 
 TEST_F(KeptHistoryTest, O10_AnAlarmWithoutEndDoesNotFillTheDirectory) {
@@ -133,7 +133,7 @@ TEST_F(KeptHistoryTest, O10_AnAlarmWithoutEndDoesNotFillTheDirectory) {
   EXPECT_LE(std::filesystem::file_size(file()), std::size_t{1} << 20);
   KeptHistory next(directory_);
   ASSERT_TRUE(next.load());
-  EXPECT_TRUE(next.alarms().back().at("text").get<std::string>().starts_with("19 "));
+  EXPECT_TRUE(next.records().alarms.back().at("text").get<std::string>().starts_with("19 "));
 }
 
 TEST_F(KeptHistoryTest, O10_ADamagedFileIsSaidAndIgnoredAndWrittenAnew) {

@@ -33,8 +33,10 @@ int refuse(const Options& options, int code, const std::string& reason) {
   return code;
 }
 
+bool is_no_daemon(const Error& error) { return error.code == ENOENT || error.code == ECONNREFUSED; }
+
 int refuse_without_daemon(const Options& options, const Error& error) {
-  const bool absent = error.code == ENOENT || error.code == ECONNREFUSED;
+  const bool absent = is_no_daemon(error);
   return refuse(options, absent ? kNoDaemon : kRefused,
                 absent ? "hanetd does not run (" + error.message + ")" : error.message);
 }

@@ -27,6 +27,7 @@ enum Exit : std::uint8_t {
 
 struct Options {
   std::filesystem::path run_directory = "/run/hanet";
+  std::filesystem::path state_directory;  ///< empty: where the service keeps the history
   std::filesystem::path pin_directory = "/sys/fs/bpf/hanet";
   bool json = false;
   std::string group;
@@ -50,6 +51,8 @@ void print(const Json& value);
 /// Tells why, also as JSON where that was asked for; returns `code`.
 int refuse(const Options& options, int code, const std::string& reason);
 int refuse_without_daemon(const Options& options, const Error& error);
+/// Does an error of Client::connect() say that there is no hanetd?
+[[nodiscard]] bool is_no_daemon(const Error& error);
 
 /// The answer, not printed yet; or the exit code of a refusal, already told.
 [[nodiscard]] std::expected<Json, int> answer_to(const Options& options, const Json& request);

@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <expected>
 #include <string>
@@ -39,7 +38,7 @@ std::string parameter_names() {
 
 int status(const Options& options) {
   const hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (client || (client.error().code != ENOENT && client.error().code != ECONNREFUSED)) {
+  if (client || !is_no_daemon(client.error())) {
     Json request{{"command", "status"}};
     if (!options.group.empty()) request["group"] = options.group;
     const std::expected<Json, int> answer =
@@ -54,6 +53,22 @@ int status(const Options& options) {
   else
     print(render_offline(*offline));
   return kNoDaemon;
+}
+
+// "What happened last night" is asked also where hanetd does not run any more.
+int explain(const Options& options) {
+  const auto show = [](const Json& answer) { print(render_explain(answer)); };
+  const hanet::Result<Client> client = Client::connect(options.run_directory);
+  if (client || !is_no_daemon(client.error()))
+    return ask(options, {{"command", "explain"}, {"last", options.last}}, show);
+  const hanet::Result<Json> kept = offline_explain(options);
+  if (!kept) return refuse(options, kNoDaemon, kept.error().message);
+  if (options.json)
+    print(*kept);
+  else
+    show(*kept);
+  fmt::print(stderr, "hanetctl: hanetd does not run; this is what it has kept\n");
+  return kOk;
 }
 
 int detach(const Options& options) {
@@ -151,12 +166,9 @@ void add_looking(CLI::App& app, Options& options, int& result) {
   shown->add_option("group", options.group, "only this group");
   shown->callback([&] { result = status(options); });
   app.add_subcommand("watch", "events as they happen")->callback([&] { result = watch(options); });
-  CLI::App* explain = app.add_subcommand("explain", "the last switchovers: why, when, what");
-  explain->add_option("--last", options.last, "how many");
-  explain->callback([&] {
-    result = ask(options, {{"command", "explain"}, {"last", options.last}},
-                 [](const Json& answer) { print(render_explain(answer)); });
-  });
+  CLI::App* explained = app.add_subcommand("explain", "the last switchovers: why, when, what");
+  explained->add_option("--last", options.last, "how many");
+  explained->callback([&] { result = explain(options); });
 }
 
 void add_moving(CLI::App& app, Options& options, int& result) {
@@ -236,6 +248,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   app.set_version_flag("--version", "hanetctl " HANET_VERSION);
   app.add_option("--run-dir", options.run_directory, "directory of hanetd's sockets");
+  app.add_option("--state-dir", options.state_directory, "directory of the history");
   app.add_option("--pin-dir", options.pin_directory, "directory of the pinned BPF maps");
   app.add_flag("--json", options.json, "print JSON");
   for (const auto& add : {add_looking, add_moving, add_setting, add_checking, add_ending})

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/maps.h"
 #include "net/port_lock.h"
+#include "report/history_file.h"
 #include "report/maps.h"
 
 namespace hanet::ctl {
@@ -92,6 +93,28 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
               {"kernel_sends", goes_round((*pacer)[0])},
               {"kernel_bridges", armed},
               {"paths", std::move(paths)}};
+}
+
+// Another run directory is another hanetd, which keeps its history there unless it is told where.
+Result<Json> offline_explain(const Options& options) {
+  const Options usual;
+  const bool is_the_service =
+      options.state_directory.empty() && options.run_directory == usual.run_directory;
+  std::filesystem::path directory = options.state_directory;
+  if (is_the_service) directory = "/var/lib/hanet";
+  if (directory.empty() || (is_the_service && !std::filesystem::exists(directory)))
+    directory = options.run_directory;
+  const std::filesystem::path file = report::history_file_in(directory);
+  std::error_code unreadable;
+  if (!std::filesystem::exists(file, unreadable))
+    return failure(fmt::format("hanetd does not run, and it has kept no history in {}{}",
+                               directory.string(),
+                               unreadable ? fmt::format(" ({})", unreadable.message()) : ""));
+  const Result<report::KeptRecords> records = report::read_history(file);
+  if (!records) return failure(fmt::format("hanetd does not run, and {}", records.error().message));
+  Json shown = report::explain_json(*records, options.last);
+  shown["daemon"] = nullptr;
+  return shown;
 }
 
 Result<std::string> detach(const std::filesystem::path& run_directory,

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <optional>
 
 #include "group/live_parameters.h"
@@ -60,7 +61,7 @@ Json Answers::status(const Json& request) const {
     if (only.empty() || group->view().config.name == only)
       groups.push_back(
           report::group_json(group->view(), sources_.engine, sources_.groups.sender(), now));
-  const std::deque<Json>& kept = sources_.history.switchovers();
+  const std::deque<Json>& kept = sources_.history.records().switchovers;
   const auto newest = std::find_if(kept.rbegin(), kept.rend(), [&](const Json& record) {
     return only.empty() || record.value("group", "") == only;
   });
@@ -105,13 +106,8 @@ Json Answers::reload(const Json& request) const {
 }
 
 Json Answers::explain(const Json& request) const {
-  const auto newest = [&](const std::deque<Json>& kept) {
-    const auto last = std::min(request.value("last", kept.size()), kept.size());
-    return Json(std::vector<Json>(kept.end() - static_cast<std::ptrdiff_t>(last), kept.end()));
-  };
-  return {{"ok", true},
-          {"switchovers", newest(sources_.history.switchovers())},
-          {"alarms", newest(sources_.history.alarms())}};
+  return report::explain_json(sources_.history.records(),
+                              request.value("last", std::numeric_limits<std::size_t>::max()));
 }
 
 Result<group::PathGroup*> Answers::find_group(const std::string& name) const {

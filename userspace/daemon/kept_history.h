@@ -3,26 +3,26 @@
 // The history of switchovers and alarms, which outlives hanetd (spec O10).
 //
 // The question "what happened last night" is asked after a restart as well. So what `explain` shows
-// is kept as it is shown, in a file beside the snapshots. It is made up when nothing is urgent, and
-// written by a thread of its own: nobody waits for a disk. Bounded, oldest forgotten first.
+// is kept as it is shown, in a file (report/history_file.h). It is made up when nothing is urgent,
+// and written by a thread of its own: nobody waits for a disk. Bounded, oldest forgotten first.
 #pragma once
 
-#include <deque>
 #include <filesystem>
 #include <optional>
 
 #include "core/background_file.h"
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/result.h"
 #include "failover/record.h"
 #include "group/notices.h"
+#include "report/history_file.h"
 
 namespace hanet::daemon {
 
 class KeptHistory {
  public:
-  explicit KeptHistory(const std::filesystem::path& directory) : file_(directory / "history") {}
+  explicit KeptHistory(const std::filesystem::path& directory)
+      : file_(report::history_file_in(directory)) {}
 
   /// Reads what an earlier hanetd left. The error says why a file that is there is not used; then
   /// the history is empty.
@@ -36,20 +36,13 @@ class KeptHistory {
   /// Has written what was not written yet, and waits for it for a while.
   void finish();
 
-  /// As report::record_json() and report::notice_json() make them, the newest last.
-  [[nodiscard]] const std::deque<Json>& switchovers() const { return switchovers_; }
-  [[nodiscard]] const std::deque<Json>& alarms() const { return alarms_; }
-  [[nodiscard]] std::uint64_t last_number() const { return last_number_; }
+  [[nodiscard]] const report::KeptRecords& records() const { return records_; }
 
  private:
-  [[nodiscard]] Status read(std::string_view bytes);
   void save();
-  [[nodiscard]] std::string text() const;
 
   BackgroundFile file_;
-  std::deque<Json> switchovers_;
-  std::deque<Json> alarms_;
-  std::uint64_t last_number_ = 0;
+  report::KeptRecords records_;
   std::optional<MonotonicTime> due_;
 };
 
