@@ -189,18 +189,17 @@ bool Pacer::goes_on(MonotonicTime now) const {
 }
 
 void Pacer::tick(MonotonicTime now) {
-  if (goes_on(now)) {
-    told_ = false;
-    return;
-  }
-  if (now < put_in_ + 4 * kTokenLost) return;
+  if (goes_on(now) || now < put_in_ + 4 * kTokenLost) return;
   put_in_ = now;
+  ++lost_;
   const bool is_there = ::if_nametoindex(near_name_.c_str()) == near_;
   const Status again = is_there ? begin() : set_up();
-  if (std::exchange(told_, true)) return;
+  if (told_ && now < *told_ + kTellAgain) return;
+  told_ = now;
   log::warning(
-      "the pacer's token did not come round on {}: {}; until it does hanetd's thread sends",
-      near_name_,
+      "the pacer's token did not come round on {} ({} time(s) until now): {}; until it does "
+      "hanetd's thread sends",
+      near_name_, lost_,
       !again     ? again.error().message
       : is_there ? "a new one is put in"
                  : "a new pair is made");

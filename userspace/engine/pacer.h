@@ -33,6 +33,8 @@ namespace hanet::engine {
 /// Longer than any round (HANET_TOKEN_MAX_NS, with fq 10 ms), so that one that is late is not taken
 /// for lost.
 inline constexpr Nanoseconds kTokenLost = std::chrono::milliseconds(25);
+/// A machine that stands still now and then for longer than that is told of once in so long.
+inline constexpr Nanoseconds kTellAgain = std::chrono::minutes(1);
 
 class Pacer {
  public:
@@ -96,7 +98,8 @@ class Pacer {
   TcHook departs_;
   net::PacketSocket socket_;
   MonotonicTime put_in_{};
-  bool told_ = false;  ///< that it is lost
+  std::uint64_t lost_ = 0;             ///< how often it was
+  std::optional<MonotonicTime> told_;  ///< when that was said last
 };
 
 }  // namespace hanet::engine
