@@ -9,8 +9,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -19,6 +21,7 @@
 #include <string>
 
 #include "netns/lab_test.h"
+#include "netns/speaker.h"
 
 namespace hanet::test {
 namespace {
@@ -70,6 +73,21 @@ class Reload : public LabTest {
       found.insert(info.substr(id, info.find('\n', id) - id));
     }
     return found;
+  }
+  /// The limit below which hanetd has so many free descriptors.
+  rlim_t limit_for(int spare) {
+    std::set<int> taken;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", host().pid())))
+      taken.insert(std::stoi(entry.path().filename().string()));
+    int limit = 0;
+    for (int free = 0; free < spare; ++limit)
+      if (!taken.contains(limit)) ++free;
+    return static_cast<rlim_t>(limit);
+  }
+  void allow_descriptors(rlim_t below) {
+    const rlimit limit{.rlim_cur = below, .rlim_max = 4096};
+    ASSERT_EQ(::prlimit(host().pid(), RLIMIT_NOFILE, &limit, nullptr), 0) << std::strerror(errno);
   }
   std::vector<std::string> groups() {
     std::vector<std::string> names;
@@ -173,6 +191,56 @@ TEST_F(Reload, O2_O8_AFileThatIsRefusedChangesNothing) {
   EXPECT_THAT(host().log(), HasSubstr("nothing was changed"));
   write(good);
   EXPECT_EQ(reload().out, "nothing differs\n");
+}
+
+// A group that listens is no work of the kernel side until there is one.
+TEST_F(Reload, O8_M5_TheFirstGroupThatListensNeedsNoRestartOfHanetd) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const pid_t before = host().pid();
+  const Speaker talk(lab().netns("client"), "c0", link_of(lab().netns("client"), "c0").mac,
+                     net::kBroadcast, 0x88b5);
+  write(silence_config("target = \"192.0.2.10\"\n"));
+  const bench::Output done = reload();
+  ASSERT_EQ(done.exit_code, 0) << done.error;
+  EXPECT_THAT(done.out, HasSubstr("mether0: restarted"));
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().session("p0").at("kind"), "silence");
+  EXPECT_EQ(host().pid(), before);
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+}
+
+// It is found good, and the host takes no more of it: each number of descriptors is tried, from the
+// one that hanetctl is heard by to enough.
+TEST_F(Reload, O8_AFileThatFailsHalfWayIsUndoneAndTellsWhatWasBegunAnew) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  const SeenIdentity identity = identity_on(host_netns(), "p0");
+  const std::string before = text();
+  ASSERT_DONE(lab().ip("client", "addr add 192.0.2.77/24 dev c0"));
+  const std::string wanted = with(before, "target", "\"192.0.2.77\"") + second_group();
+  int half_way = 0;
+  bool taken = false;
+  for (int spare = 1; spare < 64 && !taken; ++spare) {
+    write(wanted);
+    allow_descriptors(limit_for(spare));
+    const bench::Output done = reload();
+    allow_descriptors(1024);
+    taken = done.exit_code == 0;
+    if (taken) break;
+    if (!done.error.contains("; what ran before runs again, and was begun anew: mether0")) continue;
+    ++half_way;
+    EXPECT_THAT(host().log(), HasSubstr("the file does not run: "));
+    EXPECT_THAT(groups(), testing::ElementsAre("mether0"));
+    ASSERT_TRUE(all_ready());
+    EXPECT_EQ(host().session("p0").at("target"), "192.0.2.10");
+    write(before);
+    EXPECT_EQ(reload().out, "nothing differs\n");
+  }
+  EXPECT_GT(half_way, 0) << "the witness: it failed behind the checks";
+  EXPECT_TRUE(taken) << "with enough of them it is taken";
+  EXPECT_TRUE(carries("p0", identity));
+  EXPECT_TRUE(host().switchovers().empty());
 }
 
 TEST_F(Reload, O8_WhatNobodyConfirmsIsUndone) {

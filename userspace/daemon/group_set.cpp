@@ -4,6 +4,7 @@
 #include "daemon/group_set.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -38,6 +39,12 @@ std::set<engine::GroupIndex> indexes_of(const auto& places) {
   std::set<engine::GroupIndex> indexes;
   for (const auto& place : places) indexes.insert(place.index);
   return indexes;
+}
+
+std::vector<std::string> names_of(const auto& places) {
+  std::vector<std::string> names;
+  for (const auto& place : places) names.push_back(place.config->name);
+  return names;
 }
 
 const std::string& name_of(const group::PathGroup& group) { return group.view().config.name; }
@@ -171,8 +178,11 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   if (beginning.empty()) return {};
   Status begun = begin(beginning);
   if (begun) return begun;
+  if (ending.empty()) return begun;
   const Status back = begin(ending);
-  if (back) return begun;
+  if (back)
+    return failure(fmt::format("{}; what ran before runs again, and was begun anew: {}",
+                               begun.error().message, fmt::join(names_of(ending), ", ")));
   // They are tried again, and shown as what they are.
   for (const Place& place : ending)
     late_.push_back({.config = *place.config,

@@ -6,6 +6,7 @@
 // that `journalctl -x` shows: what it means and what to do.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -13,11 +14,12 @@
 
 #include "core/json.h"
 #include "core/log.h"
+#include "group/event.h"
 
 namespace hanet::daemon {
 
 struct MessageId {
-  std::string_view event;  ///< as in report::notice_json()
+  std::string_view event;  ///< of group::kEvents
   std::string_view id;     ///< 128 bits, hexadecimal
 };
 
@@ -50,7 +52,10 @@ inline constexpr std::array kMessageIds{
     MessageId{"reload-undone", "1c8b7bb344b74fdd92691c32d66cfb69"},
 };
 
-/// Of an event; empty: it has none.
+static_assert(std::ranges::is_permutation(kMessageIds, group::kEvents, {}, &MessageId::event),
+              "each event has an entry of its own, and each entry an event");
+
+/// Of an event.
 [[nodiscard]] std::string_view message_id_of(std::string_view event);
 /// How loud an event is.
 [[nodiscard]] log::Level level_of(std::string_view event);

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -93,15 +94,17 @@ Status Reloads::may_begin(std::optional<std::chrono::seconds> confirm_within) co
 Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
   const config::Config before = running();
   Result<config::Config> wanted = config::load(where_.file);
+  std::string_view outcome = "nothing was changed";
   Status done = may_begin(confirm_within);
   if (done) done = wanted ? check(before, *wanted) : pass_on(wanted);
   if (done) done = keep_the_way_back(confirm_within, *wanted);
   if (done) {
+    outcome = "the file does not run";
     done = carry_out(*wanted);
     if (!done && confirm_within) unconfirmed_.take_back();
   }
   if (!done) {
-    tell("reload-refused", fmt::format("nothing was changed: {}", done.error().message));
+    tell("reload-refused", fmt::format("{}: {}", outcome, done.error().message));
     return pass_on(done);
   }
   config::Changes changes =
@@ -185,9 +188,9 @@ void Reloads::end_alarm(std::string text) {
   notices.flush();
 }
 
-void Reloads::tell(std::string event, std::string text) const {
+void Reloads::tell(group::EventName event, std::string text) const {
   group::Notices notices("hanetd", publish_);
-  notices.add(std::move(event), "", std::move(text));
+  notices.add(event, "", std::move(text));
   notices.flush();
 }
 

@@ -69,7 +69,7 @@ class Reloads {
   [[nodiscard]] Status keep_the_way_back(std::optional<std::chrono::seconds> confirm_within,
                                          const config::Config& wanted);
   [[nodiscard]] Status forget_the_way_back();
-  void tell(std::string event, std::string text) const;
+  void tell(group::EventName event, std::string text) const;
   void alarm(std::string text);
   void end_alarm(std::string text);
 

@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "group/alarm_kind.h"
+#include "group/event.h"
 
 namespace hanet::group {
 
@@ -20,7 +21,7 @@ namespace hanet::group {
 struct Notice {
   MonotonicTime at{};
   std::chrono::system_clock::time_point wall_time;
-  std::string event;  ///< "path-down", "path-up", "switchover", "alarm" ...
+  std::string event;  ///< of kEvents
   std::string group;
   std::string path;
   std::string text;
@@ -37,11 +38,11 @@ class Notices {
       : group_(std::move(group)), publish_(std::move(publish)) {}
 
   /// `path`: the name of the path that it is about.
-  void add(std::string event, std::string path, std::string text,
+  void add(EventName event, std::string path, std::string text,
            std::map<std::string, std::string> facts = {}) {
     waiting_.push_back(Notice{.at = monotonic_now(),
                               .wall_time = wall_now(),
-                              .event = std::move(event),
+                              .event = std::string(event.text),
                               .group = group_,
                               .path = std::move(path),
                               .text = std::move(text),

@@ -214,7 +214,7 @@ void PathGroup::tell_path_changes(std::size_t path, const policy::PathState& nex
     if (down) parts_.judge.note_down(port, received);
     if (next.ports.size() == 1) continue;  // it is the path
     const policy::Capacity capacity = policy::capacity_of(next);
-    notices_.add(down ? "port-down" : "port-up", name,
+    notices_.add(down ? EventName("port-down") : EventName("port-up"), name,
                  fmt::format("port {} is {}{}{}; {} % of the trunk's capacity is lost, it fails "
                              "over at {} %",
                              port.interface.name, down ? "down" : "not down any more",
@@ -225,7 +225,7 @@ void PathGroup::tell_path_changes(std::size_t path, const policy::PathState& nex
   const policy::Health after = policy::health_of(next);
   if (policy::health_of(before) == after) return;
   const std::string_view reason = policy::to_text(policy::down_reason(next));
-  notices_.add(fmt::format("path-{}", policy::to_text(after)), name,
+  notices_.add(path_event(after), name,
                fmt::format("path {} is {}{}{}", name, policy::to_text(after),
                            reason.empty() ? "" : ": ", reason));
 }
@@ -234,7 +234,8 @@ void PathGroup::follow_parameters(MonotonicTime received) {
   const hanet_params& params = environment_.engine.params(context_.index);
   const bool enabled = engine::load(params.enabled) != 0;
   if (enabled != state_.enabled) {
-    notices_.add(enabled ? "group-enabled" : "group-disabled", parts_.ports.name(state_.active),
+    notices_.add(enabled ? EventName("group-enabled") : EventName("group-disabled"),
+                 parts_.ports.name(state_.active),
                  enabled
                      ? "the group is enabled"
                      : "the group is disabled: whatever fails, no other path is used by itself");
