@@ -32,7 +32,7 @@ readonly HANET_SYSTEM_PACKAGES=(mmdebstrap systemd)
 # Checks of the source, on top; and the programs that hanet works with, for the tests of it that are
 # skipped elsewhere: on a machine of somebody's own, prometheus would begin to serve.
 readonly HANET_CHECK_PACKAGES=(clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev git shellcheck
-  prometheus)
+  prometheus zsh fish)
 
 packages_missing() {
   local package state

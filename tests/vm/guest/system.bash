@@ -78,10 +78,11 @@ identity() {
   ip -j route show | jq -S .
 }
 
-# All of the host's network as ip shows it, but the numbers of hanet's programs, which are loaded anew; and the
-# settings of the port that has the address: the one that waits gets its own back when hanetd ends.
+# All of the host's network as ip shows it, but the numbers of hanet's programs, which are loaded anew, and the
+# pair of its pacer, which is made anew; and the settings of the port that has the address: the one that waits
+# gets its own back when hanetd ends.
 host_network() {
-  ip -d -j address show | jq -S 'map(del(.xdp))'
+  ip -d -j address show | jq -S 'map(select(.ifname | startswith("hanet-pace") | not) | del(.xdp))'
   ip -d -j route show table all | jq -S .
   ip -6 -d -j route show table all | jq -S 'map(del(.expires))'
   ip -d -j rule show | jq -S .

@@ -24,7 +24,7 @@ _hanetctl_argument() {
 
 _hanetctl_options() {
   case $1 in
-    '') echo --run-dir --pin-dir --json --version --help ;;
+    '') echo --run-dir --state-dir --pin-dir --json --version --help ;;
     switch) echo --to --dry-run --json --help ;;
     check) echo --host --json --help ;;
     explain) echo --last --json --help ;;
@@ -39,12 +39,12 @@ _hanetctl() {
   COMPREPLY=()
   case $before in
     --to) mapfile -t COMPREPLY < <(compgen -W "$(_hanetctl_ports)" -- "$word"); return ;;
-    --run-dir | --pin-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+    --run-dir | --state-dir | --pin-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
     --last | --confirm) return ;;
   esac
   for ((at = 1; at < COMP_CWORD; at++)); do
     case ${COMP_WORDS[at]} in
-      --run-dir | --pin-dir | --to | --last | --confirm) ((++at)) ;;
+      --run-dir | --state-dir | --pin-dir | --to | --last | --confirm) ((++at)) ;;
       -*) ;;
       *) if [[ -z $command ]]; then command=${COMP_WORDS[at]}; else ((++place)); fi ;;
     esac

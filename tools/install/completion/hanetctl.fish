@@ -3,7 +3,8 @@
 # Completion of hanetctl for fish. Groups come from the configuration, ports from the kernel.
 
 function __hanetctl_groups
-    string match -rg '^\s*name\s*=\s*"([^"]*)"' </etc/hanet/hanet.toml 2>/dev/null
+    test -r /etc/hanet/hanet.toml
+    and string match -rg '^\s*name\s*=\s*"([^"]*)"' </etc/hanet/hanet.toml
 end
 
 function __hanetctl_ports
@@ -21,6 +22,7 @@ end
 set -l commands status watch explain switch remove add set check reload confirm diff detach
 complete -c hanetctl -f
 complete -c hanetctl -l run-dir -x -a '(__fish_complete_directories)' -d 'directory of the control socket'
+complete -c hanetctl -l state-dir -x -a '(__fish_complete_directories)' -d 'directory of the history'
 complete -c hanetctl -l pin-dir -x -a '(__fish_complete_directories)' -d 'directory of the pinned maps'
 complete -c hanetctl -l json -d 'write JSON'
 complete -c hanetctl -l version

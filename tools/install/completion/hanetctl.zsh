@@ -29,22 +29,25 @@ _hanetctl_commands() {
 }
 
 _hanetctl_arguments() {
+  local -a takes
   case $words[1] in
-    switch) _arguments '1:group:_hanetctl_groups' '--to[port to move to]:port:_net_interfaces' \
-      '--dry-run[show the steps, change nothing]' ;;
-    remove | add) _arguments '1:group:_hanetctl_groups' '2:port:_net_interfaces' ;;
-    set) _arguments '1:group:_hanetctl_groups' \
-      '2:key:(interval_us multiplier up_count link_poll_us threshold_percent enabled)' '3:value:' ;;
-    check) _arguments '--host[what would move, what differs, what is lost]' '1:file:_files' ;;
-    explain) _arguments '--last[how many]:number:' ;;
-    reload) _arguments '--confirm[go back unless confirmed in time]:seconds:' ;;
-    diff) _arguments '1:file:_files' ;;
-    status) _arguments '1:group:_hanetctl_groups' ;;
+    switch) takes=('1:group:_hanetctl_groups' '--to[port to move to]:port:_net_interfaces'
+      '--dry-run[show the steps, change nothing]') ;;
+    remove | add) takes=('1:group:_hanetctl_groups' '2:port:_net_interfaces') ;;
+    set) takes=('1:group:_hanetctl_groups'
+      '2:key:(interval_us multiplier up_count link_poll_us threshold_percent enabled)' '3:value:') ;;
+    check) takes=('--host[what would move, what differs, what is lost]' '1:file:_files') ;;
+    explain) takes=('--last[how many]:number:') ;;
+    reload) takes=('--confirm[go back unless confirmed in time]:seconds:') ;;
+    diff) takes=('1:file:_files') ;;
+    status) takes=('1:group:_hanetctl_groups') ;;
   esac
+  _arguments '--json[write JSON]' '--help' $takes
 }
 
 _arguments \
   '--run-dir[directory of the control socket]:directory:_directories' \
+  '--state-dir[directory of the history]:directory:_directories' \
   '--pin-dir[directory of the pinned maps]:directory:_directories' \
   '--json[write JSON]' '--version' '--help' \
   '1:command:_hanetctl_commands' '*::argument:_hanetctl_arguments'

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What zsh offers behind $LINE, for tests/completions: into $WORK/offered, one word on a line.
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PROMPT=; fpath=($WORK/zsh \$fpath); autoload -Uz compinit; compinit -u -C -d $WORK/dump"
+# compadd is how a completion offers words; with -O, -A or -D it only asks which of them match.
+zpty -w shell 'compadd() { local -a hits
+  if [[ ${@[1,(i)(-|--)]} == *-(O|A|D)* ]]; then builtin compadd "$@"; return; fi
+  builtin compadd -O hits "$@"; print -rl -- $hits >>'"$WORK"'/offered
+  builtin compadd "$@" }'
+zpty -w shell "zstyle ':completion:*' list-prompt ''; LISTMAX=10000; touch $WORK/ready"
+repeat 200 { [[ -e $WORK/ready ]] && break; sleep 0.02 }
+zpty -w -n shell "$LINE"$'\t'
+zpty -w -n shell $'\C-u'" touch $WORK/done"$'\n'
+repeat 200 { [[ -e $WORK/done ]] && break; sleep 0.02 }
+zpty -d shell
+rm -f $WORK/ready $WORK/done
