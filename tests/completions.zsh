@@ -10,9 +10,10 @@ zpty -w shell 'compadd() { local -a hits
   builtin compadd -O hits "$@"; print -rl -- $hits >>'"$WORK"'/offered
   builtin compadd "$@" }'
 zpty -w shell "zstyle ':completion:*' list-prompt ''; LISTMAX=10000; touch $WORK/ready"
-repeat 200 { [[ -e $WORK/ready ]] && break; sleep 0.02 }
+until_there() { repeat 1000 { [[ -e $1 ]] && return; sleep 0.02 }; echo 'zsh did not get that far' >>$WORK/offered; exit 1 }
+until_there $WORK/ready
 zpty -w -n shell "$LINE"$'\t'
 zpty -w -n shell $'\C-u'" touch $WORK/done"$'\n'
-repeat 200 { [[ -e $WORK/done ]] && break; sleep 0.02 }
+until_there $WORK/done
 zpty -d shell
 rm -f $WORK/ready $WORK/done

@@ -132,6 +132,7 @@ Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places
   }
   std::vector<engine::RequestFrames> requests;
   for (std::size_t at = first; at < groups_.size(); ++at) {
+    engine_.show_presence(monotonic_now());
     Result<std::vector<engine::RequestFrames>> started = groups_[at]->start();
     if (!started) return started;
     std::ranges::move(*started, std::back_inserter(requests));
@@ -178,7 +179,7 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
   if (beginning.empty()) return {};
   Status begun = begin(beginning);
   if (begun) return begun;
-  if (ending.empty()) return begun;
+  if (ending.empty()) return failure(fmt::format("{}; nothing was changed", begun.error().message));
   const Status back = begin(ending);
   if (back)
     return failure(fmt::format("{}; what ran before runs again, and was begun anew: {}",

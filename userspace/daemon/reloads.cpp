@@ -94,18 +94,19 @@ Status Reloads::may_begin(std::optional<std::chrono::seconds> confirm_within) co
 Result<config::Changes> Reloads::reload(std::optional<std::chrono::seconds> confirm_within) {
   const config::Config before = running();
   Result<config::Config> wanted = config::load(where_.file);
-  std::string_view outcome = "nothing was changed";
   Status done = may_begin(confirm_within);
   if (done) done = wanted ? check(before, *wanted) : pass_on(wanted);
+  if (done) done = locks_.take(*wanted);
   if (done) done = keep_the_way_back(confirm_within, *wanted);
-  if (done) {
-    outcome = "the file does not run";
-    done = carry_out(*wanted);
-    if (!done && confirm_within) unconfirmed_.take_back();
-  }
   if (!done) {
-    tell("reload-refused", fmt::format("{}: {}", outcome, done.error().message));
+    locks_.keep_only(groups_.running());
+    tell("reload-refused", fmt::format("nothing was changed: {}", done.error().message));
     return pass_on(done);
+  }
+  if (Status carried = carry_out(*wanted); !carried) {
+    if (confirm_within) unconfirmed_.take_back();
+    tell("reload-failed", fmt::format("the file does not run: {}", carried.error().message));
+    return pass_on(carried);
   }
   config::Changes changes =
       config::changes_between(config::values_of(before), config::values_of(*wanted));

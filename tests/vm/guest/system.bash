@@ -82,7 +82,8 @@ identity() {
 # pair of its pacer, which is made anew; and the settings of the port that has the address: the one that waits
 # gets its own back when hanetd ends.
 host_network() {
-  ip -d -j address show | jq -S 'map(select(.ifname | startswith("hanet-pace") | not) | del(.xdp))'
+  ip -d -j address show | jq -S 'map(if .ifname | startswith("hanet-pace") then {ifname, flags, mtu, addr_info}
+    else del(.xdp) end) | sort_by(.ifname)'
   ip -d -j route show table all | jq -S .
   ip -6 -d -j route show table all | jq -S 'map(del(.expires))'
   ip -d -j rule show | jq -S .
