@@ -70,7 +70,8 @@ static __always_inline __u64 deferral(struct hanet_session *session, __u64 after
 	bool waits = verdict_waits(session, after);
 	__u64 since = waits ? session->deferred_since_ns : now;
 	__u32 second_look = waits && session->second_look;
-	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, now) : HANET_NONE;
+	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, detection, now)
+							 : HANET_NONE;
 
 	if (stalled != HANET_NONE) {
 		wait = look_again_ns(detection);

@@ -161,4 +161,22 @@ struct {
 	__type(value, struct hanet_receiver);
 } receivers SEC(".maps");
 
+/* See flight.bpf.h. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_SESSIONS);
+	__type(key, __u32);
+	__type(value, struct hanet_flight);
+} flights SEC(".maps");
+
+/* One per CPU, written there only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_CPUS);
+	__type(key, __u32);
+	__type(value, struct hanet_lateness);
+} lateness SEC(".maps");
+
 #endif

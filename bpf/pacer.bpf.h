@@ -155,10 +155,13 @@ static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 if
 {
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
-	if (!way || !way->announce)
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
+
+	if (!way || !way->announce || !port)
 		return 0;
-	if (way->mode != HANET_STEER_BRIDGE_IN && way->mode != HANET_STEER_NONE &&
-	    way->mode != HANET_STEER_LEAD) {
+	bool bridged_to = way->mode == HANET_STEER_BRIDGE_IN && !is_released(port->group);
+
+	if (!bridged_to && way->mode != HANET_STEER_NONE && way->mode != HANET_STEER_LEAD) {
 		way->announce = 0; /* it is elsewhere by now */
 		return 0;
 	}

@@ -75,7 +75,10 @@ static __always_inline bool params_apply_session(struct hanet_session *session)
 
 	bool clamped = wanted != live->interval_us || multiplier != live->multiplier ||
 		       up_count != live->up_count ||
-		       params_threshold(group) != live->threshold_percent;
+		       params_threshold(group) != live->threshold_percent ||
+		       live->daemon_loss_ms < HANET_DAEMON_LOSS_MIN_MS ||
+		       live->daemon_loss_ms > HANET_DAEMON_LOSS_MAX_MS ||
+		       live->on_daemon_loss > HANET_LOSS_RELEASE;
 
 	if (interval == session->interval_us && multiplier == session->multiplier &&
 	    up_count == session->up_count && clamped == session->clamped)

@@ -23,6 +23,7 @@
 #ifndef HANET_RECEIVER_BPF_H
 #define HANET_RECEIVER_BPF_H
 
+#include "lateness.bpf.h"
 #include "timer.bpf.h"
 
 enum {
@@ -30,7 +31,8 @@ enum {
 	TIMER_CPU_PIN = 1 << 1,
 	/* Signs of life in a detection time: overdue is visible well before the deadline. */
 	RECEIVER_SHARE = 4,
-	/* Twice the latest timer where nothing stood still (24 us; design.md, measured facts). */
+	/* From one look at a waiting verdict to the next at least: twice the latest timer of a
+	 * machine that was awake (24 us; design.md, measured facts). */
 	RECEIVER_SLACK_NS = 50 * 1000,
 	/* A timer that is later than this has waited for more than its CPU to wake up: the deepest
 	 * idle states of servers are left within 310 us (drivers/idle/intel_idle.c). */
@@ -76,16 +78,17 @@ static __always_inline __u64 receiver_period_ns(void)
 }
 
 /*
- * Nanoseconds that the CPU gets to catch up with what waited while it stood still, 0: it has caught
- * up. A CPU that only slept too deeply is late once more, and has nothing to catch up with.
+ * Nanoseconds that a CPU whose timer was so late gets to catch up with what waited while it stood
+ * still, 0: it has caught up. A CPU that only slept too deeply is late once more, and has nothing
+ * to catch up with.
  */
-static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me, __u64 period)
+static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me, __u64 late,
+						 __u64 period, __u64 usual)
 {
-	__u64 now = bpf_ktime_get_ns(), late = now > me->fires_ns ? now - me->fires_ns : 0;
 	__u64 wake_up = period < RECEIVER_WAKE_UP_NS ? period : RECEIVER_WAKE_UP_NS;
 	bool catching_up = me->due_ns != me->fires_ns;
 
-	if (late <= (catching_up ? wake_up : RECEIVER_SLACK_NS))
+	if (late <= (catching_up ? wake_up : usual))
 		return 0;
 	return late < period ? late : period;
 }
@@ -93,7 +96,13 @@ static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me
 /* Timer callback, on the CPU that is watched. */
 static int receiver_fired(void *map, __u32 *cpu, struct hanet_receiver *me)
 {
-	__u64 period = receiver_period_ns(), catches_up = receiver_catches_up(me, period);
+	__u64 period = receiver_period_ns(), now = bpf_ktime_get_ns();
+	__u64 late = now > me->fires_ns ? now - me->fires_ns : 0;
+	__u64 usual = lateness_limit_ns(*cpu, period * RECEIVER_SHARE);
+	__u64 catches_up = receiver_catches_up(me, late, period, usual);
+
+	if (bpf_get_smp_processor_id() == *cpu)
+		lateness_note(*cpu, late, me->due_ns != me->fires_ns);
 
 	me->idle_periods = me->seen ? 0 : me->idle_periods + 1;
 	/* A timer that was moved watches the wrong CPU. */
@@ -134,7 +143,8 @@ static __always_inline void receiver_runs(void)
 struct receiver_search {
 	__u64 now;
 	__u64 latest_due; /* of a stall that began before the deadline */
-	__u32 stalled;	  /* CPU, or HANET_NONE */
+	__u64 detection;
+	__u32 stalled; /* CPU, or HANET_NONE */
 };
 
 static long receiver_look(__u32 cpu, struct receiver_search *search)
@@ -145,7 +155,8 @@ static long receiver_look(__u32 cpu, struct receiver_search *search)
 		return 1;
 	__u64 due = one->due_ns;
 
-	if (!due || due > search->latest_due || search->now <= due + RECEIVER_SLACK_NS)
+	if (!due || due > search->latest_due || search->now <= due + LATENESS_FLOOR_NS ||
+	    search->now <= due + lateness_limit_ns(cpu, search->detection))
 		return 0;
 	search->stalled = cpu;
 	return 1;
@@ -155,11 +166,12 @@ static long receiver_look(__u32 cpu, struct receiver_search *search)
  * A receiving CPU that stands still since before `deadline`, or has not caught up yet, or
  * HANET_NONE. It ran at the latest one period before its sign of life was due.
  */
-static __always_inline __u32 receiver_stalled(__u64 deadline, __u64 now)
+static __always_inline __u32 receiver_stalled(__u64 deadline, __u64 detection, __u64 now)
 {
 	struct receiver_search search = {
 		.now = now,
 		.latest_due = deadline + receiver_period_ns(),
+		.detection = detection,
 		.stalled = HANET_NONE,
 	};
 

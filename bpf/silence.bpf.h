@@ -61,7 +61,7 @@ static int silence_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 	/* A path proves itself by a sign after the one that reached both. */
 	if (session_down(session, before, heard + (__u64)session->interval_us * 1000,
 			 heard + detection, now))
-		session_changed(session, HANET_EVENT_SESSION_DOWN, now);
+		session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
 	return 0;
 }
 
@@ -73,7 +73,7 @@ static __always_inline void silence_count(__u32 index, struct hanet_session *ses
 
 	params_apply_session(session);
 	session->replies++;
-	session_heard(session, false, now);
+	session_heard(index, session, false, now);
 	if (before != HANET_SESSION_UP || detection != detection_time_ns(session))
 		arm_deadline(index, detection_time_ns(session));
 }

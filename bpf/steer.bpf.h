@@ -11,7 +11,8 @@
  * its lead speaks for it.
  *
  * A port that waits takes no broadcast and no multicast in: they arrive at the active port as well,
- * and the host would get each twice.
+ * and the host would get each twice. (But where hanetd is gone and the group is released,
+ * loss.bpf.h.)
  *
  * A port that bridges out is fenced inwards: what still arrives on the failed path is dropped, so
  * that a frame which the switch floods to both ports is received once.
@@ -19,6 +20,7 @@
 #ifndef HANET_STEER_BPF_H
 #define HANET_STEER_BPF_H
 
+#include "loss.bpf.h"
 #include "mute.bpf.h"
 #include "trunk.bpf.h"
 
@@ -108,7 +110,8 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	__u32 peer_index = failed->peer_port;
 	struct hanet_port *peer = bpf_map_lookup_elem(&ports, &peer_index);
 
-	if (!peer || !path_is_proved(peer, since) || !params_enabled(peer->group))
+	if (!peer || !path_is_proved(peer, since) || !params_enabled(peer->group) ||
+	    loss_of(peer->group, now) != HANET_LOSS_STEER)
 		return 0;
 	failed->steered_ns = now;
 	if (__sync_val_compare_and_swap(&failed->mode, at_rest, HANET_STEER_BRIDGE_OUT) != at_rest)
@@ -123,18 +126,6 @@ static __noinline int steer_on_verdict(__u32 index, __u64 since, __u64 now)
 	if (failed->mode != HANET_STEER_BRIDGE_OUT)
 		path_exchange_mode(peer_index, HANET_STEER_BRIDGE_IN, HANET_STEER_IDLE);
 	return 1;
-}
-
-/* Does hanetd run? Then it decides when bridging ends: it may be about to move the identity. */
-static __always_inline bool engine_is_attended(__u64 now)
-{
-	__u32 zero = 0;
-	struct hanet_engine *accounts = bpf_map_lookup_elem(&engine, &zero);
-
-	/* hanetd may have written after `now` was read. */
-	__s64 away = accounts ? (__s64)(now - accounts->attended_ns) : 0;
-
-	return away < (__s64)HANET_UNATTENDED_MS * 1000000;
 }
 
 static __always_inline bool path_works(const struct hanet_port *port)
@@ -187,6 +178,23 @@ static __noinline int steer_unattended(__u32 index, struct hanet_port *port, __u
 	return 0;
 }
 
+/*
+ * The port's mode, but where hanetd is away and the group is released: what waits passes
+ * everything, and what failed sends as it always did. A move of hanetd's that was cut off is none
+ * of the kernel's own bridges (it is not armed) and stays as it is: half of the identity is there.
+ */
+static __always_inline __u32 mode_in_force(const struct hanet_steer *way, struct hanet_port *port)
+{
+	__u32 mode = way->mode;
+	bool bridges = mode == HANET_STEER_BRIDGE_OUT && way->armed;
+
+	if (!bridges && mode != HANET_STEER_IDLE && mode != HANET_STEER_BRIDGE_IN)
+		return mode;
+	if (!is_released(port->group))
+		return mode;
+	return bridges && trunk_of(port) ? HANET_STEER_LEAD : HANET_STEER_NONE;
+}
+
 /* Of the interface that bridging goes to, 0 (which drops) if there is none. */
 static __always_inline __u32 peer_ifindex(const struct hanet_steer *way)
 {
@@ -219,15 +227,17 @@ static __always_inline int steer_egress(struct __sk_buff *skb, struct cursor *cu
 					struct hanet_steer *way, struct hanet_port *port,
 					struct ethhdr *ethernet)
 {
-	if (misuses_identity(skb, cursor, way->mode, port, ethernet)) {
+	__u32 mode = mode_in_force(way, port);
+
+	if (misuses_identity(skb, cursor, mode, port, ethernet)) {
 		__sync_fetch_and_add(&way->muted, 1);
 		return TC_ACT_SHOT;
 	}
-	if (way->mode == HANET_STEER_BRIDGE_OUT)
+	if (mode == HANET_STEER_BRIDGE_OUT)
 		return bridge_out(skb, way, ethernet);
 	/* Announcements leave by the port that the identity's frames will come in by. */
-	if (way->mode == HANET_STEER_LEAD || way->mode == HANET_STEER_ADOPT ||
-	    way->mode == HANET_STEER_BRIDGE_IN) {
+	if (mode == HANET_STEER_LEAD || mode == HANET_STEER_ADOPT ||
+	    mode == HANET_STEER_BRIDGE_IN) {
 		struct hanet_trunk *trunk = trunk_of(port);
 
 		return trunk ? trunk_send(skb, trunk, ethernet) : TC_ACT_UNSPEC;
@@ -287,7 +297,7 @@ static __always_inline int member_receive(struct __sk_buff *skb, struct hanet_st
 	__u32 lead = trunk->ports[slot].port;
 	struct hanet_steer *leading = bpf_map_lookup_elem(&steer, &lead);
 
-	if (leading && leading->mode == HANET_STEER_BRIDGE_OUT)
+	if (leading && mode_in_force(leading, port) == HANET_STEER_BRIDGE_OUT)
 		return fence(way);
 	return trunk_receive(skb, way, trunk, port, ethernet, trunk->ports[slot].ifindex);
 }
@@ -318,14 +328,15 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 {
 	struct hanet_trunk *trunk = trunk_of(port);
 	bool handed = skb->mark == HANET_STEER_MARK;
+	__u32 mode = mode_in_force(way, port);
 
-	if (way->mode == HANET_STEER_IDLE)
+	if (mode == HANET_STEER_IDLE)
 		return mac_is_group(ethernet->h_dest) ? fence(way) : TC_ACT_UNSPEC;
-	if (way->mode == HANET_STEER_BRIDGE_IN)
+	if (mode == HANET_STEER_BRIDGE_IN)
 		return bridge_in(skb, way, trunk, port, ethernet);
-	if (way->mode == HANET_STEER_MEMBER)
+	if (mode == HANET_STEER_MEMBER)
 		return trunk ? member_receive(skb, way, trunk, port, ethernet) : TC_ACT_UNSPEC;
-	if (way->mode == HANET_STEER_ADOPT) {
+	if (mode == HANET_STEER_ADOPT) {
 		skb->mark = handed ? 0 : skb->mark;
 		__u64 identity = identity_mac_of_port(way);
 
@@ -335,14 +346,14 @@ static __always_inline int steer_ingress(struct __sk_buff *skb, struct hanet_ste
 		}
 		return TC_ACT_UNSPEC;
 	}
-	if (handed && (way->mode == HANET_STEER_BRIDGE_OUT || way->mode == HANET_STEER_LEAD)) {
+	if (handed && (mode == HANET_STEER_BRIDGE_OUT || mode == HANET_STEER_LEAD)) {
 		skb->mark = 0;
 		return TC_ACT_UNSPEC;
 	}
-	if (way->mode == HANET_STEER_LEAD)
+	if (mode == HANET_STEER_LEAD)
 		return trunk ? trunk_receive(skb, way, trunk, port, ethernet, skb->ifindex)
 			     : TC_ACT_UNSPEC;
-	return way->mode == HANET_STEER_BRIDGE_OUT ? fence(way) : TC_ACT_UNSPEC;
+	return mode == HANET_STEER_BRIDGE_OUT ? fence(way) : TC_ACT_UNSPEC;
 }
 
 #endif

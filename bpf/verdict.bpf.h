@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What happens on a verdict: the state, then the trunk, then steering, then the event.
+ * What happens on a verdict: the state, then the trunk, then steering, then what was seen before it
+ * is kept, then the event.
  *
  * In this order, so that each finds the one before: a trunk is judged by the states of its ports,
  * steering asks whether the trunk is down, and who is woken by the event finds all of it in the
@@ -10,7 +11,7 @@
 #ifndef HANET_VERDICT_BPF_H
 #define HANET_VERDICT_BPF_H
 
-#include "deferral.bpf.h"
+#include "flight.bpf.h"
 #include "steer.bpf.h"
 
 /* Its heartbeats have a verdict on the port if too few of its targets are left (quorum.bpf.h). */
@@ -20,17 +21,20 @@ static __always_inline void steer_if_silent(__u32 index, const struct hanet_port
 		steer_on_verdict(index, port_silent_since(port), now);
 }
 
-static __noinline int session_changed(struct hanet_session *session, __u32 type, __u64 now)
+static __noinline int session_changed(__u32 index, struct hanet_session *session, __u32 type,
+				      __u64 now)
 {
 	if (!session)
 		return 0;
-	__u32 index = session->port;
-	struct hanet_port *port = bpf_map_lookup_elem(&ports, &index);
+	__u32 at = session->port;
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at);
 
 	session->state_since_ns = now;
 	trunk_review(port);
 	if (type == HANET_EVENT_SESSION_DOWN && port)
-		steer_if_silent(index, port, now);
+		steer_if_silent(at, port, now);
+	if (type == HANET_EVENT_SESSION_DOWN)
+		flight_keep(index, session);
 	struct hanet_event what = {.type = type, .group = session->group};
 
 	return event_submit(&what);
@@ -98,15 +102,16 @@ static int session_deadline(void *map, __u32 *key, struct hanet_timer *deadline)
 		return 0;
 	}
 	if (session_down(session, before, first_lost, first_lost + detection, now))
-		session_changed(session, HANET_EVENT_SESSION_DOWN, now);
+		session_changed(index, session, HANET_EVENT_SESSION_DOWN, now);
 	return 0;
 }
 
 /* A sign of life that counts; see session_alive(). */
-static __always_inline void session_heard(struct hanet_session *session, bool gap, __u64 now)
+static __always_inline void session_heard(__u32 index, struct hanet_session *session, bool gap,
+					  __u64 now)
 {
 	if (session_alive(session, gap))
-		session_changed(session, HANET_EVENT_SESSION_UP, now);
+		session_changed(index, session, HANET_EVENT_SESSION_UP, now);
 }
 
 /*
@@ -124,7 +129,7 @@ static __noinline int session_reply(__u32 index, struct hanet_session *session, 
 
 	if (reason != HANET_REJECT_COUNT)
 		return reason;
-	session_heard(session, gap, now);
+	session_heard(index, session, gap, now);
 	session_rearm(index, session, sequence, now);
 	return HANET_REJECT_COUNT;
 }

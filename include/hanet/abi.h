@@ -74,6 +74,15 @@ enum {
 	HANET_LINK_POLL_MAX_US = 1000000,
 	HANET_THRESHOLD_MIN_PERCENT = 1,
 	HANET_THRESHOLD_MAX_PERCENT = 100,
+	HANET_DAEMON_LOSS_MIN_MS = 5000, /* longer than hanetd ever takes between two stamps */
+	HANET_DAEMON_LOSS_MAX_MS = 3600000,
+};
+
+/* on_daemon_loss: what the kernel side does when hanetd has been away for daemon_loss_ms (D7). */
+enum hanet_on_daemon_loss {
+	HANET_LOSS_STEER = 0,	/* all that it can: finds, bridges, returns, as long as it takes */
+	HANET_LOSS_DETECT = 1,	/* verdicts are counted, and no bridging begins */
+	HANET_LOSS_RELEASE = 2, /* nothing is bridged, and a port that waits passes everything */
 };
 
 /* params[group]: what can change while everything runs (spec D4). */
@@ -85,9 +94,31 @@ struct hanet_params {
 	__u32 enabled; /* 0: watch, never steer or switch */
 	__u32 clamped; /* written by the kernel side: how often a value was out of range */
 	__u32 threshold_percent; /* a trunk is down when so much of its capacity is lost */
+	__u32 on_daemon_loss;	 /* enum hanet_on_daemon_loss */
+	__u32 daemon_loss_ms;
 	__u32 pad;
 };
-HANET_ASSERT(sizeof(struct hanet_params) == 32);
+HANET_ASSERT(sizeof(struct hanet_params) == 40);
+
+/*
+ * What is done for a group (enum hanet_on_daemon_loss) whose hanetd has not shown itself for
+ * `away_ns`: all that can be while it runs. A number that means nothing is the usual choice. Both
+ * the kernel side and hanetctl ask here.
+ */
+static inline __u32 hanet_daemon_loss(const struct hanet_params *params, __s64 away_ns)
+{
+	__u32 patience_ms = params->daemon_loss_ms;
+
+	if (params->on_daemon_loss > HANET_LOSS_RELEASE)
+		return HANET_LOSS_STEER;
+	if (patience_ms < HANET_DAEMON_LOSS_MIN_MS)
+		patience_ms = HANET_DAEMON_LOSS_MIN_MS;
+	if (patience_ms > HANET_DAEMON_LOSS_MAX_MS)
+		patience_ms = HANET_DAEMON_LOSS_MAX_MS;
+	if (away_ns < (__s64)patience_ms * 1000000)
+		return HANET_LOSS_STEER;
+	return params->on_daemon_loss;
+}
 
 enum hanet_heartbeat_kind {
 	HANET_HEARTBEAT_NEIGHBOUR =
@@ -444,6 +475,37 @@ struct hanet_engine {
 	__u64 attended_ns;	  /* by hanetd: when it last showed that it runs */
 };
 HANET_ASSERT(sizeof(struct hanet_engine) == 32);
+
+/* lateness[cpu]: how late its timers come while it is watched (spec M13), by its own count. */
+enum {
+	HANET_LATENESS_SHIFT = 14,   /* a bucket is 16.384 us wide */
+	HANET_LATENESS_BUCKETS = 22, /* up to 360 us: the deepest idle states of servers are left
+					within 310 us (drivers/idle/intel_idle.c) */
+};
+
+struct hanet_lateness {
+	__u64 last_ns;	/* the newest timer's, however late */
+	__u32 usual_ns; /* 99 of 100 timers were not later; 0: not known yet */
+	__u32 samples;	/* since that was reckoned */
+	__u32 timers[HANET_LATENESS_BUCKETS];
+};
+HANET_ASSERT(sizeof(struct hanet_lateness) == 104);
+
+/* flights[session]: the last moments before its newest down verdict (spec O4). */
+enum {
+	HANET_FLIGHT_REQUESTS = 16, /* more than the unanswered ones of usual settings */
+};
+
+struct hanet_flight {
+	__u64 verdict_ns; /* whose they are; written last. 0: none, or they are being written */
+	__u64 last_reply_ns;
+	__u64 deferred_since_ns; /* 0: it did not wait */
+	__u64 timer_late_ns;	 /* how late the watched CPU whose timer was the latest was then */
+	__u32 timer_cpu;	 /* that CPU; HANET_NONE: none is watched */
+	__u32 stalled_cpu;	 /* for which it waited */
+	struct hanet_request requests[HANET_FLIGHT_REQUESTS]; /* newest first; sequence 0: none */
+};
+HANET_ASSERT(sizeof(struct hanet_flight) == 40 + HANET_FLIGHT_REQUESTS * 24);
 
 /*
  * The payload of an echo request. The kernel side writes sequence at egress; the complements keep

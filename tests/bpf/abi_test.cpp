@@ -33,7 +33,8 @@ using Btf = std::unique_ptr<btf, decltype(&btf__free)>;
 const Offsets kParams{AT(hanet_params, interval_us),       AT(hanet_params, multiplier),
                       AT(hanet_params, up_count),          AT(hanet_params, link_poll_us),
                       AT(hanet_params, enabled),           AT(hanet_params, clamped),
-                      AT(hanet_params, threshold_percent), AT(hanet_params, pad)};
+                      AT(hanet_params, threshold_percent), AT(hanet_params, on_daemon_loss),
+                      AT(hanet_params, daemon_loss_ms),    AT(hanet_params, pad)};
 
 const Offsets kRequest{AT(hanet_request, sequence), AT(hanet_request, sent_ns),
                        AT(hanet_request, replied_ns)};
@@ -166,6 +167,13 @@ const Offsets kPacer{AT(hanet_pacer, mode),     AT(hanet_pacer, ifindex), AT(han
                      AT(hanet_pacer, sessions), AT(hanet_pacer, next_ns), AT(hanet_pacer, round_ns),
                      AT(hanet_pacer, rounds),   AT(hanet_pacer, strays)};
 
+const Offsets kFlight{AT(hanet_flight, verdict_ns),        AT(hanet_flight, last_reply_ns),
+                      AT(hanet_flight, deferred_since_ns), AT(hanet_flight, timer_late_ns),
+                      AT(hanet_flight, timer_cpu),         AT(hanet_flight, stalled_cpu),
+                      AT(hanet_flight, requests)};
+const Offsets kLateness{AT(hanet_lateness, last_ns), AT(hanet_lateness, usual_ns),
+                        AT(hanet_lateness, samples), AT(hanet_lateness, timers)};
+
 #undef AT
 
 class Abi : public Scene {
@@ -213,6 +221,8 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   const auto& maps = p->skeleton()->maps;
   expect_value(maps.params, "hanet_params", sizeof(hanet_params), kParams);
   expect_value(maps.sessions, "hanet_session", sizeof(hanet_session), kSession);
+  expect_value(maps.flights, "hanet_flight", sizeof(hanet_flight), kFlight);
+  expect_value(maps.lateness, "hanet_lateness", sizeof(hanet_lateness), kLateness);
   expect_value(maps.ports, "hanet_port", sizeof(hanet_port), kPort);
   expect_value(maps.steer, "hanet_steer", sizeof(hanet_steer), kSteer);
   expect_value(maps.identity_ipv4, "hanet_identity_mac", sizeof(hanet_identity_mac), kIdentityMac);
@@ -303,13 +313,16 @@ TEST_F(Abi, D4_BpftoolCanChangeALiveParameter) {
   const PinFolder folder;
   const std::string file = folder.file("params");
   ASSERT_EQ(bpf_obj_pin(bpf_map__fd(p->skeleton()->maps.params), file.c_str()), 0);
-  const std::string said = output_of("bpftool map update pinned " + file +
-                                     " key 0 0 0 0 value 0x30 0x75 0 0  7 0 0 0  9 0 0 0  0xe8 3 0 "
-                                     "0  1 0 0 0  0 0 0 0  50 0 0 0  0 0 0 0");
+  const std::string said =
+      output_of("bpftool map update pinned " + file +
+                " key 0 0 0 0 value 0x30 0x75 0 0  7 0 0 0  9 0 0 0  0xe8 3 0 "
+                "0  1 0 0 0  0 0 0 0  50 0 0 0  2 0 0 0  0x88 0x13 0 0  0 0 0 0");
   send(Beat::EchoIpv4);
   EXPECT_EQ(session().interval_us, 30000U) << said;
   EXPECT_EQ(session().multiplier, 7U);
   EXPECT_EQ(session().up_count, 9U);
+  EXPECT_EQ(p->params[0].on_daemon_loss, std::uint32_t{HANET_LOSS_RELEASE});
+  EXPECT_EQ(session().clamped, 0U);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Asks receiver.bpf.h what it makes of a timer that was late: a real timer cannot be made late by a
- * given time.
+ * Asks receiver.bpf.h and lateness.bpf.h what they make of timers that were late: a real timer
+ * cannot be made late by a given time.
  */
 #pragma clang diagnostic ignored "-Wunused-function" /* only one of them is asked */
 #include "receiver.bpf.h"
@@ -13,10 +13,33 @@ __u64 answer_ns;
 
 SEC("tc")
 int ask(struct __sk_buff* skb) {
-  struct hanet_receiver me = {.fires_ns = bpf_ktime_get_ns() - late_ns};
+  struct hanet_receiver me = {.fires_ns = 1, .due_ns = catching_up ? 0 : 1};
 
-  me.due_ns = catching_up ? me.fires_ns - 1 : me.fires_ns;
-  answer_ns = receiver_catches_up(&me, period_ns);
+  answer_ns = receiver_catches_up(&me, late_ns, period_ns, LATENESS_FLOOR_NS);
+  return 0;
+}
+
+__u32 cpu;
+__u64 detection_ns;
+
+SEC("tc")
+int note(struct __sk_buff* skb) {
+  lateness_note(cpu, late_ns, false);
+  return 0;
+}
+
+SEC("tc")
+int ask_limit(struct __sk_buff* skb) {
+  answer_ns = lateness_limit_ns(cpu, detection_ns);
+  return 0;
+}
+
+__u64 deadline_ns;
+__u64 now_ns;
+
+SEC("tc")
+int ask_stalled(struct __sk_buff* skb) {
+  answer_ns = receiver_stalled(deadline_ns, detection_ns, now_ns);
   return 0;
 }
 

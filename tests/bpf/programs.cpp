@@ -100,6 +100,8 @@ Status Programs::map_memory() {
   if (Status done = map(paced, maps.paced, HANET_MAX_SESSIONS); !done) return done;
   if (Status done = map(pacer, maps.pacer, 1); !done) return done;
   if (Status done = map(accounts, maps.engine, 1); !done) return done;
+  if (Status done = map(flights, maps.flights, HANET_MAX_SESSIONS); !done) return done;
+  if (Status done = map(lateness, maps.lateness, HANET_MAX_CPUS); !done) return done;
   const auto keep = [](void* self, void* record, std::size_t) {
     static_cast<Programs*>(self)->received_.push_back(*static_cast<const hanet_event*>(record));
     return 0;
@@ -133,6 +135,8 @@ void Programs::clear() {
   empty(paced, HANET_MAX_SESSIONS);
   empty(pacer, 1);
   empty(accounts, 1);
+  empty(flights, HANET_MAX_SESSIONS);
+  empty(lateness, HANET_MAX_CPUS);
   [[maybe_unused]] const std::vector<hanet_event> forgotten = events();
 }
 

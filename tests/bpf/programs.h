@@ -105,6 +105,8 @@ class Programs {
   engine::MappedArray<hanet_engine> accounts;
   engine::MappedArray<hanet_paced> paced;
   engine::MappedArray<hanet_pacer> pacer;
+  engine::MappedArray<hanet_flight> flights;
+  engine::MappedArray<hanet_lateness> lateness;
 
  private:
   Programs() = default;

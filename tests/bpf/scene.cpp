@@ -110,6 +110,8 @@ void Scene::set_params(std::uint32_t group, std::uint32_t interval_us, std::uint
   engine::store(params.up_count, up_count);
   engine::store(params.link_poll_us, 1000);
   engine::store(params.threshold_percent, 50);
+  engine::store(params.on_daemon_loss, HANET_LOSS_STEER);
+  engine::store(params.daemon_loss_ms, 10'000);
   engine::store(params.enabled, 1);
 }
 

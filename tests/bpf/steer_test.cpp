@@ -220,6 +220,13 @@ class SteerOnVerdict : public Scene {
     ASSERT_TRUE(await([&] { return load(p->accounts[0].events_submitted) == 1; }));
     ASSERT_EQ(load(session().state), std::uint32_t{HANET_SESSION_DOWN});
   }
+  /// For a minute, and the group wants that then.
+  void hanetd_is_gone(hanet_on_daemon_loss what) {
+    engine::store(p->params[1].on_daemon_loss, what);
+    const MonotonicTime seen = monotonic_now() - std::chrono::minutes(1);
+    engine::store(p->accounts[0].attended_ns,
+                  static_cast<std::uint64_t>(seen.time_since_epoch().count()));
+  }
   void expect_no_steering() {
     EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_NONE});
     EXPECT_EQ(p->steer[1].mode, std::uint32_t{HANET_STEER_IDLE});
@@ -269,6 +276,25 @@ TEST_F(SteerOnVerdict, M4_NotToAStandbyWithoutCarrier) {
 TEST_F(SteerOnVerdict, D4_NotInAGroupThatIsDisabled) {
   fail([&] { engine::store(p->params[1].enabled, 0); });
   expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, D7_NotInAGroupThatWantsOnlyVerdictsWithoutHanetd) {
+  fail([&] { hanetd_is_gone(HANET_LOSS_DETECT); });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, D7_NotInAGroupThatIsReleasedWithoutHanetd) {
+  fail([&] { hanetd_is_gone(HANET_LOSS_RELEASE); });
+  expect_no_steering();
+}
+
+TEST_F(SteerOnVerdict, D7_InAGroupThatWantsOnlyVerdictsWithoutHanetdWhileHanetdRuns) {
+  fail([&] {
+    engine::store(p->params[1].on_daemon_loss, HANET_LOSS_DETECT);
+    engine::store(p->accounts[0].attended_ns,
+                  static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
+  });
+  EXPECT_EQ(p->steer[0].mode, std::uint32_t{HANET_STEER_BRIDGE_OUT});
 }
 
 TEST_F(SteerOnVerdict, F12_NotWithoutBeingArmed) {

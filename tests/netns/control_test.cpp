@@ -260,6 +260,7 @@ TEST_F(Control, O4_ExplainTellsCauseRuleAndEveryStep) {
   EXPECT_TRUE(beats.back().at("replied_us").is_null()) << beats.dump();
   EXPECT_LE(beats.back().at("sent_us"), 0) << "none that left after the verdict";
   EXPECT_TRUE(record.at("load").is_number());
+  EXPECT_EQ(record.at("timer_late_us").is_number(), kernel_keeps_deadlines());
   EXPECT_EQ(record.at("steered_in_kernel"), true);
   EXPECT_EQ(record.at("verdict_waited"), false);
   EXPECT_GE(record.at("steps").size(), 4U);

@@ -86,13 +86,15 @@ TEST_F(LiveParameters, D4_WhatIsOutOfRangeIsRefusedWithTheRange) {
   expect_refused("multiplier", "three", "key 'multiplier': found three, allowed: 1 to 50");
   expect_refused("up_count", "1001", "key 'up_count': found 1001, allowed: 1 to 1000");
   expect_refused("link_poll_us", "-1", "key 'link_poll_us': found -1, allowed: 50 to 1000000");
-  expect_refused("enabled", "maybe", "key 'enabled': found maybe, allowed: true or false");
-  expect_refused("metric", "1",
-                 "key 'metric': no such live parameter; allowed: interval_us, multiplier, "
-                 "up_count, link_poll_us, threshold_percent, enabled");
+  expect_refused("enabled", "maybe", "key 'enabled': found maybe, allowed: false, true");
+  expect_refused(
+      "metric", "1",
+      "key 'metric': no such live parameter; allowed: interval_us, multiplier, "
+      "up_count, link_poll_us, threshold_percent, enabled, on_daemon_loss, daemon_loss_ms");
   expect_refused("multiplyer", "4",
                  "key 'multiplyer': no such live parameter; allowed: interval_us, multiplier, "
-                 "up_count, link_poll_us, threshold_percent, enabled; did you mean 'multiplier'?");
+                 "up_count, link_poll_us, threshold_percent, enabled, on_daemon_loss, "
+                 "daemon_loss_ms; did you mean 'multiplier'?");
 }
 
 TEST_F(LiveParameters, D4_ADetectionTimeThatWatchesNothingIsRefused) {

@@ -73,6 +73,8 @@ announce_count = 60
 announce_gap_ms = 10000
 cold_retry_ms = 3600000
 enabled = false
+on_daemon_loss = "release"
+daemon_loss_ms = 3600000
 [group.heartbeat]
 kind = "icmp"
 target = "192.0.2.10"
@@ -123,6 +125,8 @@ TEST(Config, O2_ACompleteFileIsReadFieldByField) {
   EXPECT_EQ(group.live.up_count, 1000U);
   EXPECT_EQ(group.live.link_poll, 1s);
   EXPECT_FALSE(group.live.enabled);
+  EXPECT_EQ(group.live.on_daemon_loss, OnDaemonLoss::Release);
+  EXPECT_EQ(group.live.daemon_loss, 1h);
 }
 
 TEST(Config, O2_ASecondGroupIsIndependentOfTheFirst) {
@@ -191,7 +195,8 @@ TEST(Config, O2_AllMistakesOfAFileAreReportedInOrderOfTheirLines) {
       "allowed: an interface that no other path uses\n"
       "f:6: key 'group[0].mod': unknown, allowed: name, primary, standby, mode, bridging, "
       "move_mac, announce_count, announce_gap_ms, cold_retry_ms, delay_ms, enabled, heartbeat, "
-      "failback, warm, restore, trunk, capacity, delay_enabling; did you mean 'mode'?\n"
+      "failback, warm, restore, trunk, capacity, delay_enabling, on_daemon_loss, daemon_loss_ms; "
+      "did you mean 'mode'?\n"
       "f:12: key 'group[1].heartbeat.target': found '224.0.0.1' (a multicast address), "
       "allowed: the IPv4 or IPv6 address of one host\n"
       "f:13: key 'group[1].heartbeat.multiplier': found the float 3.0, allowed: an integer, "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last moments before a verdict (O4), read from a session as the kernel side leaves it.
+// The last moments before a verdict (O4), from what the kernel side has kept of them. That it keeps
+// them is tested in tests/bpf.
 #include "group/flight.h"
 
 #include <gtest/gtest.h>
@@ -8,64 +9,76 @@
 namespace hanet::group {
 namespace {
 
-constexpr std::uint64_t kBegin = 1'000'000'000, kInterval = 200'000;
+constexpr std::uint64_t kInterval = 200'000, kVerdict = 1'000'000'000;
 
-/// Requests 1 to `sent` left an interval apart, and all up to `answered` were answered at once.
-hanet_session session_with(std::uint64_t sent, std::uint64_t answered) {
-  hanet_session session{};
-  for (std::uint64_t sequence = 1; sequence <= sent; ++sequence) {
-    hanet_request& request = session.window[sequence % HANET_WINDOW];
-    request.sequence = sequence;
-    request.sent_ns = kBegin + sequence * kInterval;
-    request.replied_ns = sequence <= answered ? request.sent_ns + 7'000 : 0;
+/// Three unanswered requests, and before them so many that were answered at once.
+hanet_flight kept_with(std::uint64_t answered) {
+  hanet_flight kept{};
+  kept.verdict_ns = kVerdict;
+  kept.timer_cpu = HANET_NONE;
+  for (std::uint64_t at = 0; at < answered + 3; ++at) {
+    hanet_request& request = kept.requests[at];
+    request.sequence = 500 - at;
+    request.sent_ns = kVerdict - (at + 1) * kInterval;
+    request.replied_ns = at < 3 ? 0 : request.sent_ns + 7'000;
   }
-  session.sent = sent;
-  session.answered = answered;
-  session.last_reply_ns = kBegin + answered * kInterval + 7'000;
-  session.first_lost_ns = kBegin + (answered + 1) * kInterval;
-  session.deadline_ns = session.first_lost_ns + 3 * kInterval;
-  session.verdict_ns = session.deadline_ns + 40'000;
-  return session;
+  kept.last_reply_ns = kept.requests[3].replied_ns;
+  return kept;
 }
 
-TEST(Flight, O4_TheLastRequestsAndTheirAnswersAreKeptOldestFirst) {
-  const hanet_session session = session_with(100, 97);
-  const failover::Flight flight = flight_of(session);
-  ASSERT_EQ(flight.heartbeats.size(), 12U);
-  EXPECT_EQ(flight.heartbeats.front().sent, from_kernel_ns(kBegin + 89 * kInterval));
-  EXPECT_EQ(flight.heartbeats.back().sent, from_kernel_ns(kBegin + 100 * kInterval));
-  EXPECT_TRUE(flight.heartbeats.at(8).replied) << "request 97";
-  EXPECT_FALSE(flight.heartbeats.at(9).replied) << "request 98";
-  EXPECT_EQ(flight.last_reply, from_kernel_ns(kBegin + 97 * kInterval + 7'000));
-  EXPECT_FALSE(flight.deferred_since) << "no CPU stood still";
+std::optional<failover::Flight> flight_of(const hanet_flight& kept) {
+  return group::flight_of(kept, from_kernel_ns(kVerdict));
+}
+
+TEST(Flight, O4_TheLastRequestsAndTheirAnswersAreShownOldestFirst) {
+  const auto flight = flight_of(kept_with(9));
+  ASSERT_TRUE(flight);
+  ASSERT_EQ(flight->heartbeats.size(), 12U);
+  EXPECT_EQ(flight->heartbeats.front().sent, from_kernel_ns(kVerdict - 12 * kInterval));
+  EXPECT_EQ(flight->heartbeats.back().sent, from_kernel_ns(kVerdict - kInterval));
+  EXPECT_TRUE(flight->heartbeats.at(8).replied);
+  EXPECT_FALSE(flight->heartbeats.at(9).replied);
+  EXPECT_EQ(flight->last_reply, from_kernel_ns(kVerdict - 4 * kInterval + 7'000));
+  EXPECT_FALSE(flight->deferred_since) << "no CPU stood still";
+  EXPECT_FALSE(flight->timer_late) << "none is watched";
+}
+
+TEST(Flight, O4_WhatIsKeptOfAnotherVerdictIsNotShown) {
+  hanet_flight kept = kept_with(9);
+  kept.verdict_ns -= 1;
+  EXPECT_FALSE(flight_of(kept));
+  kept.verdict_ns = 0;
+  EXPECT_FALSE(flight_of(kept)) << "it is being written";
 }
 
 TEST(Flight, O4_WhatCameAfterTheVerdictIsNotOfIt) {
-  hanet_session session = session_with(100, 90);
-  session.verdict_ns = kBegin + 95 * kInterval;
-  session.last_reply_ns = session.verdict_ns + 1;
-  const failover::Flight flight = flight_of(session);
-  ASSERT_FALSE(flight.heartbeats.empty());
-  EXPECT_EQ(flight.heartbeats.back().sent, from_kernel_ns(session.verdict_ns));
-  EXPECT_FALSE(flight.last_reply);
+  hanet_flight kept = kept_with(5);
+  kept.requests[0].sent_ns = kVerdict + 1;
+  kept.last_reply_ns = kVerdict + 1;
+  const auto flight = flight_of(kept);
+  ASSERT_TRUE(flight);
+  EXPECT_EQ(flight->heartbeats.size(), 7U);
+  EXPECT_FALSE(flight->last_reply);
 }
 
 TEST(Flight, O4_AVerdictThatWaitedNamesTheCpuThatStoodStill) {
-  hanet_session session = session_with(10, 7);
-  session.deferred_lost_ns = session.first_lost_ns;
-  session.deferred_since_ns = session.deadline_ns + 10'000;
-  session.stalled_cpu = 1;
-  const failover::Flight flight = flight_of(session);
-  EXPECT_EQ(flight.deferred_since, from_kernel_ns(session.deferred_since_ns));
-  EXPECT_EQ(flight.stalled_cpu, 1U);
-  session.deferred_lost_ns -= 1;
-  EXPECT_FALSE(flight_of(session).deferred_since) << "that was another verdict";
+  hanet_flight kept = kept_with(5);
+  kept.deferred_since_ns = kVerdict - 90'000;
+  kept.stalled_cpu = 1;
+  const auto flight = flight_of(kept);
+  ASSERT_TRUE(flight);
+  EXPECT_EQ(flight->deferred_since, from_kernel_ns(kVerdict - 90'000));
+  EXPECT_EQ(flight->stalled_cpu, 1U);
 }
 
-TEST(Flight, O4_AWindowThatWasOverwrittenLeavesNothingToShow) {
-  hanet_session session = session_with(10, 7);
-  session.sent = 1'000;
-  EXPECT_TRUE(flight_of(session).heartbeats.empty());
+TEST(Flight, O4_HowLateThisMachinesTimersWereIsTold) {
+  hanet_flight kept = kept_with(5);
+  kept.timer_late_ns = 34'000;
+  kept.timer_cpu = 1;
+  const auto flight = flight_of(kept);
+  ASSERT_TRUE(flight);
+  EXPECT_EQ(flight->timer_late, Nanoseconds(34'000));
+  EXPECT_EQ(flight->timer_cpu, 1U);
 }
 
 }  // namespace

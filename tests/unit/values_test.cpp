@@ -93,6 +93,8 @@ std::vector<Case> cases() {
       group("restore", "true", "false"),
       group("move_mac", "true", "false"),
       group("enabled", "true", "false"),
+      group("on_daemon_loss", "\"steer\"", "\"detect\""),
+      group("daemon_loss_ms", "10000", "10001"),
       group("announce_count", "6", "7"),
       group("announce_gap_ms", "100", "101"),
       group("delay_ms", "0", "1"),

@@ -3,6 +3,7 @@
 // hanetctl: asks hanetd, and shows the answer to people or programs. hanetctl(1) documents the
 // commands, the JSON fields and the exit codes.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -31,8 +32,10 @@ using hanet::Json;
 std::string parameter_names() {
   std::string names;
   for (const hanet::config::LiveParameter& parameter : hanet::config::kLiveParameters)
-    names += fmt::format("{}{} ({} to {})", names.empty() ? "" : ", ", parameter.name,
-                         parameter.range.low, parameter.range.high);
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", parameter.name,
+                         parameter.words.empty()
+                             ? fmt::format("{} to {}", parameter.range.low, parameter.range.high)
+                             : fmt::format("{}", fmt::join(parameter.words, ", ")));
   return names;
 }
 

@@ -6,6 +6,9 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "client.h"
 #include "core/fd.h"
 #include "engine/engine.h"
@@ -30,6 +33,13 @@ Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory,
                                          std::size_t entries) {
   Result<Fd> fd = open_map(directory, name);
   if (!fd) return pass_on(fd);
+  bpf_map_info info{};
+  std::uint32_t length = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd->get(), &info, &length) != 0 || info.value_size != sizeof(T))
+    return failure(fmt::format(
+        "no hanetd runs, and {} is of another version of hanet: its own hanetctl shows it, and "
+        "'hanetctl detach' takes it off",
+        (directory / name).string()));
   return engine::MappedArray<T>::of(fd->get(), entries, false);
 }
 
@@ -38,8 +48,17 @@ std::span<const hanet_session> sessions_of(const hanet_port& port,
   return port.targets == 0 ? all.first(0) : all.subspan(port.session, port.targets);
 }
 
+/// For how long hanetd has not shown itself.
+Nanoseconds away_since(const hanet_engine& accounts) {
+  return monotonic_now() - from_kernel_ns(engine::load(accounts.attended_ns));
+}
+
 /// What the kernel side does with the port's traffic.
-std::string_view steering_of(const hanet_steer& steer) {
+std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss) {
+  const bool is_bridged = steer.mode == HANET_STEER_BRIDGE_OUT && steer.armed != 0;
+  if (loss == HANET_LOSS_RELEASE &&
+      (is_bridged || steer.mode == HANET_STEER_IDLE || steer.mode == HANET_STEER_BRIDGE_IN))
+    return "released, passes everything";
   switch (steer.mode) {
     case HANET_STEER_NONE:
       return "carries";
@@ -56,10 +75,31 @@ std::string_view steering_of(const hanet_steer& steer) {
   }
 }
 
+/// Will it bridge, or does it bridge already?
+bool bridges_on(const hanet_steer& steer, std::uint32_t loss) {
+  if (loss == HANET_LOSS_DETECT) return steer.mode == HANET_STEER_BRIDGE_OUT;
+  return loss == HANET_LOSS_STEER && steer.armed != 0;
+}
+
 /// Have heartbeats left by the kernel within the last second?
 bool goes_round(const hanet_pacer& pacer) {
   return engine::load(pacer.mode) != HANET_PACER_NONE &&
          monotonic_now() < from_kernel_ns(engine::load(pacer.round_ns)) + std::chrono::seconds(1);
+}
+
+// The service keeps its history in one place, and one that was started by hand where its sockets
+// are: the newer one counts. Another run directory is another hanetd.
+std::filesystem::path history_file(const Options& options) {
+  const Options usual;
+  if (!options.state_directory.empty()) return report::history_file_in(options.state_directory);
+  const std::filesystem::path by_hand = report::history_file_in(options.run_directory);
+  if (options.run_directory != usual.run_directory) return by_hand;
+  const std::filesystem::path of_service = report::history_file_in("/var/lib/hanet");
+  std::error_code none;
+  const auto by_hand_at = std::filesystem::last_write_time(by_hand, none);
+  if (none) return of_service;
+  const auto of_service_at = std::filesystem::last_write_time(of_service, none);
+  return none || of_service_at < by_hand_at ? by_hand : of_service;
 }
 
 }  // namespace
@@ -73,7 +113,12 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   if (!steer) return pass_on(steer);
   auto pacer = map_array<hanet_pacer>(pin_directory, "pacer", 1);
   if (!pacer) return pass_on(pacer);
-  bool armed = false;
+  auto params = map_array<hanet_params>(pin_directory, "params", HANET_MAX_GROUPS);
+  if (!params) return pass_on(params);
+  auto accounts = map_array<hanet_engine>(pin_directory, "engine", 1);
+  if (!accounts) return pass_on(accounts);
+  const Nanoseconds away = away_since((*accounts)[0]);
+  bool bridges = false;
   Json paths = Json::array();
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
@@ -85,30 +130,25 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     for (const hanet_session& session : asked)
       shown.push_back(report::session_json(session, monotonic_now()));
     report::put_sessions(path, port, std::move(shown), engine::verdict_of(port, asked));
-    armed = armed || (*steer)[at].armed != 0;
-    path["steering"] = steering_of((*steer)[at]);
+    const std::uint32_t loss = port.group < HANET_MAX_GROUPS
+                                   ? hanet_daemon_loss(&(*params)[port.group], away.count())
+                                   : std::uint32_t{HANET_LOSS_STEER};
+    bridges = bridges || bridges_on((*steer)[at], loss);
+    path["steering"] = steering_of((*steer)[at], loss);
     paths.push_back(std::move(path));
   }
   return Json{{"daemon", nullptr},
+              {"away_s", std::chrono::duration<double>(away).count()},
               {"kernel_sends", goes_round((*pacer)[0])},
-              {"kernel_bridges", armed},
+              {"kernel_bridges", bridges},
               {"paths", std::move(paths)}};
 }
 
-// Another run directory is another hanetd, which keeps its history there unless it is told where.
 Result<Json> offline_explain(const Options& options) {
-  const Options usual;
-  const bool is_the_service =
-      options.state_directory.empty() && options.run_directory == usual.run_directory;
-  std::filesystem::path directory = options.state_directory;
-  if (is_the_service) directory = "/var/lib/hanet";
-  if (directory.empty() || (is_the_service && !std::filesystem::exists(directory)))
-    directory = options.run_directory;
-  const std::filesystem::path file = report::history_file_in(directory);
+  const std::filesystem::path file = history_file(options);
   std::error_code unreadable;
   if (!std::filesystem::exists(file, unreadable))
-    return failure(fmt::format("hanetd does not run, and it has kept no history in {}{}",
-                               directory.string(),
+    return failure(fmt::format("hanetd does not run, and there is no history {}{}", file.string(),
                                unreadable ? fmt::format(" ({})", unreadable.message()) : ""));
   const Result<report::KeptRecords> records = report::read_history(file);
   if (!records) return failure(fmt::format("hanetd does not run, and {}", records.error().message));

@@ -12,7 +12,8 @@
 
 namespace hanet::ctl {
 
-/// {"daemon":null,"paths":[{"port","session"}]} of the maps under `pin_directory`.
+/// {"daemon":null,"away_s","kernel_sends","kernel_bridges","paths":[{"name","steering","port",
+/// "session"}]} of the maps under `pin_directory`.
 [[nodiscard]] Result<Json> offline_status(const std::filesystem::path& pin_directory);
 
 /// What hanetd answers to `explain`, with "daemon":null. The error says that there is no history,

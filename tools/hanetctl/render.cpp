@@ -139,6 +139,8 @@ void render_kernel(std::string& out, const Json& daemon) {
   line(out, "kernel {}: link events by {}; TC by {}; deadlines by {}; requests by {}",
        text_of(kernel, "release"), listed(kernel.at("link_sources")), listed(kernel.at("tc")),
        text_of(daemon, "deadlines"), text_of(daemon, "requests"));
+  if (const double late = number_of(daemon, "timers_usual_late_us"); late > 0)
+    line(out, "timers of this machine: 99 of 100 are less than {:.0f} us late", late);
 }
 
 void render_group(std::string& out, const Json& group) {
@@ -191,6 +193,9 @@ void render_flight(std::string& out, const Json& record) {
   if (record.value("deferred_since_ns", Json()).is_number())
     line(out, "  {:>10.1f} us  the verdict waits: CPU {} stood still", at("deferred_since_ns"),
          count_of(record, "stalled_cpu"));
+  else if (record.value("timer_late_us", Json()).is_number())
+    line(out, "                 our own timers ran: the latest was {:.1f} us late, on CPU {}",
+         number_of(record, "timer_late_us"), count_of(record, "timer_cpu"));
 }
 
 void render_switchover(std::string& out, const Json& record) {
@@ -243,6 +248,7 @@ std::string render_steps(const Json& answer) {
 std::string render_offline(const Json& status) {
   std::string out;
   line(out, "not protected: hanetd does not run");
+  line(out, "it has been away for {:.0f} s", number_of(status, "away_s"));
   line(out, "{}",
        status.at("kernel_sends") == false
            ? "the kernel side does not send: no silent failure is found"

@@ -66,6 +66,14 @@ struct WarmConfig {
   std::optional<net::MacAddress> dummy_mac;  ///< empty: a random locally administered one
 };
 
+/// What the kernel side does when hanetd has been away for a time (spec D7), by the numbers of
+/// enum hanet_on_daemon_loss.
+enum class OnDaemonLoss : std::uint8_t {
+  Steer,    ///< all that it can, as long as it takes
+  Detect,   ///< counts verdicts, and begins no bridging
+  Release,  ///< bridges nothing, and a port that waits passes everything
+};
+
 /// Values that `hanetctl set` can change while hanetd runs. Ranges: limits.h.
 struct LiveParameters {
   std::chrono::microseconds interval{10'000};  ///< 100 us .. 10 s
@@ -75,6 +83,8 @@ struct LiveParameters {
   /// 1 .. 100: a trunk is down when so much of its capacity is lost (policy/path.h).
   std::uint32_t threshold_percent = policy::kDefaultThreshold;
   bool enabled = true;  ///< false: watch, but never switch
+  OnDaemonLoss on_daemon_loss = OnDaemonLoss::Steer;
+  std::chrono::milliseconds daemon_loss{10'000};  ///< 5 s .. 1 h: so long hanetd may be away
 };
 
 /// How the ports of a trunk are used as one link (spec T3).
@@ -223,6 +233,7 @@ enum class VlanPolicy : std::uint8_t { Move, Refused };
 
 [[nodiscard]] std::string_view to_text(HeartbeatKind kind);
 [[nodiscard]] std::string_view to_text(StandbyMode mode);
+[[nodiscard]] std::string_view to_text(OnDaemonLoss loss);
 [[nodiscard]] std::string_view to_text(TrunkMode mode);
 [[nodiscard]] std::string_view to_text(Capacity capacity);
 

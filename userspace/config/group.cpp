@@ -17,11 +17,12 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 18> kGroupKeys{
-    "name",        "primary",        "standby",         "mode",          "bridging",
-    "move_mac",    "announce_count", "announce_gap_ms", "cold_retry_ms", "delay_ms",
-    kEnabled.name, "heartbeat",      "failback",        "warm",          "restore",
-    "trunk",       "capacity",       "delay_enabling"};
+constexpr std::array<std::string_view, 20> kGroupKeys{
+    "name",          "primary",        "standby",          "mode",
+    "bridging",      "move_mac",       "announce_count",   "announce_gap_ms",
+    "cold_retry_ms", "delay_ms",       kEnabled.name,      "heartbeat",
+    "failback",      "warm",           "restore",          "trunk",
+    "capacity",      "delay_enabling", kOnDaemonLoss.name, kDaemonLoss.name};
 constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", kThreshold.name};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
@@ -143,6 +144,10 @@ void read_switchover(const TableReader& group, GroupConfig& config) {
   if (const auto flag = group.boolean("move_mac")) config.move_mac = *flag;
   if (const auto flag = group.boolean("restore")) config.restore = *flag;
   if (const auto flag = group.boolean(kEnabled.name)) config.live.enabled = *flag;
+  if (const auto word = group.choice(kOnDaemonLoss.name, kOnDaemonLoss.words))
+    config.live.on_daemon_loss = static_cast<OnDaemonLoss>(*word);
+  if (const auto time = group.integer(kDaemonLoss.name, kDaemonLoss.range))
+    config.live.daemon_loss = std::chrono::milliseconds(*time);
   if (const auto count = group.integer("announce_count", kAnnounceCount)) {
     config.announce_count = static_cast<std::uint32_t>(*count);
   }

@@ -12,6 +12,7 @@
 #include <numeric>
 
 #include "config/config.h"
+#include "config/parameters.h"
 
 namespace hanet::config {
 namespace {
@@ -162,6 +163,10 @@ std::string_view to_text(StandbyMode mode) {
       return "cold";
   }
   return "unknown";
+}
+
+std::string_view to_text(OnDaemonLoss loss) {
+  return kOnDaemonLossWords.at(static_cast<std::size_t>(loss));
 }
 
 }  // namespace hanet::config

@@ -20,9 +20,10 @@ namespace {
 constexpr std::string_view kNone = "none";
 
 // What hanetd reads anew each time that it needs it; everything else a group is built of.
-constexpr std::array<std::string_view, 15> kAtOnce{"announce_count",
+constexpr std::array<std::string_view, 17> kAtOnce{"announce_count",
                                                    "announce_gap_ms",
                                                    "cold_retry_ms",
+                                                   "daemon_loss_ms",
                                                    "delay_enabling",
                                                    "delay_ms",
                                                    "enabled",
@@ -33,6 +34,7 @@ constexpr std::array<std::string_view, 15> kAtOnce{"announce_count",
                                                    "heartbeat.link_poll_us",
                                                    "heartbeat.multiplier",
                                                    "heartbeat.up_count",
+                                                   "on_daemon_loss",
                                                    "restore",
                                                    "trunk.threshold_percent"};
 
@@ -125,6 +127,8 @@ Values values_of(const GroupConfig& group) {
                 {"restore", text_of(group.restore)},
                 {"move_mac", text_of(group.move_mac)},
                 {"enabled", text_of(group.live.enabled)},
+                {"on_daemon_loss", std::string(to_text(group.live.on_daemon_loss))},
+                {"daemon_loss_ms", text_of(group.live.daemon_loss)},
                 {"announce_count", fmt::format("{}", group.announce_count)},
                 {"announce_gap_ms", text_of(group.announce_gap)},
                 {"delay_ms", text_of(group.delay)},

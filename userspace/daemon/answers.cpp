@@ -16,6 +16,7 @@
 #include "group/live_parameters.h"
 #include "report/changes.h"
 #include "report/status.h"
+#include "report/units.h"
 #include "report/verdict.h"
 
 namespace hanet::daemon {
@@ -75,6 +76,7 @@ Json Answers::status(const Json& request) const {
             {"link_source", kernel.link_source},
             {"deadlines", kernel.deadlines},
             {"requests", kernel.pacer},
+            {"timers_usual_late_us", report::microseconds(sources_.engine.usual_lateness())},
             {"kernel", report::kernel_json(kernel)},
             {"events_dropped", sources_.engine.accounts().events_dropped}}},
           {"groups", std::move(groups)},

@@ -201,6 +201,7 @@ Status Daemon::run() {
               groups_->all().size(), kernel.link_source, kernel.deadlines, kernel.pacer);
   while (!ends_) {
     if (Status waited = wakeups_.wait(next_deadline()); !waited) return waited;
+    tell_if_away(engine_->show_presence(monotonic_now()));
     read_kernel_events();
     read_notifications();
     tick();
@@ -215,6 +216,22 @@ Status Daemon::run() {
   ::sd_notify(0, "STOPPING=1");
   log::notice("stopping: detaching, every identity stays where it is");
   return {};
+}
+
+// Told when it is over, so each group's word was the one that counted.
+void Daemon::tell_if_away(Nanoseconds away) {
+  if (away < std::chrono::milliseconds(HANET_UNATTENDED_MS)) return;
+  std::string text =
+      fmt::format("hanetd stood still for {:.1f} s", std::chrono::duration<double>(away).count());
+  for (const auto& group : groups_->all()) {
+    const hanet_params& params = engine_->params(group->view().index);
+    const std::uint32_t loss = hanet_daemon_loss(&params, away.count());
+    if (loss != HANET_LOSS_STEER)
+      text += fmt::format("; {}: {}", group->view().config.name,
+                          loss == HANET_LOSS_DETECT ? "nothing new was bridged meanwhile"
+                                                    : "it was released meanwhile");
+  }
+  away_text_ = std::move(text);
 }
 
 void Daemon::tell_service_manager() {
@@ -305,6 +322,11 @@ void Daemon::tick() {
   for (const auto& group : groups_->all()) group->tick(now);
   if (!is_switching()) {  // a switchover waits for nothing of this
     engine_->tick(now);
+    if (!away_text_.empty()) {
+      group::Notices notices("hanetd", [this](const group::Notice& notice) { publish(notice); });
+      notices.add("stood-still", "", std::exchange(away_text_, {}));
+      notices.flush();
+    }
     groups_->begin_late(now);
     tell_service_manager();
     let_askers_go(now);

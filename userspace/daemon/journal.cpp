@@ -25,7 +25,8 @@ std::string_view message_id_of(std::string_view event) {
 
 log::Level level_of(std::string_view event) {
   if (event == "alarm") return log::Level::Error;
-  if (event == "path-down" || event == "reload-refused" || event == "reload-undone")
+  if (event == "path-down" || event == "reload-refused" || event == "reload-failed" ||
+      event == "stood-still" || event == "reload-undone")
     return log::Level::Warning;
   return log::Level::Notice;
 }

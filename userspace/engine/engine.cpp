@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See engine.h. Loading tries the best first: tracing programs are optional, so a kernel that
-// refuses them gets the same object without them, and the status says why.
+// See engine.h.
 #include "engine/engine.h"
 
 #include <bpf/bpf.h>
@@ -9,11 +8,9 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
-#include <cstring>
 #include <system_error>
 #include <thread>
 
@@ -36,31 +33,6 @@ int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) 
   if (text.ends_with('\n')) text.remove_suffix(1);
   log::debug("libbpf: {}", text);
   return 0;
-}
-
-// CPUs beyond the map's size are not watched: their stalls are like any other delay.
-std::uint32_t watched_cpus() {
-  return static_cast<std::uint32_t>(
-      std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
-}
-
-// The kernel's number of our network namespace (fs/nsfs.c); 0: /proc does not show it.
-std::uint32_t own_netns() {
-  struct stat status{};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-}
-
-hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer) {
-  hanet_bpf* skeleton = hanet_bpf__open();
-  if (skeleton == nullptr) return nullptr;
-  const bool tracing = source == LinkSource::Fentry;
-  skeleton->rodata->use_link_poll = source == LinkSource::Poll;
-  skeleton->rodata->use_bpf_timer = use_bpf_timer;
-  skeleton->rodata->own_netns = own_netns();
-  skeleton->rodata->cpu_count = watched_cpus();
-  bpf_program__set_autoload(skeleton->progs.carrier_off, tracing);
-  bpf_program__set_autoload(skeleton->progs.carrier_on, tracing);
-  return skeleton;
 }
 
 Status mount_bpffs() {
@@ -109,96 +81,6 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   return engine;
 }
 
-// Without one requests are as punctual as a process is.
-void Engine::start_pacer(const Options& options) {
-  if (!options.no_pacer_because.empty()) {
-    capabilities_.pacer = fmt::format("hanetd, {}", options.no_pacer_because);
-    Pacer::end_left(pin_directory_.string());
-    return;
-  }
-  Result<std::unique_ptr<Pacer>> pacer =
-      Pacer::start({.tc_pacer = bpf_program__fd(skeleton_->progs.tc_pacer),
-                    .tc_departs = bpf_program__fd(skeleton_->progs.tc_departs),
-                    .paced = bpf_map__fd(skeleton_->maps.paced),
-                    .pacer = bpf_map__fd(skeleton_->maps.pacer),
-                    .pins = pin_directory_},
-                   pin_directory_.string());
-  if (!pacer) {
-    capabilities_.pacer = fmt::format("hanetd, no pacer ({})", pacer.error().message);
-    return;
-  }
-  pacer_ = std::move(*pacer);
-  capabilities_.pacer = fmt::format("kernel ({})", pacer_->discipline());
-}
-
-int Engine::load_object(LinkSource source) {
-  skeleton_.reset(open_skeleton(source, use_bpf_timer_));
-  return skeleton_ ? hanet_bpf__load(skeleton_.get()) : -errno;
-}
-
-int Engine::try_to_load(LinkSource source) {
-  int failed = load_object(source);
-  // What the verifier answers on PREEMPT_RT (kernel/bpf/verifier.c, process_timer_func).
-  if (failed == -EOPNOTSUPP && use_bpf_timer_) {
-    use_bpf_timer_ = false;
-    capabilities_.deadlines = fmt::format("hanetd, no bpf_timer ({})", std::strerror(-failed));
-    failed = load_object(source);
-  }
-  if (failed != 0) return failed;
-  link_source_ = source;
-  if (source != LinkSource::Fentry) return 0;
-  for (const bpf_program* program : {skeleton_->progs.carrier_off, skeleton_->progs.carrier_on}) {
-    Fd link(bpf_link_create(bpf_program__fd(program), 0, BPF_TRACE_FENTRY, nullptr));
-    if (!link.valid()) {
-      const int refused = -errno;
-      tracing_links_.clear();
-      return refused;
-    }
-    tracing_links_.push_back(std::move(link));
-  }
-  return 0;
-}
-
-std::string Engine::poll_name() const { return use_bpf_timer_ ? "bpf_timer poll" : "hanetd poll"; }
-
-void Engine::tell_capabilities(bool fentry, bool poll) {
-  if (fentry) capabilities_.link_sources.emplace_back("fentry");
-  if (poll) capabilities_.link_sources.push_back(poll_name());
-  capabilities_.link_sources.emplace_back("rtnetlink");
-  if (kernel_has_tcx(bpf_program__fd(skeleton_->progs.tc_ingress)))
-    capabilities_.tc_modes.emplace_back("tcx");
-  capabilities_.tc_modes.emplace_back("clsact");
-  if (use_bpf_timer_) capabilities_.timers.emplace_back("bpf_timer");
-}
-
-Status Engine::open_and_load(const Options& options) {
-  if (!options.bpf_timer) {
-    use_bpf_timer_ = false;
-    capabilities_.deadlines = "hanetd, as asked for (--no-bpf-timer)";
-  }
-  const bool knows_netns = own_netns() != 0;  // or else fentry would take no device for its own
-  auto types = std::make_unique<const KernelTypes>();
-  const bool poll = types->have_link_poll();
-  int refused = knows_netns ? types->refuse_fentry() : -ENOENT;
-  types.reset();
-  if (refused == 0) refused = try_to_load(LinkSource::Fentry);
-  if (refused == 0) {
-    capabilities_.link_source = "fentry";
-    tell_capabilities(true, poll);
-    return {};
-  }
-  const int failed = try_to_load(poll ? LinkSource::Poll : LinkSource::Rtnetlink);
-  if (failed != 0)
-    return errno_error(failed,
-                       "load the BPF programs (CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
-                       "are needed; log_level = \"debug\" shows the verifier's words)");
-  capabilities_.link_source =
-      fmt::format("{}, no fentry ({})", poll ? poll_name() : "rtnetlink only",
-                  knows_netns ? std::strerror(-refused) : "/proc/self/ns/net can not be read");
-  tell_capabilities(false, poll);
-  return {};
-}
-
 Status Engine::pin(const std::filesystem::path& directory) {
   if (Status mounted = mount_bpffs(); !mounted) return mounted;
   if (struct statfs parent{};
@@ -212,6 +94,7 @@ Status Engine::pin(const std::filesystem::path& directory) {
   if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
   pin_directory_ = directory;
   left_interfaces_ = watched_by_left(directory);
+  keep_left_accounts();
   remove_own_pins();
   for (const bpf_map* map : own_maps(*skeleton_)) {
     const std::string path = (directory / bpf_map__name(map)).string();
@@ -245,27 +128,31 @@ void Engine::remove_own_pins() {
     std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
 }
 
+Nanoseconds Engine::usual_lateness() const {
+  std::uint32_t latest = 0;
+  for (std::uint32_t cpu = 0; cpu < watched_cpus(); ++cpu)
+    latest = std::max(latest, engine::load(lateness_[cpu].usual_ns));
+  return Nanoseconds(latest);
+}
+
 Status Engine::map_memory() {
   const auto& maps = skeleton_->maps;
-  auto params = MappedArray<hanet_params>::of(bpf_map__fd(maps.params), HANET_MAX_GROUPS, true);
-  auto sessions =
-      MappedArray<hanet_session>::of(bpf_map__fd(maps.sessions), HANET_MAX_SESSIONS, true);
-  auto ports = MappedArray<hanet_port>::of(bpf_map__fd(maps.ports), HANET_MAX_PORTS, true);
-  auto steer = MappedArray<hanet_steer>::of(bpf_map__fd(maps.steer), HANET_MAX_PORTS, true);
-  auto trunks = MappedArray<hanet_trunk>::of(bpf_map__fd(maps.trunks), HANET_MAX_TRUNKS, true);
-  auto accounts = MappedArray<hanet_engine>::of(bpf_map__fd(maps.engine), 1, true);
-  if (!params) return pass_on(params);
-  if (!sessions) return pass_on(sessions);
-  if (!ports) return pass_on(ports);
-  if (!steer) return pass_on(steer);
-  if (!trunks) return pass_on(trunks);
-  if (!accounts) return pass_on(accounts);
-  params_ = std::move(*params);
-  sessions_ = std::move(*sessions);
-  ports_ = std::move(*ports);
-  steer_ = std::move(*steer);
-  trunks_ = std::move(*trunks);
-  accounts_ = std::move(*accounts);
+  const auto map = [](auto& array, const bpf_map* from, std::size_t entries) -> Status {
+    auto mapped = std::remove_reference_t<decltype(array)>::of(bpf_map__fd(from), entries, true);
+    if (!mapped) return pass_on(mapped);
+    array = std::move(*mapped);
+    return {};
+  };
+  Status done = map(params_, maps.params, HANET_MAX_GROUPS);
+  if (done) done = map(sessions_, maps.sessions, HANET_MAX_SESSIONS);
+  if (done) done = map(ports_, maps.ports, HANET_MAX_PORTS);
+  if (done) done = map(steer_, maps.steer, HANET_MAX_PORTS);
+  if (done) done = map(trunks_, maps.trunks, HANET_MAX_TRUNKS);
+  if (done) done = map(accounts_, maps.engine, 1);
+  if (done) done = map(lateness_, maps.lateness, HANET_MAX_CPUS);
+  if (done) done = map(flights_, maps.flights, HANET_MAX_SESSIONS);
+  if (!done) return done;
+  show_presence(monotonic_now());
   const auto deliver = [](void* self, void* record, std::size_t) {
     const MonotonicTime received = monotonic_now();
     static_cast<Engine*>(self)->handler_(*static_cast<const hanet_event*>(record), received);

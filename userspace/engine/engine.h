@@ -174,13 +174,21 @@ class Engine {
   }
   [[nodiscard]] PortVerdict verdict(PortIndex port) const;
   /// The one that made the port's verdict: its times are the port's. A port has one.
-  [[nodiscard]] const hanet_session& deciding_session(PortIndex port) const {
-    return sessions_[ports_[port].session + verdict(port).decider];
+  [[nodiscard]] SessionIndex decider(PortIndex port) const {
+    return ports_[port].session + static_cast<SessionIndex>(verdict(port).decider);
   }
+  [[nodiscard]] const hanet_session& deciding_session(PortIndex port) const {
+    return sessions_[decider(port)];
+  }
+  /// The last moments before the session's newest down verdict, as the kernel side has kept them.
+  [[nodiscard]] const hanet_flight& flight(SessionIndex index) const { return flights_[index]; }
   /// The trunk that the port belongs to; nullptr for the only port of a path.
   [[nodiscard]] const hanet_trunk* trunk_of(PortIndex port) const;
   [[nodiscard]] const hanet_steer& steer(PortIndex index) const { return steer_[index]; }
   [[nodiscard]] const hanet_engine& accounts() const { return accounts_[0]; }
+  /// 99 of 100 timers of this machine come no later than this, by the CPU whose timers are the
+  /// latest (spec M13); 0: that is not known yet, or no CPU is watched.
+  [[nodiscard]] Nanoseconds usual_lateness() const;
   /// Live parameters of a group: writes take effect at the next look at its ports.
   [[nodiscard]] hanet_params& params(GroupIndex group) const { return params_[group]; }
   [[nodiscard]] const PortAttachment& attachment(PortIndex port) const {
@@ -195,8 +203,11 @@ class Engine {
   void tick(MonotonicTime now) {
     if (pacer_) pacer_->tick(now);
   }
-  /// hanetd runs: the kernel side leaves it to hanetd to end bridging (bpf/steer.bpf.h). Takes a
-  /// killed instance's programs away when it is known what is to be steered.
+  /// hanetd runs: the kernel side leaves it to hanetd to end bridging, and does what the groups
+  /// want while it runs (bpf/loss.bpf.h). To be called before anything is asked of the kernel side,
+  /// and within whatever takes long. Returns for how long nobody had shown himself.
+  Nanoseconds show_presence(MonotonicTime now);
+  /// Takes a killed instance's programs away when it is known what is to be steered.
   void attend(MonotonicTime now);
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
@@ -232,10 +243,12 @@ class Engine {
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
+  void keep_left_accounts();
   void end_left(GroupIndex group);
   void end_strays();
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
   void choose_listener(PortIndex index);
+  void choose_whether_to_listen();
   [[nodiscard]] Status reserve_sessions(PortIndex port, std::uint32_t count);
   void remove_port(PortIndex index);
   Engine() = default;
@@ -274,6 +287,8 @@ class Engine {
   MappedArray<hanet_steer> steer_;
   MappedArray<hanet_trunk> trunks_;
   MappedArray<hanet_engine> accounts_;
+  MappedArray<hanet_lateness> lateness_;
+  MappedArray<hanet_flight> flights_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
   std::array<std::set<net::ArpEntry>, HANET_MAX_GROUPS> named_;  ///< what identity_ipv4 holds
@@ -287,6 +302,7 @@ class Engine {
   EventHandler handler_;
   std::map<unsigned, PortAttachment> leftovers_;  ///< of removed ports, by interface
   std::set<unsigned> left_interfaces_;            ///< that a killed instance watched
+  MappedArray<hanet_engine> left_accounts_;       ///< of a killed instance whose programs steer on
   bool began_ = false;                            ///< all ports are attached
   std::array<bool, HANET_MAX_PORTS> waits_{};     ///< has no identity; see end_left()
   struct SessionRow {

@@ -38,6 +38,7 @@ std::set<SessionIndex> Engine::remove_group(GroupIndex group) {
   }
   for (std::size_t trunk = 0; trunk < HANET_MAX_TRUNKS; ++trunk)
     if (trunks_[trunk].count != 0 && trunks_[trunk].group == group) store(trunks_[trunk].count, 0);
+  choose_whether_to_listen();
   [[maybe_unused]] const Status forgotten = name_identity(group, {});
   return ended;
 }

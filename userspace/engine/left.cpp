@@ -71,10 +71,28 @@ bool Engine::knows_what_to_steer(PortIndex port, MonotonicTime now) const {
          (attachments_[port].has_left() && now > attachments_[port].attached_at() + longest);
 }
 
+// Its programs do what their group wants without hanetd by the stamp in their own map.
+void Engine::keep_left_accounts() {
+  const Fd map(bpf_obj_get((pin_directory_ / "engine").c_str()));
+  if (!map.valid()) return;
+  auto accounts = MappedArray<hanet_engine>::of(map.get(), 1, true);
+  if (accounts) left_accounts_ = std::move(*accounts);
+}
+
+Nanoseconds Engine::show_presence(MonotonicTime now) {
+  const auto stamp = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  const std::uint64_t before = engine::load(accounts_[0].attended_ns);
+  store(accounts_[0].attended_ns, stamp);
+  if (left_accounts_.valid()) store(left_accounts_[0].attended_ns, stamp);
+  return before == 0 ? Nanoseconds(0) : now - from_kernel_ns(before);
+}
+
 void Engine::attend(MonotonicTime now) {
-  store(accounts_[0].attended_ns, static_cast<std::uint64_t>(now.time_since_epoch().count()));
   if (!std::exchange(began_, true)) end_strays();
-  if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) return;
+  if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) {
+    left_accounts_ = {};
+    return;
+  }
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
     if (ports_[port].in_use != 0 && knows_what_to_steer(port, now)) end_left(ports_[port].group);
 }

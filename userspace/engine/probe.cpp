@@ -5,14 +5,17 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 
 #include "core/fd.h"
 #include "engine/attach.h"
+#include "hanet/abi.h"
 
 // Takes the place of libbpf's. Where the kernel lacks a weak kfunc (before Linux 6.2), libbpf lists
 // the BTF objects of modules, which needs CAP_SYS_ADMIN, and before 1.5 it takes the refusal for a
@@ -62,6 +65,11 @@ bool kernel_has_tcx(int tc_program) {
   constexpr int kNoInterface = INT_MAX;
   const Fd link(bpf_link_create(tc_program, kNoInterface, kTcxIngress, nullptr));
   return errno == ENODEV;
+}
+
+std::uint32_t watched_cpus() {
+  return static_cast<std::uint32_t>(
+      std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
 }
 
 }  // namespace hanet::engine

@@ -4,6 +4,7 @@
 // distribution has left out or brought back.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 struct btf;
@@ -35,5 +36,9 @@ class KernelTypes {
 
 /// Whether TC programs attach by tcx (Linux 6.6; attach.h). Attaches nothing; `tc_program` is one.
 [[nodiscard]] bool kernel_has_tcx(int tc_program);
+
+/// How many CPUs are watched for standing still, 1 .. HANET_MAX_CPUS: those beyond that are not,
+/// and their stalls are like any other delay.
+[[nodiscard]] std::uint32_t watched_cpus();
 
 }  // namespace hanet::engine

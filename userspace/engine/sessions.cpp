@@ -44,7 +44,6 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   session.group = spec.group;
   session.family = static_cast<std::uint16_t>(spec.family);
   session.kind = static_cast<std::uint8_t>(spec.kind);
-  if (session.kind == HANET_HEARTBEAT_SILENCE) store(skeleton_->bss->watch_silence, true);
   session.other_end = spec.other_end ? 1 : 0;
   copy_to(session.target, spec.target);
   copy_to(session.next_hop, spec.target);
@@ -59,7 +58,17 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   if (port.targets == 0) store(port.session, index);
   store(port.targets, port.targets + 1);
   choose_listener(spec.port);
+  choose_whether_to_listen();
   return index;
+}
+
+// Without such a session no frame pays for it.
+void Engine::choose_whether_to_listen() {
+  bool listens = false;
+  for (SessionIndex index = 0; index < HANET_MAX_SESSIONS; ++index)
+    listens = listens ||
+              (sessions_[index].in_use != 0 && sessions_[index].kind == HANET_HEARTBEAT_SILENCE);
+  store(skeleton_->bss->watch_silence, listens);
 }
 
 Status Engine::start_sessions(PortIndex port) {

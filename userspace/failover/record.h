@@ -31,6 +31,9 @@ struct Flight {
   /// The verdict waited from then on, because this CPU stood still; empty: it did not wait.
   std::optional<MonotonicTime> deferred_since;
   std::uint32_t stalled_cpu = 0;
+  /// How late this machine's timers were then: of the CPU that takes in frames and was the latest.
+  std::optional<Nanoseconds> timer_late;
+  std::uint32_t timer_cpu = 0;
 };
 
 /// As many members as a switchover has to explain (spec O4).
@@ -55,7 +58,8 @@ struct SwitchoverRecord {
   /// space let the verdict wait until event_received.
   bool verdict_waited = false;
   std::uint32_t unanswered = 0;
-  Flight flight;
+  std::optional<Flight> flight;
+  std::optional<std::uint32_t> session;  ///< of which the verdict was, in the kernel side's maps
   std::optional<double> load;  ///< processes that ran or wanted to, mean of the minute before
   MonotonicTime finished{};    ///< verified
   Execution execution;

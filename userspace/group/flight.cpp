@@ -1,41 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// See flight.h. The kernel side goes on writing meanwhile: a slot of the window that is no longer
-// the request it was is left out.
+// See flight.h.
 #include "group/flight.h"
 
-#include <algorithm>
+#include <ranges>
 
 namespace hanet::group {
-namespace {
 
-constexpr std::uint64_t kHeartbeats = 12;  // more than the most unanswered ones of usual settings
-
-}  // namespace
-
-failover::Flight flight_of(const hanet_session& session) {
+std::optional<failover::Flight> flight_of(const hanet_flight& kept, MonotonicTime verdict) {
+  const auto is_of_it = [&] { return from_kernel_ns(engine::load(kept.verdict_ns)) == verdict; };
+  if (!is_of_it()) return std::nullopt;
+  const hanet_flight copy = kept;
+  if (!is_of_it()) return std::nullopt;
   failover::Flight flight;
-  const std::uint64_t verdict = engine::load(session.verdict_ns);
-  const std::uint64_t first_lost = engine::load(session.first_lost_ns);
-  if (const std::uint64_t last = engine::load(session.last_reply_ns); last != 0 && last <= verdict)
-    flight.last_reply = from_kernel_ns(last);
-  if (engine::load(session.deferred_lost_ns) == first_lost && first_lost != 0) {
-    flight.deferred_since = from_kernel_ns(engine::load(session.deferred_since_ns));
-    flight.stalled_cpu = engine::load(session.stalled_cpu);
+  if (copy.last_reply_ns != 0 && from_kernel_ns(copy.last_reply_ns) <= verdict)
+    flight.last_reply = from_kernel_ns(copy.last_reply_ns);
+  if (copy.deferred_since_ns != 0) {
+    flight.deferred_since = from_kernel_ns(copy.deferred_since_ns);
+    flight.stalled_cpu = copy.stalled_cpu;
   }
-  const std::uint64_t sent = engine::load(session.sent);
-  const std::uint64_t oldest = sent > HANET_WINDOW ? sent - HANET_WINDOW + 1 : 1;
-  for (std::uint64_t sequence = sent; sequence >= oldest; --sequence) {
-    const hanet_request& request = session.window[sequence % HANET_WINDOW];
-    const std::uint64_t left = engine::load(request.sent_ns);
-    if (engine::load(request.sequence) != sequence || left > verdict) continue;
-    if (flight.heartbeats.size() == kHeartbeats) break;
-    failover::SeenHeartbeat seen{.sent = from_kernel_ns(left), .replied = {}};
-    if (const std::uint64_t replied = engine::load(request.replied_ns); replied != 0)
-      seen.replied = from_kernel_ns(replied);
+  if (copy.timer_cpu != HANET_NONE) {
+    flight.timer_late = Nanoseconds(copy.timer_late_ns);
+    flight.timer_cpu = copy.timer_cpu;
+  }
+  for (const hanet_request& request : copy.requests | std::views::reverse) {
+    if (request.sequence == 0 || from_kernel_ns(request.sent_ns) > verdict) continue;
+    failover::SeenHeartbeat seen{.sent = from_kernel_ns(request.sent_ns), .replied = {}};
+    if (request.replied_ns != 0) seen.replied = from_kernel_ns(request.replied_ns);
     flight.heartbeats.push_back(seen);
   }
-  std::ranges::reverse(flight.heartbeats);
   return flight;
 }
 

@@ -4,6 +4,7 @@
 #include "group/live_parameters.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -18,7 +19,7 @@ namespace hanet::group {
 namespace {
 
 std::string allowed(const config::LiveParameter& parameter) {
-  if (parameter.name == config::kEnabled.name) return "true or false";
+  if (!parameter.words.empty()) return fmt::format("{}", fmt::join(parameter.words, ", "));
   return fmt::format("{} to {}", parameter.range.low, parameter.range.high);
 }
 
@@ -31,8 +32,8 @@ std::vector<std::string_view> names() {
 
 std::optional<std::int64_t> number_of(const config::LiveParameter& parameter,
                                       std::string_view text) {
-  if (parameter.name == config::kEnabled.name && text == "true") return 1;
-  if (parameter.name == config::kEnabled.name && text == "false") return 0;
+  if (const auto word = std::ranges::find(parameter.words, text); word != parameter.words.end())
+    return word - parameter.words.begin();
   std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (failed != std::errc() || end != text.data() + text.size()) return std::nullopt;
@@ -48,6 +49,12 @@ Status check_detection_time(const hanet_params& wanted, std::string_view key) {
                   "nothing; choose a smaller {} or {}",
                   key, wanted.interval_us, wanted.multiplier, config::kMaxDetectionTime.count(),
                   config::kInterval.name, config::kMultiplier.name));
+}
+
+// A number that means nothing is the usual choice, as for the kernel side (hanet_daemon_loss).
+config::OnDaemonLoss on_daemon_loss_of(std::uint32_t number) {
+  if (number > HANET_LOSS_RELEASE) return config::OnDaemonLoss::Steer;
+  return static_cast<config::OnDaemonLoss>(number);
 }
 
 }  // namespace
@@ -82,6 +89,8 @@ void store_live_parameters(engine::Engine& engine, engine::GroupIndex group,
   put(params.link_poll_us, live.link_poll.count());
   put(params.threshold_percent, live.threshold_percent);
   put(params.enabled, live.enabled ? 1 : 0);
+  put(params.on_daemon_loss, live.on_daemon_loss);
+  put(params.daemon_loss_ms, live.daemon_loss.count());
 }
 
 config::LiveParameters live_parameters_of(const hanet_params& params) {
@@ -90,7 +99,9 @@ config::LiveParameters live_parameters_of(const hanet_params& params) {
           .up_count = engine::load(params.up_count),
           .link_poll = std::chrono::microseconds(engine::load(params.link_poll_us)),
           .threshold_percent = engine::load(params.threshold_percent),
-          .enabled = engine::load(params.enabled) != 0};
+          .enabled = engine::load(params.enabled) != 0,
+          .on_daemon_loss = on_daemon_loss_of(engine::load(params.on_daemon_loss)),
+          .daemon_loss = std::chrono::milliseconds(engine::load(params.daemon_loss_ms))};
 }
 
 }  // namespace hanet::group

@@ -221,8 +221,9 @@ void Mover::hand_over(const policy::Switchover& switchover) {
                       pending_.plan.expected.mac);
 }
 
-// As the maps say it now.
+// As the maps say it now. Hundreds of thousands of routes take seconds: hanetd is there meanwhile.
 bool Mover::is_called_away(const policy::Switchover& switchover) const {
+  context_.engine().show_presence(monotonic_now());
   const auto health = [&](std::size_t path) {
     policy::PathState seen = context_.state.paths[path];
     seen.ports = parts_.judge.judge(path, monotonic_now());
@@ -309,6 +310,7 @@ void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) 
 }
 
 void Mover::report(const policy::Switchover& switchover) {
+  take_flight(pending_.record, context_.engine());  // it may have been written down only now
   pending_.record.finished = monotonic_now();
   pending_.record.load = mean_load();
   const failover::SwitchoverRecord& kept = context_.env.history.add(std::move(pending_.record));

@@ -23,7 +23,8 @@ void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine&
     record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
     record.unanswered =
         static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
-    record.flight = flight_of(session);
+    record.session = engine.decider(from.index);
+    take_flight(record, engine);
   } else if (reason == policy::DownReason::CarrierLost &&
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
     record.verdict = from_kernel_ns(engine::load(port.carrier_changed_ns));
@@ -31,6 +32,11 @@ void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine&
 }
 
 }  // namespace
+
+void take_flight(failover::SwitchoverRecord& record, const engine::Engine& engine) {
+  if (record.session && !record.flight)
+    record.flight = flight_of(engine.flight(*record.session), record.verdict);
+}
 
 const Port& verdict_port(const PortList& ports, const PortJudge& judge,
                          const policy::Switchover& switchover) {

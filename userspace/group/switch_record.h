@@ -18,4 +18,8 @@ namespace hanet::group {
                                                       const policy::Switchover& switchover,
                                                       bool bridged, MonotonicTime received);
 
+/// What the kernel side has kept of the moments before the verdict, unless the record has it: it is
+/// written behind the verdict, which hanetd may have seen before.
+void take_flight(failover::SwitchoverRecord& record, const engine::Engine& engine);
+
 }  // namespace hanet::group

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "config/parameters.h"
+#include "group/live_parameters.h"
 #include "report/maps.h"
 #include "report/units.h"
 
@@ -214,33 +215,49 @@ Json group_json(const group::View& group, const engine::Engine& engine,
           {config::kUpCount.name, params.up_count},
           {config::kLinkPoll.name, params.link_poll_us},
           {config::kThreshold.name, params.threshold_percent},
+          {config::kOnDaemonLoss.name,
+           config::to_text(group::live_parameters_of(params).on_daemon_loss)},
+          {config::kDaemonLoss.name, params.daemon_loss_ms},
           {"clamped", params.clamped},
           {"identity", identity_json(group.identity)},
           {"paths", std::move(paths)}};
 }
 
-/// Times relative to the verdict, as those of the steps.
-Json heartbeats_json(const failover::SwitchoverRecord& record) {
+namespace {
+
+Json or_null(const std::optional<MonotonicTime>& at) {
+  return at ? Json(kernel_ns(*at)) : Json(nullptr);
+}
+
+/// What was seen before the verdict; the heartbeats' times are relative to it, as those of the
+/// steps.
+void put_flight(Json& shown, const failover::SwitchoverRecord& record) {
+  const failover::Flight flight = record.flight.value_or(failover::Flight());
   Json heartbeats = Json::array();
-  for (const failover::SeenHeartbeat& seen : record.flight.heartbeats)
+  for (const failover::SeenHeartbeat& seen : flight.heartbeats)
     heartbeats.push_back(
         {{"sent_us", microseconds(seen.sent - record.verdict)},
          {"replied_us",
           seen.replied ? Json(microseconds(*seen.replied - record.verdict)) : Json(nullptr)}});
-  return heartbeats;
+  shown["last_reply_ns"] = or_null(flight.last_reply);
+  shown["heartbeats"] = std::move(heartbeats);
+  shown["deferred_since_ns"] = or_null(flight.deferred_since);
+  shown["stalled_cpu"] = flight.deferred_since ? Json(flight.stalled_cpu) : Json(nullptr);
+  shown["timer_late_us"] =
+      flight.timer_late ? Json(microseconds(*flight.timer_late)) : Json(nullptr);
+  shown["timer_cpu"] = flight.timer_late ? Json(flight.timer_cpu) : Json(nullptr);
 }
 
+}  // namespace
+
 Json record_json(const failover::SwitchoverRecord& record) {
-  const auto or_null = [](const std::optional<MonotonicTime>& at) {
-    return at ? Json(kernel_ns(*at)) : Json(nullptr);
-  };
   Json steps = Json::array();
   for (const failover::StepResult& step : record.execution.steps)
     steps.push_back({{"name", step.name},
                      {"at_us", microseconds(step.started - record.verdict)},
                      {"duration_us", microseconds(step.duration)},
                      {"result", step.result}});
-  return {
+  Json shown{
       {"number", record.number},
       {"group", record.group},
       {"from", record.from},
@@ -252,11 +269,6 @@ Json record_json(const failover::SwitchoverRecord& record) {
       {"deadline_ns", or_null(record.deadline)},
       {"verdict_ns", kernel_ns(record.verdict)},
       {"unanswered", record.unanswered},
-      {"last_reply_ns", or_null(record.flight.last_reply)},
-      {"heartbeats", heartbeats_json(record)},
-      {"deferred_since_ns", or_null(record.flight.deferred_since)},
-      {"stalled_cpu",
-       record.flight.deferred_since ? Json(record.flight.stalled_cpu) : Json(nullptr)},
       {"load", record.load ? Json(*record.load) : Json(nullptr)},
       {"overshoot_us",
        record.deadline ? Json(microseconds(record.verdict - *record.deadline)) : Json(nullptr)},
@@ -274,6 +286,8 @@ Json record_json(const failover::SwitchoverRecord& record) {
       {"outcome", failover::to_text(record.execution.outcome)},
       {"reason", fmt::format("{}", fmt::join(record.execution.problems, "; "))},
       {"steps", std::move(steps)}};
+  put_flight(shown, record);
+  return shown;
 }
 
 Json plan_json(const failover::Plan& plan) {

@@ -18,7 +18,7 @@ _hanetctl_argument() {
   case $1:$2 in
     switch:1 | remove:1 | add:1 | set:1 | status:1) _hanetctl_groups ;;
     remove:2 | add:2) _hanetctl_ports ;;
-    set:2) echo interval_us multiplier up_count link_poll_us threshold_percent enabled ;;
+    set:2) echo interval_us multiplier up_count link_poll_us threshold_percent enabled on_daemon_loss daemon_loss_ms ;;
   esac
 }
 

@@ -35,7 +35,7 @@ _hanetctl_arguments() {
       '--dry-run[show the steps, change nothing]') ;;
     remove | add) takes=('1:group:_hanetctl_groups' '2:port:_net_interfaces') ;;
     set) takes=('1:group:_hanetctl_groups'
-      '2:key:(interval_us multiplier up_count link_poll_us threshold_percent enabled)' '3:value:') ;;
+      '2:key:(interval_us multiplier up_count link_poll_us threshold_percent enabled on_daemon_loss daemon_loss_ms)' '3:value:') ;;
     check) takes=('--host[what would move, what differs, what is lost]' '1:file:_files') ;;
     explain) takes=('--last[how many]:number:') ;;
     reload) takes=('--confirm[go back unless confirmed in time]:seconds:') ;;
