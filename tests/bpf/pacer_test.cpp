@@ -89,6 +89,26 @@ TEST_F(Pacer, M12_AfterAStallOneRequestIsSentAndNoBurst) {
   EXPECT_GT(mine().late_max_ns, 0U);
 }
 
+TEST_F(Pacer, M12_M10_ALateRequestIsNotFollowedByTheNextOneAtOnce) {
+  constexpr std::uint64_t kLong = 1'000'000'000'000;
+  session().interval_us = kLong / 1000;
+  mine().next_ns = kernel_time(monotonic_now()) - kLong * 9 / 10;
+  round();
+  ASSERT_EQ(mine().refused, 1U) << "the witness: it was sent";
+  EXPECT_GE(mine().next_ns, pacer().round_ns + kLong / 2);
+  EXPECT_LE(mine().next_ns, pacer().round_ns + kLong * 3 / 2);
+}
+
+TEST_F(Pacer, M12_ARequestThatIsALittleLateDelaysNoOther) {
+  constexpr std::uint64_t kLong = 1'000'000'000'000;
+  session().interval_us = kLong / 1000;
+  const std::uint64_t due = kernel_time(monotonic_now()) - kLong / 10;
+  mine().next_ns = due;
+  round();
+  ASSERT_EQ(mine().refused, 1U) << "the witness: it was sent";
+  EXPECT_EQ(mine().next_ns, due + kLong);
+}
+
 TEST_F(Pacer, M12_ManySessionsOfOneIntervalAreSpread) {
   constexpr std::uint32_t kMany = 64;
   std::map<std::uint64_t, int> together;
