@@ -26,21 +26,42 @@ enum {
 	LATENESS_CAP = 3,
 };
 
+struct lateness_count {
+	struct hanet_lateness *of;
+	__u32 all;
+	__u32 sum; /* from the first bucket to the one that is looked at */
+	__u32 usual;
+};
+
+static long lateness_add(__u32 bucket, struct lateness_count *count)
+{
+	if (bucket >= HANET_LATENESS_BUCKETS)
+		return 1;
+	count->all += count->of->timers[bucket];
+	return 0;
+}
+
+/* The first bucket beyond which only one of so many is; and each forgets half of what it has. */
+static long lateness_find(__u32 bucket, struct lateness_count *count)
+{
+	if (bucket >= HANET_LATENESS_BUCKETS)
+		return 1;
+	count->sum += count->of->timers[bucket];
+	if (!count->usual && (count->all - count->sum) * LATENESS_ONE_OF <= count->all)
+		count->usual = (bucket + 1) << HANET_LATENESS_SHIFT;
+	count->of->timers[bucket] /= 2;
+	return 0;
+}
+
 static __noinline int lateness_reckon(struct hanet_lateness *of)
 {
-	__u32 all = 0, sum = 0, usual = 0;
+	struct lateness_count count = {.of = of};
 
 	if (!of)
 		return 0;
-	for (__u32 i = 0; i < HANET_LATENESS_BUCKETS; i++)
-		all += of->timers[i];
-	for (__u32 i = 0; i < HANET_LATENESS_BUCKETS; i++) {
-		sum += of->timers[i];
-		if (!usual && (all - sum) * LATENESS_ONE_OF <= all)
-			usual = (i + 1) << HANET_LATENESS_SHIFT;
-		of->timers[i] /= 2;
-	}
-	of->usual_ns = usual;
+	bpf_loop(HANET_LATENESS_BUCKETS, lateness_add, &count, 0);
+	bpf_loop(HANET_LATENESS_BUCKETS, lateness_find, &count, 0);
+	of->usual_ns = count.usual;
 	of->samples = 0;
 	return 0;
 }
