@@ -70,7 +70,10 @@ static __always_inline __u64 deferral(struct hanet_session *session, __u64 after
 	bool waits = verdict_waits(session, after);
 	__u64 since = waits ? session->deferred_since_ns : now;
 	__u32 second_look = waits && session->second_look;
-	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, detection, now)
+	/* Who only listens may miss a frame that came in at any time up to the deadline: only the
+	 * floor sees every such stall. */
+	__u64 patience = session->kind == HANET_HEARTBEAT_SILENCE ? 0 : detection;
+	__u32 stalled = now - since < HANET_STALL_MAX_NS ? receiver_stalled(due, patience, now)
 							 : HANET_NONE;
 
 	if (stalled != HANET_NONE) {

@@ -4,7 +4,8 @@
  *
  * What tells "nothing came back, and our timers ran on time" from "our own CPU stood still" is gone
  * 64 intervals later: requests go on leaving. So it is copied aside, once the host's frames go by
- * the standby, and stays until the session's next verdict, whoever asks for it and when.
+ * the standby, and stays until the session's next verdict, whoever asks for it and when. (After a
+ * verdict that waited the newest requests are those of the wait.)
  */
 #ifndef HANET_FLIGHT_BPF_H
 #define HANET_FLIGHT_BPF_H
@@ -62,9 +63,9 @@ static __noinline int flight_keep(__u32 index, struct hanet_session *session)
 	if (!flight || !session)
 		return 0;
 	struct flight_search search = {.now = bpf_ktime_get_ns(), .cpu = HANET_NONE};
-	bool waited = session->deferred_lost_ns == session->first_lost_ns;
+	bool waited = session->deferred_since_ns >= session->deadline_ns;
 
-	flight->verdict_ns = 0;
+	__sync_lock_test_and_set(&flight->verdict_ns, 0);
 	flight->last_reply_ns = session->last_reply_ns;
 	flight->deferred_since_ns = waited ? session->deferred_since_ns : 0;
 	flight->stalled_cpu = session->stalled_cpu;

@@ -22,7 +22,8 @@ enum {
 	/* The floor, and all while nothing is known: a verdict that waits too often is better than
 	 * a false one. */
 	LATENESS_FLOOR_NS = 50 * 1000,
-	/* The cap, a part of the detection time: deferral.md has the reckoning. */
+	/* The cap, a part of the detection time, where the floor is not more: deferral.md has the
+	 * reckoning. */
 	LATENESS_CAP = 3,
 };
 
@@ -67,7 +68,8 @@ static __noinline int lateness_reckon(struct hanet_lateness *of)
 }
 
 /* A timer of this CPU came so late. One that is later than any bucket waited for more than its CPU
- * to wake up, and says nothing of what is usual; nor does one of a CPU that catches up. */
+ * to wake up, and says nothing of what is usual; nor does one of a CPU that catches up, once that
+ * is known (before, a CPU whose timers are all later than the floor would never be known). */
 static __always_inline void lateness_note(__u32 cpu, __u64 late, bool catching_up)
 {
 	struct hanet_lateness *of = bpf_map_lookup_elem(&lateness, &cpu);
@@ -76,14 +78,15 @@ static __always_inline void lateness_note(__u32 cpu, __u64 late, bool catching_u
 	if (!of)
 		return;
 	of->last_ns = late;
-	if (catching_up || bucket >= HANET_LATENESS_BUCKETS)
+	if ((catching_up && of->usual_ns) || bucket >= HANET_LATENESS_BUCKETS)
 		return;
 	of->timers[bucket]++;
 	if (++of->samples >= LATENESS_TIMERS)
 		lateness_reckon(of);
 }
 
-/* A timer of that CPU that is later than this is later than usual. */
+/* A timer of that CPU that is later than this is later than usual. A detection time of 0 has the
+ * floor. */
 static __always_inline __u64 lateness_limit_ns(__u32 cpu, __u64 detection)
 {
 	struct hanet_lateness *of = bpf_map_lookup_elem(&lateness, &cpu);

@@ -201,6 +201,22 @@ static __always_inline __u64 pace_next(__u32 index, __u64 interval, __u64 now)
 	return due > now ? due : due + interval;
 }
 
+/*
+ * The beat after one that was due then and left now. Held up, it is half an interval away: of two
+ * requests of one moment a neighbour's answer says only the newer one (ARP has no number), the
+ * other would count as lost, and the network as one that limits them (M10). Not more than half, or
+ * a machine whose timers are always so late would ask every other time. Otherwise, and after a
+ * stall, it is where it always is.
+ */
+static __always_inline __u64 pace_after(__u32 index, __u64 interval, __u64 due, __u64 now)
+{
+	__u64 late = now > due ? now - due : 0;
+
+	if (late >= interval / 2 && late < interval)
+		return now + interval / 2;
+	return pace_next(index, interval, now + interval / 2);
+}
+
 static __always_inline __u64 pace_due(const struct hanet_paced *mine, __u32 index, __u64 interval,
 				      __u64 now)
 {
@@ -238,12 +254,7 @@ static long pace_session(__u32 index, struct pacing *round)
 		}
 		if (round->now > due && round->now - due > mine->late_max_ns)
 			mine->late_max_ns = round->now - due;
-		due += interval;
-		/* Held up: the next one is at least half an interval away. Of two requests of one
-		 * moment a neighbour's answer says the newer one (ARP has no number), and the other
-		 * would count as lost, and the network as one that limits them (M10). */
-		if (due < round->now + interval / 2)
-			due = pace_next(index, interval, round->now + interval / 2);
+		due = pace_after(index, interval, due, round->now);
 	}
 	mine->next_ns = due;
 	if (due < round->next)

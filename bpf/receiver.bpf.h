@@ -88,7 +88,7 @@ static __always_inline __u64 receiver_catches_up(const struct hanet_receiver *me
 	__u64 wake_up = period < RECEIVER_WAKE_UP_NS ? period : RECEIVER_WAKE_UP_NS;
 	bool catching_up = me->due_ns != me->fires_ns;
 
-	if (late <= (catching_up ? wake_up : usual))
+	if (late <= (catching_up && wake_up > usual ? wake_up : usual))
 		return 0;
 	return late < period ? late : period;
 }

@@ -9,22 +9,24 @@
 __u64 late_ns;
 __u64 period_ns;
 bool catching_up;
+__u64 usual_ns = LATENESS_FLOOR_NS;
 __u64 answer_ns;
 
 SEC("tc")
 int ask(struct __sk_buff* skb) {
   struct hanet_receiver me = {.fires_ns = 1, .due_ns = catching_up ? 0 : 1};
 
-  answer_ns = receiver_catches_up(&me, late_ns, period_ns, LATENESS_FLOOR_NS);
+  answer_ns = receiver_catches_up(&me, late_ns, period_ns, usual_ns);
   return 0;
 }
 
 __u32 cpu;
+bool catches_up_now;
 __u64 detection_ns;
 
 SEC("tc")
 int note(struct __sk_buff* skb) {
-  lateness_note(cpu, late_ns, false);
+  lateness_note(cpu, late_ns, catches_up_now);
   return 0;
 }
 

@@ -106,6 +106,31 @@ TEST_F(UsualLateness, M13_OneTimerOfAHundredMayBeLater) {
   EXPECT_GT(limit(), microseconds(250));
 }
 
+TEST_F(UsualLateness, M13_ACpuIsThroughWithCatchingUpWhenItsTimersAreAsLateAsUsual) {
+  asked_->data->usual_ns = count(microseconds(100));
+  asked_->bss->period_ns = count(microseconds(75));
+  asked_->bss->catching_up = true;
+  asked_->bss->late_ns = count(microseconds(90));
+  run(asked_->progs.ask);
+  EXPECT_EQ(asked_->bss->answer_ns, 0U);
+  asked_->bss->late_ns = count(microseconds(110));
+  run(asked_->progs.ask);
+  EXPECT_EQ(nanoseconds(asked_->bss->answer_ns), microseconds(75)) << "at most a period";
+}
+
+TEST_F(UsualLateness, M13_ACpuWhoseTimersAreAllLaterThanTheFloorIsKnownAsWell) {
+  asked_->bss->catches_up_now = true;
+  timers_come(kTimers, microseconds(100));
+  EXPECT_GT(limit(), microseconds(100));
+  timers_come(9 * kTimers, microseconds(300));
+  EXPECT_LT(limit(), microseconds(150)) << "once it is known, who catches up teaches nothing";
+}
+
+TEST_F(UsualLateness, M13_M5_WhoOnlyListensHasTheFloor) {
+  timers_come(kTimers, microseconds(300));
+  EXPECT_EQ(limit(nanoseconds(0)), kFloor);
+}
+
 TEST_F(UsualLateness, M13_AStallTeachesNothing) {
   timers_come(2 * kTimers, milliseconds(10));
   EXPECT_EQ(limit(), kFloor);
@@ -129,10 +154,11 @@ TEST_F(UsualLateness, M13_ACpuStandsStillOnceItIsLaterThanIsUsualForIt) {
 
 // The reply came in a quarter of the detection time after the CPU had stopped, and the CPU had
 // shown itself a moment before it did.
+// Shorter detection times: bpf/deferral.md.
 TEST_F(UsualLateness, M13_M3_AStallThatHidAReplyIsSeenWhateverIsUsual) {
   for (const nanoseconds detection :
-       {nanoseconds(microseconds(300)), nanoseconds(microseconds(600)),
-        nanoseconds(milliseconds(3)), nanoseconds(milliseconds(30)),
+       {nanoseconds(microseconds(200)), nanoseconds(microseconds(300)),
+        nanoseconds(microseconds(600)), nanoseconds(milliseconds(3)), nanoseconds(milliseconds(30)),
         nanoseconds(std::chrono::seconds(1))}) {
     const nanoseconds period = std::clamp<nanoseconds>(detection / 4, kFloor, milliseconds(5));
     const nanoseconds sent = std::chrono::seconds(5), stopped = sent + detection / 4;

@@ -92,7 +92,7 @@ TEST_F(Pacer, M12_AfterAStallOneRequestIsSentAndNoBurst) {
 TEST_F(Pacer, M12_M10_ALateRequestIsNotFollowedByTheNextOneAtOnce) {
   constexpr std::uint64_t kLong = 4'000'000'000;
   session().interval_us = kLong / 1000;
-  mine().next_ns = kernel_time(monotonic_now()) - kLong * 9 / 10;
+  mine().next_ns = kernel_time(monotonic_now()) - kLong * 7 / 10;
   round();
   ASSERT_EQ(mine().refused, 1U) << "the witness: it was sent";
   EXPECT_GE(mine().next_ns, pacer().round_ns + kLong / 2);
@@ -100,13 +100,23 @@ TEST_F(Pacer, M12_M10_ALateRequestIsNotFollowedByTheNextOneAtOnce) {
 }
 
 TEST_F(Pacer, M12_ARequestThatIsALittleLateDelaysNoOther) {
-  constexpr std::uint64_t kLong = 4'000'000'000;
-  session().interval_us = kLong / 1000;
-  const std::uint64_t due = kernel_time(monotonic_now()) - kLong / 10;
-  mine().next_ns = due;
+  const std::uint64_t now = kernel_time(monotonic_now());
+  const std::uint64_t before = now / 2'000'000'000'000 + 1;  // beats since the machine was booted
+  const std::uint64_t interval = now * 10 / (before * 10 + 1) / 1000 * 1000;
+  session().interval_us = static_cast<std::uint32_t>(interval / 1000);
+  mine().next_ns = before * interval;  // a tenth of an interval ago
   round();
   ASSERT_EQ(mine().refused, 1U) << "the witness: it was sent";
-  EXPECT_EQ(mine().next_ns, due + kLong);
+  EXPECT_EQ(mine().next_ns, (before + 1) * interval);
+}
+
+TEST_F(Pacer, M12_M10_TimersThatAreAlwaysLateCostFewRequests) {
+  constexpr std::uint64_t kLong = 2'000'000'000;
+  session().interval_us = kLong / 1000;
+  mine().next_ns = kernel_time(monotonic_now()) - kLong * 6 / 10;
+  round();
+  ASSERT_EQ(mine().refused, 1U) << "the witness: it was sent";
+  EXPECT_EQ(mine().next_ns, pacer().round_ns + kLong / 2) << "1.1 intervals after it was due";
 }
 
 TEST_F(Pacer, M12_ManySessionsOfOneIntervalAreSpread) {

@@ -77,7 +77,7 @@ std::vector<Refusal> structure() {
 constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
     "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity, "
-    "delay_enabling";
+    "delay_enabling, on_daemon_loss, daemon_loss_ms";
 constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";

@@ -13,6 +13,7 @@
 #include "core/fd.h"
 #include "engine/engine.h"
 #include "engine/maps.h"
+#include "engine/probe.h"
 #include "net/port_lock.h"
 #include "report/history_file.h"
 #include "report/maps.h"
@@ -33,9 +34,7 @@ Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory,
                                          std::size_t entries) {
   Result<Fd> fd = open_map(directory, name);
   if (!fd) return pass_on(fd);
-  bpf_map_info info{};
-  std::uint32_t length = sizeof(info);
-  if (bpf_obj_get_info_by_fd(fd->get(), &info, &length) != 0 || info.value_size != sizeof(T))
+  if (!engine::has_values_of(fd->get(), sizeof(T)))
     return failure(fmt::format(
         "no hanetd runs, and {} is of another version of hanet: its own hanetctl shows it, and "
         "'hanetctl detach' takes it off",
@@ -55,9 +54,9 @@ Nanoseconds away_since(const hanet_engine& accounts) {
 
 /// What the kernel side does with the port's traffic.
 std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss) {
-  const bool is_bridged = steer.mode == HANET_STEER_BRIDGE_OUT && steer.armed != 0;
+  const bool was_bridged = steer.mode == HANET_STEER_BRIDGE_OUT && steer.armed != 0;
   if (loss == HANET_LOSS_RELEASE &&
-      (is_bridged || steer.mode == HANET_STEER_IDLE || steer.mode == HANET_STEER_BRIDGE_IN))
+      (was_bridged || steer.mode == HANET_STEER_IDLE || steer.mode == HANET_STEER_BRIDGE_IN))
     return "released, passes everything";
   switch (steer.mode) {
     case HANET_STEER_NONE:
@@ -75,10 +74,9 @@ std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss) {
   }
 }
 
-/// Will it bridge, or does it bridge already?
-bool bridges_on(const hanet_steer& steer, std::uint32_t loss) {
-  if (loss == HANET_LOSS_DETECT) return steer.mode == HANET_STEER_BRIDGE_OUT;
-  return loss == HANET_LOSS_STEER && steer.armed != 0;
+/// Does it bridge? A move of hanetd's that was cut off goes on so, whatever the group wants.
+bool is_bridged(const hanet_steer& steer, std::uint32_t loss) {
+  return steer.mode == HANET_STEER_BRIDGE_OUT && (steer.armed == 0 || loss != HANET_LOSS_RELEASE);
 }
 
 /// Have heartbeats left by the kernel within the last second?
@@ -118,7 +116,8 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   auto accounts = map_array<hanet_engine>(pin_directory, "engine", 1);
   if (!accounts) return pass_on(accounts);
   const Nanoseconds away = away_since((*accounts)[0]);
-  bool bridges = false;
+  bool would_bridge = false;
+  bool bridged = false;
   Json paths = Json::array();
   for (std::size_t at = 0; at < HANET_MAX_PORTS; ++at) {
     const hanet_port& port = (*ports)[at];
@@ -133,14 +132,16 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     const std::uint32_t loss = port.group < HANET_MAX_GROUPS
                                    ? hanet_daemon_loss(&(*params)[port.group], away.count())
                                    : std::uint32_t{HANET_LOSS_STEER};
-    bridges = bridges || bridges_on((*steer)[at], loss);
+    would_bridge = would_bridge || ((*steer)[at].armed != 0 && loss == HANET_LOSS_STEER);
+    bridged = bridged || is_bridged((*steer)[at], loss);
     path["steering"] = steering_of((*steer)[at], loss);
     paths.push_back(std::move(path));
   }
   return Json{{"daemon", nullptr},
               {"away_s", std::chrono::duration<double>(away).count()},
               {"kernel_sends", goes_round((*pacer)[0])},
-              {"kernel_bridges", bridges},
+              {"kernel_bridges", would_bridge},
+              {"kernel_bridged", bridged},
               {"paths", std::move(paths)}};
 }
 

@@ -12,7 +12,8 @@
 
 namespace hanet::ctl {
 
-/// {"daemon":null,"away_s","kernel_sends","kernel_bridges","paths":[{"name","steering","port",
+/// {"daemon":null,"away_s","kernel_sends","kernel_bridges",
+/// "kernel_bridged","paths":[{"name","steering","port",
 /// "session"}]} of the maps under `pin_directory`.
 [[nodiscard]] Result<Json> offline_status(const std::filesystem::path& pin_directory);
 

@@ -140,7 +140,8 @@ void render_kernel(std::string& out, const Json& daemon) {
        text_of(kernel, "release"), listed(kernel.at("link_sources")), listed(kernel.at("tc")),
        text_of(daemon, "deadlines"), text_of(daemon, "requests"));
   if (const double late = number_of(daemon, "timers_usual_late_us"); late > 0)
-    line(out, "timers of this machine: 99 of 100 are less than {:.0f} us late", late);
+    line(out, "timers of this machine: 99 of 100 that met no stall are less than {:.0f} us late",
+         late);
 }
 
 void render_group(std::string& out, const Json& group) {
@@ -194,7 +195,7 @@ void render_flight(std::string& out, const Json& record) {
     line(out, "  {:>10.1f} us  the verdict waits: CPU {} stood still", at("deferred_since_ns"),
          count_of(record, "stalled_cpu"));
   else if (record.value("timer_late_us", Json()).is_number())
-    line(out, "                 our own timers ran: the latest was {:.1f} us late, on CPU {}",
+    line(out, "                 the latest of our own timers was {:.1f} us late, on CPU {}",
          number_of(record, "timer_late_us"), count_of(record, "timer_cpu"));
 }
 
@@ -249,14 +250,17 @@ std::string render_offline(const Json& status) {
   std::string out;
   line(out, "not protected: hanetd does not run");
   line(out, "it has been away for {:.0f} s", number_of(status, "away_s"));
-  line(out, "{}",
-       status.at("kernel_sends") == false
-           ? "the kernel side does not send: no silent failure is found"
-       : status.at("kernel_bridges") == false
-           ? "the kernel side sends heartbeats, and bridges nothing"
-           : "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
-             "carries "
-             "and returns when that works again; no identity moves");
+  line(
+      out, "{}",
+      status.at("kernel_sends") == false
+          ? "the kernel side does not send: no silent failure is found"
+      : status.at("kernel_bridges") == false
+          ? status.value("kernel_bridged", false)
+                ? "the kernel side sends heartbeats and carries what is bridged; it bridges no more"
+                : "the kernel side sends heartbeats, and bridges nothing"
+          : "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
+            "carries "
+            "and returns when that works again; no identity moves");
   line(out, "start hanetd, or take the kernel side off: 'hanetctl detach'");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}: {}", text_of(path, "name"), text_of(path, "steering"));

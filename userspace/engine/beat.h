@@ -102,7 +102,11 @@ inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
   due.refresh =
       due.heartbeat && there.refresh && detail::once_in(kRefreshGap, beat.last_refresh, now);
   beat.next += interval;
-  if (beat.next <= now) beat.next = now + interval;  // held up: no burst afterwards
+  // Held up: no burst afterwards, and not two at one moment (bpf/pacer.bpf.h, pace_after).
+  if (beat.next <= now)
+    beat.next = now + interval;
+  else
+    beat.next = std::max(beat.next, now + interval / 2);
   due.next = beat.next;
   return due;
 }

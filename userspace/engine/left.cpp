@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "engine/engine.h"
+#include "engine/probe.h"
 #include "hanet.skel.h"
 
 namespace hanet::engine {
@@ -24,7 +25,7 @@ constexpr Nanoseconds kLeftSteers = std::chrono::seconds(10);
 std::set<unsigned> Engine::watched_by_left(const std::filesystem::path& directory) {
   std::set<unsigned> watched;
   const Fd map(bpf_obj_get((directory / "ports").c_str()));
-  if (!map.valid()) return watched;
+  if (!map.valid() || !has_values_of(map.get(), sizeof(hanet_port))) return watched;
   const auto ports = MappedArray<hanet_port>::of(map.get(), HANET_MAX_PORTS, false);
   for (std::size_t port = 0; ports && port < HANET_MAX_PORTS; ++port)
     if ((*ports)[port].in_use != 0 && (*ports)[port].ifindex != 0)
@@ -74,7 +75,7 @@ bool Engine::knows_what_to_steer(PortIndex port, MonotonicTime now) const {
 // Its programs do what their group wants without hanetd by the stamp in their own map.
 void Engine::keep_left_accounts() {
   const Fd map(bpf_obj_get((pin_directory_ / "engine").c_str()));
-  if (!map.valid()) return;
+  if (!map.valid() || !has_values_of(map.get(), sizeof(hanet_engine))) return;
   auto accounts = MappedArray<hanet_engine>::of(map.get(), 1, true);
   if (accounts) left_accounts_ = std::move(*accounts);
 }

@@ -72,4 +72,10 @@ std::uint32_t watched_cpus() {
       std::clamp(libbpf_num_possible_cpus(), 1, static_cast<int>(HANET_MAX_CPUS)));
 }
 
+bool has_values_of(int map_fd, std::size_t bytes) {
+  bpf_map_info info{};
+  std::uint32_t length = sizeof(info);
+  return bpf_obj_get_info_by_fd(map_fd, &info, &length) == 0 && info.value_size == bytes;
+}
+
 }  // namespace hanet::engine

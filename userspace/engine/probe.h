@@ -4,6 +4,7 @@
 // distribution has left out or brought back.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -40,5 +41,8 @@ class KernelTypes {
 /// How many CPUs are watched for standing still, 1 .. HANET_MAX_CPUS: those beyond that are not,
 /// and their stalls are like any other delay.
 [[nodiscard]] std::uint32_t watched_cpus();
+
+/// Are the values of a map of that size? Those of another version of hanet may not be.
+[[nodiscard]] bool has_values_of(int map_fd, std::size_t bytes);
 
 }  // namespace hanet::engine

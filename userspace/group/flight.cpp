@@ -3,12 +3,20 @@
 // See flight.h.
 #include "group/flight.h"
 
+#include <atomic>
 #include <ranges>
 
 namespace hanet::group {
 
 std::optional<failover::Flight> flight_of(const hanet_flight& kept, MonotonicTime verdict) {
-  const auto is_of_it = [&] { return from_kernel_ns(engine::load(kept.verdict_ns)) == verdict; };
+  // A seqlock of one word: what is copied between two looks at it is of that verdict, or is not
+  // used.
+  const auto is_of_it = [&] {
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const bool is_it = from_kernel_ns(engine::load(kept.verdict_ns)) == verdict;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return is_it;
+  };
   if (!is_of_it()) return std::nullopt;
   const hanet_flight copy = kept;
   if (!is_of_it()) return std::nullopt;

@@ -15,7 +15,8 @@ namespace {
 // The kernel side knows when it reached the verdict, better than hanetd.
 void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine& engine,
                        const Port& from, policy::DownReason reason) {
-  const hanet_session& session = engine.deciding_session(from.index);
+  const engine::SessionIndex decider = engine.decider(from.index);
+  const hanet_session& session = engine.session(decider);
   const hanet_port& port = engine.port(from.index);
   if (reason == policy::DownReason::HeartbeatLost) {
     record.first_lost = from_kernel_ns(engine::load(session.first_lost_ns));
@@ -23,7 +24,7 @@ void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine&
     record.verdict = from_kernel_ns(engine::load(session.verdict_ns));
     record.unanswered =
         static_cast<std::uint32_t>(engine::load(session.sent) - engine::load(session.answered));
-    record.session = engine.decider(from.index);
+    record.session = decider;
     take_flight(record, engine);
   } else if (reason == policy::DownReason::CarrierLost &&
              engine::load(port.carrier) == HANET_CARRIER_DOWN) {
@@ -34,8 +35,15 @@ void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine&
 }  // namespace
 
 void take_flight(failover::SwitchoverRecord& record, const engine::Engine& engine) {
-  if (record.session && !record.flight)
-    record.flight = flight_of(engine.flight(*record.session), record.verdict);
+  if (!record.session || record.flight) return;
+  record.flight = flight_of(engine.flight(*record.session), record.verdict);
+  if (!record.flight || record.flight->heartbeats.empty()) return;
+  // By now requests have been sent and answered that were not when it was made.
+  const auto& heartbeats = record.flight->heartbeats;
+  const auto answered =
+      std::ranges::find_if(heartbeats.rbegin(), heartbeats.rend(),
+                           [](const auto& seen) { return seen.replied.has_value(); });
+  record.unanswered = static_cast<std::uint32_t>(answered - heartbeats.rbegin());
 }
 
 const Port& verdict_port(const PortList& ports, const PortJudge& judge,
