@@ -21,6 +21,7 @@ std::optional<failover::Flight> flight_of(const hanet_flight& kept, MonotonicTim
   const hanet_flight copy = kept;
   if (!is_of_it()) return std::nullopt;
   failover::Flight flight;
+  flight.heartbeats.reserve(HANET_FLIGHT_REQUESTS);
   if (copy.last_reply_ns != 0 && from_kernel_ns(copy.last_reply_ns) <= verdict)
     flight.last_reply = from_kernel_ns(copy.last_reply_ns);
   if (copy.deferred_since_ns != 0) {
