@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What the benches of a whole host have in common: hanetd in a lab, whose primary path is cut again and
-# again, and what hanetd says of each switchover. Sourced by bench/scrapes and bench/hooks.
+# again, and what hanetd says of each switchover. Sourced by bench/scrapes, bench/hooks and bench/upgrades.
 #
 # Who sources this sets ID, and calls parse.
 # shellcheck disable=SC2034 # used by those who source this
@@ -47,12 +47,17 @@ is_protected() { ctl status >/dev/null 2>&1; }
 # shellcheck disable=SC2317,SC2329 # called by await
 is_on() { [[ $(ctl status | jq -r '.groups[0].active') == "$1" ]]; }
 
-# start_hanetd NAMESPACE [OPTION...]: hanetd with $DIR/hanet.toml.
-start_hanetd() {
-  local ns=$1
-  ip netns exec "$ns" "$BUILD/hanetd" --config "$DIR/hanet.toml" --run-dir "$DIR" \
-    --pin-dir "/sys/fs/bpf/hanet-$ID" "${@:2}" >"$DIR/log" 2>&1 &
+# begin_hanetd NAMESPACE [OPTION...]: hanetd with $DIR/hanet.toml. Not by ip netns exec, which hides /sys/fs/bpf, and
+# so what a hanetd before it has pinned there.
+begin_hanetd() {
+  nsenter --net="/run/netns/$1" "$BUILD/hanetd" --config "$DIR/hanet.toml" --run-dir "$DIR" \
+    --pin-dir "/sys/fs/bpf/hanet-$ID" "${@:2}" >>"$DIR/log" 2>&1 &
   PIDS+=($!)
+}
+
+# start_hanetd NAMESPACE [OPTION...]: the same, and waits until it protects the host.
+start_hanetd() {
+  begin_hanetd "$@"
   await "hanetd listens" test -S "$DIR/hanetd.sock"
   await "the host is protected" is_protected
 }

@@ -467,14 +467,22 @@ struct hanet_event {
 HANET_ASSERT(sizeof(struct hanet_event) == 8);
 
 /* engine[0]: accounts of the whole instance. */
+enum {
+	/* Of all that is pinned: it grows with whatever another hanetd would take for something
+	 * else although no value has another size. */
+	HANET_ABI = 1,
+};
+
 struct hanet_engine {
 	__u64 events_submitted;
 	__u64 events_dropped;	  /* the ring was full; the truth is in the maps */
 	__u64 receiver_period_ns; /* a receiving CPU has to show that often that it runs; 0: never
 				   */
 	__u64 attended_ns;	  /* by hanetd: when it last showed that it runs */
+	__u32 abi;		  /* config: HANET_ABI, by which the next hanetd knows these maps */
+	__u32 pad0;
 };
-HANET_ASSERT(sizeof(struct hanet_engine) == 32);
+HANET_ASSERT(sizeof(struct hanet_engine) == 40);
 
 /* lateness[cpu]: how late its timers come while it is watched (spec M13), by its own count. */
 enum {

@@ -176,26 +176,26 @@ TEST_F(Lifecycle, O1_ASecondInstanceIsRefusedAndNamesTheFirst) {
   EXPECT_TRUE(echo().reaches_every_address());
 }
 
-/// A user of the host, who is not root and has the abstract name of a port's lock.
-class Stranger {
+/// A process of `user` that has the abstract name of a port's lock, and none of its files.
+class NameHolder {
  public:
-  Stranger(const std::string& netns, const std::string& port) {
+  NameHolder(const std::string& netns, const std::string& port, uid_t user) {
     inside(netns, [&] {
       pid_ = ::fork();
-      if (pid_ == 0) be_it(port.c_str());
+      if (pid_ == 0) be_it(port.c_str(), user);
     });
   }
-  Stranger(const Stranger&) = delete;
-  Stranger& operator=(const Stranger&) = delete;
-  ~Stranger() {
+  NameHolder(const NameHolder&) = delete;
+  NameHolder& operator=(const NameHolder&) = delete;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  ~NameHolder() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
 
  private:
   // After a fork of many threads only system calls are safe.
-  [[noreturn]] static void be_it(const char* port) {
-    constexpr uid_t kNobody = 65534;
+  [[noreturn]] static void be_it(const char* port, uid_t user) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strcpy(address.sun_path + 1, "hanet/port/");
@@ -203,7 +203,7 @@ class Stranger {
     const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
                                                std::strlen(address.sun_path + 1));
     const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    if (::setresuid(kNobody, kNobody, kNobody) != 0 ||
+    if (::setresuid(user, user, user) != 0 ||
         ::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
         ::listen(fd, 1) != 0)
       ::_exit(1);
@@ -214,24 +214,40 @@ class Stranger {
   pid_t pid_ = -1;
 };
 
+/// Is the abstract name of the lock of p0 taken in the network namespace?
+bool lock_name_is_taken(const std::string& netns) {
+  std::string sockets;
+  inside(netns, [&] {
+    std::ifstream file("/proc/thread-self/net/unix");
+    sockets.assign(std::istreambuf_iterator<char>(file), {});
+  });
+  return sockets.contains("@hanet/port/p0");
+}
+
 TEST_F(Lifecycle, O1_AUserWhoTakesTheNameOfALockKeepsNoHanetdFromStarting) {
+  constexpr uid_t kNobody = 65534;
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  const Stranger stranger(host_netns(), "p0");
-  const auto has_the_name = [&] {
-    std::string sockets;
-    inside(host_netns(), [&] {
-      std::ifstream file("/proc/thread-self/net/unix");
-      sockets.assign(std::istreambuf_iterator<char>(file), {});
-    });
-    return sockets.contains("@hanet/port/p0");
-  };
-  ASSERT_TRUE(await("the name is taken", has_the_name));
+  const NameHolder user(host_netns(), "p0", kNobody);
+  ASSERT_TRUE(await("the name is taken", [&] { return lock_name_is_taken(host_netns()); }));
   ASSERT_NO_FATAL_FAILURE(start({}));
   ASSERT_TRUE(all_ready());
   EXPECT_TRUE(host().log().contains("of uid 65534, who is no hanetd")) << host().log();
   // And the port has a lock all the same.
   EXPECT_TRUE(second_instance().error.contains(
       fmt::format("port p0 is in use by another hanetd, pid {}; stop it first", host().pid())));
+}
+
+// It sees the network and not the files: all that is left to notice it by is the name.
+TEST_F(Lifecycle, O1_AHanetdInAContainerOnThisNetworkIsNoticedAndNamed) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  const NameHolder other(host_netns(), "p0", 0);
+  ASSERT_TRUE(await("the name is taken", [&] { return lock_name_is_taken(host_netns()); }));
+  ASSERT_NO_FATAL_FAILURE(start({}));
+  ASSERT_TRUE(await("hanetd has ended", [&] { return !host().running(); }));
+  EXPECT_TRUE(host().log().contains(
+      fmt::format("port p0 is in use by another hanetd, pid {}; stop it first", other.pid())))
+      << host().log();
+  EXPECT_EQ(attached_to("p0"), "");
 }
 
 TEST_F(Lifecycle, O2_AStandbyWithAnAddressIsRefusedByName) {

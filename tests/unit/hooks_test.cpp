@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 #include <set>
 #include <string>
 
@@ -223,6 +224,26 @@ TEST(JournalFields, O5_EachKindOfEventHasAnIdOfItsOwnAndATextInTheCatalogue) {
     EXPECT_TRUE(texts.contains(std::string(known.id))) << known.event;
   }
   EXPECT_EQ(texts, ids);
+}
+
+/// The words that an event may be, as hanetctl(1) lists them.
+std::set<std::string> events_of_the_manual() {
+  std::ifstream file(std::filesystem::path(__FILE__).parent_path() /
+                     "../../tools/install/hanetctl.1");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  text.erase(0, text.find(".Li event\nis "));
+  text.erase(text.find(".Ss"));
+  std::set<std::string> words;
+  const std::regex word("[a-z-]+");
+  for (std::sregex_iterator at(text.begin(), text.end(), word), end; at != end; ++at)
+    words.insert(at->str());
+  return words;
+}
+
+TEST(JournalFields, O3_TheManualNamesEachKindOfEvent) {
+  const std::set<std::string> words = events_of_the_manual();
+  for (const std::string_view event : group::kEvents)
+    EXPECT_TRUE(words.contains(std::string(event))) << event;
 }
 
 }  // namespace

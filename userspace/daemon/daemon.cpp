@@ -7,11 +7,13 @@
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <system_error>
 #include <utility>
 
 #include "core/log.h"
 #include "daemon/journal.h"
+#include "daemon/taken_over.h"
 #include "report/status.h"
 
 namespace hanet::daemon {
@@ -199,6 +201,9 @@ Status Daemon::run() {
   const engine::Capabilities& kernel = engine_->capabilities();
   log::notice("watching {} group(s); link events from {}; deadlines kept by {}; requests from {}",
               groups_->all().size(), kernel.link_source, kernel.deadlines, kernel.pacer);
+  tell_taken_over(*engine_, [this](const group::Notice& notice) { publish(notice); });
+  // What is known of a path already is acted on before anything else is heard.
+  for (const auto& group : groups_->all()) group->refresh(monotonic_now());
   while (!ends_) {
     if (Status waited = wakeups_.wait(next_deadline()); !waited) return waited;
     tell_if_away(engine_->show_presence(monotonic_now()));
@@ -247,10 +252,21 @@ void Daemon::tell_service_manager() {
 
 void Daemon::answer_signals() {
   const Wakeups::Signals signals = wakeups_.read_signals();
+  if (signals.leave) leave();
   ends_ = signals.end;
   if (signals.end || !signals.reload) return;
   // Whoever sends a signal reads the log.
   [[maybe_unused]] const auto told = reloads_->reload(std::nullopt);
+}
+
+// As a kill would, but that nothing of the history is lost: what the kernel side needs to go on is
+// pinned, and everything of ours that ended in good order would take a part of it away.
+void Daemon::leave() {
+  ::sd_notify(0, "STOPPING=1");
+  log::notice("leaving: the kernel side goes on until the next hanetd takes over");
+  kept_history_->follow(history_, monotonic_now());
+  kept_history_->finish();
+  std::_Exit(0);
 }
 
 void Daemon::read_kernel_events() {

@@ -75,6 +75,7 @@ class Daemon {
   void tell_service_manager();
   void tell_if_away(Nanoseconds away);
   void answer_signals();
+  [[noreturn]] void leave();
   void keep_history();
   void let_askers_go(MonotonicTime now);
   [[nodiscard]] bool is_switching() const;

@@ -212,6 +212,7 @@ Status GroupSet::change(const config::Config& wanted) {
   }
   Status exchanged = exchange(ending, beginning);
   engine_.detach_leftovers();
+  if (exchanged) exchanged = engine_.take_over();
   if (!exchanged) return exchanged;
   for (const config::GroupChange& change : changes.groups)
     if (group::PathGroup* group = named(change.group);

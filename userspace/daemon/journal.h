@@ -49,6 +49,7 @@ inline constexpr std::array kMessageIds{
     MessageId{"reload", "590b5042ec064e1ba62a8353bedb3050"},
     MessageId{"reload-refused", "a34520a932b7486ea5c6e3b6d115fde9"},
     MessageId{"reload-failed", "0199fbf765af421a9b82537ec69e65c7"},
+    MessageId{"taken-over", "e4de855f8aa44552907615b1d1675fe1"},
     MessageId{"stood-still", "554d422cae14416a9a0e68181f744473"},
     MessageId{"reload-confirmed", "7af98658011a4c13ae55c31f5abd4954"},
     MessageId{"reload-undone", "1c8b7bb344b74fdd92691c32d66cfb69"},

@@ -17,11 +17,11 @@ namespace hanet::daemon {
 
 Result<Wakeups> Wakeups::open() {
   // They mean nothing here, and end a process that says nothing of them.
-  for (const int signal : {SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(signal, SIG_IGN);
+  for (const int signal : {SIGUSR1, SIGPIPE}) ::signal(signal, SIG_IGN);
   Wakeups wakeups;
   sigset_t handled;
   ::sigemptyset(&handled);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&handled, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) ::sigaddset(&handled, signal);
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   wakeups.signals_.reset(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
   wakeups.timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -57,7 +57,9 @@ Wakeups::Signals Wakeups::read_signals() const {
   Signals signals;
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof(signal)) == static_cast<ssize_t>(sizeof(signal)))
-    (signal.ssi_signo == SIGHUP ? signals.reload : signals.end) = true;
+    (signal.ssi_signo == SIGHUP    ? signals.reload
+     : signal.ssi_signo == SIGUSR2 ? signals.leave
+                                   : signals.end) = true;
   return signals;
 }
 

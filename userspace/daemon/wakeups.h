@@ -24,6 +24,7 @@ class Wakeups {
   [[nodiscard]] Status wait(MonotonicTime until) const;
   struct Signals {
     bool end = false;
+    bool leave = false;
     bool reload = false;
   };
   /// What came since the last time.

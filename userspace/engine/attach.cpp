@@ -34,20 +34,19 @@ std::string attached_xdp_mode(unsigned ifindex) {
 
 }  // namespace
 
-Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::string& name,
-                                  const std::filesystem::path& pin) {
-  const int index = static_cast<int>(ifindex);
-  xdp_ = PinnedLink::adopt(pin);
-  if (xdp_.valid() && bpf_link_update(xdp_.get(), program, nullptr) == 0) {
-    xdp_mode_ = attached_xdp_mode(ifindex);
+Status PortAttachment::attach_xdp() {
+  const int index = static_cast<int>(ifindex_);
+  xdp_ = PinnedLink::adopt(xdp_pin_);
+  if (xdp_.valid() && bpf_link_update(xdp_.get(), xdp_program_, nullptr) == 0) {
+    xdp_mode_ = attached_xdp_mode(ifindex_);
     return {};
   }
   xdp_ = PinnedLink();
   bpf_link_create_opts generic{};
   generic.sz = sizeof(generic);
   generic.flags = XDP_FLAGS_SKB_MODE;
-  const bpf_link_create_opts* first = forgets_native_xdp(ifindex) ? &generic : nullptr;
-  Fd link(bpf_link_create(program, index, BPF_XDP, first));
+  const bpf_link_create_opts* first = forgets_native_xdp(ifindex_) ? &generic : nullptr;
+  Fd link(bpf_link_create(xdp_program_, index, BPF_XDP, first));
   const int reason = errno;
   std::uint32_t holder = 0;
   if (!link.valid() && bpf_xdp_query_id(index, 0, &holder) == 0 && holder != 0) {
@@ -55,12 +54,12 @@ Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::stri
     return {};
   }
   // Some drivers refuse native XDP for the port's present settings (MTU, offloads).
-  if (!link.valid()) link.reset(bpf_link_create(program, index, BPF_XDP, &generic));
-  if (!link.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name));
-  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), pin);
+  if (!link.valid()) link.reset(bpf_link_create(xdp_program_, index, BPF_XDP, &generic));
+  if (!link.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name_));
+  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), xdp_pin_);
   if (!pinned) return pass_on(pinned);
   xdp_ = std::move(*pinned);
-  xdp_mode_ = attached_xdp_mode(ifindex);
+  xdp_mode_ = attached_xdp_mode(ifindex_);
   return {};
 }
 
@@ -69,6 +68,10 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
                                               const std::filesystem::path& pins) {
   PortAttachment attachment;
   attachment.attached_at_ = monotonic_now();
+  attachment.xdp_program_ = programs.xdp_ingress;
+  attachment.ifindex_ = ifindex;
+  attachment.name_ = name;
+  attachment.xdp_pin_ = pin_of(pins, ifindex, "xdp");
   Result<TcHook> ingress =
       TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
   if (!ingress) return pass_on(ingress);
@@ -77,10 +80,6 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
   if (!egress) return pass_on(egress);
   attachment.ingress_ = std::move(*ingress);
   attachment.egress_ = std::move(*egress);
-  if (Status done =
-          attachment.attach_xdp(programs.xdp_ingress, ifindex, name, pin_of(pins, ifindex, "xdp"));
-      !done)
-    return pass_on(done);
   return attachment;
 }
 

@@ -66,7 +66,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   libbpf_set_print(log_libbpf);
   std::unique_ptr<Engine> engine(new Engine);
   if (Status done = engine->open_and_load(options); !done) return pass_on(done);
-  if (Status done = engine->pin(options.pin_directory); !done) return pass_on(done);
+  if (Status done = engine->open_pins(options.pin_directory); !done) return pass_on(done);
   if (Status done = engine->map_memory(); !done) return pass_on(done);
   for (std::uint32_t cpu = 0; cpu < watched_cpus(); ++cpu)
     if (Status done = engine->control(HANET_CONTROL_START_RECEIVER, cpu); !done)
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Options& options) {
   return engine;
 }
 
-Status Engine::pin(const std::filesystem::path& directory) {
+Status Engine::open_pins(const std::filesystem::path& directory) {
   if (Status mounted = mount_bpffs(); !mounted) return mounted;
   if (struct statfs parent{};
       ::statfs(directory.parent_path().c_str(), &parent) != 0 || parent.f_type != BPF_FS_MAGIC)
@@ -93,11 +93,20 @@ Status Engine::pin(const std::filesystem::path& directory) {
   std::filesystem::create_directory(directory, failed);
   if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
   pin_directory_ = directory;
-  left_interfaces_ = watched_by_left(directory);
-  keep_left_accounts();
+  left_ = LeftEngine::open(directory);
+  left_alone_since_ = left_.last_attended();
+  if (left_.is_foreign())
+    log::warning(
+        "{}: what a killed hanetd of another version left there steers on, but makes no verdict "
+        "until this one watches; 'hanetctl detach' before a start takes it off",
+        directory.string());
+  return left_.goes_on() ? Status() : pin();
+}
+
+Status Engine::pin() {
   remove_own_pins();
   for (const bpf_map* map : own_maps(*skeleton_)) {
-    const std::string path = (directory / bpf_map__name(map)).string();
+    const std::string path = (pin_directory_ / bpf_map__name(map)).string();
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
       return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path));
   }
@@ -152,6 +161,7 @@ Status Engine::map_memory() {
   if (done) done = map(lateness_, maps.lateness, HANET_MAX_CPUS);
   if (done) done = map(flights_, maps.flights, HANET_MAX_SESSIONS);
   if (!done) return done;
+  store(accounts_[0].abi, HANET_ABI);
   show_presence(monotonic_now());
   const auto deliver = [](void* self, void* record, std::size_t) {
     const MonotonicTime received = monotonic_now();
@@ -174,7 +184,7 @@ Engine::~Engine() {
   attachments_.clear();
   leftovers_.clear();
   pinned_tracing_.clear();
-  if (pin_directory_.empty()) return;
+  if (pin_directory_.empty() || left_.goes_on()) return;
   if (began_) end_left_links(pin_directory_, {});
   remove_own_pins();
   std::error_code ignored;
@@ -225,8 +235,11 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
 }
 
 Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string& name) {
-  const int updated = enter_port(*skeleton_, ifindex, index);
-  if (updated != 0) return errno_error(updated, fmt::format("register port {}", name));
+  const bool is_taken_over = !left_.goes_on() || !left_.interfaces().contains(ifindex);
+  if (is_taken_over) {
+    const int updated = enter_port(*skeleton_, ifindex, index);
+    if (updated != 0) return errno_error(updated, fmt::format("register port {}", name));
+  }
   if (auto leftover = leftovers_.extract(ifindex)) {
     attachments_[index] = std::move(leftover.mapped());
     take_attachment(index);
@@ -236,12 +249,17 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
                           .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
                           .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
   Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name, pin_directory_);
-  if (!attached) {
+  Status done = attached ? Status() : pass_on(attached);
+  if (done && is_taken_over) done = attached->attach_xdp();
+  if (!done) {
     strike_port(*skeleton_, ifindex);
-    return pass_on(attached);
+    return done;
   }
   attachments_[index] = std::move(*attached);
-  take_attachment(index);
+  if (is_taken_over)
+    take_attachment(index);
+  else
+    not_taken_over_.insert(index);
   return {};
 }
 

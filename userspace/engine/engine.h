@@ -28,6 +28,7 @@
 #include "core/fd.h"
 #include "core/result.h"
 #include "engine/attach.h"
+#include "engine/left_engine.h"
 #include "engine/maps.h"
 #include "engine/pacer.h"
 #include "engine/quorum.h"
@@ -109,8 +110,8 @@ class Engine {
   /// Called for each ring record, with the time at which user space had it.
   using EventHandler = std::function<void(const hanet_event&, MonotonicTime received)>;
 
-  /// Loads programs and maps and pins the maps. Pins left by a killed instance are replaced; that
-  /// no other instance is alive is for the caller to know (see net/port_lock.h).
+  /// Loads programs and maps and pins the maps. What a killed instance left goes on until
+  /// take_over(); that no other instance is alive is for the caller to know (see net/port_lock.h).
   [[nodiscard]] static Result<std::unique_ptr<Engine>> load(const Options& options);
   /// Loads nothing and attaches nothing: for a look at the host, which asks nothing of the maps.
   [[nodiscard]] static std::unique_ptr<Engine> without_programs() {
@@ -207,6 +208,13 @@ class Engine {
   /// want while it runs (bpf/loss.bpf.h). To be called before anything is asked of the kernel side,
   /// and within whatever takes long. Returns for how long nobody had shown himself.
   Nanoseconds show_presence(MonotonicTime now);
+  /// Every port that was there at the start has its sessions: what a killed instance left makes no
+  /// verdict any more, and its pins are ours. Where nothing was left it does nothing.
+  [[nodiscard]] Status take_over();
+  /// What the ended sessions of a killed instance knew of its end, before any was taken over.
+  [[nodiscard]] const std::vector<LeftEngine::Known>& taken_over() const { return taken_over_; }
+  /// When a killed instance was seen last; nothing where there was none.
+  [[nodiscard]] std::optional<MonotonicTime> left_alone_since() const { return left_alone_since_; }
   /// Takes a killed instance's programs away when it is known what is to be steered.
   void attend(MonotonicTime now);
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
@@ -243,7 +251,8 @@ class Engine {
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
-  void keep_left_accounts();
+  [[nodiscard]] Status take_port_over(PortIndex port);
+  void go_on_as(SessionIndex index, const LeftEngine::Known& known);
   void end_left(GroupIndex group);
   void end_strays();
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
@@ -260,10 +269,9 @@ class Engine {
   void start_pacer(const Options& options);
   [[nodiscard]] std::string poll_name() const;
   void tell_capabilities(bool fentry, bool poll);
-  [[nodiscard]] Status pin(const std::filesystem::path& directory);
+  [[nodiscard]] Status open_pins(const std::filesystem::path& directory);
+  [[nodiscard]] Status pin();
   [[nodiscard]] Status pin_tracing();
-  /// The interfaces of the instance whose maps are pinned there.
-  [[nodiscard]] static std::set<unsigned> watched_by_left(const std::filesystem::path& directory);
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
@@ -300,11 +308,14 @@ class Engine {
   std::vector<PinnedLink> pinned_tracing_;
   Capabilities capabilities_;
   EventHandler handler_;
-  std::map<unsigned, PortAttachment> leftovers_;  ///< of removed ports, by interface
-  std::set<unsigned> left_interfaces_;            ///< that a killed instance watched
-  MappedArray<hanet_engine> left_accounts_;       ///< of a killed instance whose programs steer on
-  bool began_ = false;                            ///< all ports are attached
-  std::array<bool, HANET_MAX_PORTS> waits_{};     ///< has no identity; see end_left()
+  std::map<unsigned, PortAttachment> leftovers_;     ///< of removed ports, by interface
+  LeftEngine left_;                                  ///< of a killed instance
+  std::set<PortIndex> not_taken_over_;               ///< ports that it watches meanwhile
+  std::map<SessionIndex, LeftEngine::Known> known_;  ///< by which ours begin
+  std::vector<LeftEngine::Known> taken_over_;
+  std::optional<MonotonicTime> left_alone_since_;
+  bool began_ = false;                         ///< all ports are attached
+  std::array<bool, HANET_MAX_PORTS> waits_{};  ///< has no identity; see end_left()
   struct SessionRow {
     SessionIndex first = 0;
     std::uint32_t count = 0;

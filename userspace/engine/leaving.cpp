@@ -25,6 +25,7 @@ void Engine::remove_port(PortIndex index) {
   if (ifindex != 0 && attachments_[index].is_attached())
     leftovers_.insert_or_assign(ifindex, std::move(attachments_[index]));
   attachments_[index] = PortAttachment();
+  not_taken_over_.erase(index);
   store(port.net_device, 0);
   store(port.in_use, 0);
 }

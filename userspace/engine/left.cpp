@@ -2,15 +2,16 @@
 //
 // The engine's fifth part: what an instance left that was killed (spec D7); see engine.h.
 //
-// Its programs go on steering behind those of this instance, as they were told last: the maps that
-// they decide by are no longer pinned, so their timers are gone. They are taken away as soon as
-// this instance knows what is to be steered.
+// Until this instance takes over, the other one watches on (left_engine.h). Then its programs go on
+// steering behind those of this one, as they were told last, and are taken away as soon as this
+// instance knows what is to be steered.
 #include <bpf/bpf.h>
 
 #include <algorithm>
 #include <system_error>
 
 #include "engine/engine.h"
+#include "engine/port_table.h"
 #include "engine/probe.h"
 #include "hanet.skel.h"
 
@@ -22,15 +23,24 @@ constexpr Nanoseconds kLeftSteers = std::chrono::seconds(10);
 
 }  // namespace
 
-std::set<unsigned> Engine::watched_by_left(const std::filesystem::path& directory) {
-  std::set<unsigned> watched;
-  const Fd map(bpf_obj_get((directory / "ports").c_str()));
-  if (!map.valid() || !has_values_of(map.get(), sizeof(hanet_port))) return watched;
-  const auto ports = MappedArray<hanet_port>::of(map.get(), HANET_MAX_PORTS, false);
-  for (std::size_t port = 0; ports && port < HANET_MAX_PORTS; ++port)
-    if ((*ports)[port].in_use != 0 && (*ports)[port].ifindex != 0)
-      watched.insert((*ports)[port].ifindex);
-  return watched;
+// In this order: nobody makes a verdict between the first step and start_sessions(), so what takes
+// long comes before; and what the other one still asks for afterwards nobody counts.
+Status Engine::take_port_over(PortIndex index) {
+  if (not_taken_over_.erase(index) == 0) return {};
+  const hanet_port& port = ports_[index];
+  const MonotonicTime now = monotonic_now();
+  const std::vector<LeftEngine::Known> ended = left_.end_sessions(port.ifindex);
+  taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
+  if (Status attached = attachments_[index].attach_xdp(); !attached) return attached;
+  if (const int updated = enter_port(*skeleton_, port.ifindex, index); updated != 0)
+    return errno_error(updated, fmt::format("register port {}", port.name));
+  take_attachment(index);
+  for (const SessionIndex session : sessions_of(index))
+    if (const auto known = std::ranges::find_if(
+            ended, [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
+        known != ended.end())
+      known_[session] = *known;
+  return {};
 }
 
 // While something is left, a port that waits lets pass what is bridged to it or from it.
@@ -53,7 +63,7 @@ void Engine::end_strays() {
   std::set<unsigned> watched;
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
     if (attachments_[port].is_attached()) watched.insert(ports_[port].ifindex);
-  for (const unsigned left : left_interfaces_)
+  for (const unsigned left : left_.interfaces())
     if (!watched.contains(left)) TcHook::end_left_filters(left);
   if (pacer_) watched.merge(pacer_->interfaces());
   end_left_links(pin_directory_, watched);
@@ -72,26 +82,38 @@ bool Engine::knows_what_to_steer(PortIndex port, MonotonicTime now) const {
          (attachments_[port].has_left() && now > attachments_[port].attached_at() + longest);
 }
 
-// Its programs do what their group wants without hanetd by the stamp in their own map.
-void Engine::keep_left_accounts() {
-  const Fd map(bpf_obj_get((pin_directory_ / "engine").c_str()));
-  if (!map.valid() || !has_values_of(map.get(), sizeof(hanet_engine))) return;
-  auto accounts = MappedArray<hanet_engine>::of(map.get(), 1, true);
-  if (accounts) left_accounts_ = std::move(*accounts);
+// Its state is the kernel side's from the start on, unless that has learned something by now.
+void Engine::go_on_as(SessionIndex index, const LeftEngine::Known& known) {
+  hanet_session& session = sessions_[index];
+  flights_[index] = known.flight;
+  std::uint32_t before = HANET_SESSION_UNKNOWN;
+  if (std::atomic_ref(session.state)
+          .compare_exchange_strong(before, known.session.state, std::memory_order_seq_cst))
+    store(session.state_since_ns, known.session.state_since_ns);
 }
 
 Nanoseconds Engine::show_presence(MonotonicTime now) {
   const auto stamp = static_cast<std::uint64_t>(now.time_since_epoch().count());
   const std::uint64_t before = engine::load(accounts_[0].attended_ns);
   store(accounts_[0].attended_ns, stamp);
-  if (left_accounts_.valid()) store(left_accounts_[0].attended_ns, stamp);
+  left_.show_presence(stamp);
   return before == 0 ? Nanoseconds(0) : now - from_kernel_ns(before);
+}
+
+// A port that has no sessions yet, because its interface came later, has nothing to take over.
+Status Engine::take_over() {
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (Status taken = take_port_over(port); !taken) return taken;
+  if (!left_.goes_on()) return {};
+  left_.stop();
+  Pacer::end_left(pin_directory_.string(), pacer_.get());
+  return pin();
 }
 
 void Engine::attend(MonotonicTime now) {
   if (!std::exchange(began_, true)) end_strays();
   if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) {
-    left_accounts_ = {};
+    left_ = {};
     return;
   }
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
@@ -107,10 +129,11 @@ Result<bool> Engine::take_off_left(const std::filesystem::path& pin_directory) {
   left.skeleton_.reset(hanet_bpf__open());
   if (!left.skeleton_) return errno_error(errno, "open the BPF object");
   left.pin_directory_ = pin_directory;
-  for (const unsigned ifindex : watched_by_left(pin_directory)) TcHook::end_left_filters(ifindex);
+  for (const unsigned ifindex : LeftEngine::open(pin_directory).interfaces())
+    TcHook::end_left_filters(ifindex);
   end_left_links(pin_directory, {});
   for (const char* name : kTracing) const PinnedLink ends = PinnedLink::adopt(pin_directory / name);
-  Pacer::end_left(pin_directory.string());
+  Pacer::end_left(pin_directory.string(), nullptr);
   left.remove_own_pins();
   left.pin_directory_.clear();
   if (!std::filesystem::remove(pin_directory, failed) && failed)

@@ -50,8 +50,9 @@ class Pacer {
   /// behind, and the error says what this kernel lacks.
   [[nodiscard]] static Result<std::unique_ptr<Pacer>> start(const Kernel& kernel,
                                                             const std::string& owner);
-  /// Takes away what a killed instance of this owner left: its pair, and so its token.
-  static void end_left(const std::string& owner);
+  /// Takes away what a killed instance of this owner left: its pair, and so its token. `kept`, if
+  /// any, is this instance's.
+  static void end_left(const std::string& owner, const Pacer* kept);
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
   /// Takes the pair away.

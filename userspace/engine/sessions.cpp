@@ -72,8 +72,16 @@ void Engine::choose_whether_to_listen() {
 }
 
 Status Engine::start_sessions(PortIndex port) {
-  for (const SessionIndex session : sessions_of(port))
+  if (Status taken = take_port_over(port); !taken) return taken;
+  bool goes_on = false;
+  for (const SessionIndex session : sessions_of(port)) {
+    const auto known = known_.extract(session);
+    if (known) inherit(sessions_[session], known.mapped().session);
     if (Status started = control(HANET_CONTROL_START_SESSION, session); !started) return started;
+    if (known) go_on_as(session, known.mapped());
+    goes_on = goes_on || known;
+  }
+  if (goes_on) review(port);
   return {};
 }
 

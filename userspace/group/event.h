@@ -14,14 +14,34 @@
 
 namespace hanet::group {
 
-inline constexpr std::array<std::string_view, 27> kEvents{
-    "stood-still",       "reload-failed",    "alarm",        "alarm-cleared",
-    "path-down",         "path-up",          "path-unknown", "port-down",
-    "port-up",           "port-removed",     "port-back",    "came-first",
-    "target-moved",      "target-missing",   "switchover",   "switchover-abandoned",
-    "bridging-released", "restored",         "kept",         "recovered",
-    "group-enabled",     "group-disabled",   "set",          "reload",
-    "reload-refused",    "reload-confirmed", "reload-undone"};
+inline constexpr std::array<std::string_view, 28> kEvents{"taken-over",
+                                                          "stood-still",
+                                                          "reload-failed",
+                                                          "alarm",
+                                                          "alarm-cleared",
+                                                          "path-down",
+                                                          "path-up",
+                                                          "path-unknown",
+                                                          "port-down",
+                                                          "port-up",
+                                                          "port-removed",
+                                                          "port-back",
+                                                          "came-first",
+                                                          "target-moved",
+                                                          "target-missing",
+                                                          "switchover",
+                                                          "switchover-abandoned",
+                                                          "bridging-released",
+                                                          "restored",
+                                                          "kept",
+                                                          "recovered",
+                                                          "group-enabled",
+                                                          "group-disabled",
+                                                          "set",
+                                                          "reload",
+                                                          "reload-refused",
+                                                          "reload-confirmed",
+                                                          "reload-undone"};
 
 /// One of kEvents, checked by the compiler.
 struct EventName {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// See left_engine.h.
+#include "engine/left_engine.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "engine/probe.h"
+
+namespace hanet::engine {
+namespace {
+
+// Every map whose timers its verdicts hang on (bpf/maps.bpf.h).
+constexpr std::array<const char*, 3> kTimers{"deadline_timers", "link_timers", "receivers"};
+
+/// Invalid: there is no such pin, or its values are of another size.
+template <typename T>
+MappedArray<T> mapped(const std::filesystem::path& pin, std::size_t entries) {
+  const Fd map(bpf_obj_get(pin.c_str()));
+  if (!map.valid() || !has_values_of(map.get(), sizeof(T))) return {};
+  auto array = MappedArray<T>::of(map.get(), entries, true);
+  return array ? std::move(*array) : MappedArray<T>();
+}
+
+std::uint64_t nanoseconds_of(MonotonicTime time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
+
+}  // namespace
+
+bool LeftEngine::map_memory(const std::filesystem::path& directory) {
+  accounts_ = mapped<hanet_engine>(directory / "engine", 1);
+  ports_ = mapped<hanet_port>(directory / "ports", HANET_MAX_PORTS);
+  sessions_ = mapped<hanet_session>(directory / "sessions", HANET_MAX_SESSIONS);
+  pacer_ = mapped<hanet_pacer>(directory / "pacer", 1);
+  flights_ = mapped<hanet_flight>(directory / "flights", HANET_MAX_SESSIONS);
+  return accounts_.valid() && ports_.valid() && sessions_.valid() && pacer_.valid() &&
+         flights_.valid() && load(accounts_[0].abi) == HANET_ABI;
+}
+
+LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
+  LeftEngine left;
+  std::error_code failed;
+  if (!std::filesystem::exists(directory / "sessions", failed)) return left;
+  left.is_foreign_ = !left.map_memory(directory);
+  if (left.is_foreign_) return left;
+  for (const char* name : kTimers) left.held_.emplace_back(bpf_obj_get((directory / name).c_str()));
+  return left;
+}
+
+std::set<unsigned> LeftEngine::interfaces() const {
+  std::set<unsigned> watched;
+  for (std::size_t port = 0; ports_.valid() && port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0 && ports_[port].ifindex != 0) watched.insert(ports_[port].ifindex);
+  return watched;
+}
+
+void LeftEngine::show_presence(std::uint64_t now_ns) const {
+  if (accounts_.valid()) store(accounts_[0].attended_ns, now_ns);
+}
+
+std::optional<MonotonicTime> LeftEngine::last_attended() const {
+  if (!accounts_.valid()) return std::nullopt;
+  return from_kernel_ns(load(accounts_[0].attended_ns));
+}
+
+// What is read before the state is newer than that only by what the kernel side writes meanwhile.
+std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const {
+  std::vector<Known> ended;
+  for (std::size_t at = 0; sessions_.valid() && at < HANET_MAX_SESSIONS; ++at) {
+    hanet_session& session = sessions_[at];
+    if (session.in_use == 0 || session.port >= HANET_MAX_PORTS ||
+        ports_[session.port].ifindex != ifindex)
+      continue;
+    const std::uint32_t state =
+        std::atomic_ref(session.state).exchange(HANET_SESSION_PAUSED, std::memory_order_seq_cst);
+    ended.push_back(
+        {.port = ports_[session.port].name, .session = session, .flight = flights_[at]});
+    ended.back().session.state = state;
+  }
+  return ended;
+}
+
+void LeftEngine::stop() {
+  if (pacer_.valid()) store(pacer_[0].mode, HANET_PACER_NONE);
+  held_.clear();
+}
+
+bool is_known(const hanet_session& ended, const hanet_session& ours, MonotonicTime now) {
+  if (ended.kind != ours.kind || ended.family != ours.family ||
+      std::memcmp(ended.target, ours.target, sizeof(ours.target)) != 0)
+    return false;
+  const bool is_up = ended.state == HANET_SESSION_UP;
+  if (!is_up && ended.state != HANET_SESSION_DOWN) return false;
+  const std::uint64_t newest = is_up ? ended.last_reply_ns : ended.last_sent_ns;
+  const std::uint64_t fresh = 2'000ULL * ended.interval_us * ended.multiplier;
+  return newest != 0 && nanoseconds_of(now) < newest + fresh;
+}
+
+void inherit(hanet_session& ours, const hanet_session& ended) {
+  if (ours.target_mac_known != HANET_MAC_CONFIGURED) {
+    std::copy_n(ended.target_mac, sizeof(ours.target_mac), ours.target_mac);
+    ours.target_mac_known =
+        ended.target_mac_known == HANET_MAC_UNKNOWN ? HANET_MAC_UNKNOWN : HANET_MAC_LEARNED;
+    ours.target_mac_learned_ns = ended.target_mac_learned_ns;
+  }
+  ours.last_reply_ns = ended.last_reply_ns;
+  ours.first_lost_ns = ended.first_lost_ns;
+  ours.deadline_ns = ended.deadline_ns;
+  ours.verdict_ns = ended.verdict_ns;
+  ours.down_verdicts = ended.state == HANET_SESSION_DOWN ? 1 : 0;
+  ours.up_verdicts = std::min<std::uint64_t>(ended.up_verdicts, 1);
+}
+
+}  // namespace hanet::engine

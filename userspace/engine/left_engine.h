@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel side of an instance that was killed (spec D7), as the next one finds it by its pins.
+//
+// It goes on: its programs are attached, its timers run as long as somebody holds its maps, and its
+// pacer sends. So the next instance prepares beside it, and takes over port by port: until then
+// every verdict is made by the old one, from then on by the new one, and what the old one knew of a
+// session is where the new one begins.
+//
+// Threading: owned by one Engine.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/fd.h"
+#include "core/result.h"
+#include "engine/maps.h"
+#include "hanet/abi.h"
+
+namespace hanet::engine {
+
+class LeftEngine {
+ public:
+  /// What one session of it knew, at the moment at which it ended.
+  struct Known {
+    std::string port;
+    hanet_session session{};  ///< its state is that of before it was paused
+    hanet_flight flight{};
+  };
+
+  /// Of the maps that are pinned in `directory`. Where there are none, or those of a version whose
+  /// maps mean something else, nothing goes on but what is steered.
+  [[nodiscard]] static LeftEngine open(const std::filesystem::path& directory);
+
+  /// Its verdicts go on, so nobody may take its place before it can be filled.
+  [[nodiscard]] bool goes_on() const { return !held_.empty(); }
+  /// Something is pinned there that this version can not read.
+  [[nodiscard]] bool is_foreign() const { return is_foreign_; }
+  /// The interfaces that it watches.
+  [[nodiscard]] std::set<unsigned> interfaces() const;
+  /// Whoever took over runs: its programs, which steer on for a while, do what their group wants
+  /// without hanetd by the stamp in their own map.
+  void show_presence(std::uint64_t now_ns) const;
+  /// Its sessions on the interface end: they send nothing more, and make no verdict any more.
+  /// Returns what they knew.
+  [[nodiscard]] std::vector<Known> end_sessions(unsigned ifindex) const;
+  /// Its token is dropped when it comes round, and its timers end.
+  void stop();
+  /// When hanetd was seen last, by its own stamp; nothing where that can not be read.
+  [[nodiscard]] std::optional<MonotonicTime> last_attended() const;
+
+ private:
+  [[nodiscard]] bool map_memory(const std::filesystem::path& directory);
+
+  std::vector<Fd> held_;  ///< of all its maps: those with timers have them as long as that
+  bool is_foreign_ = false;
+  MappedArray<hanet_session> sessions_;
+  MappedArray<hanet_port> ports_;
+  MappedArray<hanet_engine> accounts_;
+  MappedArray<hanet_pacer> pacer_;
+  MappedArray<hanet_flight> flights_;
+};
+
+/// Is what an ended session knew true of one of ours, and of this moment? The same target is asked
+/// in the same way, and it was asked, or answered, within two detection times.
+[[nodiscard]] bool is_known(const hanet_session& ended, const hanet_session& ours,
+                            MonotonicTime now);
+
+/// Writes what the ended session knew into ours, which is paused. Its state is not part of that: it
+/// is for whoever starts ours.
+void inherit(hanet_session& ours, const hanet_session& ended);
+
+}  // namespace hanet::engine
