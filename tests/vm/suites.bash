@@ -62,7 +62,7 @@ suite_filter() {
         'Everywhere/AfterAFault.*/OneWayInWarm*IPv4' 'Lifecycle.D7_AfterAKill*' \
         'KeptIdentity.F3_WhenTheI*' 'Independent/OneLostPort.T2*Number0' 'CheckInterfaces.*' \
         'Survival.D7_AKilled*' 'Survival.D7_WhoStarts*' 'Survival.D7_D8_*' 'DaemonLoss.D7_D6_*' \
-        'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
+        'TakingOver.D7_O7_*' 'TakingOver.D7_Until*' 'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' ;;
     vlans) echo 'Vlans.*:InMode/VlanAnn*:By/VlansMove.*:CheckVlans.*' ;;
     cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*' ;;

@@ -211,6 +211,10 @@ class Engine {
   /// Every port that was there at the start has its sessions: what a killed instance left makes no
   /// verdict any more, and its pins are ours. Where nothing was left it does nothing.
   [[nodiscard]] Status take_over();
+  /// A killed instance watches the port until its sessions start: it was attached all the time.
+  [[nodiscard]] bool is_watched_by_left(PortIndex port) const {
+    return not_taken_over_.contains(port);
+  }
   /// What the ended sessions of a killed instance knew of its end, before any was taken over.
   [[nodiscard]] const std::vector<LeftEngine::Known>& taken_over() const { return taken_over_; }
   /// When a killed instance was seen last; nothing where there was none.

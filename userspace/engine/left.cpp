@@ -106,8 +106,9 @@ Status Engine::take_over() {
     if (Status taken = take_port_over(port); !taken) return taken;
   if (!left_.goes_on()) return {};
   left_.stop();
-  Pacer::end_left(pin_directory_.string(), pacer_.get());
-  return pin();
+  if (Status pinned = pin(); !pinned) return pinned;
+  Pacer::end_left(pin_directory_.string(), pacer_.get());  // an interface takes its time to go
+  return {};
 }
 
 void Engine::attend(MonotonicTime now) {

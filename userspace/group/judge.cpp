@@ -54,7 +54,12 @@ Nanoseconds proof_interval(const hanet_session& session) {
 
 void PortJudge::begin(MonotonicTime now) {
   entries_.resize(ports_.all().size());
-  for (const Port& port : ports_.all()) expect_negotiation(port, now);
+  for (const Port& port : ports_.all()) {
+    if (context_.engine().is_watched_by_left(port.index))
+      of(port).trial.link = policy::LinkTrial::Proved;
+    else
+      expect_negotiation(port, now);
+  }
 }
 
 // Attaching costs time on the path and on the CPU: the first answers may take longer than the
