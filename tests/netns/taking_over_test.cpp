@@ -54,7 +54,9 @@ TEST_F(TakingOver, D7_UntilTheNextHanetdTakesOverASilentCutIsFoundAndBridged) {
   ASSERT_TRUE(freeze_before_it_takes_over());
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(await("the kernel bridges", [&] { return mode_of("p0") == HANET_STEER_BRIDGE_OUT; }));
-  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_TRUE(echo().reaches_every_address())
+      << steer_of("p0").redirected_out << " sent by p1, " << steer_of("p0").redirected_in
+      << " taken in there; " << shown({"ip", "-s", "link"}) << shown({"ip", "neigh"});
   EXPECT_TRUE(host().frozen() && carries("p0", before)) << "the witness: nothing has moved";
   const std::uint64_t verdict_ns =
       host().pinned<hanet_session>("sessions", port_of("p0").session).verdict_ns;
