@@ -2,8 +2,9 @@
 /*
  * The table of contents of the data plane.
  *
- *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers
- *   tc_ingress     does both where XDP is taken; bridging inwards; answers for probe addresses
+ *   xdp_ingress    matches replies as early as a frame can be seen; hears silent sessions' peers;
+ *                  answers another hanet's heartbeats
+ *   tc_ingress     does all of it where XDP can not; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards; muting
  *   tc_pacer       sends the requests that are due each time the token comes round
  *   tc_departs     says when the token is to come round, where fq goes by that
@@ -13,6 +14,7 @@
  *
  * Fail open (spec D6): whatever is not ours, malformed or unexpected passes untouched.
  */
+#include "beat.bpf.h"
 #include "control.bpf.h"
 #include "maps.bpf.h"
 #include "neighbour.bpf.h"
@@ -40,6 +42,34 @@ static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
 	return bpf_map_lookup_elem(&ports, index);
 }
 
+/* A frame on the wire is only aligned to two bytes. */
+struct beat_bytes {
+	__u16 pairs[sizeof(struct hanet_beat) / 2];
+};
+
+static __always_inline int xdp_beat(struct xdp_md *ctx, const struct ethhdr *ethernet, __u32 index)
+{
+	struct beat_bytes *there = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	bool whole = (void *)(there + 1) <= end;
+	struct hanet_beat beat = {};
+
+	if (whole)
+		__builtin_memcpy(&beat, there, sizeof(*there));
+	else
+		__builtin_memcpy(&beat, ethernet, sizeof(*ethernet));
+	switch (beat_arrives(index, &beat, end - (void *)there, true)) {
+	case BEAT_USED_UP:
+		return XDP_DROP;
+	case BEAT_ANSWERED:
+		if (!whole)
+			return XDP_PASS;
+		__builtin_memcpy(there, &beat, sizeof(*there));
+		return XDP_TX;
+	}
+	return XDP_PASS;
+}
+
 SEC("xdp")
 int xdp_ingress(struct xdp_md *ctx)
 {
@@ -50,6 +80,9 @@ int xdp_ingress(struct xdp_md *ctx)
 	receiver_runs();
 	if (watch_silence && ethernet)
 		silence_listen(port_of(ctx->ingress_ifindex, &index), ethernet, true);
+	if (ethernet && ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE) &&
+	    port_of(ctx->ingress_ifindex, &index))
+		return xdp_beat(ctx, ethernet, index);
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
@@ -58,6 +91,26 @@ int xdp_ingress(struct xdp_md *ctx)
 	if (!port || !probe_owner(ethernet->h_dest, &index, &port))
 		return XDP_PASS;
 	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
+}
+
+static __always_inline int tc_beat(struct __sk_buff *skb, const struct ethhdr *ethernet,
+				   __u32 index)
+{
+	struct hanet_beat beat = {};
+
+	if (bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)))
+		__builtin_memcpy(&beat, ethernet, sizeof(*ethernet));
+	switch (beat_arrives(index, &beat, skb->len, false)) {
+	case BEAT_USED_UP:
+		return TC_ACT_SHOT;
+	case BEAT_ANSWERED:
+		/* Never on to what is below: the pointers into the frame are not valid any more. */
+		if (bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0) ||
+		    bpf_redirect(skb->ifindex, 0) != TC_ACT_REDIRECT)
+			return TC_ACT_SHOT;
+		return TC_ACT_REDIRECT;
+	}
+	return TC_ACT_UNSPEC;
 }
 
 /*
@@ -76,6 +129,8 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 		if (skb->mark != HANET_STEER_MARK)
 			silence_listen(port, ethernet, false);
 	}
+	if (ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE) && !skb->vlan_present)
+		return tc_beat(skb, ethernet, index);
 	struct hanet_port *asked = port;
 	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 
@@ -133,7 +188,7 @@ int tc_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (mac_equal(ethernet->h_source, port->probe_mac)) {
 		remember_device(skb, port);
-		request_stamp(skb, &cursor, ethernet, port);
+		request_stamp(skb, &cursor, ethernet, port, index);
 		return TC_ACT_OK; /* a killed hanetd's program behind this one stamps nothing */
 	}
 	struct hanet_port *other = port;

@@ -161,6 +161,26 @@ struct {
 	__type(value, struct hanet_receiver);
 } receivers SEC(".maps");
 
+/*
+ * Keys of heartbeats, one entry per group. By hanetd. It can not be mapped into memory and is not
+ * pinned, so no path leads to it: who wants to read it needs CAP_SYS_ADMIN, and can read the key
+ * file as well.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, HANET_MAX_GROUPS);
+	__type(key, __u32);
+	__type(value, struct hanet_keys);
+} keys SEC(".maps");
+
+/* Who asks this host. By whoever answers; only requests with a right tag enter anybody here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HANET_MAX_BEAT_PEERS);
+	__type(key, struct hanet_beat_asker);
+	__type(value, struct hanet_beat_peer);
+} beat_peers SEC(".maps");
+
 /* See flight.bpf.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

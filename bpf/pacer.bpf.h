@@ -110,8 +110,9 @@ static __noinline int pace_beat(struct __sk_buff *skb, struct hanet_paced *mine,
 		return 0;
 	__u64 now = bpf_ktime_get_ns(), unanswered = session->sent - session->answered;
 	bool known = session->target_mac_known, can_search = mine->search.length;
+	bool missing = unanswered >= 2, is_signed = session->kind == HANET_HEARTBEAT_HANET;
 
-	if (can_search && (!known || unanswered >= 2) &&
+	if (can_search && (!known || (missing && !is_signed)) &&
 	    pace_once_in(PACER_SECOND_NS, &mine->searched_ns, now)) {
 		mine->searches++;
 		pace_request(skb, mine, &mine->search, session, ifindex);
@@ -119,10 +120,12 @@ static __noinline int pace_beat(struct __sk_buff *skb, struct hanet_paced *mine,
 	}
 	if (!known)
 		return 0;
-	__u64 gap = pace_is_rivalled(session, now) ? PACER_SECOND_NS
-						   : (__u64)PACER_LOOK_GAP * PACER_SECOND_NS;
+	bool often = missing || pace_is_rivalled(session, now);
+	__u64 gap = often ? PACER_SECOND_NS : (__u64)PACER_LOOK_GAP * PACER_SECOND_NS;
 
-	if (can_search && !unanswered && now - mine->searched_ns >= gap &&
+	/* Missing, and signed: nobody's answer to a search counts, so it takes no heartbeat's
+	 * place. */
+	if (can_search && (!unanswered || missing) && now - mine->searched_ns >= gap &&
 	    pace_once_in(gap, &mine->looked_ns, now))
 		pace_send(skb, &mine->search, session, ifindex);
 	pace_request(skb, mine, &mine->heartbeat, session, ifindex);

@@ -26,12 +26,21 @@ static __always_inline void hear_claim(__u32 index, struct hanet_session *sessio
 	event_submit(&what);
 }
 
+/* Anybody can say so for a neighbour; where heartbeats are signed, they say it. */
+static __always_inline void hear_neighbours_claim(__u32 index, struct hanet_session *session,
+						  __u8 claim)
+{
+	if (session->kind != HANET_HEARTBEAT_HANET)
+		hear_claim(index, session, claim);
+}
+
 /* An ARP reply or advertisement can carry no sequence: it answers the newest request of its kind.
  */
 static __always_inline int neighbour_reply(__u32 index, struct hanet_session *session)
 {
-	/* A search found the peer; what counts is that it is heard (silence.bpf.h). */
-	if (session->kind == HANET_HEARTBEAT_SILENCE)
+	/* A search found the peer; what counts is that it is heard (silence.bpf.h), or that it
+	 * answers with its key (beat.bpf.h). */
+	if (session->kind == HANET_HEARTBEAT_SILENCE || session->kind == HANET_HEARTBEAT_HANET)
 		return HANET_REJECT_COUNT;
 	/* Where echoes are the heartbeat, a fresh address says nothing of the target's life. */
 	if (session->kind == HANET_HEARTBEAT_ECHO &&
@@ -67,9 +76,10 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 	if (!target_heard_at(session, arp->sender_mac))
 		return HANET_REJECT_WRONG_MAC;
 	struct arp_place *said = cursor_take(cursor, struct arp_place);
-	hear_claim(index, session,
-		   said && said->magic == bpf_htonl(HANET_CLAIM_MAGIC) ? said->claim
-								       : HANET_CLAIM_UNKNOWN);
+	hear_neighbours_claim(index, session,
+			      said && said->magic == bpf_htonl(HANET_CLAIM_MAGIC)
+				      ? said->claim
+				      : HANET_CLAIM_UNKNOWN);
 	return neighbour_reply(index, session);
 }
 
@@ -98,9 +108,25 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 		if (!target_heard_at(session, option->mac))
 			return HANET_REJECT_WRONG_MAC;
 	}
-	hear_claim(index, session,
-		   bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_CLAIM_MASK);
+	hear_neighbours_claim(index, session,
+			      bpf_ntohl(message->icmp.icmp6_dataun.un_data32[0]) & ND_CLAIM_MASK);
 	return neighbour_reply(index, session);
+}
+
+/* Does a reply name a session of this port, by all that only the asked one can know? */
+static __always_inline int reply_session(__u32 index, __u32 id, __u64 cookie, __u32 port_index,
+					 __u8 kind, struct hanet_session **found)
+{
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
+
+	if (!session || !session->in_use || session->id != id || session->kind != kind)
+		return HANET_REJECT_WRONG_SESSION;
+	if (session->port != port_index)
+		return HANET_REJECT_WRONG_PORT;
+	if (session->cookie != cookie)
+		return HANET_REJECT_WRONG_COOKIE;
+	*found = session;
+	return HANET_REJECT_COUNT;
 }
 
 /* The echo's own identity: payload, session, port, cookie, and only then the sequence. */
@@ -114,17 +140,9 @@ static __always_inline int reply_echo_payload(struct cursor *cursor, __u32 port_
 	if (payload->magic != HANET_ECHO_MAGIC)
 		return HANET_REJECT_WRONG_MAGIC;
 	*index = payload->session;
-	struct hanet_session *session = bpf_map_lookup_elem(&sessions, index);
-	if (!session || !session->in_use || session->id != payload->id ||
-	    session->kind != HANET_HEARTBEAT_ECHO)
-		return HANET_REJECT_WRONG_SESSION;
-	if (session->port != port_index)
-		return HANET_REJECT_WRONG_PORT;
-	if (session->cookie != payload->cookie)
-		return HANET_REJECT_WRONG_COOKIE;
-	*found = session;
 	cursor->at = payload;
-	return HANET_REJECT_COUNT;
+	return reply_session(*index, payload->id, payload->cookie, port_index, HANET_HEARTBEAT_ECHO,
+			     found);
 }
 
 static __always_inline int reply_echo(struct cursor *cursor, __u32 port_index, __u16 family,

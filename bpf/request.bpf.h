@@ -3,11 +3,13 @@
  * Requests on their way out: recognised by their source address, stamped, numbered.
  *
  * The number is given here and not by the sender, so a request that was built but never left has
- * none, and a copy of one prepared frame can be sent again and again.
+ * none, and a copy of one prepared frame can be sent again and again. What is signed is signed here
+ * as well, behind everything that may still change it.
  */
 #ifndef HANET_REQUEST_BPF_H
 #define HANET_REQUEST_BPF_H
 
+#include "keys.bpf.h"
 #include "parse.bpf.h"
 #include "target.bpf.h"
 
@@ -39,6 +41,46 @@ static __always_inline void stamp_echo(struct __sk_buff *skb, __u32 offset, __u3
 	bpf_skb_store_bytes(skb, offset, &stamp, sizeof(stamp), 0);
 }
 
+/*
+ * A heartbeat of kind hanet leaves by ports[at]: to where the target is, numbered and signed.
+ * Returns 1, or 0 where it is none that counts. A global function: see quorum.bpf.h.
+ */
+__noinline int beat_leaves(__u32 at, struct hanet_beat *beat)
+{
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at);
+
+	if (!beat || !port || beat->kind != HANET_BEAT_REQUEST)
+		return 0;
+	__u32 index = beat->session;
+	struct hanet_session *session = bpf_map_lookup_elem(&sessions, &index);
+
+	if (!session || !session->in_use || session->kind != HANET_HEARTBEAT_HANET ||
+	    session->port != at || session->id != beat->id ||
+	    session->state == HANET_SESSION_PAUSED || !session->target_mac_known)
+		return 0;
+	const struct hanet_key *key = key_that_signs(session->group);
+
+	if (!key)
+		return 0;
+	target_moves(session, bpf_ktime_get_ns());
+	__builtin_memcpy(beat->destination, session->target_mac, ETH_ALEN);
+	beat->cookie = session->cookie;
+	beat->claim = port->claim;
+	beat->state = session->state;
+	beat->sequence = bpf_cpu_to_be64(session_request(index, session, false));
+	beat_seal(beat, key);
+	return 1;
+}
+
+static __always_inline void request_beat(struct __sk_buff *skb, __u32 at)
+{
+	struct hanet_beat beat;
+
+	if (skb->len == sizeof(beat) && !bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)) &&
+	    beat_leaves(at, &beat))
+		bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
+}
+
 /* The sender addressed it to where the target was. */
 static __always_inline void request_follows_target(struct __sk_buff *skb,
 						   struct hanet_session *session)
@@ -49,12 +91,15 @@ static __always_inline void request_follows_target(struct __sk_buff *skb,
 
 /*
  * Everybody is asked although the target answers (broadcast or multicast): it is only a look at who
- * else does. A search for a target that is missing is a request.
+ * else does. A search for a target that is missing is a request; but where only signed answers
+ * count, none can answer it, so it is one only as long as nothing else can be asked.
  */
 static __always_inline bool is_a_look(const struct hanet_session *session)
 {
-	return session->target_mac_known && session->state == HANET_SESSION_UP &&
-	       session->answered == session->sent;
+	if (!session->target_mac_known)
+		return false;
+	return session->kind == HANET_HEARTBEAT_HANET ||
+	       (session->state == HANET_SESSION_UP && session->answered == session->sent);
 }
 
 /*
@@ -161,7 +206,8 @@ static __always_inline struct hanet_session *request_ipv6(struct __sk_buff *skb,
 
 /* A frame that leaves from a probe address. */
 static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *cursor,
-					  struct ethhdr *ethernet, const struct hanet_port *port)
+					  struct ethhdr *ethernet, const struct hanet_port *port,
+					  __u32 port_index)
 {
 	bool multicast = mac_is_group(ethernet->h_dest);
 	struct hanet_session *session = NULL;
@@ -172,6 +218,8 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 		session = request_ipv4(skb, cursor, port, multicast);
 	else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
 		session = request_ipv6(skb, cursor, port, multicast);
+	else if (ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE))
+		request_beat(skb, port_index);
 	if (session && !multicast)
 		request_follows_target(skb, session);
 }

@@ -117,9 +117,10 @@ static __always_inline void session_heard(__u32 index, struct hanet_session *ses
 /*
  * A reply to `sequence` that passed every check. Returns HANET_REJECT_COUNT when it counted, or the
  * reason why it did not. The deadline is armed after the state: a timer that fires between the two
- * would find the session down and not go on.
+ * would find the session down and not go on. A global function, as in quorum.bpf.h: each kind of
+ * reply ends here.
  */
-static __noinline int session_reply(__u32 index, struct hanet_session *session, __u64 sequence)
+__noinline int session_reply(__u32 index, struct hanet_session *session, __u64 sequence)
 {
 	if (!session)
 		return HANET_REJECT_WRONG_SESSION;

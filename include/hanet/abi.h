@@ -3,10 +3,10 @@
  * What the kernel side and user space agree on: map values, event records, heartbeat payload,
  * limits.
  *
- * Both languages include this file and nothing else in common, so a layout can not differ between
- * them: widths are fixed, padding is written out, sizes are asserted by both compilers, and a test
- * compares them with the BTF that the kernel loaded. Every field names its unit. Times are
- * CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns).
+ * Both languages include this file and siphash.h and nothing else in common, so a layout can not
+ * differ between them: widths are fixed, padding is written out, sizes are asserted by both
+ * compilers, and a test compares them with the BTF that the kernel loaded. Every field names its
+ * unit. Times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns).
  *
  * Who writes: "config" fields are written by hanetd before `in_use` is set; everything else in
  * sessions and ports is written by the kernel side and only read by user space. params is written
@@ -21,6 +21,8 @@
 #define HANET_ABI_H
 
 #include <linux/types.h>
+
+#include "hanet/siphash.h"
 
 #ifdef __cplusplus
 #define HANET_ASSERT(condition) static_assert(condition, #condition)
@@ -125,6 +127,7 @@ enum hanet_heartbeat_kind {
 		1,		  /* ARP request, or neighbour solicitation (RFC 826, RFC 4861) */
 	HANET_HEARTBEAT_ECHO = 2, /* ICMP or ICMPv6 echo (RFC 792, RFC 4443) */
 	HANET_HEARTBEAT_SILENCE = 3, /* no requests: every frame from the peer counts */
+	HANET_HEARTBEAT_HANET = 4,   /* struct hanet_beat, answered by a hanet in its kernel */
 };
 
 enum hanet_session_state {
@@ -160,7 +163,8 @@ enum hanet_claim {
 	HANET_CLAIM_COUNT,
 };
 
-/* Why a frame that was sent to a probe address changed nothing. Counted per port. */
+/* Why a frame that was sent to a probe address (or to own_mac) changed nothing. Counted per port.
+ */
 enum hanet_reject {
 	HANET_REJECT_TRUNCATED = 0,
 	HANET_REJECT_TAGGED, /* VLAN tag: sessions are on the port itself */
@@ -175,6 +179,13 @@ enum hanet_reject {
 	HANET_REJECT_LATE,   /* a later request is answered already, or out of the window */
 	HANET_REJECT_DUPLICATE,
 	HANET_REJECT_WRONG_MAC, /* another MAC address, while the target's own answers */
+	/* of struct hanet_beat */
+	HANET_REJECT_UNKNOWN_VERSION,
+	HANET_REJECT_MALFORMED,	  /* longer than a heartbeat, or neither request nor answer */
+	HANET_REJECT_UNKNOWN_KEY, /* made with a key that this end does not have */
+	HANET_REJECT_WRONG_TAG,	  /* made without the key, or changed on the way */
+	HANET_REJECT_REPLAYED,	  /* a request that is not newer than the newest of its session */
+	HANET_REJECT_TOO_OFTEN,	  /* a peer asks oftener than any heartbeat may */
 	HANET_REJECT_COUNT,
 };
 
@@ -292,9 +303,13 @@ struct hanet_port {
 	__u64 link_polls;
 	__u64 last_link_poll_ns;
 	__u64 answered_for_neighbours; /* ARP and NS that hanet answered for its probe addresses */
+	__u64 answered_beats;	       /* requests of kind hanet that were answered here */
+	__u8 own_mac[6]; /* config: heartbeats to this address are answered, too; all zero: none */
+	__u8 answers_at_xdp; /* config: 1: xdp_ingress can send an answer, 0: tc_ingress does */
+	__u8 pad0;
 	__u64 rejected[HANET_REJECT_COUNT];
 };
-HANET_ASSERT(sizeof(struct hanet_port) == 72 + 72 + 8 * HANET_REJECT_COUNT);
+HANET_ASSERT(sizeof(struct hanet_port) == 72 + 88 + 8 * HANET_REJECT_COUNT);
 
 /*
  * What a port's sessions say of it together, as enum hanet_session_state (spec M9): down when too
@@ -532,6 +547,98 @@ struct hanet_echo_payload {
 	__u16 pad1[3];
 };
 HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
+
+enum {
+	HANET_BEAT_TYPE = 0x88b5, /* EtherType for local experiments (IEEE 802, 9.2.4) */
+	HANET_BEAT_VERSION = 1,
+	HANET_BEAT_WORDS = 7, /* 64-bit words before the tag: what it is made of */
+	HANET_KEYS = 2,	      /* at a time, so that one can follow the other */
+	HANET_MAX_BEAT_PEERS =
+		256, /* sessions that ask this host, the least recent one is forgotten
+		      */
+	HANET_ANSWER_GAP_NS =
+		HANET_INTERVAL_MIN_US * 1000 / 2, /* half of the shortest interval: a peer that
+						     keeps to one is never refused ... */
+	HANET_ANSWER_BURST = 16, /* ... also not when so many of its requests come together */
+};
+
+enum hanet_beat_kind {
+	HANET_BEAT_REQUEST = 1,
+	HANET_BEAT_ANSWER = 2,
+};
+
+/*
+ * A heartbeat of kind hanet, from its Ethernet header on: request and answer have one form and one
+ * length. An answer is the request with the addresses exchanged, the other kind, and the answering
+ * end's own claim, state and tag. It is made with the key of the request.
+ *
+ * Numbers are in network order but for the tag, which is little-endian as SipHash is, and for what
+ * only its sender reads. Nothing before `version` depends on the version, and no version is
+ * shorter.
+ */
+struct hanet_beat {
+	__u8 destination[6];
+	__u8 source[6];
+	__be16 type; /* HANET_BEAT_TYPE */
+	__u8 version;
+	__u8 kind;	 /* enum hanet_beat_kind */
+	__u32 session;	 /* of who asks: index ... */
+	__u32 id;	 /* ... and id; an answer repeats them */
+	__u64 cookie;	 /* the session's */
+	__be64 sequence; /* the kernel side numbers requests as they leave; an answer repeats it */
+	__be32 key;	 /* id of the key that the tag is made with */
+	__u8 claim;	 /* enum hanet_claim, of the sender of this frame */
+	__u8 state;	 /* enum hanet_session_state of its own heartbeats on this path */
+	__u8 reserved[10];
+	__u64 tag; /* SipHash-2-4 of all before it, addresses and kind included */
+};
+HANET_ASSERT(sizeof(struct hanet_beat) == 64);
+
+/* keys[group]: what heartbeats of kind hanet are signed with (spec S3). Written by hanetd, in an
+ * order that leaves no moment without a key (userspace/engine/keys.cpp). */
+struct hanet_key {
+	__u64 half[2]; /* little-endian numbers of its bytes */
+	__u32 id;      /* see hanet_key_id(); 0: there is none here */
+	__u32 pad;
+};
+HANET_ASSERT(sizeof(struct hanet_key) == 24);
+
+struct hanet_keys {
+	struct hanet_key key[HANET_KEYS]; /* frames made with either are taken */
+	__u32 signs;			  /* index of the one that requests are made with */
+	__u32 pad;
+};
+HANET_ASSERT(sizeof(struct hanet_keys) == HANET_KEYS * 24 + 8);
+
+/*
+ * How a key is named on the wire, in reports and in messages: by what it makes of nothing, so that
+ * both ends call it the same and the name tells nothing of the key. Never 0.
+ */
+static inline __u32 hanet_key_id(const __u64 *half)
+{
+	__u32 id = (__u32)hanet_siphash(half, half, 0);
+
+	return id ? id : 1;
+}
+
+/* beat_peers[asker]: a session of another host that asks this one. By the kernel side. */
+struct hanet_beat_asker {
+	__u64 cookie;
+	__u32 id;
+	__u32 port; /* index into ports: by which it came in */
+};
+HANET_ASSERT(sizeof(struct hanet_beat_asker) == 16);
+
+struct hanet_beat_peer {
+	__u64 sequence; /* the newest that came */
+	__u64 next_ns;	/* up to when its requests are spent; see HANET_ANSWER_GAP_NS */
+	__u64 heard_ns; /* when the newest came */
+	__u64 answered;
+	__u8 mac[6];
+	__u8 claim; /* of the newest, as in hanet_beat */
+	__u8 state;
+};
+HANET_ASSERT(sizeof(struct hanet_beat_peer) == 40);
 
 enum {
 	HANET_ECHO_MAGIC = 0x48614e65,

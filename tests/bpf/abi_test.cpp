@@ -121,6 +121,10 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, link_polls),
                     AT(hanet_port, last_link_poll_ns),
                     AT(hanet_port, answered_for_neighbours),
+                    AT(hanet_port, answered_beats),
+                    AT(hanet_port, own_mac),
+                    AT(hanet_port, answers_at_xdp),
+                    AT(hanet_port, pad0),
                     AT(hanet_port, rejected)};
 
 const Offsets kTrunk{AT(hanet_trunk, count),
@@ -154,8 +158,12 @@ const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, p
 
 const Offsets kEvent{AT(hanet_event, type), AT(hanet_event, group)};
 
-const Offsets kEngine{AT(hanet_engine, events_submitted), AT(hanet_engine, events_dropped),
-                      AT(hanet_engine, receiver_period_ns), AT(hanet_engine, attended_ns)};
+const Offsets kEngine{AT(hanet_engine, events_submitted),
+                      AT(hanet_engine, events_dropped),
+                      AT(hanet_engine, receiver_period_ns),
+                      AT(hanet_engine, attended_ns),
+                      AT(hanet_engine, abi),
+                      AT(hanet_engine, pad0)};
 
 const Offsets kFrame{AT(hanet_frame, length), AT(hanet_frame, pad), AT(hanet_frame, bytes)};
 const Offsets kPaced{
@@ -173,6 +181,20 @@ const Offsets kFlight{AT(hanet_flight, verdict_ns),        AT(hanet_flight, last
                       AT(hanet_flight, requests)};
 const Offsets kLateness{AT(hanet_lateness, last_ns), AT(hanet_lateness, usual_ns),
                         AT(hanet_lateness, samples), AT(hanet_lateness, timers)};
+
+const Offsets kBeat{AT(hanet_beat, destination), AT(hanet_beat, source), AT(hanet_beat, type),
+                    AT(hanet_beat, version),     AT(hanet_beat, kind),   AT(hanet_beat, session),
+                    AT(hanet_beat, id),          AT(hanet_beat, cookie), AT(hanet_beat, sequence),
+                    AT(hanet_beat, key),         AT(hanet_beat, claim),  AT(hanet_beat, state),
+                    AT(hanet_beat, reserved),    AT(hanet_beat, tag)};
+const Offsets kKey{AT(hanet_key, half), AT(hanet_key, id), AT(hanet_key, pad)};
+const Offsets kKeys{AT(hanet_keys, key), AT(hanet_keys, signs), AT(hanet_keys, pad)};
+const Offsets kAsker{AT(hanet_beat_asker, cookie), AT(hanet_beat_asker, id),
+                     AT(hanet_beat_asker, port)};
+const Offsets kPeer{AT(hanet_beat_peer, sequence), AT(hanet_beat_peer, next_ns),
+                    AT(hanet_beat_peer, heard_ns), AT(hanet_beat_peer, answered),
+                    AT(hanet_beat_peer, mac),      AT(hanet_beat_peer, claim),
+                    AT(hanet_beat_peer, state)};
 
 #undef AT
 
@@ -231,18 +253,23 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
   expect_value(maps.paced, "hanet_paced", sizeof(hanet_paced), kPaced);
   expect_value(maps.pacer, "hanet_pacer", sizeof(hanet_pacer), kPacer);
+  expect_value(maps.keys, "hanet_keys", sizeof(hanet_keys), kKeys);
+  expect_value(maps.beat_peers, "hanet_beat_peer", sizeof(hanet_beat_peer), kPeer);
+  expect_struct("hanet_beat_asker", sizeof(hanet_beat_asker), kAsker);
+  expect_struct("hanet_key", sizeof(hanet_key), kKey);
+  expect_struct("hanet_beat", sizeof(hanet_beat), kBeat);
   expect_struct("hanet_frame", sizeof(hanet_frame), kFrame);
   expect_struct("hanet_event", sizeof(hanet_event), kEvent);
   expect_struct("hanet_trunk_port", sizeof(hanet_trunk_port), kTrunkPort);
   expect_struct("hanet_request", sizeof(hanet_request), kRequest);
 }
 
-TEST_F(Abi, D2_AMapThatIsMemoryHoldsNoTimer) {
+TEST_F(Abi, D2_S3_AMapThatIsMemoryHoldsNoTimerAndNoKey) {
   const auto& maps = p->skeleton()->maps;
   for (const bpf_map* map : {maps.params, maps.sessions, maps.ports, maps.steer, maps.trunks,
                              maps.engine, maps.paced, maps.pacer})
     EXPECT_NE(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
-  for (const bpf_map* map : {maps.deadline_timers, maps.link_timers})
+  for (const bpf_map* map : {maps.deadline_timers, maps.link_timers, maps.keys})
     EXPECT_EQ(bpf_map__map_flags(map) & BPF_F_MMAPABLE, 0U) << bpf_map__name(map);
 }
 

@@ -53,6 +53,23 @@ TEST(Sender, M1_SendsOneRequestInAnIntervalAtMultiplesOfIt) {
       500);
 }
 
+// Nobody's answer to a search counts where only signed ones do.
+TEST(Sender, S3_ASearchTakesNoSignedHeartbeatsPlace) {
+  Beat beat;
+  SessionView session = known(milliseconds(2));
+  session.unanswered = 5;
+  session.is_signed = true;
+  constexpr FramesThere kSigned{.heartbeat = true, .search = true, .refresh = false};
+  const MonotonicTime from = due_now(beat, kSigned, session, kStart).next;
+  const Sent sent = play(beat, kSigned, session, from, from + seconds(3));
+  EXPECT_EQ(sent.heartbeats, 1500);
+  EXPECT_EQ(sent.searches, 0);
+  EXPECT_EQ(sent.looks, 3) << "it is searched for beside them, once a second";
+  session.peer_known = false;
+  EXPECT_EQ(play(beat, kSigned, session, from + seconds(3), from + seconds(6)).searches, 3)
+      << "until it is found there is nothing else to send";
+}
+
 TEST(Sender, M3_SendsNoBurstAfterItWasHeldUp) {
   Beat beat;
   const SessionView session = known(milliseconds(2));

@@ -72,6 +72,7 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
   attachment.ifindex_ = ifindex;
   attachment.name_ = name;
   attachment.xdp_pin_ = pin_of(pins, ifindex, "xdp");
+  attachment.is_veth_ = net::driver_of(ifindex) == "veth";
   Result<TcHook> ingress =
       TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
   if (!ingress) return pass_on(ingress);

@@ -50,6 +50,10 @@ class PortAttachment {
   [[nodiscard]] bool has_xdp() const { return xdp_.valid(); }
   /// The program sees what comes in by the card, and not what was redirected to the port.
   [[nodiscard]] bool has_native_xdp() const { return has_xdp() && xdp_mode_ == "native"; }
+  /// A frame that the program sends back leaves the card. In generic mode it would too, but no
+  /// sooner than at TC; and a veth drops it where its peer has no NAPI (drivers/net/veth.c,
+  /// veth_xdp_xmit), which can not be seen from here.
+  [[nodiscard]] bool sends_at_xdp() const { return has_native_xdp() && !is_veth_; }
   /// "native", "generic", or "taken by NAME (id N)".
   [[nodiscard]] const std::string& xdp_mode() const { return xdp_mode_; }
   [[nodiscard]] const TcHook& tc(Direction direction) const {
@@ -66,6 +70,7 @@ class PortAttachment {
   std::filesystem::path xdp_pin_;
   PinnedLink xdp_;
   std::string xdp_mode_;
+  bool is_veth_ = false;
   TcHook ingress_;
   TcHook egress_;
   MonotonicTime attached_at_{};

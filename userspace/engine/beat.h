@@ -31,6 +31,7 @@ struct SessionView {
   bool down = false;
   bool peer_known = false;  ///< its MAC address is
   bool rival = false;       ///< another MAC address was said to be the target's a moment ago
+  bool is_signed = false;   ///< only its own answers count, so a search is no heartbeat
   std::uint64_t unanswered = 0;
   Nanoseconds interval{};
 };
@@ -72,7 +73,8 @@ inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
 }  // namespace detail
 
 /// Decides for one session. A peer that fell silent is searched for, because it may have come back
-/// with another address; a search takes the place of that beat's heartbeat.
+/// with another address; a search takes the place of that beat's heartbeat, but beside one that is
+/// signed.
 [[nodiscard]] inline Due due_now(Beat& beat, const FramesThere& there, const SessionView& session,
                                  MonotonicTime now) {
   Due due{.next = now + kIdle};
@@ -93,11 +95,12 @@ inline bool once_in(Nanoseconds gap, MonotonicTime& last, MonotonicTime now) {
   due.next = beat.next;
   if (now < beat.next) return due;
   due.late = now - beat.next;
-  due.search = there.search && (!session.peer_known || session.unanswered >= 2) &&
+  const bool missing = session.unanswered >= 2;
+  due.search = there.search && (!session.peer_known || (missing && !session.is_signed)) &&
                detail::once_in(kSearchGap, beat.last_search, now);
   due.heartbeat = !due.search && session.peer_known;
-  const Nanoseconds look_gap = session.rival ? kSearchGap : kLookGap;
-  due.look = due.heartbeat && there.search && session.unanswered == 0 &&
+  const Nanoseconds look_gap = session.rival || missing ? kSearchGap : kLookGap;
+  due.look = due.heartbeat && there.search && (session.unanswered == 0 || missing) &&
              now - beat.last_search >= look_gap && detail::once_in(look_gap, beat.last_look, now);
   due.refresh =
       due.heartbeat && there.refresh && detail::once_in(kRefreshGap, beat.last_refresh, now);

@@ -45,11 +45,13 @@ Status mount_bpffs() {
 }
 
 // .rodata and .bss are not interfaces.
+// Without the keys: what is pinned can be opened by its path.
 std::vector<bpf_map*> own_maps(const hanet_bpf& skeleton) {
   std::vector<bpf_map*> maps;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton.obj) {
-    if (std::string_view(bpf_map__name(map)).find('.') == std::string_view::npos)
+    if (map != skeleton.maps.keys &&
+        std::string_view(bpf_map__name(map)).find('.') == std::string_view::npos)
       maps.push_back(map);
   }
   return maps;
@@ -219,6 +221,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_mac, spec.probe_mac);
   port.probe_ipv4 = spec.probe_ipv4;
   copy_to(port.probe_ipv6, spec.probe_ipv6);
+  copy_to(port.own_mac, spec.own_mac);
   port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
   waits_[index] = false;
@@ -265,6 +268,7 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
 
 void Engine::take_attachment(PortIndex index) {
   store(ports_[index].replies_at_xdp, attachments_[index].has_xdp() ? 1 : 0);
+  store(ports_[index].answers_at_xdp, attachments_[index].sends_at_xdp() ? 1 : 0);
   choose_listener(index);
 }
 

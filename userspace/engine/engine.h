@@ -21,6 +21,7 @@
 #include <optional>
 #include <ranges>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,7 @@ struct PortSpec {
   std::array<std::uint8_t, 16> probe_ipv6{};  ///< all zero: none
   std::uint32_t quorum = 1;                   ///< so many of its sessions have to be up
   std::uint32_t targets = 1;                  ///< it will be given so many sessions
+  net::MacAddress own_mac{};  ///< heartbeats to it are answered as well; all zero: none
 };
 
 struct SessionSpec {
@@ -165,6 +167,18 @@ class Engine {
   /// Requests of the session leave no oftener than this from the next one on; zero: as the
   /// parameters say.
   void set_pace(SessionIndex session, std::chrono::microseconds pace);
+
+  /// The interface's own address has changed (PortSpec::own_mac).
+  void set_own_mac(PortIndex port, const net::MacAddress& mac);
+  /// Sessions of other hosts that ask this port.
+  struct Asker {
+    hanet_beat_asker session;
+    hanet_beat_peer peer;
+  };
+  [[nodiscard]] std::vector<Asker> askers(PortIndex port) const;
+  /// What a group's heartbeats of kind hanet are signed with: at most HANET_KEYS, requests with the
+  /// first; none: it neither signs nor answers. No heartbeat is missed by a key that stays.
+  [[nodiscard]] Status set_keys(GroupIndex group, std::span<const hanet_key> wanted);
 
   [[nodiscard]] const hanet_session& session(SessionIndex index) const { return sessions_[index]; }
   [[nodiscard]] const hanet_port& port(PortIndex index) const { return ports_[index]; }

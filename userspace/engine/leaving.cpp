@@ -41,6 +41,7 @@ std::set<SessionIndex> Engine::remove_group(GroupIndex group) {
     if (trunks_[trunk].count != 0 && trunks_[trunk].group == group) store(trunks_[trunk].count, 0);
   choose_whether_to_listen();
   [[maybe_unused]] const Status forgotten = name_identity(group, {});
+  [[maybe_unused]] const Status unsigned_now = set_keys(group, {});
   return ended;
 }
 

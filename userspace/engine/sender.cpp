@@ -25,6 +25,7 @@ SessionView view_of(const hanet_session& session, MonotonicTime now) {
           .down = state == HANET_SESSION_DOWN,
           .peer_known = load(session.target_mac_known) != 0,
           .rival = rival != 0 && now < from_kernel_ns(rival) + kLookGap,
+          .is_signed = session.kind == HANET_HEARTBEAT_HANET,
           .unanswered = load(session.sent) - load(session.answered),
           .interval = std::chrono::microseconds(
               std::max<std::uint32_t>(load(session.interval_us), HANET_INTERVAL_MIN_US))};

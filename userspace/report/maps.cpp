@@ -18,9 +18,10 @@ namespace hanet::report {
 namespace {
 
 constexpr std::array<const char*, HANET_REJECT_COUNT> kRejectNames{
-    "truncated",   "tagged",        "fragment",   "not_a_reply",  "wrong_source",
-    "wrong_magic", "wrong_session", "wrong_port", "wrong_cookie", "future",
-    "late",        "duplicate",     "wrong_mac"};
+    "truncated",   "tagged",        "fragment",   "not_a_reply",     "wrong_source",
+    "wrong_magic", "wrong_session", "wrong_port", "wrong_cookie",    "future",
+    "late",        "duplicate",     "wrong_mac",  "unknown_version", "malformed",
+    "unknown_key", "wrong_tag",     "replayed",   "too_often"};
 
 std::string mac_text(const __u8 (&bytes)[6]) {
   net::MacAddress mac{};
@@ -34,6 +35,8 @@ std::string_view kind_text(const hanet_session& session) {
       return "icmp";
     case HANET_HEARTBEAT_SILENCE:
       return "silence";
+    case HANET_HEARTBEAT_HANET:
+      return "hanet";
     case HANET_HEARTBEAT_NEIGHBOUR:
       break;
   }
@@ -76,6 +79,30 @@ std::string carrier_text(std::uint32_t carrier) {
   return "unknown";
 }
 
+std::string_view claim_text(std::uint8_t claim) {
+  switch (claim) {
+    case HANET_CLAIM_HERE:
+      return "here";
+    case HANET_CLAIM_HERE_BY_HAND:
+      return "here, moved by hand";
+    case HANET_CLAIM_ELSEWHERE:
+      return "elsewhere";
+    default:
+      return "not said";
+  }
+}
+
+std::string_view heard_state_text(std::uint8_t state) {
+  switch (state) {
+    case HANET_SESSION_UP:
+      return "up";
+    case HANET_SESSION_DOWN:
+      return "down";
+    default:
+      return "unknown";
+  }
+}
+
 }  // namespace
 
 bool is_stalled(const hanet_session& session, MonotonicTime now) {
@@ -91,6 +118,7 @@ std::string_view reject_name(std::size_t reason) { return kRejectNames.at(reason
 std::string target_text(const hanet_session& session) {
   if (session.kind == HANET_HEARTBEAT_SILENCE && session.target_mac_known == HANET_MAC_CONFIGURED)
     return {};  // nobody asks for an address
+  if (session.family == AF_UNSPEC) return mac_text(session.target_mac);
   std::array<char, INET6_ADDRSTRLEN> text{};
   ::inet_ntop(session.family, session.target, text.data(), text.size());
   return text.data();
@@ -142,6 +170,14 @@ void put_sessions(Json& json, const hanet_port& port, Json sessions,
   json["quorum"] = port.quorum;
 }
 
+Json asker_json(const hanet_beat_peer& peer, MonotonicTime now) {
+  return {{"mac", mac_text(peer.mac)},
+          {"answered", peer.answered},
+          {"heard_us_ago", microseconds(now - from_kernel_ns(peer.heard_ns))},
+          {"path", heard_state_text(peer.state)},
+          {"identity", claim_text(peer.claim)}};
+}
+
 Json port_json(const hanet_port& port) {
   Json rejected = Json::object();
   for (std::size_t reason = 0; reason < HANET_REJECT_COUNT; ++reason)
@@ -155,6 +191,7 @@ Json port_json(const hanet_port& port) {
           {config::kLinkPoll.name, port.link_poll_us},
           {"clamped", port.clamped != 0},
           {"answered_for_neighbours", port.answered_for_neighbours},
+          {"answered_heartbeats", port.answered_beats},
           {"rejected", std::move(rejected)}};
 }
 

@@ -21,6 +21,8 @@ namespace hanet::report {
 /// Of enum hanet_reject.
 [[nodiscard]] std::string_view reject_name(std::size_t reason);
 [[nodiscard]] Json session_json(const hanet_session& session, MonotonicTime now);
+/// The other host that asks this one by heartbeats of kind hanet.
+[[nodiscard]] Json asker_json(const hanet_beat_peer& peer, MonotonicTime now);
 [[nodiscard]] Json port_json(const hanet_port& port);
 /// Adds to the JSON of a path or a port: "session" is the one whose change made the port's verdict;
 /// where there are several, all `sessions` are there too, and the quorum. None: nothing.

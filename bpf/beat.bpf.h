@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Heartbeats of kind hanet that come in: requests of others, answered here and now, and answers to
+ * our own.
+ *
+ * An answer waits for no process and no IP stack, so it says how the path is and nothing else. It
+ * is the request itself, turned round: as long as that, to the one address that asked, and only for
+ * who has a key. So nobody can make this host send more than he sends himself, or to somebody else.
+ *
+ * What comes in is looked at once: answers where replies are (xdp_ingress, if it is attached),
+ * requests where an answer can be sent from. Each frame that was sent to us and changes nothing
+ * counts under one reason, and goes on to the stack, which knows no such protocol.
+ *
+ * A request changes nothing but the account of who asks (beat_peers). What an end says of its
+ * identity is believed in answers only: they have the number of a request of ours, so they are new.
+ */
+#ifndef HANET_BEAT_BPF_H
+#define HANET_BEAT_BPF_H
+
+#include "keys.bpf.h"
+#include "reply.bpf.h"
+
+enum beat_fate {
+	BEAT_PASSES = 0,   /* not ours, or refused */
+	BEAT_USED_UP = 1,  /* an answer that counted */
+	BEAT_ANSWERED = 2, /* the frame is the answer now, to be sent out of the port it came by */
+};
+
+/* HANET_REJECT_COUNT: it is one, as far as it can be said without its key. */
+static __always_inline int beat_form(const struct hanet_beat *beat, __u32 length)
+{
+	if (length < sizeof(*beat))
+		return HANET_REJECT_TRUNCATED;
+	if (beat->version != HANET_BEAT_VERSION)
+		return HANET_REJECT_UNKNOWN_VERSION;
+	if (length > sizeof(*beat) || mac_is_group(beat->source) ||
+	    (beat->kind != HANET_BEAT_REQUEST && beat->kind != HANET_BEAT_ANSWER))
+		return HANET_REJECT_MALFORMED;
+	return HANET_REJECT_COUNT;
+}
+
+/* A newer request of a session that is known, or the first of one that is not. */
+static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat *beat)
+{
+	struct hanet_beat_asker asker = {.cookie = beat->cookie, .id = beat->id, .port = port};
+	struct hanet_beat_peer *peer = bpf_map_lookup_elem(&beat_peers, &asker);
+	__u64 sequence = bpf_be64_to_cpu(beat->sequence), now = bpf_ktime_get_ns();
+
+	if (!peer) {
+		struct hanet_beat_peer first = {.sequence = sequence, .next_ns = now};
+
+		bpf_map_update_elem(&beat_peers, &asker, &first, BPF_ANY);
+		peer = bpf_map_lookup_elem(&beat_peers, &asker);
+		if (!peer)
+			return HANET_REJECT_COUNT;
+	} else {
+		__u64 newest = peer->sequence;
+
+		if (sequence <= newest ||
+		    __sync_val_compare_and_swap(&peer->sequence, newest, sequence) != newest)
+			return HANET_REJECT_REPLAYED;
+	}
+	__u64 next = peer->next_ns;
+
+	if (next > now + HANET_ANSWER_BURST * HANET_ANSWER_GAP_NS)
+		return HANET_REJECT_TOO_OFTEN;
+	peer->next_ns = (next > now ? next : now) + HANET_ANSWER_GAP_NS;
+	peer->heard_ns = now;
+	peer->answered++;
+	__builtin_memcpy(peer->mac, beat->source, ETH_ALEN);
+	peer->claim = beat->claim;
+	peer->state = beat->state;
+	return HANET_REJECT_COUNT;
+}
+
+/* Makes the answer of a request. */
+static __always_inline int beat_answer(__u32 index, struct hanet_port *port,
+				       struct hanet_beat *beat, const struct hanet_key *key)
+{
+	__u8 asked[ETH_ALEN];
+	int reason = beat_peer_may_ask(index, beat);
+
+	if (reason != HANET_REJECT_COUNT)
+		return reason;
+	__builtin_memcpy(asked, beat->destination, ETH_ALEN);
+	__builtin_memcpy(beat->destination, beat->source, ETH_ALEN);
+	__builtin_memcpy(beat->source, asked, ETH_ALEN);
+	beat->kind = HANET_BEAT_ANSWER;
+	beat->claim = port->claim;
+	beat->state = port_state(port);
+	beat_seal(beat, key);
+	__sync_fetch_and_add(&port->answered_beats, 1);
+	return HANET_REJECT_COUNT;
+}
+
+static __always_inline int beat_reply(__u32 port_index, const struct hanet_beat *beat)
+{
+	struct hanet_session *session = NULL;
+	__u32 index = beat->session;
+	int reason = reply_session(index, beat->id, beat->cookie, port_index, HANET_HEARTBEAT_HANET,
+				   &session);
+
+	if (reason != HANET_REJECT_COUNT || !session)
+		return reason;
+	if (!target_heard_at(session, beat->source))
+		return HANET_REJECT_WRONG_MAC;
+	hear_claim(index, session, beat->claim);
+	return session_reply(index, session, bpf_be64_to_cpu(beat->sequence));
+}
+
+/*
+ * A frame of `length` bytes came in at ports[at]; what is behind its end is 0 in `beat`. Returns
+ * enum beat_fate. A global function: it is verified once for a program.
+ */
+__noinline int beat_arrives(__u32 at, struct hanet_beat *beat, __u32 length, __u32 at_xdp)
+{
+	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at), *asked = port;
+
+	if (!beat || !port ||
+	    (!mac_equal(beat->destination, port->own_mac) &&
+	     !probe_owner(beat->destination, &at, &asked)) ||
+	    !asked)
+		return BEAT_PASSES;
+	__u32 reason = beat_form(beat, length);
+	bool request = reason == HANET_REJECT_COUNT && beat->kind == HANET_BEAT_REQUEST;
+
+	if ((request ? port->answers_at_xdp : port->replies_at_xdp) != at_xdp)
+		return BEAT_PASSES;
+	if (reason == HANET_REJECT_COUNT) {
+		const struct hanet_key *key = key_named(asked->group, bpf_ntohl(beat->key));
+
+		if (!key)
+			reason = HANET_REJECT_UNKNOWN_KEY;
+		else if (beat->tag != beat_tag(beat, key))
+			reason = HANET_REJECT_WRONG_TAG;
+		else
+			reason = request ? beat_answer(at, asked, beat, key) : beat_reply(at, beat);
+	}
+	if (reason >= HANET_REJECT_COUNT)
+		return request ? BEAT_ANSWERED : BEAT_USED_UP;
+	__sync_fetch_and_add(&asked->rejected[reason], 1);
+	return BEAT_PASSES;
+}
+
+#endif

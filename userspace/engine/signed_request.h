@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A request of kind hanet as hanetd prepares it (abi.h): what stays the same from one to the next.
+// The kernel side addresses, numbers and signs it as it leaves.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include "hanet/abi.h"
+#include "net/frames.h"
+
+namespace hanet::engine {
+
+inline net::Frame signed_request(std::uint32_t index, const hanet_session& session,
+                                 const net::MacAddress& probe_mac) {
+  hanet_beat beat{};
+  std::ranges::copy(probe_mac, std::begin(beat.source));
+  constexpr std::uint16_t kType = HANET_BEAT_TYPE;
+  beat.type = std::endian::native == std::endian::little
+                  ? static_cast<std::uint16_t>(kType >> 8 | (kType & 0xff) << 8)
+                  : kType;
+  beat.version = HANET_BEAT_VERSION;
+  beat.kind = HANET_BEAT_REQUEST;
+  beat.session = index;
+  beat.id = session.id;
+  beat.cookie = session.cookie;
+  net::Frame frame(sizeof(beat));
+  std::memcpy(frame.data(), &beat, sizeof(beat));
+  return frame;
+}
+
+}  // namespace hanet::engine
