@@ -124,7 +124,8 @@ std::vector<Refusal> refusals() {
        "the "
        "two, because a path has one peer"},
       {"ASourceForRequestsThatAreNeverSent", silence + target + "primary_source = \"192.0.2.1\"",
-       "8: ~primary_source': found '192.0.2.1', allowed: only where the kind is 'arp' or 'icmp', "
+       "8: ~primary_source': found '192.0.2.1', allowed: only where the kind is 'arp', 'icmp' or "
+       "'hanet', "
        "because a path of kind 'silence' asks nobody"},
       {"AMacAddressWhereAnAddressIsAsked", target + mac,
        "7: ~peer_mac': found '52:54:00:aa:bb:cc', allowed: only with kind 'silence', because "
@@ -140,14 +141,15 @@ std::vector<Refusal> refusals() {
        "7: ~peer_mac': found '52:54:00'" + one_card},
       {"ANumberAsPeer", silence + "peer_mac = 7", "7: ~peer_mac': found the integer 7" + one_card},
       {"AnUnknownKindOfAPath", target + "standby_kind = \"ping\"",
-       "7: ~standby_kind': found 'ping', allowed: arp, icmp, silence"},
+       "7: ~standby_kind': found 'ping', allowed: arp, icmp, hanet, silence"},
       {"AColdStandby", "kind = \"silence\", target = \"192.0.2.10\"",
-       "6: ~kind': found 'silence', allowed: arp, icmp, because a cold path is used before "
+       "6: ~kind': found 'silence', allowed: arp, icmp, hanet, because a cold path is used before "
        "anything "
        "was heard on it",
        "cold"},
       {"AWarmStandby", "primary_kind = \"silence\", target = \"192.0.2.10\"",
-       "6: ~primary_kind': found 'silence', allowed: arp, icmp, because a warm path is used before "
+       "6: ~primary_kind': found 'silence', allowed: arp, icmp, hanet, because a warm path is used "
+       "before "
        "anything was heard on it",
        "warm"},
   };

@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "f:7: key '~.quorum': found 2, allowed: 1 to 1"},
         Refusal{"Silence", "standby_kind = \"silence\"\nfurther_targets = \"192.0.2.11\"",
                 "f:8: key '~.further_targets': found 1 addresses, allowed: only where the kind is "
-                "'arp' or 'icmp', because a path of kind 'silence' has one peer"}),
+                "'arp', 'icmp' or 'hanet', because a path of kind 'silence' has one peer"}),
     [](const testing::TestParamInfo<Refusal>& cell) { return cell.param.name; });
 
 TEST(ConfigTargets, O2_M9_AllGroupsTogetherAskNoMoreThanThereAreSessions) {

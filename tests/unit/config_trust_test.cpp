@@ -76,12 +76,13 @@ std::vector<Refusal> refusals() {
        "7: ~primary_target_mac': found '00:00:00:00:00:00'" + one_card},
       {"ATargetWhereNobodyIsAsked",
        "kind = \"silence\"\n" + kTarget + "target_mac = \"52:54:00:aa:bb:cc\"",
-       "8: ~target_mac': found '52:54:00:aa:bb:cc', allowed: only with kind 'arp' or 'icmp'; with "
+       "8: ~target_mac': found '52:54:00:aa:bb:cc', allowed: only with kind 'arp', 'icmp' or "
+       "'hanet'; with "
        "'silence' this is the peer_mac"},
       {"ATargetOfAPathThatAsksNobody",
        "standby_kind = \"silence\"\n" + kTarget + "standby_target_mac = \"52:54:00:aa:bb:cc\"",
-       "8: ~standby_target_mac': found '52:54:00:aa:bb:cc', allowed: only where the kind is 'arp' "
-       "or 'icmp'; where it is 'silence' this is the peer_mac"},
+       "8: ~standby_target_mac': found '52:54:00:aa:bb:cc', allowed: only where the kind is 'arp', "
+       "'icmp' or 'hanet'; where it is 'silence' this is the peer_mac"},
       {"BothEndsWithoutASource", kTarget + "both_ends = true\nstandby_source = \"192.0.2.2\"",
        "5: ~primary_source': missing, allowed: an address of this host, because with both_ends = "
        "true the other end asks for it"},

@@ -110,6 +110,7 @@ std::vector<Case> cases() {
       table("warm", "dummy_mac", "\"02:00:00:00:00:01\"", "\"02:00:00:00:00:02\"", warm, "\"a\""),
       heartbeat("target_mac", "\"02:00:00:00:00:01\"", "\"02:00:00:00:00:02\""),
       heartbeat("further_targets", "[\"192.0.2.2\"]", "[\"192.0.2.3\"]"),
+      heartbeat("key_file", "\"/a\"", "\"/b\"", "kind = \"hanet\"\n"),
       heartbeat("quorum", "1", "2", "further_targets = [\"192.0.2.2\"]\n"),
       heartbeat("both_ends", "true", "false",
                 "primary_source = \"192.0.2.8\"\nstandby_source = \"192.0.2.9\"\n"),
@@ -144,7 +145,8 @@ TEST(Values, O8_EveryKeyThatDiffersIsFound) {
 
 // The other way round: no value is told that no case has changed.
 TEST(Values, O8_EveryValueIsOfAKeyOfTheFile) {
-  std::vector<std::string> known{"standby", "heartbeat.kind", "heartbeat.target"};
+  // Of what stands in the key file, only what it is called.
+  std::vector<std::string> known{"standby", "heartbeat.kind", "heartbeat.target", "heartbeat.keys"};
   for (const Case& one : cases()) known.push_back(one.key);
   const ConfigValues all = values(File{}.text());
   for (const auto& [key, value] : all.groups.front().values)

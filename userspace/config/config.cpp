@@ -16,6 +16,7 @@
 
 #include <algorithm>
 
+#include "config/read_all.h"
 #include "config/sections.h"
 #include "config/utf8.h"
 #include "core/fd.h"
@@ -41,25 +42,6 @@ Status check_kind_of_file(int fd, const std::string& name) {
     return failure(name + ": found a device, pipe or socket, allowed: a TOML file");
   }
   return {};
-}
-
-/// Reads until the end or one byte beyond the limit: a file may grow while it is read.
-Result<std::string> read_all(int fd, const std::string& name) {
-  std::string text(kMaxFileBytes + 1, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t count = ::read(fd, text.data() + size, text.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno_error(errno, name + ": cannot read");
-    if (count == 0) break;
-    size += static_cast<std::size_t>(count);
-  }
-  if (size > kMaxFileBytes) {
-    return failure(fmt::format("{}: found more than {} bytes, allowed: up to {} bytes", name,
-                               kMaxFileBytes, kMaxFileBytes));
-  }
-  text.resize(size);
-  return text;
 }
 
 Status check_utf8(std::string_view text, std::string_view name) {
@@ -145,9 +127,12 @@ Result<Config> load(const std::filesystem::path& file) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, name + ": cannot open");
   if (Status status = check_kind_of_file(fd.get(), name); !status) return pass_on(status);
-  Result<std::string> text = read_all(fd.get(), name);
+  Result<std::string> text = read_all(fd.get(), name, kMaxFileBytes);
   if (!text) return pass_on(text);
-  return parse(*text, name);
+  Result<Config> config = parse(*text, name);
+  if (!config) return config;
+  if (Status keys = load_keys(*config); !keys) return pass_on(keys);
+  return config;
 }
 
 Result<Config> parse(std::string_view text, std::string_view name) {

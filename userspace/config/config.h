@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "hanet/abi.h"
 #include "net/types.h"
 #include "policy/group.h"
 
@@ -31,6 +32,7 @@ namespace hanet::config {
 enum class HeartbeatKind : std::uint8_t {
   Arp,      ///< ARP for an IPv4 target, neighbour solicitation for an IPv6 target; needs no address
   Icmp,     ///< ICMP or ICMPv6 echo
+  Hanet,    ///< a signed Ethernet frame that another hanet's kernel side answers
   Silence,  ///< no request at all: every frame from the peer counts (spec M5)
 };
 
@@ -112,7 +114,7 @@ struct PortConfig {
   std::optional<IpAddress> source;           ///< address of the probes; required for icmp over IPv4
   std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
   std::optional<net::MacAddress> peer_mac{};    ///< silence: whose frames count on this path
-  std::optional<net::MacAddress> target_mac{};  ///< arp, icmp: where the target is, for good
+  std::optional<net::MacAddress> target_mac{};  ///< not silence: where the target is, for good
 };
 
 /// A path of a group: the unit that works or has failed (spec: terms).
@@ -130,7 +132,9 @@ struct GroupConfig {
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
   IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
   std::optional<net::MacAddress> peer_mac;    ///< silence: whose frames count; empty: the target's
-  std::optional<net::MacAddress> target_mac;  ///< arp, icmp: empty: it is asked for
+  std::optional<net::MacAddress> target_mac;  ///< not silence: empty: it is asked for
+  std::filesystem::path key_file{};           ///< hanet: absolute
+  std::vector<hanet_key> keys{};              ///< what stands in it; see load_keys()
   std::vector<IpAddress> further_targets{};   ///< up to 3 whom every port asks beside its target
   std::uint32_t quorum = 1;  ///< so many of them all have to answer, 1 .. all (spec M9)
   bool both_ends = false;    ///< the targets are another node's sources: hanet runs there, too
@@ -174,6 +178,17 @@ struct GroupConfig {
     const std::optional<net::MacAddress>& own = silent ? port.peer_mac : port.target_mac;
     return own || port.target ? own : silent ? peer_mac : target_mac;
   }
+  /// A path of kind hanet may name its peer by a MAC address alone, one of kind silence as well.
+  [[nodiscard]] bool asks_an_address(const PortConfig& port) const {
+    if (kind_of(port) == HeartbeatKind::Silence) return !peer_mac_of(port);
+    return target_of(port) != IpAddress{};
+  }
+  /// Are the heartbeats of a path signed?
+  [[nodiscard]] bool signs() const {
+    return std::ranges::any_of(paths, [&](const PathConfig& path) {
+      return kind_of(path.port()) == HeartbeatKind::Hanet;
+    });
+  }
   /// Is a path watched by listening?
   [[nodiscard]] bool watches_silence() const {
     return std::ranges::any_of(paths, [&](const PathConfig& path) {
@@ -194,11 +209,14 @@ struct Config {
 /// mistake, sorted by line, every mistake of the file at once. A syntax error is the exception:
 /// what follows it cannot be read, so it comes alone. Error::code is the errno value when the file
 /// cannot be opened or read, ENODATA when nothing is wrong but that nothing is configured, and 0
-/// otherwise. Touches nothing. Thread-safe.
+/// otherwise. Key files are read as well (load_keys). Touches nothing. Thread-safe.
 [[nodiscard]] Result<Config> load(const std::filesystem::path& file);
 
-/// The same for text in memory; `name` stands for the file name in messages.
+/// The same for text in memory; `name` stands for the file name in messages. Reads no key file.
 [[nodiscard]] Result<Config> parse(std::string_view text, std::string_view name);
+
+/// Reads the key files of the groups that sign. The error tells every mistake of all of them.
+[[nodiscard]] Status load_keys(Config& config);
 
 /// The interfaces of the configuration that are not in the caller's network namespace and may not
 /// be missing (see `pulled` below).

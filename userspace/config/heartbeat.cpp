@@ -15,7 +15,7 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 21> kHeartbeatKeys{"kind",
+constexpr std::array<std::string_view, 22> kHeartbeatKeys{"kind",
                                                           "target",
                                                           "primary_target",
                                                           "standby_target",
@@ -35,7 +35,8 @@ constexpr std::array<std::string_view, 21> kHeartbeatKeys{"kind",
                                                           "quorum",
                                                           "target_mac",
                                                           "primary_target_mac",
-                                                          "standby_target_mac"};
+                                                          "standby_target_mac",
+                                                          "key_file"};
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {
@@ -147,7 +148,9 @@ void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
     heartbeat.report_missing(
         "target", fmt::format("the IPv4 or IPv6 address of one host, or both 'primary_target' and "
                               "'standby_target'{}",
-                              config.watches_silence() ? ", or 'peer_mac'" : ""));
+                              config.watches_silence() ? ", or 'peer_mac'"
+                              : config.signs()         ? ", or 'target_mac'"
+                                                       : ""));
   }
   const std::optional<IpAddress> target = heartbeat.address("target");
   SourceUse used;
@@ -183,9 +186,10 @@ void read_further_targets(const TableReader& heartbeat, GroupConfig& config) {
   const std::vector<Item> items =
       heartbeat.items("further_targets", "an address, or a list of them");
   if (!items.empty() && config.watches_silence())
-    heartbeat.report("further_targets", fmt::format("{} addresses", items.size()),
-                     "only where the kind is 'arp' or 'icmp', because a path of kind 'silence' has "
-                     "one peer");
+    heartbeat.report(
+        "further_targets", fmt::format("{} addresses", items.size()),
+        "only where the kind is 'arp', 'icmp' or 'hanet', because a path of kind 'silence' has "
+        "one peer");
   if (items.size() > kMaxFurtherTargets)
     heartbeat.report("further_targets", fmt::format("{} addresses", items.size()),
                      fmt::format("up to {}", kMaxFurtherTargets));
@@ -267,6 +271,7 @@ void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claim
   read_addresses(*heartbeat, config);
   read_further_targets(*heartbeat, config);
   check_silence(*heartbeat, config);
+  read_signed_kind(*heartbeat, config);
   read_both_ends(*heartbeat, config);
   read_timing(*heartbeat, config.live);
   claim_sessions(*heartbeat, config, claims);

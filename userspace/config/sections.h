@@ -60,6 +60,8 @@ void read_kinds(const TableReader& heartbeat, GroupConfig& config);
 /// Does path `at` find its peer without the group's `target`?
 [[nodiscard]] bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config,
                                 std::size_t at);
+/// [group.heartbeat] of a group that signs: its key file, and what makes no sense there.
+void read_signed_kind(const TableReader& heartbeat, GroupConfig& config);
 /// What makes no sense together with listening.
 void check_silence(const TableReader& heartbeat, const GroupConfig& config);
 

@@ -13,7 +13,8 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array kKinds{HeartbeatKind::Arp, HeartbeatKind::Icmp, HeartbeatKind::Silence};
+constexpr std::array kKinds{HeartbeatKind::Arp, HeartbeatKind::Icmp, HeartbeatKind::Hanet,
+                            HeartbeatKind::Silence};
 
 bool is_silent(const GroupConfig& config, std::size_t at) {
   return config.kind_of(config.paths[at].port()) == HeartbeatKind::Silence;
@@ -33,13 +34,15 @@ void check_path(const TableReader& heartbeat, const GroupConfig& config, std::si
     return;
   }
   if (heartbeat.has(keys.target_mac))
-    heartbeat.report(keys.target_mac, shown(port.target_mac),
-                     "only where the kind is 'arp' or 'icmp'; where it is 'silence' this is the "
-                     "peer_mac");
+    heartbeat.report(
+        keys.target_mac, shown(port.target_mac),
+        "only where the kind is 'arp', 'icmp' or 'hanet'; where it is 'silence' this is "
+        "the peer_mac");
   if (heartbeat.has(keys.source))
     heartbeat.report(
         keys.source, port.source ? fmt::format("'{}'", port.source->text()) : "no address",
-        "only where the kind is 'arp' or 'icmp', because a path of kind 'silence' asks nobody");
+        "only where the kind is 'arp', 'icmp' or 'hanet', because a path of kind 'silence' asks "
+        "nobody");
   if (heartbeat.has(keys.peer_mac) && heartbeat.has(keys.target))
     heartbeat.report(keys.peer_mac, fmt::format("{} (and '{}')", shown(port.peer_mac), keys.target),
                      "one of the two, because a path has one peer");
@@ -53,10 +56,11 @@ void check_mode(const TableReader& heartbeat, const GroupConfig& config) {
     const std::string_view key = heartbeat.has(kPathKeys[at].kind) ? kPathKeys[at].kind : "kind";
     if (!is_silent(config, at) || key == reported) continue;
     reported = key;
-    heartbeat.report(key, "'silence'",
-                     fmt::format("arp, icmp, because a {} path is used before anything was heard "
-                                 "on it",
-                                 to_text(config.standby_mode)));
+    heartbeat.report(
+        key, "'silence'",
+        fmt::format("arp, icmp, hanet, because a {} path is used before anything was heard "
+                    "on it",
+                    to_text(config.standby_mode)));
   }
 }
 
@@ -83,6 +87,8 @@ void read_kinds(const TableReader& heartbeat, GroupConfig& config) {
 bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
   const PathKeys& keys = kPathKeys[at];
   if (heartbeat.has(keys.target)) return true;
+  if (config.kind_of(config.paths[at].port()) == HeartbeatKind::Hanet)
+    return heartbeat.has(keys.target_mac) || heartbeat.has("target_mac");
   return is_silent(config, at) && (heartbeat.has(keys.peer_mac) || heartbeat.has("peer_mac"));
 }
 
@@ -90,8 +96,9 @@ void check_silence(const TableReader& heartbeat, const GroupConfig& config) {
   for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_path(heartbeat, config, at);
   check_mode(heartbeat, config);
   if (heartbeat.has("target_mac") && is_silent(config, 0) && is_silent(config, 1))
-    heartbeat.report("target_mac", shown(config.target_mac),
-                     "only with kind 'arp' or 'icmp'; with 'silence' this is the peer_mac");
+    heartbeat.report(
+        "target_mac", shown(config.target_mac),
+        "only with kind 'arp', 'icmp' or 'hanet'; with 'silence' this is the peer_mac");
   if (!heartbeat.has("peer_mac")) return;
   if (!config.watches_silence())
     heartbeat.report("peer_mac", shown(config.peer_mac),

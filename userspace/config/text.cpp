@@ -127,6 +127,8 @@ std::string_view to_text(HeartbeatKind kind) {
       return "arp";
     case HeartbeatKind::Icmp:
       return "icmp";
+    case HeartbeatKind::Hanet:
+      return "hanet";
     case HeartbeatKind::Silence:
       return "silence";
   }

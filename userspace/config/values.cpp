@@ -11,6 +11,7 @@
 #include <functional>
 #include <ranges>
 
+#include "config/key_file.h"
 #include "config/parameters.h"
 #include "config/sections.h"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr std::string_view kNone = "none";
 
 // What hanetd reads anew each time that it needs it; everything else a group is built of.
-constexpr std::array<std::string_view, 17> kAtOnce{"announce_count",
+constexpr std::array<std::string_view, 19> kAtOnce{"announce_count",
                                                    "announce_gap_ms",
                                                    "cold_retry_ms",
                                                    "daemon_loss_ms",
@@ -31,6 +32,8 @@ constexpr std::array<std::string_view, 17> kAtOnce{"announce_count",
                                                    "failback.hold_down_ms",
                                                    "failback.policy",
                                                    "heartbeat.interval_us",
+                                                   "heartbeat.key_file",
+                                                   "heartbeat.keys",
                                                    "heartbeat.link_poll_us",
                                                    "heartbeat.multiplier",
                                                    "heartbeat.up_count",
@@ -69,6 +72,12 @@ std::string listed(const std::vector<IpAddress>& addresses) {
   return fmt::format("{}", fmt::join(addresses | std::views::transform(&IpAddress::text), ", "));
 }
 
+/// The keys themselves are nobody's to see.
+std::string named(const std::vector<hanet_key>& keys) {
+  if (keys.empty()) return std::string(kNone);
+  return fmt::format("{}", fmt::join(keys | std::views::transform(key_name), ", "));
+}
+
 void put_path(Values& values, const GroupConfig& group, std::size_t at) {
   const PathConfig& path = group.paths[at];
   const auto put = [&](std::string_view key,
@@ -90,6 +99,9 @@ void put_heartbeat(Values& values, const GroupConfig& group) {
                  {"heartbeat.peer_mac", text_of(group.peer_mac)},
                  {"heartbeat.target_mac", text_of(group.target_mac)},
                  {"heartbeat.further_targets", listed(group.further_targets)},
+                 {"heartbeat.key_file",
+                  group.key_file.empty() ? std::string(kNone) : group.key_file.native()},
+                 {"heartbeat.keys", named(group.keys)},
                  {"heartbeat.quorum", fmt::format("{}", group.quorum)},
                  {"heartbeat.both_ends", text_of(group.both_ends)},
                  {"heartbeat.interval_us", text_of(live.interval)},

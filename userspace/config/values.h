@@ -21,7 +21,8 @@
 namespace hanet::config {
 
 /// By key, as the file has it: "mode", "heartbeat.interval_us". Every key that a group may have is
-/// there, with what counts where the file leaves it out.
+/// there, with what counts where the file leaves it out; and "heartbeat.keys", by what the keys of
+/// the key file are called.
 using Values = std::map<std::string, std::string, std::less<>>;
 
 struct NamedValues {

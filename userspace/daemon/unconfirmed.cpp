@@ -61,6 +61,8 @@ Result<std::vector<Candidate>> Unconfirmed::candidates(const std::filesystem::pa
   if (texts && texts->taken == wanted->text) {
     Result<config::Config> before = config::parse(texts->before, file_.file().string());
     if (before)
+      if (Status keys = config::load_keys(*before); !keys) before = pass_on(keys);
+    if (before)
       all.push_back({.config = std::move(*before), .is_way_back = true});
     else
       log::error("what ran before the reload that nobody confirmed can not run: {}",

@@ -98,6 +98,8 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
   if (Status prepared = parts_.standbys.prepare_all(); !prepared) return pass_on(prepared);
   environment_.engine.params(context_.index) = {};
   store_live_parameters(environment_.engine, context_.index, config_.live);
+  if (Status signs = environment_.engine.set_keys(context_.index, config_.keys); !signs)
+    return pass_on(signs);
   Result<std::vector<engine::RequestFrames>> requests = parts_.ports.attach();
   if (!requests) return requests;
   parts_.judge.begin(monotonic_now());
@@ -121,8 +123,12 @@ void PathGroup::adopt(const config::GroupConfig& wanted) {
   config_.delay_enabling = wanted.delay_enabling;
   config_.failback = wanted.failback;
   config_.cold_retry = wanted.cold_retry;
+  config_.key_file = wanted.key_file;
+  config_.keys = wanted.keys;
   rules_ = rules_of(config_);
   store_live_parameters(environment_.engine, context_.index, config_.live);
+  if (Status signs = environment_.engine.set_keys(context_.index, config_.keys); !signs)
+    log::error("{}: {}", config_.name, signs.error().message);
   refresh(monotonic_now());
 }
 

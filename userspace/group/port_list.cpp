@@ -43,8 +43,10 @@ std::string PortList::asked_by(const Port& port, engine::SessionIndex session) c
 }
 
 std::string PortList::target_of(const Port& port, engine::SessionIndex session) const {
-  const std::vector<config::IpAddress> targets =
-      context_.config.targets_of(context_.config.paths[port.path].ports[port.slot]);
+  const config::PortConfig& asking = context_.config.paths[port.path].ports[port.slot];
+  const std::optional<net::MacAddress> mac = context_.config.peer_mac_of(asking);
+  if (!context_.config.asks_an_address(asking) && mac) return net::to_text(*mac);
+  const std::vector<config::IpAddress> targets = context_.config.targets_of(asking);
   return targets.at(session - context_.engine().port(port.index).session).text();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/echo_payload.h"
+#include "engine/signed_request.h"
 
 namespace hanet::group {
 namespace {
@@ -27,6 +28,7 @@ net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& pro
 net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index,
                              const hanet_session& session, const net::MacAddress& probe_mac) {
   if (plan.kind == HANET_HEARTBEAT_NEIGHBOUR) return neighbour_request(plan, probe_mac, false);
+  if (plan.kind == HANET_HEARTBEAT_HANET) return engine::signed_request(index, session, probe_mac);
   const auto payload = engine::echo_payload(index, session);
   const auto id = static_cast<std::uint16_t>(session.id & 0xffff);
   if (plan.family == AF_INET)
@@ -41,6 +43,8 @@ hanet_heartbeat_kind kind_of(config::HeartbeatKind kind) {
       break;
     case config::HeartbeatKind::Icmp:
       return HANET_HEARTBEAT_ECHO;
+    case config::HeartbeatKind::Hanet:
+      return HANET_HEARTBEAT_HANET;
     case config::HeartbeatKind::Silence:
       return HANET_HEARTBEAT_SILENCE;
   }
@@ -54,7 +58,7 @@ std::vector<SessionPlan> plan_sessions(const config::GroupConfig& group,
                                        const net::MacAddress& probe_mac) {
   std::vector<SessionPlan> plans;
   for (const config::IpAddress& target : group.targets_of(port)) {
-    SessionPlan plan{.family = target.family,
+    SessionPlan plan{.family = target == config::IpAddress{} ? AF_UNSPEC : target.family,
                      .kind = kind_of(group.kind_of(port)),
                      .target = target.bytes,
                      .source = {},

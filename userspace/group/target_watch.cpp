@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "policy/port.h"
 
@@ -30,6 +31,7 @@ void TargetWatch::tick(MonotonicTime now) {
     for (const engine::SessionIndex session : context_.engine().sessions_of(port.index))
       look_at({port, session}, now);
   std::vector<Finding> found = silent_targets();
+  std::ranges::move(foreign_keys(now), std::back_inserter(found));
   tell_changes(context_.notices, AlarmKind::TargetTrouble, findings_, found);
   findings_ = std::move(found);
 }
@@ -65,6 +67,26 @@ std::vector<Finding> TargetWatch::silent_targets() const {
                  "as long as {} {}",
                  target_of({port, session}), port.interface.name, watched.targets - silent,
                  watched.targets, watched.quorum, watched.quorum == 1 ? "does" : "do")});
+  }
+  return found;
+}
+
+// The other end asks and is refused, and says nothing to our requests for the same reason.
+std::vector<Finding> TargetWatch::foreign_keys(MonotonicTime now) {
+  std::vector<Finding> found;
+  if (!context_.config.signs()) return found;
+  for (const Port& port : ports_.all()) {
+    const hanet_port& counts = context_.engine().port(port.index);
+    Foreign& known = foreign_[port.index];
+    const std::uint64_t count = engine::load(counts.rejected[HANET_REJECT_UNKNOWN_KEY]) +
+                                engine::load(counts.rejected[HANET_REJECT_WRONG_TAG]);
+    if (count != known.count) known = {.count = count, .heard = now};
+    if (known.count == 0 || now > known.heard + kForeignKeyGone) continue;
+    found.push_back(
+        {.port = port.interface.name,
+         .text = fmt::format("heartbeats come to {} that are made with a key which is not in the "
+                             "key file {}, or forged: both ends need the same keys",
+                             port.interface.name, context_.config.key_file.native())});
   }
   return found;
 }

@@ -26,6 +26,9 @@ inline constexpr Nanoseconds kBothAnswer = std::chrono::milliseconds(900);
 /// Whoever did not answer some such questions is gone.
 inline constexpr Nanoseconds kRivalGone = std::chrono::milliseconds(3500);
 
+/// Without another one made with a foreign key, those before were of somebody who is gone.
+inline constexpr Nanoseconds kForeignKeyGone = std::chrono::seconds(10);
+
 class TargetWatch {
  public:
   TargetWatch(const Context& context, const PortList& ports) : context_(context), ports_(ports) {}
@@ -53,6 +56,8 @@ class TargetWatch {
   void look_for_rival(const Asked& asked, Entry& entry, MonotonicTime now) const;
   void end_rivalry(const Asked& asked, Entry& entry) const;
   [[nodiscard]] std::vector<Finding> silent_targets() const;
+  /// Of groups that sign: heartbeats that nobody here has a key for.
+  [[nodiscard]] std::vector<Finding> foreign_keys(MonotonicTime now);
   [[nodiscard]] std::string target_of(const Asked& asked) const {
     return ports_.target_of(asked.port, asked.session);
   }
@@ -60,6 +65,11 @@ class TargetWatch {
   const Context& context_;
   const PortList& ports_;
   std::map<engine::SessionIndex, Entry> entries_;
+  struct Foreign {
+    std::uint64_t count = 0;
+    MonotonicTime heard{};
+  };
+  std::map<engine::PortIndex, Foreign> foreign_;
   std::vector<Finding> findings_;
 };
 

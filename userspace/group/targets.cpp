@@ -121,11 +121,6 @@ std::string refusal(const config::GroupConfig& group, const config::PortConfig& 
   return fmt::format("group {}: {}: {}", group.name, port.interface, why);
 }
 
-bool asks_an_address(const config::GroupConfig& group, const config::PortConfig& port) {
-  const bool listens = group.kind_of(port) == config::HeartbeatKind::Silence;
-  return !(listens && group.peer_mac_of(port));
-}
-
 /// "p0", or what else has the address; empty: nobody here.
 Result<std::string> own_holder(net::NetlinkSocket& socket, const config::IpAddress& target) {
   const Bytes bytes = bytes_of(target);
@@ -152,7 +147,7 @@ Status check_is_foreign(net::NetlinkSocket& socket, const config::GroupConfig& g
 
 std::string why_not_asked(const config::GroupConfig& group, const config::PortConfig& port,
                           const net::Identity& identity, std::span<const net::Identity> found) {
-  if (asks_an_address(group, port)) {
+  if (group.asks_an_address(port)) {
     for (const config::IpAddress& target : group.targets_of(port))
       if (std::string why = why_not_reached(target, port, identity); !why.empty()) return why;
     return {};
@@ -171,7 +166,7 @@ Status check_targets(net::NetlinkSocket& socket, const config::GroupConfig& grou
                      const net::Identity& identity, std::span<const net::Identity> found) {
   for (const config::PathConfig& path : group.paths)
     for (const config::PortConfig& port : path.ports) {
-      if (asks_an_address(group, port))
+      if (group.asks_an_address(port))
         for (const config::IpAddress& target : group.targets_of(port))
           if (Status foreign = check_is_foreign(socket, group, port, target); !foreign)
             return foreign;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "config/key_file.h"
 #include "config/parameters.h"
 #include "group/live_parameters.h"
 #include "report/maps.h"
@@ -22,6 +23,12 @@ std::string wall_text(std::chrono::system_clock::time_point at) {
                   std::chrono::seconds(1);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}",
                      fmt::localtime(std::chrono::system_clock::to_time_t(at)), us.count());
+}
+
+Json names_of(const std::vector<hanet_key>& keys) {
+  Json names = Json::array();
+  for (const hanet_key& key : keys) names.push_back(config::key_name(key));
+  return names;
 }
 
 Json addresses_json(const net::Identity& identity, std::uint32_t tag) {
@@ -100,6 +107,7 @@ Json watched_port_json(const group::View& group, const group::Port& port,
   link["link_source"] = engine.capabilities().link_source;
   link["xdp"] = engine.attachment(port.index).xdp_mode();
   link["tc"] = engine.attachment(port.index).tc(engine::Direction::Egress).mode();
+  if (group.config.signs()) link["asked_by"] = askers_json(engine, port.index, now);
   link["tc_in_front"] = in_front_json(engine.attachment(port.index));
   const policy::PathState& path = group.state.paths[port.path];
   const bool idle = !path.watched;
@@ -191,6 +199,13 @@ Json kernel_json(const engine::Capabilities& kernel) {
           {"timers", kernel.timers}};
 }
 
+Json askers_json(const engine::Engine& engine, engine::PortIndex port, MonotonicTime now) {
+  Json askers = Json::array();
+  for (const engine::Engine::Asker& one : engine.askers(port))
+    askers.push_back(asker_json(one.peer, now));
+  return askers;
+}
+
 Json group_json(const group::View& group, const engine::Engine& engine,
                 const engine::Sender* sender, MonotonicTime now) {
   const policy::GroupState& state = group.state;
@@ -219,6 +234,7 @@ Json group_json(const group::View& group, const engine::Engine& engine,
            config::to_text(group::live_parameters_of(params).on_daemon_loss)},
           {config::kDaemonLoss.name, params.daemon_loss_ms},
           {"clamped", params.clamped},
+          {"keys", names_of(group.config.keys)},
           {"identity", identity_json(group.identity)},
           {"paths", std::move(paths)}};
 }

@@ -18,6 +18,9 @@ namespace hanet::report {
 [[nodiscard]] std::vector<const group::Upper*> left_behind(const group::View& group);
 /// What the kernel offers (spec M4 needs its link events, M3 its timers).
 [[nodiscard]] Json kernel_json(const engine::Capabilities& kernel);
+/// Who asks a port by heartbeats of kind hanet, and what he says of himself.
+[[nodiscard]] Json askers_json(const engine::Engine& engine, engine::PortIndex port,
+                               MonotonicTime now);
 /// `sender` may be null while hanetd starts.
 [[nodiscard]] Json group_json(const group::View& group, const engine::Engine& engine,
                               const engine::Sender* sender, MonotonicTime now);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Kind "hanet": what a right configuration of it means, and what is refused (M1, S3, O2).
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+#include "config/key_file.h"
+#include "config/values.h"
+#include "config_samples.h"
+#include "group/session_setup.h"
+
+namespace hanet::config {
+namespace {
+
+using samples::in_heartbeat;
+
+constexpr net::MacAddress kPeer{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc};
+constexpr net::MacAddress kProbe{0x02, 0x68, 0x6e, 0, 0, 1};
+const std::string kSigned = "kind = \"hanet\"\nkey_file = \"/etc/hanet/keys\"\n";
+
+GroupConfig group_of(const std::string& lines) {
+  Result<Config> config = parse(in_heartbeat(lines), "f");
+  EXPECT_TRUE(config) << (config ? "" : config.error().message);
+  return config ? config->groups.at(0) : GroupConfig{};
+}
+
+group::SessionPlan plan_of(const GroupConfig& group, std::size_t at) {
+  return group::plan_sessions(group, group.paths.at(at).port(), kProbe).front();
+}
+
+TEST(ConfigSigned, M1_APeerIsFoundByItsAddress) {
+  const GroupConfig group = group_of(kSigned + "target = \"192.0.2.10\"");
+  EXPECT_EQ(group.heartbeat, HeartbeatKind::Hanet);
+  EXPECT_EQ(to_text(group.heartbeat), "hanet");
+  EXPECT_EQ(group.key_file, "/etc/hanet/keys");
+  EXPECT_TRUE(group.signs());
+  for (const std::size_t at : {0U, 1U}) {
+    EXPECT_EQ(plan_of(group, at).kind, HANET_HEARTBEAT_HANET);
+    EXPECT_EQ(plan_of(group, at).family, AF_INET);
+    EXPECT_EQ(plan_of(group, at).peer_mac, std::nullopt);
+    EXPECT_TRUE(group.asks_an_address(group.paths.at(at).port()));
+  }
+}
+
+TEST(ConfigSigned, M1_OrIsAMacAddressAndThenNobodyIsSearchedFor) {
+  const GroupConfig group = group_of(kSigned + "target_mac = \"52:54:00:aa:bb:cc\"");
+  for (const std::size_t at : {0U, 1U}) {
+    EXPECT_EQ(plan_of(group, at).kind, HANET_HEARTBEAT_HANET);
+    EXPECT_EQ(plan_of(group, at).family, AF_UNSPEC);
+    EXPECT_EQ(plan_of(group, at).peer_mac, kPeer);
+    EXPECT_FALSE(group.asks_an_address(group.paths.at(at).port()));
+  }
+}
+
+TEST(ConfigSigned, M1_EachPathMayHaveAKindAndAPeerOfItsOwn) {
+  const GroupConfig group = group_of(
+      "standby_kind = \"hanet\"\nkey_file = \"/k\"\ntarget = \"192.0.2.10\"\n"
+      "standby_target_mac = \"52:54:00:aa:bb:cc\"");
+  EXPECT_EQ(plan_of(group, 0).kind, HANET_HEARTBEAT_NEIGHBOUR);
+  EXPECT_EQ(plan_of(group, 1).kind, HANET_HEARTBEAT_HANET);
+  EXPECT_TRUE(group.signs());
+  EXPECT_FALSE(group_of("target = \"192.0.2.10\"").signs());
+}
+
+TEST(ConfigSigned, S3_O8_OtherKeysAreAChangeThatNeedsNoRestartAndShowsNone) {
+  GroupConfig group = group_of(kSigned + "target = \"192.0.2.10\"");
+  group.keys = *parse_keys("000102030405060708090a0b0c0d0e0f", "k");
+  EXPECT_EQ(values_of(group).at("heartbeat.keys"), "dd0e0e31");
+  EXPECT_EQ(values_of(group).at("heartbeat.key_file"), "/etc/hanet/keys");
+  GroupConfig other = group;
+  other.keys = *parse_keys("11111111111111111111111111111111", "k");
+  const Changes changes = changes_between({.log_level = {}, .groups = {{"m", values_of(group)}}},
+                                          {.log_level = {}, .groups = {{"m", values_of(other)}}});
+  ASSERT_EQ(changes.groups.size(), 1U);
+  EXPECT_EQ(changes.groups[0].fate, GroupFate::Changed);
+  EXPECT_EQ(changes.groups[0].keys.at(0).key, "heartbeat.keys");
+}
+
+struct Refusal {
+  std::string name;
+  std::string lines;    ///< of [group.heartbeat], from line 6
+  std::string message;  ///< after "f:", with "~" for "key 'group[0].heartbeat."
+};
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << "\n" << refusal.lines; }
+
+class RefusedSigned : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedSigned, S3_O2_IsToldFileLineKeyFoundAndAllowed) {
+  const Result<Config> config = parse(in_heartbeat(GetParam().lines), "f");
+  ASSERT_FALSE(config) << "this was accepted";
+  std::string expected = "f:" + GetParam().message;
+  expected.replace(expected.find('~'), 1, "key 'group[0].heartbeat.");
+  EXPECT_EQ(config.error().message, expected);
+}
+
+const std::string kTarget = "target = \"192.0.2.10\"\n";
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefusedSigned,
+    testing::Values(
+        Refusal{"WithoutAKeyFile", kTarget + "kind = \"hanet\"",
+                "5: ~key_file': missing, allowed: the absolute path of a file with 1 or 2 keys "
+                "(hanet.toml(5)), because kind 'hanet' is signed"},
+        Refusal{"RelativeKeyFile", kTarget + "kind = \"hanet\"\nkey_file = \"keys\"",
+                "8: ~key_file': found 'keys', allowed: the absolute path of a file with 1 or 2 "
+                "keys (hanet.toml(5))"},
+        Refusal{"KeyFileIsNoText", kTarget + "kind = \"hanet\"\nkey_file = 7",
+                "8: ~key_file': found the integer 7, allowed: the absolute path of a file with 1 "
+                "or 2 keys (hanet.toml(5))"},
+        Refusal{"KeyFileOfAnotherKind", kTarget + "key_file = \"/k\"",
+                "7: ~key_file': found '/k', allowed: only with kind 'hanet', because no other is "
+                "signed"},
+        Refusal{"NoTarget", kSigned,
+                "5: ~target': missing, allowed: the IPv4 or IPv6 address of one host, or both "
+                "'primary_target' and 'standby_target', or 'target_mac'"},
+        Refusal{"SourceWithoutATargetAddress",
+                kSigned + "target_mac = \"52:54:00:aa:bb:cc\"\nprimary_source = \"192.0.2.9\"",
+                "9: ~primary_source': found '192.0.2.9', allowed: only with a target address, "
+                "because a MAC address is not searched for"},
+        Refusal{"PeerMac", kSigned + kTarget + "peer_mac = \"52:54:00:aa:bb:cc\"",
+                "9: ~peer_mac': found '52:54:00:aa:bb:cc', allowed: only with kind 'silence', "
+                "because others ask an address"}),
+    [](const auto& cell) { return cell.param.name; });
+
+}  // namespace
+}  // namespace hanet::config

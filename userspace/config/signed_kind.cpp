@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `[group.heartbeat]`: paths whose heartbeats are signed (kind "hanet").
+//
+// Without a key such a heartbeat would be worth no more than an ARP request, so there is none
+// without one; and a key where nothing is signed is a person's wrong belief. A target may be a MAC
+// address alone: then nothing is searched for, so what belongs to a search is refused.
+#include <fmt/format.h>
+
+#include "config/key_file.h"
+#include "config/sections.h"
+
+namespace hanet::config {
+namespace {
+
+constexpr std::string_view kKeyFileRule =
+    "the absolute path of a file with 1 or 2 keys (hanet.toml(5))";
+
+void check_path(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
+  const PortConfig& port = config.paths[at].port();
+  if (config.kind_of(port) != HeartbeatKind::Hanet || config.asks_an_address(port)) return;
+  if (heartbeat.has(kPathKeys[at].source) && port.source)
+    heartbeat.report(kPathKeys[at].source, fmt::format("'{}'", port.source->text()),
+                     "only with a target address, because a MAC address is not searched for");
+  if (heartbeat.has("further_targets"))
+    heartbeat.report("further_targets", "addresses",
+                     "only with a target address beside the MAC address");
+}
+
+void read_key_file(const TableReader& heartbeat, GroupConfig& config) {
+  const std::optional<std::string> file = heartbeat.string("key_file", kKeyFileRule);
+  if (!file) return;
+  if (!file->starts_with('/'))
+    heartbeat.report("key_file", in_quotes(*file), kKeyFileRule);
+  else
+    config.key_file = *file;
+}
+
+}  // namespace
+
+void read_signed_kind(const TableReader& heartbeat, GroupConfig& config) {
+  read_key_file(heartbeat, config);
+  for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_path(heartbeat, config, at);
+  if (!config.signs() && heartbeat.has("key_file"))
+    heartbeat.report("key_file", in_quotes(config.key_file.native()),
+                     "only with kind 'hanet', because no other is signed");
+  if (config.signs() && !heartbeat.has("key_file"))
+    heartbeat.report_missing("key_file",
+                             fmt::format("{}, because kind 'hanet' is signed", kKeyFileRule));
+}
+
+Status load_keys(Config& config) {
+  std::string mistakes;
+  for (GroupConfig& group : config.groups) {
+    if (group.key_file.empty()) continue;
+    Result<std::vector<hanet_key>> keys = load_key_file(group.key_file);
+    if (keys)
+      group.keys = std::move(*keys);
+    else
+      mistakes += fmt::format("{}{} (key_file of group {})", mistakes.empty() ? "" : "\n",
+                              keys.error().message, group.name);
+  }
+  if (mistakes.empty()) return {};
+  return failure(std::move(mistakes));
+}
+
+}  // namespace hanet::config
