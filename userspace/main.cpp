@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "core/log.h"
@@ -16,6 +17,7 @@
 #include "core/priority.h"
 #include "daemon/daemon.h"
 #include "daemon/late_ports.h"
+#include "daemon/responder.h"
 #include "daemon/unconfirmed.h"
 #include "group/host_check.h"
 
@@ -34,6 +36,9 @@ struct Options {
                                       .hooks = "/etc/hanet/hooks.d"};
   bool check = false;
   bool configured = false;
+  bool responder = false;
+  std::vector<std::string> interfaces;  ///< of the responder
+  std::filesystem::path key_file;
   int hook_limit_s = 30;
 };
 
@@ -123,6 +128,30 @@ int serve_one(const Options& options) {
   return code;
 }
 
+// No configuration is read: what a responder needs is on the command line.
+int respond(const Options& options) {
+  auto responder = hanet::daemon::Responder::start({.interfaces = options.interfaces,
+                                                    .key_file = options.key_file,
+                                                    .run_directory = options.daemon.run_directory,
+                                                    .pin_directory = options.daemon.pin_directory,
+                                                    .bpf_timer = options.daemon.bpf_timer});
+  if (!responder) return fail(kExitConfig, responder.error());
+  const hanet::Status ended = (*responder)->run();
+  return ended ? 0 : fail(kExitRuntime, ended.error());
+}
+
+void add_responder(CLI::App& app, Options& options) {
+  CLI::Option* responder = app.add_flag("--responder", options.responder,
+                                        "only answer the heartbeats (kind hanet) of other hosts");
+  CLI::Option* interface =
+      app.add_option("--interface", options.interfaces, "where to answer; once for each interface")
+          ->needs(responder);
+  CLI::Option* key_file =
+      app.add_option("--key-file", options.key_file, "keys of the heartbeats (hanet.toml(5))")
+          ->needs(responder);
+  responder->needs(interface)->needs(key_file);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -146,6 +175,7 @@ int main(int argc, char** argv) {
                "send the heartbeats by hanetd, although the kernel could");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
+  add_responder(app, options);
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
   try {
     app.parse(argc, argv);
@@ -154,6 +184,7 @@ int main(int argc, char** argv) {
   }
   options.daemon.config_file = options.config;
   options.daemon.hook_limit = std::chrono::seconds(options.hook_limit_s);
+  if (options.responder) return respond(options);
   if (options.configured) return tell_if_configured(options);
   return options.check ? check(options) : serve_one(options);
 }

@@ -47,6 +47,7 @@ int status(const Options& options) {
     const std::expected<Json, int> answer =
         shown_answer_to(options, request, [](const Json& shown) { print(render_status(shown)); });
     if (!answer) return answer.error();
+    if (answer->contains("responder")) return kOk;  // it protects nobody, and is not asked to
     return answer->at("verdict").at("protected") == true ? kOk : kNotProtected;
   }
   const hanet::Result<Json> offline = offline_status(options.pin_directory);

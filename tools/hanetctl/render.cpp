@@ -86,6 +86,23 @@ void render_sessions(std::string& out, const Json& watched) {
   for (const Json& session : sessions) render_session(out, session);
 }
 
+// Other hosts, and what they say of themselves.
+void render_askers(std::string& out, const Json& port) {
+  for (const Json& asker : port.value("asked_by", Json::array()))
+    line(out, "      asked by   {}, {} answered, the newest {:.1f} us ago; path {}, identity {}",
+         text_of(asker, "mac"), count_of(asker, "answered"), number_of(asker, "heard_us_ago"),
+         text_of(asker, "path"), text_of(asker, "identity"));
+}
+
+void render_rejected(std::string& out, const Json& port) {
+  std::string rejected;
+  const Json& reasons = port.at("rejected");
+  for (auto reason = reasons.begin(); reason != reasons.end(); ++reason)
+    rejected += fmt::format("{}{} {}", rejected.empty() ? "" : ", ", reason.key(),
+                            reason->get<std::uint64_t>());
+  if (!rejected.empty()) line(out, "      rejected   {}", rejected);
+}
+
 void render_port(std::string& out, const Json& port) {
   line(out, "      link       carrier {}, {} lost and {} back since start; looked at every {} us{}",
        text_of(port, "carrier"), count_of(port, "carrier_down_events"),
@@ -97,12 +114,8 @@ void render_port(std::string& out, const Json& port) {
   for (auto direction = in_front.begin(); direction != in_front.end(); ++direction)
     if (!direction->empty())
       line(out, "      IN FRONT   of hanet at the {}: {}", direction.key(), listed(*direction));
-  std::string rejected;
-  const Json& reasons = port.at("rejected");
-  for (auto reason = reasons.begin(); reason != reasons.end(); ++reason)
-    rejected += fmt::format("{}{} {}", rejected.empty() ? "" : ", ", reason.key(),
-                            reason->get<std::uint64_t>());
-  if (!rejected.empty()) line(out, "      rejected   {}", rejected);
+  render_askers(out, port);
+  render_rejected(out, port);
 }
 
 void render_trunk(std::string& out, const Json& path) {
@@ -160,6 +173,8 @@ void render_group(std::string& out, const Json& group) {
   for (const Json& finding : group.value("findings", Json::array()))
     line(out, "  {}: {}", finding.value("is_loss", false) ? "LOSS" : "ALARM",
          text_of(finding, "text"));
+  if (const Json keys = group.value("keys", Json::array()); !keys.empty())
+    line(out, "  keys      {}; the first signs", listed(keys));
   render_identity(out, group.at("identity"));
   for (const Json& path : group.at("paths")) {
     const std::string reason = text_of(path, "reason");
@@ -226,9 +241,28 @@ void render_switchover(std::string& out, const Json& record) {
   if (!text_of(record, "reason").empty()) line(out, "  PROBLEM {}", text_of(record, "reason"));
 }
 
+// hanetd --responder.
+std::string render_responder(const Json& status) {
+  std::string out;
+  const Json& responder = status.at("responder");
+  line(out, "hanetd {}, pid {}, up {:.0f} s: it answers heartbeats and does nothing else",
+       text_of(status.at("daemon"), "version"), count_of(status.at("daemon"), "pid"),
+       number_of(status.at("daemon"), "uptime_s"));
+  line(out, "  keys      {}", listed(responder.at("keys")));
+  for (const Json& port : responder.at("ports")) {
+    line(out, "  {:<15} {}, {} heartbeats answered; XDP {}", text_of(port, "name"),
+         port.value("present", false) ? text_of(port, "mac") : "IS NOT HERE",
+         count_of(port, "answered_heartbeats"), text_of(port, "xdp"));
+    render_askers(out, port);
+    render_rejected(out, port);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string render_status(const Json& status) {
+  if (status.contains("responder")) return render_responder(status);
   std::string out;
   line(out, "{}", text_of(status.at("verdict"), "text"));
   const Json& daemon = status.at("daemon");

@@ -161,4 +161,18 @@ void ControlSocket::flush() {
   events_.clear();
 }
 
+Result<ControlSockets> open_control_sockets(const std::filesystem::path& directory) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return errno_error(failed.value(), fmt::format("create {}", directory.string()));
+  Result<ControlSocket> control =
+      ControlSocket::open(directory / "hanetd.sock", ControlSocket::For::Root);
+  if (!control) return pass_on(control);
+  Result<ControlSocket> reading =
+      ControlSocket::open(directory / "status.sock", ControlSocket::For::Readers);
+  if (!reading) return pass_on(reading);
+  return ControlSockets{.control = std::make_unique<ControlSocket>(std::move(*control)),
+                        .reading = std::make_unique<ControlSocket>(std::move(*reading))};
+}
+
 }  // namespace hanet::daemon

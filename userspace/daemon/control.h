@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -68,5 +69,12 @@ class ControlSocket {
   std::filesystem::path path_;
   HandOut hand_out_;
 };
+
+struct ControlSockets {
+  std::unique_ptr<ControlSocket> control;  ///< for root
+  std::unique_ptr<ControlSocket> reading;  ///< for those who change nothing
+};
+/// Both, in a run directory that is made if it is not there.
+[[nodiscard]] Result<ControlSockets> open_control_sockets(const std::filesystem::path& directory);
 
 }  // namespace hanet::daemon

@@ -93,19 +93,11 @@ Status Daemon::open_descriptors(const config::Config& config, const DaemonOption
   if (!notifications) return pass_on(notifications);
   notifications_ = std::move(*notifications);
 
-  std::error_code failed;
-  std::filesystem::create_directories(options.run_directory, failed);
-  if (failed)
-    return errno_error(failed.value(), fmt::format("create {}", options.run_directory.string()));
+  Result<ControlSockets> sockets = open_control_sockets(options.run_directory);
+  if (!sockets) return pass_on(sockets);
+  control_ = std::move(sockets->control);
+  reading_ = std::move(sockets->reading);
   remember(options.lasting());
-  Result<ControlSocket> control =
-      ControlSocket::open(options.run_directory / "hanetd.sock", ControlSocket::For::Root);
-  if (!control) return pass_on(control);
-  control_ = std::make_unique<ControlSocket>(std::move(*control));
-  Result<ControlSocket> reading =
-      ControlSocket::open(options.run_directory / "status.sock", ControlSocket::For::Readers);
-  if (!reading) return pass_on(reading);
-  reading_ = std::make_unique<ControlSocket>(std::move(*reading));
 
   Result<std::unique_ptr<engine::Engine>> engine =
       engine::Engine::load({.pin_directory = options.pin_directory,
