@@ -7,7 +7,6 @@
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <system_error>
 #include <utility>
 
@@ -251,14 +250,10 @@ void Daemon::answer_signals() {
   [[maybe_unused]] const auto told = reloads_->reload(std::nullopt);
 }
 
-// As a kill would, but that nothing of the history is lost: what the kernel side needs to go on is
-// pinned, and everything of ours that ended in good order would take a part of it away.
 void Daemon::leave() {
-  ::sd_notify(0, "STOPPING=1");
-  log::notice("leaving: the kernel side goes on until the next hanetd takes over");
   kept_history_->follow(history_, monotonic_now());
   kept_history_->finish();
-  std::_Exit(0);
+  leave_to_the_next();
 }
 
 void Daemon::read_kernel_events() {

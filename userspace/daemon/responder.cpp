@@ -192,6 +192,7 @@ Status Responder::run() {
     control_->flush();
     reading_->flush();
     const Wakeups::Signals signals = wakeups_.read_signals();
+    if (signals.leave) leave_to_the_next();
     if (signals.end) break;
     if (signals.reload)
       if (Status taken = take_keys(); !taken)

@@ -40,7 +40,8 @@ class Responder {
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
 
-  /// Serves until SIGTERM or SIGINT; SIGHUP reads the key file anew.
+  /// Serves until SIGTERM or SIGINT, or SIGUSR2, which leaves the kernel side answering; SIGHUP
+  /// reads the key file anew.
   [[nodiscard]] Status run();
 
  private:

@@ -7,11 +7,15 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
+
+#include "core/log.h"
 
 namespace hanet::daemon {
 
@@ -61,6 +65,12 @@ Wakeups::Signals Wakeups::read_signals() const {
      : signal.ssi_signo == SIGUSR2 ? signals.leave
                                    : signals.end) = true;
   return signals;
+}
+
+void leave_to_the_next() {
+  ::sd_notify(0, "STOPPING=1");
+  log::notice("leaving: the kernel side goes on until the next hanetd takes over");
+  std::_Exit(0);
 }
 
 }  // namespace hanet::daemon
