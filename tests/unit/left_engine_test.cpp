@@ -106,8 +106,8 @@ TEST(TakenOver, D7_O4_AVerdictOfTheTimeBetweenIsToldWithWhatBecameOfIt) {
   known[1].session.verdict_ns = kNow - 7'000'000'000;
   known[2] = {.port = "p2", .session = ended(HANET_SESSION_UP), .flight = {}};
   known[2].session.verdict_ns = kNow - 20'000'000'000;
-  const std::string text = daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000),
-                                                   from_kernel_ns(kNow));
+  const std::string text =
+      daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000), from_kernel_ns(kNow));
   EXPECT_THAT(text, HasSubstr("seen 12.0 s ago"));
   EXPECT_THAT(text, HasSubstr("p0 was found down 5.0 s ago and is still down"));
   EXPECT_THAT(text, HasSubstr("p1 was found down 7.0 s ago and works again"));

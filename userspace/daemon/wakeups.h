@@ -36,8 +36,8 @@ class Wakeups {
   Fd signals_;
 };
 
-/// Ends the process as a kill would: what the kernel side needs to go on is pinned, and everything of
-/// ours that ended in good order would take a part of it away.
+/// Ends the process as a kill would: what the kernel side needs to go on is pinned, and everything
+/// of ours that ended in good order would take a part of it away.
 [[noreturn]] void leave_to_the_next();
 
 }  // namespace hanet::daemon
