@@ -102,10 +102,22 @@ static __always_inline int beat_reply(__u32 port_index, const struct hanet_beat 
 
 	if (reason != HANET_REJECT_COUNT || !session)
 		return reason;
-	if (!target_heard_at(session, beat->source))
+	__u64 sequence = bpf_be64_to_cpu(beat->sequence);
+
+	/* What was recorded earlier has a good tag as well: only its number says that it is old. */
+	if (session_awaits(session, sequence) && !target_heard_at(session, beat->source))
 		return HANET_REJECT_WRONG_MAC;
-	hear_claim(index, session, beat->claim);
-	return session_reply(index, session, bpf_be64_to_cpu(beat->sequence));
+	reason = session_reply(index, session, sequence);
+	if (reason == HANET_REJECT_COUNT)
+		hear_claim(index, session, beat->claim);
+	return reason;
+}
+
+static __always_inline bool has_own_mac(const struct hanet_port *port)
+{
+	const __u8 *mac = port->own_mac;
+
+	return mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
 }
 
 /*
@@ -117,7 +129,7 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, __u32 length, __u
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at), *asked = port;
 
 	if (!beat || !port ||
-	    (!mac_equal(beat->destination, port->own_mac) &&
+	    (!(has_own_mac(port) && mac_equal(beat->destination, port->own_mac)) &&
 	     !probe_owner(beat->destination, &at, &asked)) ||
 	    !asked)
 		return BEAT_PASSES;

@@ -188,7 +188,8 @@ int tc_egress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	if (mac_equal(ethernet->h_source, port->probe_mac)) {
 		remember_device(skb, port);
-		request_stamp(skb, &cursor, ethernet, port, index);
+		if (!request_stamp(skb, &cursor, ethernet, port, index))
+			return TC_ACT_SHOT;
 		return TC_ACT_OK; /* a killed hanetd's program behind this one stamps nothing */
 	}
 	struct hanet_port *other = port;

@@ -72,13 +72,13 @@ __noinline int beat_leaves(__u32 at, struct hanet_beat *beat)
 	return 1;
 }
 
-static __always_inline void request_beat(struct __sk_buff *skb, __u32 at)
+/* False: it is not signed, and the other end would take it for one made with a foreign key. */
+static __always_inline bool request_beat(struct __sk_buff *skb, __u32 at)
 {
 	struct hanet_beat beat;
 
-	if (skb->len == sizeof(beat) && !bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)) &&
-	    beat_leaves(at, &beat))
-		bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
+	return skb->len == sizeof(beat) && !bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)) &&
+	       beat_leaves(at, &beat) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
 }
 
 /* The sender addressed it to where the target was. */
@@ -204,8 +204,8 @@ static __always_inline struct hanet_session *request_ipv6(struct __sk_buff *skb,
 	return session;
 }
 
-/* A frame that leaves from a probe address. */
-static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *cursor,
+/* A frame that leaves from a probe address; false: it must not. */
+static __always_inline bool request_stamp(struct __sk_buff *skb, struct cursor *cursor,
 					  struct ethhdr *ethernet, const struct hanet_port *port,
 					  __u32 port_index)
 {
@@ -219,9 +219,10 @@ static __always_inline void request_stamp(struct __sk_buff *skb, struct cursor *
 	else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
 		session = request_ipv6(skb, cursor, port, multicast);
 	else if (ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE))
-		request_beat(skb, port_index);
+		return request_beat(skb, port_index);
 	if (session && !multicast)
 		request_follows_target(skb, session);
+	return true;
 }
 
 #endif

@@ -158,6 +158,15 @@ static __always_inline int session_take_reply(struct hanet_session *session, __u
 	return HANET_REJECT_COUNT;
 }
 
+/* Would a reply to `sequence` be one that nobody has given yet? */
+static __always_inline bool session_awaits(struct hanet_session *session, __u64 sequence)
+{
+	struct hanet_request *request = request_slot(session, sequence);
+
+	return sequence > session->answered && sequence <= session->sent &&
+	       request->sequence == sequence && !request->replied_ns;
+}
+
 /* Arms the deadline of what is still outstanding after a reply to `sequence`. */
 static __always_inline void session_rearm(__u32 index, struct hanet_session *session,
 					  __u64 sequence, __u64 now)

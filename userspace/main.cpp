@@ -61,6 +61,16 @@ int fail(int code, const hanet::Error& error) {
   return code;
 }
 
+// A restart has left it, and nobody takes it over: the unit does nothing until somebody acts.
+void tell_what_is_left(const Options& options) {
+  std::error_code ignored;
+  if (std::filesystem::exists(options.daemon.pin_directory / "sessions", ignored))
+    hanet::log::warning(
+        "what the hanetd before left in {} goes on in the kernel, if none runs; 'hanetctl detach' "
+        "takes it off",
+        options.daemon.pin_directory.string());
+}
+
 // Nothing to do is no mistake: a package brings a file in which everything is commented out.
 bool is_nothing_configured(const hanet::Error& error) {
   return error.code == ENODATA || error.code == ENOENT;
@@ -79,6 +89,7 @@ hanet::Error explained(const hanet::Error& error, const std::filesystem::path& f
 int tell_if_configured(const Options& options) {
   const hanet::Result<hanet::config::Config> config = hanet::config::load(options.config);
   if (config || !is_nothing_configured(config.error())) return 0;
+  tell_what_is_left(options);
   return fail(kExitRuntime, explained(config.error(), options.config));
 }
 
@@ -135,12 +146,12 @@ int respond(const Options& options) {
                                                     .run_directory = options.daemon.run_directory,
                                                     .pin_directory = options.daemon.pin_directory,
                                                     .bpf_timer = options.daemon.bpf_timer});
-  if (!responder) return fail(kExitConfig, responder.error());
+  if (!responder) return fail(kExitRuntime, responder.error());
   const hanet::Status ended = (*responder)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
 }
 
-void add_responder(CLI::App& app, Options& options) {
+CLI::Option* add_responder(CLI::App& app, Options& options) {
   CLI::Option* responder = app.add_flag("--responder", options.responder,
                                         "only answer the heartbeats (kind hanet) of other hosts");
   CLI::Option* interface =
@@ -149,7 +160,7 @@ void add_responder(CLI::App& app, Options& options) {
   CLI::Option* key_file =
       app.add_option("--key-file", options.key_file, "keys of the heartbeats (hanet.toml(5))")
           ->needs(responder);
-  responder->needs(interface)->needs(key_file);
+  return responder->needs(interface)->needs(key_file);
 }
 
 }  // namespace
@@ -175,7 +186,9 @@ int main(int argc, char** argv) {
                "send the heartbeats by hanetd, although the kernel could");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
-  add_responder(app, options);
+  CLI::Option* responder = add_responder(app, options);
+  for (const char* of_groups : {"--state-dir", "--hooks-dir", "--check", "--configured", "--wait"})
+    responder->excludes(app.get_option(of_groups));
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
   try {
     app.parse(argc, argv);
@@ -186,5 +199,8 @@ int main(int argc, char** argv) {
   options.daemon.hook_limit = std::chrono::seconds(options.hook_limit_s);
   if (options.responder) return respond(options);
   if (options.configured) return tell_if_configured(options);
-  return options.check ? check(options) : serve_one(options);
+  if (options.check) return check(options);
+  const int code = serve_one(options);
+  if (code == kExitConfig) tell_what_is_left(options);
+  return code;
 }

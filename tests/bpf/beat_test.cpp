@@ -176,7 +176,8 @@ TEST_F(Signed, M1_S3_ARequestIsAddressedNumberedAndSignedAsItLeaves) {
 
 TEST_F(Signed, S3_WithoutAKeyNothingIsARequest) {
   set_keys({});
-  request_that_leaves();
+  EXPECT_EQ(p->tc_egress(engine::signed_request(0, session(), kProbeMac)).verdict,
+            used_up(Hook::Tc));
   EXPECT_EQ(load(session().sent), 0U);
   set_keys({kKey});
   request_that_leaves();
@@ -188,8 +189,8 @@ TEST_F(Signed, S3_OnlyTheRequestOfTheSessionItselfIsSigned) {
   const auto leaves_unsigned = [&](auto change) {
     hanet_beat beat = good;
     change(beat);
-    const net::Frame frame = frame_of(beat);
-    EXPECT_EQ(p->tc_egress(frame).frame, frame);
+    EXPECT_EQ(p->tc_egress(frame_of(beat)).verdict, used_up(Hook::Tc))
+        << "the other end would wonder";
     EXPECT_EQ(load(session().sent), 0U);
   };
   leaves_unsigned([](hanet_beat& beat) { beat.id ^= 1; });
@@ -233,6 +234,18 @@ TEST_P(SignedAt, S3_AnAnswerThatIsReplayedOrOutOfPlaceChangesNothing) {
   EXPECT_EQ(run(GetParam(), frame_of(second)).verdict, used_up(GetParam()));
   expect_refused(GetParam(), frame_of(second), HANET_REJECT_DUPLICATE);
   expect_refused(GetParam(), frame_of(first), HANET_REJECT_LATE);
+  // Signed as they are, what they say of the other end is as old as they.
+  session().other_end = 1;
+  for (hanet_beat old : {first, second}) {
+    const std::uint8_t said = session().peer_claim;
+    old.claim = said == HANET_CLAIM_HERE ? HANET_CLAIM_ELSEWHERE : HANET_CLAIM_HERE;
+    std::ranges::copy(kOtherMac, std::begin(old.source));
+    seal(old, kKey);
+    session().state = HANET_SESSION_DOWN;
+    EXPECT_EQ(run(GetParam(), frame_of(old)).verdict, passed(GetParam()));
+    EXPECT_EQ(session().peer_claim, said);
+    EXPECT_FALSE(std::ranges::equal(session().target_mac, kOtherMac));
+  }
   const auto refused = [&](hanet_reject reason, auto change) {
     hanet_beat beat = answer_to(request_that_leaves());
     change(beat);
@@ -246,8 +259,9 @@ TEST_P(SignedAt, S3_AnAnswerThatIsReplayedOrOutOfPlaceChangesNothing) {
   refused(HANET_REJECT_WRONG_COOKIE, [](hanet_beat& beat) { beat.cookie ^= 1; });
   refused(HANET_REJECT_WRONG_MAC,
           [](hanet_beat& beat) { std::ranges::copy(kOtherMac, std::begin(beat.source)); });
+  const hanet_beat newest = answer_to(request_that_leaves());
   session().port = 5;
-  refused(HANET_REJECT_WRONG_PORT, [](hanet_beat& beat) { beat.sequence = 0; });
+  expect_refused(GetParam(), frame_of(newest), HANET_REJECT_WRONG_PORT);
   session().port = 0;
   session().kind = HANET_HEARTBEAT_ECHO;
   expect_refused(GetParam(), frame_of(second), HANET_REJECT_WRONG_SESSION);

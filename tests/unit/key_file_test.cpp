@@ -93,6 +93,8 @@ TEST(KeyFile, S3_IsRootsAlone) {
   EXPECT_EQ(why_not_secret(1000, S_IFREG | 0600), "a file of the user 1000");
   EXPECT_EQ(why_not_secret(0, S_IFREG | 0640), "mode 0640");
   EXPECT_EQ(why_not_secret(0, S_IFREG | 0604), "mode 0604");
+  EXPECT_EQ(why_not_secret(0, S_IFREG | 0700), "mode 0700");
+  EXPECT_EQ(why_not_secret(0, S_IFREG | 04600), "mode 4600");
   EXPECT_EQ(why_not_secret(0, S_IFDIR | 0700), "no regular file");
 }
 

@@ -66,6 +66,37 @@ TEST(LeftEngine, D7_AnotherTargetOrKindOfHeartbeatIsAnotherSession) {
   ours = known;
   ours.family = 10;
   EXPECT_FALSE(is_known(known, ours, from_kernel_ns(kNow)));
+  ours = known;
+  ours.source[3] = 1;
+  EXPECT_FALSE(is_known(known, ours, from_kernel_ns(kNow)));
+}
+
+// A target may be nothing but a MAC address.
+TEST(LeftEngine, D7_S2_AnotherConfiguredMacAddressIsAnotherTarget) {
+  const hanet_session known = ended(HANET_SESSION_DOWN);
+  hanet_session ours = known;
+  ours.target_mac[5] = 7;
+  EXPECT_TRUE(is_known(known, ours, from_kernel_ns(kNow))) << "nobody said where it has to be";
+  ours.target_mac_known = HANET_MAC_CONFIGURED;
+  EXPECT_FALSE(is_known(known, ours, from_kernel_ns(kNow)));
+}
+
+// It is another one with each start.
+TEST(LeftEngine, D7_ALinkLocalSourceIsNotCompared) {
+  hanet_session known = ended(HANET_SESSION_UP);
+  known.family = 10;
+  known.source[0] = 0xfe;
+  known.source[1] = 0x80;
+  hanet_session ours = known;
+  ours.source[15] = 9;
+  EXPECT_TRUE(is_known(known, ours, from_kernel_ns(kNow)));
+}
+
+// Its deadline is armed by the first frame that counts, and none counts for one that is up.
+TEST(LeftEngine, D7_M5_APathThatOnlyListensBeginsAnew) {
+  hanet_session known = ended(HANET_SESSION_UP);
+  known.kind = HANET_HEARTBEAT_SILENCE;
+  EXPECT_FALSE(is_known(known, known, from_kernel_ns(kNow)));
 }
 
 TEST(LeftEngine, D7_S2_WhatTheConfigurationSaysOfTheTargetIsNotInherited) {
@@ -99,19 +130,28 @@ TEST(LeftEngine, D7_TheTimesOfAVerdictGoOn) {
 }
 
 TEST(TakenOver, D7_O4_AVerdictOfTheTimeBetweenIsToldWithWhatBecameOfIt) {
-  std::vector<LeftEngine::Known> known(3);
+  std::vector<LeftEngine::Known> known(4);
   known[0] = {.port = "p0", .session = ended(HANET_SESSION_DOWN), .flight = {}};
   known[0].session.verdict_ns = kNow - 5'000'000'000;
   known[1] = {.port = "p1", .session = ended(HANET_SESSION_UP), .flight = {}};
   known[1].session.verdict_ns = kNow - 7'000'000'000;
   known[2] = {.port = "p2", .session = ended(HANET_SESSION_UP), .flight = {}};
   known[2].session.verdict_ns = kNow - 20'000'000'000;
+  for (LeftEngine::Known& one : known) one.session.down_verdicts = 1;
+  known[3] = {.port = "p3", .session = ended(HANET_SESSION_UP), .flight = {}};
+  known[3].session.verdict_ns = kNow;
   const std::string text =
       daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000), from_kernel_ns(kNow));
   EXPECT_THAT(text, HasSubstr("seen 12.0 s ago"));
   EXPECT_THAT(text, HasSubstr("p0 was found down 5.0 s ago and is still down"));
   EXPECT_THAT(text, HasSubstr("p1 was found down 7.0 s ago and works again"));
   EXPECT_THAT(text, Not(HasSubstr("p2"))) << "that was told by the one before";
+  EXPECT_THAT(text, Not(HasSubstr("p3"))) << "it was only about to be made";
+  EXPECT_THAT(text, HasSubstr("the kernel side went on asking"));
+  for (LeftEngine::Known& one : known) one.session.last_sent_ns = one.session.last_reply_ns = 1;
+  EXPECT_THAT(
+      daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000), from_kernel_ns(kNow)),
+      HasSubstr("nobody asked"));
 }
 
 }  // namespace

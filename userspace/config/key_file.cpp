@@ -61,7 +61,8 @@ std::string_view without_spaces(std::string_view line) {
 std::string why_not_secret(uid_t owner, mode_t mode) {
   if (!S_ISREG(mode)) return "no regular file";
   if (owner != 0) return fmt::format("a file of the user {}", owner);
-  if ((mode & 077) != 0) return fmt::format("mode {:04o}", mode & 07777);
+  if ((mode & 07777) != 0600 && (mode & 07777) != 0400)
+    return fmt::format("mode {:04o}", mode & 07777);
   return {};
 }
 

@@ -367,15 +367,4 @@ MonotonicTime Daemon::next_deadline() const {
   return next;
 }
 
-void Daemon::Watchdog::begin() {
-  std::uint64_t limit_us = 0;
-  if (::sd_watchdog_enabled(0, &limit_us) > 0) period = std::chrono::microseconds(limit_us / 2);
-}
-
-void Daemon::Watchdog::tick(MonotonicTime now) {
-  if (period == Nanoseconds::zero() || now < next_at) return;
-  next_at = now + period;
-  ::sd_notify(0, "WATCHDOG=1");
-}
-
 }  // namespace hanet::daemon

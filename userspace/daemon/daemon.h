@@ -83,14 +83,6 @@ class Daemon {
   [[nodiscard]] bool is_port(unsigned ifindex) const;
   [[nodiscard]] group::Environment environment(const DaemonOptions& options);
 
-  /// systemd's, if it asks for one.
-  struct Watchdog {
-    Nanoseconds period{};
-    MonotonicTime next_at{};
-    void begin();
-    void tick(MonotonicTime now);
-  };
-
   Notifier notifier_;  // first: it outlives what it tells of
   std::vector<net::PortLock> directories_;
   PortLocks ports_;

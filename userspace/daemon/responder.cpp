@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "config/key_file.h"
 #include "core/log.h"
@@ -127,8 +128,11 @@ void Responder::follow(Answering& one) {
     log::notice("{} has the MAC address {} now", one.interface, net::to_text(one.mac));
   }
   if (one.ifindex != 0) return;
-  if (Status bound = engine_->rebind_port(one.port, ifindex, one.interface); !bound)
-    return log::warning("{}", bound.error().message);
+  if (Status bound = engine_->rebind_port(one.port, ifindex, one.interface); !bound) {
+    if (!std::exchange(one.told, true)) log::warning("{}", bound.error().message);
+    return;
+  }
+  one.told = false;
   one.ifindex = ifindex;
   log::notice("{} is back: heartbeats are answered there", one.interface);
 }
@@ -168,6 +172,7 @@ Json Responder::answer(const Json& request) {
 }
 
 Status Responder::run() {
+  watchdog_.begin();
   ::sd_notify(0, "READY=1");
   log::notice("answering heartbeats on {}; nothing else is done",
               fmt::join(options_.interfaces, ", "));
@@ -182,6 +187,7 @@ Status Responder::run() {
     engine_->show_presence(now);
     engine_->read_events([](const hanet_event&, MonotonicTime) {});
     engine_->attend(now);
+    watchdog_.tick(now);
     if (now >= look_at_) {
       look_at_ = now + kLook;
       look_at_links();

@@ -50,6 +50,7 @@ class Responder {
     engine::PortIndex port = 0;
     unsigned ifindex = 0;  ///< 0: it is not here
     net::MacAddress mac{};
+    bool told = false;  ///< that it can not be attached
   };
 
   explicit Responder(ResponderOptions options) : options_(std::move(options)) {}
@@ -75,6 +76,7 @@ class Responder {
   std::vector<hanet_key> keys_;
   MonotonicTime started_{};
   MonotonicTime look_at_{};
+  Watchdog watchdog_;
 };
 
 }  // namespace hanet::daemon

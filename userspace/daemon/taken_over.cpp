@@ -5,24 +5,46 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string_view>
+
 namespace hanet::daemon {
 namespace {
 
 double seconds(Nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+std::string_view what_became_of_it(std::uint32_t state) {
+  switch (static_cast<hanet_session_state>(state)) {
+    case HANET_SESSION_UP:
+      return "works again";
+    case HANET_SESSION_DOWN:
+      return "is still down";
+    case HANET_SESSION_UNKNOWN:
+    case HANET_SESSION_PAUSED:
+      break;
+  }
+  return "what became of it is not known";
+}
+
+bool was_watched(std::span<const engine::LeftEngine::Known> sessions, MonotonicTime since) {
+  return std::ranges::any_of(sessions, [&](const engine::LeftEngine::Known& known) {
+    return from_kernel_ns(known.session.last_sent_ns) > since ||
+           from_kernel_ns(known.session.last_reply_ns) > since;
+  });
+}
 
 }  // namespace
 
 std::string taken_over_text(std::span<const engine::LeftEngine::Known> sessions,
                             MonotonicTime since, MonotonicTime now) {
   std::string text = fmt::format(
-      "took over from a hanetd that was seen {:.1f} s ago; the kernel side watched meanwhile",
-      seconds(now - since));
+      "took over from a hanetd that was seen {:.1f} s ago; {} meanwhile", seconds(now - since),
+      was_watched(sessions, since) ? "the kernel side went on asking" : "nobody asked");
   for (const engine::LeftEngine::Known& known : sessions) {
     const MonotonicTime verdict = from_kernel_ns(known.session.verdict_ns);
-    if (verdict <= since) continue;
-    text +=
-        fmt::format("; {} was found down {:.1f} s ago and {}", known.port, seconds(now - verdict),
-                    known.session.state == HANET_SESSION_UP ? "works again" : "is still down");
+    if (verdict <= since || known.session.down_verdicts == 0) continue;
+    text += fmt::format("; {} was found down {:.1f} s ago and {}", known.port,
+                        seconds(now - verdict), what_became_of_it(known.session.state));
   }
   return text;
 }

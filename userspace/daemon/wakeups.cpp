@@ -67,6 +67,17 @@ Wakeups::Signals Wakeups::read_signals() const {
   return signals;
 }
 
+void Watchdog::begin() {
+  std::uint64_t limit_us = 0;
+  if (::sd_watchdog_enabled(0, &limit_us) > 0) period_ = std::chrono::microseconds(limit_us / 2);
+}
+
+void Watchdog::tick(MonotonicTime now) {
+  if (period_ == Nanoseconds::zero() || now < next_at_) return;
+  next_at_ = now + period_;
+  ::sd_notify(0, "WATCHDOG=1");
+}
+
 void leave_to_the_next() {
   ::sd_notify(0, "STOPPING=1");
   log::notice("leaving: the kernel side goes on until the next hanetd takes over");

@@ -36,6 +36,17 @@ class Wakeups {
   Fd signals_;
 };
 
+/// The service manager's, if it asks for one.
+class Watchdog {
+ public:
+  void begin();
+  void tick(MonotonicTime now);
+
+ private:
+  Nanoseconds period_{};
+  MonotonicTime next_at_{};
+};
+
 /// Ends the process as a kill would: what the kernel side needs to go on is pinned, and everything
 /// of ours that ended in good order would take a part of it away.
 [[noreturn]] void leave_to_the_next();

@@ -105,9 +105,10 @@ Status Engine::take_over() {
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
     if (Status taken = take_port_over(port); !taken) return taken;
   if (!left_.goes_on()) return {};
-  left_.stop();
   if (Status pinned = pin(); !pinned) return pinned;
-  Pacer::end_left(pin_directory_.string(), pacer_.get());  // an interface takes its time to go
+  left_.stop();
+  // Last: an interface takes its time to go.
+  Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);
   return {};
 }
 
@@ -134,7 +135,7 @@ Result<bool> Engine::take_off_left(const std::filesystem::path& pin_directory) {
     TcHook::end_left_filters(ifindex);
   end_left_links(pin_directory, {});
   for (const char* name : kTracing) const PinnedLink ends = PinnedLink::adopt(pin_directory / name);
-  Pacer::end_left(pin_directory.string(), nullptr);
+  Pacer::end_left(pin_directory.string(), 0);
   left.remove_own_pins();
   left.pin_directory_.clear();
   if (!std::filesystem::remove(pin_directory, failed) && failed)

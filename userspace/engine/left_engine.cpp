@@ -4,10 +4,10 @@
 #include "engine/left_engine.h"
 
 #include <bpf/bpf.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "engine/probe.h"
 
@@ -30,6 +30,21 @@ std::uint64_t nanoseconds_of(MonotonicTime time) {
   return static_cast<std::uint64_t>(time.time_since_epoch().count());
 }
 
+// A link-local source is a probe address, which is another one with each start.
+bool is_made_up(const hanet_session& session) {
+  return session.family == AF_INET6 && session.source[0] == 0xfe &&
+         (session.source[1] & 0xc0) == 0x80;
+}
+
+bool asks_the_same(const hanet_session& ended, const hanet_session& ours) {
+  const bool same_source =
+      is_made_up(ours) ? is_made_up(ended) : std::ranges::equal(ended.source, ours.source);
+  const bool same_mac = ours.target_mac_known != HANET_MAC_CONFIGURED ||
+                        std::ranges::equal(ended.target_mac, ours.target_mac);
+  return ended.kind == ours.kind && ended.family == ours.family && same_source && same_mac &&
+         std::ranges::equal(ended.target, ours.target);
+}
+
 }  // namespace
 
 bool LeftEngine::map_memory(const std::filesystem::path& directory) {
@@ -46,10 +61,16 @@ LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
   LeftEngine left;
   std::error_code failed;
   if (!std::filesystem::exists(directory / "sessions", failed)) return left;
-  left.is_foreign_ = !left.map_memory(directory);
-  if (left.is_foreign_) return left;
-  for (const char* name : kTimers) left.held_.emplace_back(bpf_obj_get((directory / name).c_str()));
-  return left;
+  if (left.map_memory(directory)) {
+    for (const char* name : kTimers)
+      left.held_.emplace_back(bpf_obj_get((directory / name).c_str()));
+    return left;
+  }
+  // Its interfaces are where they always were; nothing else of it is read or written.
+  LeftEngine foreign;
+  foreign.is_foreign_ = true;
+  foreign.ports_ = std::move(left.ports_);
+  return foreign;
 }
 
 std::set<unsigned> LeftEngine::interfaces() const {
@@ -91,9 +112,7 @@ void LeftEngine::stop() {
 }
 
 bool is_known(const hanet_session& ended, const hanet_session& ours, MonotonicTime now) {
-  if (ended.kind != ours.kind || ended.family != ours.family ||
-      std::memcmp(ended.target, ours.target, sizeof(ours.target)) != 0)
-    return false;
+  if (ours.kind == HANET_HEARTBEAT_SILENCE || !asks_the_same(ended, ours)) return false;
   const bool is_up = ended.state == HANET_SESSION_UP;
   if (!is_up && ended.state != HANET_SESSION_DOWN) return false;
   const std::uint64_t newest = is_up ? ended.last_reply_ns : ended.last_sent_ns;

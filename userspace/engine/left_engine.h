@@ -51,13 +51,17 @@ class LeftEngine {
   [[nodiscard]] std::vector<Known> end_sessions(unsigned ifindex) const;
   /// Its token is dropped when it comes round, and its timers end.
   void stop();
+  /// The end of its pacer's pair that the token goes into; 0: none.
+  [[nodiscard]] unsigned pacer_interface() const {
+    return pacer_.valid() ? load(pacer_[0].ifindex) : 0;
+  }
   /// When hanetd was seen last, by its own stamp; nothing where that can not be read.
   [[nodiscard]] std::optional<MonotonicTime> last_attended() const;
 
  private:
   [[nodiscard]] bool map_memory(const std::filesystem::path& directory);
 
-  std::vector<Fd> held_;  ///< of all its maps: those with timers have them as long as that
+  std::vector<Fd> held_;  ///< its maps with timers, which have them as long as that
   bool is_foreign_ = false;
   MappedArray<hanet_session> sessions_;
   MappedArray<hanet_port> ports_;
@@ -67,7 +71,8 @@ class LeftEngine {
 };
 
 /// Is what an ended session knew true of one of ours, and of this moment? The same target is asked
-/// in the same way, and it was asked, or answered, within two detection times.
+/// in the same way, and it was asked, or answered, within two detection times. Of one that asks
+/// nobody (silence) nothing is taken: only what is heard from the start on arms its deadline.
 [[nodiscard]] bool is_known(const hanet_session& ended, const hanet_session& ours,
                             MonotonicTime now);
 

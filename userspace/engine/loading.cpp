@@ -41,7 +41,7 @@ hanet_bpf* open_skeleton(LinkSource source, bool use_bpf_timer) {
 
 // Without one requests are as punctual as a process is.
 void Engine::start_pacer(const Options& options) {
-  if (!left_.goes_on()) Pacer::end_left(pin_directory_.string(), nullptr);
+  Pacer::end_left(pin_directory_.string(), left_.goes_on() ? left_.pacer_interface() : 0);
   if (!options.no_pacer_because.empty()) {
     capabilities_.pacer = fmt::format("hanetd, {}", options.no_pacer_because);
     return;

@@ -72,14 +72,12 @@ Status Pacer::set_up() {
   return begin();
 }
 
-void Pacer::end_left(const std::string& owner, const Pacer* kept) {
+void Pacer::end_left(const std::string& owner, unsigned kept) {
   Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
   for (int number = 0; requests && number < kPairs; ++number) {
     const net::Pair pair = pair_number(number);
     const unsigned left = ::if_nametoindex(pair.near.c_str());
-    if (left == 0 || (kept != nullptr && left == kept->near_) ||
-        net::link_text(*requests, left) != text_of(owner))
-      continue;
+    if (left == 0 || left == kept || net::link_text(*requests, left) != text_of(owner)) continue;
     if (Status gone = requests->request(net::remove_link(left), "remove " + pair.near); !gone)
       log::warning("{}; 'ip link del {}' does it", gone.error().message, pair.near);
   }

@@ -50,14 +50,16 @@ class Pacer {
   /// behind, and the error says what this kernel lacks.
   [[nodiscard]] static Result<std::unique_ptr<Pacer>> start(const Kernel& kernel,
                                                             const std::string& owner);
-  /// Takes away what a killed instance of this owner left: its pair, and so its token. `kept`, if
-  /// any, is this instance's.
-  static void end_left(const std::string& owner, const Pacer* kept);
+  /// Takes away what killed instances of this owner left: their pairs, and so their tokens. The
+  /// pair of the interface `kept` stays; 0: none does.
+  static void end_left(const std::string& owner, unsigned kept);
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
   /// Takes the pair away.
   ~Pacer();
 
+  /// The end of the pair that the token goes into.
+  [[nodiscard]] unsigned token_interface() const { return near_; }
   /// Both ends of the pair.
   [[nodiscard]] std::set<unsigned> interfaces() const { return {near_, far_}; }
   /// "fq" or "tbf".

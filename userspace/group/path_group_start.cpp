@@ -123,12 +123,14 @@ void PathGroup::adopt(const config::GroupConfig& wanted) {
   config_.delay_enabling = wanted.delay_enabling;
   config_.failback = wanted.failback;
   config_.cold_retry = wanted.cold_retry;
-  config_.key_file = wanted.key_file;
-  config_.keys = wanted.keys;
   rules_ = rules_of(config_);
   store_live_parameters(environment_.engine, context_.index, config_.live);
-  if (Status signs = environment_.engine.set_keys(context_.index, config_.keys); !signs)
-    log::error("{}: {}", config_.name, signs.error().message);
+  if (Status signs = environment_.engine.set_keys(context_.index, wanted.keys); !signs) {
+    log::error("{}: the keys stay as they were: {}", config_.name, signs.error().message);
+  } else {
+    config_.key_file = wanted.key_file;
+    config_.keys = wanted.keys;
+  }
   refresh(monotonic_now());
 }
 

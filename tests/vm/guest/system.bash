@@ -82,7 +82,7 @@ identity() {
 # pair of its pacer, which is made anew; and the settings of the port that has the address: the one that waits
 # gets its own back when hanetd ends.
 host_network() {
-  ip -d -j address show | jq -S 'map(if .ifname | startswith("hanet-pace") then {ifname, flags, mtu, addr_info}
+  ip -d -j address show | jq -S 'map(if .ifname | startswith("hanet-pace") then {ifname: .ifname[:10], flags, mtu, addr_info}
     else del(.xdp) end) | sort_by(.ifname)'
   ip -d -j route show table all | jq -S .
   ip -6 -d -j route show table all | jq -S 'map(del(.expires))'
