@@ -72,13 +72,19 @@ __noinline int beat_leaves(__u32 at, struct hanet_beat *beat)
 	return 1;
 }
 
-/* False: it is not signed, and the other end would take it for one made with a foreign key. */
+/*
+ * False: it is not signed, and the other end would take it for one made with a foreign key. An
+ * answer is signed already (beat.bpf.h).
+ */
 static __always_inline bool request_beat(struct __sk_buff *skb, __u32 at)
 {
 	struct hanet_beat beat;
 
-	return skb->len == sizeof(beat) && !bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)) &&
-	       beat_leaves(at, &beat) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
+	if (skb->len != sizeof(beat) || bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)))
+		return false;
+	if (beat.kind == HANET_BEAT_ANSWER)
+		return true;
+	return beat_leaves(at, &beat) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
 }
 
 /* The sender addressed it to where the target was. */

@@ -196,7 +196,6 @@ TEST_F(Signed, S3_OnlyTheRequestOfTheSessionItselfIsSigned) {
   leaves_unsigned([](hanet_beat& beat) { beat.id ^= 1; });
   leaves_unsigned([](hanet_beat& beat) { beat.session = 1; });
   leaves_unsigned([](hanet_beat& beat) { beat.session = HANET_MAX_SESSIONS; });
-  leaves_unsigned([](hanet_beat& beat) { beat.kind = HANET_BEAT_ANSWER; });
   session().state = HANET_SESSION_PAUSED;
   leaves_unsigned([](hanet_beat&) {});
   session().state = HANET_SESSION_UNKNOWN;
@@ -440,7 +439,9 @@ TEST_F(Signed, M1_EachFrameIsLookedAtInOnePlaceOnly) {
 
 TEST_F(Signed, S3_AnAnswerThatLeavesIsNotSignedAgain) {
   const net::Frame answer = p->xdp(frame_of(request_of_other(1))).frame;
-  EXPECT_EQ(p->tc_egress(answer).frame, answer);
+  const Outcome leaves = p->tc_egress(answer);
+  EXPECT_EQ(leaves.verdict, kTcSent);
+  EXPECT_EQ(leaves.frame, answer);
   EXPECT_EQ(load(session().sent), 0U);
 }
 
