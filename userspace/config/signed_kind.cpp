@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kKeyFileRule =
     "the absolute path of a file with 1 or 2 keys (hanet.toml(5))";
 
-void check_path(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
+void check_signed_path(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
   const PortConfig& port = config.paths[at].port();
   if (config.kind_of(port) != HeartbeatKind::Hanet || config.asks_an_address(port)) return;
   if (heartbeat.has(kPathKeys[at].source) && port.source)
@@ -40,7 +40,7 @@ void read_key_file(const TableReader& heartbeat, GroupConfig& config) {
 
 void read_signed_kind(const TableReader& heartbeat, GroupConfig& config) {
   read_key_file(heartbeat, config);
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_path(heartbeat, config, at);
+  for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_signed_path(heartbeat, config, at);
   if (!config.signs() && heartbeat.has("key_file"))
     heartbeat.report("key_file", in_quotes(config.key_file.native()),
                      "only with kind 'hanet', because no other is signed");
