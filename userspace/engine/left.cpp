@@ -43,19 +43,22 @@ Status Engine::take_port_over(PortIndex index) {
   return {};
 }
 
-// While something is left, a port that waits lets pass what is bridged to it or from it.
+// While something is left, a port that waits lets pass what is bridged to it or from it. All modes
+// first: to detach a program takes tens of milliseconds, and a verdict may come meanwhile.
 void Engine::end_left(GroupIndex group) {
+  const auto has_left = [&](PortIndex port) {
+    return ports_[port].in_use != 0 && ports_[port].group == group && attachments_[port].has_left();
+  };
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
-    if (ports_[port].in_use == 0 || ports_[port].group != group) continue;
-    const bool had_left = attachments_[port].has_left();
-    if (had_left && waits_[port] && engine::load(steer_[port].mode) == HANET_STEER_NONE) {
-      const PortIndex peer = steer_[port].peer_port;
-      const bool bridged =
-          peer < HANET_MAX_PORTS && engine::load(steer_[peer].mode) == HANET_STEER_BRIDGE_OUT;
-      store(steer_[port].mode, bridged ? HANET_STEER_BRIDGE_IN : HANET_STEER_IDLE);
-    }
-    if (had_left) attachments_[port].end_left();
+    if (!has_left(port) || !waits_[port] || engine::load(steer_[port].mode) != HANET_STEER_NONE)
+      continue;
+    const PortIndex peer = steer_[port].peer_port;
+    const bool bridged =
+        peer < HANET_MAX_PORTS && engine::load(steer_[peer].mode) == HANET_STEER_BRIDGE_OUT;
+    store(steer_[port].mode, bridged ? HANET_STEER_BRIDGE_IN : HANET_STEER_IDLE);
   }
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (has_left(port)) attachments_[port].end_left();
 }
 
 // Ports that the other instance watched and this one does not.
