@@ -34,19 +34,20 @@ std::string attached_xdp_mode(unsigned ifindex) {
 
 }  // namespace
 
-Status PortAttachment::attach_xdp() {
-  const int index = static_cast<int>(ifindex_);
-  xdp_ = PinnedLink::adopt(xdp_pin_);
-  if (xdp_.valid() && bpf_link_update(xdp_.get(), xdp_program_, nullptr) == 0) {
-    xdp_mode_ = attached_xdp_mode(ifindex_);
+Status PortAttachment::attach_xdp(int program, unsigned ifindex, const std::string& name,
+                                  const std::filesystem::path& pin) {
+  const int index = static_cast<int>(ifindex);
+  xdp_ = PinnedLink::adopt(pin);
+  if (xdp_.valid() && bpf_link_update(xdp_.get(), program, nullptr) == 0) {
+    xdp_mode_ = attached_xdp_mode(ifindex);
     return {};
   }
   xdp_ = PinnedLink();
   bpf_link_create_opts generic{};
   generic.sz = sizeof(generic);
   generic.flags = XDP_FLAGS_SKB_MODE;
-  const bpf_link_create_opts* first = forgets_native_xdp(ifindex_) ? &generic : nullptr;
-  Fd link(bpf_link_create(xdp_program_, index, BPF_XDP, first));
+  const bpf_link_create_opts* first = forgets_native_xdp(ifindex) ? &generic : nullptr;
+  Fd link(bpf_link_create(program, index, BPF_XDP, first));
   const int reason = errno;
   std::uint32_t holder = 0;
   if (!link.valid() && bpf_xdp_query_id(index, 0, &holder) == 0 && holder != 0) {
@@ -54,12 +55,12 @@ Status PortAttachment::attach_xdp() {
     return {};
   }
   // Some drivers refuse native XDP for the port's present settings (MTU, offloads).
-  if (!link.valid()) link.reset(bpf_link_create(xdp_program_, index, BPF_XDP, &generic));
-  if (!link.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name_));
-  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), xdp_pin_);
+  if (!link.valid()) link.reset(bpf_link_create(program, index, BPF_XDP, &generic));
+  if (!link.valid()) return errno_error(reason, fmt::format("attach XDP to {}", name));
+  Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), pin);
   if (!pinned) return pass_on(pinned);
   xdp_ = std::move(*pinned);
-  xdp_mode_ = attached_xdp_mode(ifindex_);
+  xdp_mode_ = attached_xdp_mode(ifindex);
   return {};
 }
 
@@ -68,10 +69,6 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
                                               const std::filesystem::path& pins) {
   PortAttachment attachment;
   attachment.attached_at_ = monotonic_now();
-  attachment.xdp_program_ = programs.xdp_ingress;
-  attachment.ifindex_ = ifindex;
-  attachment.name_ = name;
-  attachment.xdp_pin_ = pin_of(pins, ifindex, "xdp");
   attachment.is_veth_ = net::driver_of(ifindex) == "veth";
   Result<TcHook> ingress =
       TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
@@ -81,6 +78,10 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
   if (!egress) return pass_on(egress);
   attachment.ingress_ = std::move(*ingress);
   attachment.egress_ = std::move(*egress);
+  if (Status attached =
+          attachment.attach_xdp(programs.xdp_ingress, ifindex, name, pin_of(pins, ifindex, "xdp"));
+      !attached)
+    return pass_on(attached);
   return attachment;
 }
 

@@ -27,14 +27,12 @@ struct Programs {
 
 class PortAttachment {
  public:
-  /// Attaches those of TC to an interface, or none, in front of what a killed instance left there.
-  /// `name` is for messages only; the links are pinned in `pins`.
+  /// Attaches all to an interface, or none: those of TC in front of what a killed instance left
+  /// there, that of XDP in its place. `name` is for messages only; the links are pinned in `pins`.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name,
                                                      const std::filesystem::path& pins);
-  /// Attaches that of XDP, in place of a killed instance's: from then on that one sees no reply.
-  [[nodiscard]] Status attach_xdp();
-  /// A killed instance's programs go on steering behind these.
+  /// A killed instance's programs are there, behind these.
   [[nodiscard]] bool has_left() const { return ingress_.has_left() || egress_.has_left(); }
   /// Since when they do.
   [[nodiscard]] MonotonicTime attached_at() const { return attached_at_; }
@@ -64,10 +62,9 @@ class PortAttachment {
   }
 
  private:
-  int xdp_program_ = -1;
-  unsigned ifindex_ = 0;
-  std::string name_;
-  std::filesystem::path xdp_pin_;
+  [[nodiscard]] Status attach_xdp(int program, unsigned ifindex, const std::string& name,
+                                  const std::filesystem::path& pin);
+
   PinnedLink xdp_;
   std::string xdp_mode_;
   bool is_veth_ = false;

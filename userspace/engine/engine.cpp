@@ -248,21 +248,19 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
     take_attachment(index);
     return {};
   }
+  if (!is_taken_over) left_.hear_at_tc(ifindex);
   const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
                           .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
                           .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
   Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name, pin_directory_);
-  Status done = attached ? Status() : pass_on(attached);
-  if (done && is_taken_over) done = attached->attach_xdp();
-  if (!done) {
+  if (!attached) {
     strike_port(*skeleton_, ifindex);
-    return done;
+    return pass_on(attached);
   }
   attachments_[index] = std::move(*attached);
-  if (is_taken_over)
-    take_attachment(index);
-  else
-    not_taken_over_.insert(index);
+  left_steers_[index] = attachments_[index].has_left();
+  take_attachment(index);
+  if (!is_taken_over) not_taken_over_.insert(index);
   return {};
 }
 

@@ -233,7 +233,8 @@ class Engine {
   [[nodiscard]] const std::vector<LeftEngine::Known>& taken_over() const { return taken_over_; }
   /// When a killed instance was seen last; nothing where there was none.
   [[nodiscard]] std::optional<MonotonicTime> left_alone_since() const { return left_alone_since_; }
-  /// Takes a killed instance's programs away when it is known what is to be steered.
+  /// Takes a killed instance's programs away when they steer nothing any more, which they do until
+  /// it is known what is to be steered.
   void attend(MonotonicTime now);
   [[nodiscard]] const Capabilities& capabilities() const { return capabilities_; }
 
@@ -269,9 +270,11 @@ class Engine {
  private:
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
-  [[nodiscard]] Status take_port_over(PortIndex port);
+  [[nodiscard]] Status take_group_over(GroupIndex group);
+  [[nodiscard]] bool steers_alike(std::span<const PortIndex> ports) const;
+  void steer_as_left(std::span<const PortIndex> ports);
   void go_on_as(SessionIndex index, const LeftEngine::Known& known);
-  void end_left(GroupIndex group);
+  void end_left_steering(GroupIndex group);
   void end_strays();
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
   void choose_listener(PortIndex index);
@@ -332,8 +335,9 @@ class Engine {
   std::map<SessionIndex, LeftEngine::Known> known_;  ///< by which ours begin
   std::vector<LeftEngine::Known> taken_over_;
   std::optional<MonotonicTime> left_alone_since_;
-  bool began_ = false;                         ///< all ports are attached
-  std::array<bool, HANET_MAX_PORTS> waits_{};  ///< has no identity; see end_left()
+  bool began_ = false;                               ///< all ports are attached
+  std::array<bool, HANET_MAX_PORTS> waits_{};        ///< has no identity
+  std::array<bool, HANET_MAX_PORTS> left_steers_{};  ///< a killed instance does, behind ours
   struct SessionRow {
     SessionIndex first = 0;
     std::uint32_t count = 0;

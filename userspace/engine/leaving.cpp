@@ -26,6 +26,7 @@ void Engine::remove_port(PortIndex index) {
     leftovers_.insert_or_assign(ifindex, std::move(attachments_[index]));
   attachments_[index] = PortAttachment();
   not_taken_over_.erase(index);
+  left_steers_[index] = false;
   store(port.net_device, 0);
   store(port.in_use, 0);
 }

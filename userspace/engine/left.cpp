@@ -2,8 +2,9 @@
 //
 // The engine's fifth part: what an instance left that was killed (spec D7); see engine.h.
 //
-// Until this instance takes over, the other one watches on (left_engine.h). Then its programs go on
-// steering behind those of this one, as they were told last, and are taken away as soon as this
+// Until this instance takes over, the other one watches on (left_engine.h). Then this one steers as
+// that one did. Where it can not (a move that was cut off, other ports, maps of another version),
+// the old programs go on steering behind those of this one, as they were told last, until this
 // instance knows what is to be steered.
 #include <bpf/bpf.h>
 
@@ -23,42 +24,91 @@ constexpr Nanoseconds kLeftSteers = std::chrono::seconds(10);
 
 }  // namespace
 
-// In this order: nobody makes a verdict between the first step and start_sessions(), so what takes
-// long comes before; and what the other one still asks for afterwards nobody counts.
-Status Engine::take_port_over(PortIndex index) {
-  if (not_taken_over_.erase(index) == 0) return {};
-  const hanet_port& port = ports_[index];
+// Of all ports of a group at once: a verdict on one asks whether the other one is proved. Nobody
+// makes one between the first step and start_sessions(), so nothing here takes long: the programs
+// are attached, and pass everything until their port is entered.
+Status Engine::take_group_over(GroupIndex group) {
+  std::vector<PortIndex> ports;
+  for (const PortIndex port : not_taken_over_)
+    if (ports_[port].group == group) ports.push_back(port);
   const MonotonicTime now = monotonic_now();
-  const std::vector<LeftEngine::Known> ended = left_.end_sessions(port.ifindex);
-  taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
-  if (Status attached = attachments_[index].attach_xdp(); !attached) return attached;
-  if (const int updated = enter_port(*skeleton_, port.ifindex, index); updated != 0)
-    return errno_error(updated, fmt::format("register port {}", port.name));
-  take_attachment(index);
-  for (const SessionIndex session : sessions_of(index))
-    if (const auto known = std::ranges::find_if(
-            ended, [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
-        known != ended.end())
-      known_[session] = *known;
+  for (const PortIndex port : ports) {
+    not_taken_over_.erase(port);
+    const std::vector<LeftEngine::Known> ended = left_.end_sessions(ports_[port].ifindex);
+    taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
+    for (const SessionIndex session : sessions_of(port))
+      if (const auto known = std::ranges::find_if(
+              ended,
+              [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
+          known != ended.end())
+        known_[session] = *known;
+  }
+  const bool alike = steers_alike(ports);
+  if (alike) steer_as_left(ports);
+  for (const PortIndex port : ports) {
+    const unsigned ifindex = ports_[port].ifindex;
+    if (const int updated = enter_port(*skeleton_, ifindex, port); updated != 0)
+      return errno_error(updated, fmt::format("register port {}", ports_[port].name));
+    if (alike) left_steers_[port] = !left_.end_steering(ifindex);
+  }
   return {};
 }
 
-// While something is left, a port that waits lets pass what is bridged to it or from it. All modes
-// first: to detach a program takes tens of milliseconds, and a verdict may come meanwhile.
-void Engine::end_left(GroupIndex group) {
-  const auto has_left = [&](PortIndex port) {
-    return ports_[port].in_use != 0 && ports_[port].group == group && attachments_[port].has_left();
+// At rest in the same way, or bridging as the kernel side does by itself, from and to where it
+// would here. What is left of a move that was cut off is neither.
+bool Engine::steers_alike(std::span<const PortIndex> ports) const {
+  bool receives = false;
+  bool sends = false;
+  for (const PortIndex port : ports) {
+    const auto left = left_.steering(ports_[port].ifindex);
+    if (!left) return false;
+    const hanet_steer& way = steer_[port];
+    if (waits_[port]) {
+      receives = receives || left->mode == HANET_STEER_BRIDGE_IN;
+      if (left->mode != HANET_STEER_BRIDGE_IN && left->mode != HANET_STEER_IDLE) return false;
+    } else if (left->mode == HANET_STEER_BRIDGE_OUT) {
+      sends = left->is_armed && way.armed != 0 &&
+              std::ranges::any_of(path_of(way.peer_port), [&](PortIndex peer) {
+                return ports_[peer].ifindex == left->peer;
+              });
+      if (!sends) return false;
+    } else if (left->mode != way.mode) {
+      return false;
+    }
+  }
+  return receives == sends;
+}
+
+// Who receives first.
+void Engine::steer_as_left(std::span<const PortIndex> ports) {
+  for (const PortIndex port : ports)
+    if (waits_[port]) store(steer_[port].mode, left_.steering(ports_[port].ifindex)->mode);
+  for (const PortIndex port : ports) {
+    const auto left = *left_.steering(ports_[port].ifindex);
+    if (left.mode != HANET_STEER_BRIDGE_OUT) continue;
+    store(steer_[port].steered_ns, left.since_ns);
+    store(steer_[port].mode, HANET_STEER_BRIDGE_OUT);
+  }
+}
+
+// While the other one steers, a port that waits lets pass what is bridged to it or from it.
+void Engine::end_left_steering(GroupIndex group) {
+  const auto is_left = [&](PortIndex port) {
+    return left_steers_[port] && ports_[port].in_use != 0 && ports_[port].group == group;
   };
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
-    if (!has_left(port) || !waits_[port] || engine::load(steer_[port].mode) != HANET_STEER_NONE)
+    if (!is_left(port) || !waits_[port] || engine::load(steer_[port].mode) != HANET_STEER_NONE)
       continue;
     const PortIndex peer = steer_[port].peer_port;
     const bool bridged =
         peer < HANET_MAX_PORTS && engine::load(steer_[peer].mode) == HANET_STEER_BRIDGE_OUT;
     store(steer_[port].mode, bridged ? HANET_STEER_BRIDGE_IN : HANET_STEER_IDLE);
   }
-  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-    if (has_left(port)) attachments_[port].end_left();
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
+    if (!is_left(port)) continue;
+    left_steers_[port] = false;
+    if (!left_.end_steering(ports_[port].ifindex)) attachments_[port].end_left();
+  }
 }
 
 // Ports that the other instance watched and this one does not.
@@ -82,7 +132,7 @@ bool Engine::knows_what_to_steer(PortIndex port, MonotonicTime now) const {
     longest = std::max(longest, 2 * detection_time(sessions_[session]));
   return mode == HANET_STEER_BRIDGE_OUT ||
          (has_identity && verdict(port).state == HANET_SESSION_UP) ||
-         (attachments_[port].has_left() && now > attachments_[port].attached_at() + longest);
+         (left_steers_[port] && now > attachments_[port].attached_at() + longest);
 }
 
 // Its state is the kernel side's from the start on, unless that has learned something by now.
@@ -105,8 +155,9 @@ Nanoseconds Engine::show_presence(MonotonicTime now) {
 
 // A port that has no sessions yet, because its interface came later, has nothing to take over.
 Status Engine::take_over() {
-  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-    if (Status taken = take_port_over(port); !taken) return taken;
+  while (!not_taken_over_.empty())
+    if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
+      return taken;
   if (!left_.goes_on()) return {};
   if (Status pinned = pin(); !pinned) return pinned;
   left_.stop();
@@ -122,7 +173,11 @@ void Engine::attend(MonotonicTime now) {
     return;
   }
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-    if (ports_[port].in_use != 0 && knows_what_to_steer(port, now)) end_left(ports_[port].group);
+    if (ports_[port].in_use != 0 && knows_what_to_steer(port, now))
+      end_left_steering(ports_[port].group);
+  // One each time: it takes tens of milliseconds, and a verdict may wait.
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (!left_steers_[port] && attachments_[port].has_left()) return attachments_[port].end_left();
 }
 
 Result<bool> Engine::take_off_left(const std::filesystem::path& pin_directory) {

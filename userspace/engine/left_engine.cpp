@@ -51,10 +51,11 @@ bool LeftEngine::map_memory(const std::filesystem::path& directory) {
   accounts_ = mapped<hanet_engine>(directory / "engine", 1);
   ports_ = mapped<hanet_port>(directory / "ports", HANET_MAX_PORTS);
   sessions_ = mapped<hanet_session>(directory / "sessions", HANET_MAX_SESSIONS);
+  steer_ = mapped<hanet_steer>(directory / "steer", HANET_MAX_PORTS);
   pacer_ = mapped<hanet_pacer>(directory / "pacer", 1);
   flights_ = mapped<hanet_flight>(directory / "flights", HANET_MAX_SESSIONS);
-  return accounts_.valid() && ports_.valid() && sessions_.valid() && pacer_.valid() &&
-         flights_.valid() && load(accounts_[0].abi) == HANET_ABI;
+  return accounts_.valid() && ports_.valid() && sessions_.valid() && steer_.valid() &&
+         pacer_.valid() && flights_.valid() && load(accounts_[0].abi) == HANET_ABI;
 }
 
 LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
@@ -87,6 +88,40 @@ void LeftEngine::show_presence(std::uint64_t now_ns) const {
 std::optional<MonotonicTime> LeftEngine::last_attended() const {
   if (!accounts_.valid()) return std::nullopt;
   return from_kernel_ns(load(accounts_[0].attended_ns));
+}
+
+std::optional<std::size_t> LeftEngine::port_at(unsigned ifindex) const {
+  for (std::size_t port = 0; steer_.valid() && port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0 && ports_[port].ifindex == ifindex) return port;
+  return std::nullopt;
+}
+
+void LeftEngine::hear_at_tc(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  if (!port) return;
+  store(ports_[*port].replies_at_xdp, 0U);
+  for (std::size_t at = 0; at < HANET_MAX_SESSIONS; ++at)
+    if (sessions_[at].in_use != 0 && sessions_[at].port == *port)
+      store(sessions_[at].heard_at_xdp, std::uint8_t{0});
+}
+
+std::optional<LeftEngine::Steering> LeftEngine::steering(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  if (!port) return std::nullopt;
+  const hanet_steer& way = steer_[*port];
+  const std::uint32_t peer = load(way.peer_port);
+  return Steering{.mode = load(way.mode),
+                  .is_armed = load(way.armed) != 0,
+                  .peer = peer < HANET_MAX_PORTS ? load(ports_[peer].ifindex) : 0,
+                  .since_ns = load(way.steered_ns)};
+}
+
+bool LeftEngine::end_steering(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  if (!port) return false;
+  store(steer_[*port].armed, 0U);
+  store(steer_[*port].mode, static_cast<std::uint32_t>(HANET_STEER_NONE));
+  return true;
 }
 
 // What is read before the state is newer than that only by what the kernel side writes meanwhile.

@@ -46,9 +46,23 @@ class LeftEngine {
   /// Whoever took over runs: its programs, which steer on for a while, do what their group wants
   /// without hanetd by the stamp in their own map.
   void show_presence(std::uint64_t now_ns) const;
+  /// Replies on the interface are its TC program's from now on: its XDP program may be replaced.
+  void hear_at_tc(unsigned ifindex) const;
   /// Its sessions on the interface end: they send nothing more, and make no verdict any more.
   /// Returns what they knew.
   [[nodiscard]] std::vector<Known> end_sessions(unsigned ifindex) const;
+  /// What it does with the frames of an interface.
+  struct Steering {
+    std::uint32_t mode = HANET_STEER_NONE;  ///< enum hanet_steer_mode
+    bool is_armed = false;                  ///< by its own verdict
+    unsigned peer = 0;                      ///< interface that it bridges to
+    std::uint64_t since_ns = 0;             ///< when it last began to
+  };
+  /// Nothing where that can not be read.
+  [[nodiscard]] std::optional<Steering> steering(unsigned ifindex) const;
+  /// Lets the frames of the interface pass from now on. False where it can not be told: its
+  /// programs have to go.
+  [[nodiscard]] bool end_steering(unsigned ifindex) const;
   /// Its token is dropped when it comes round, and its timers end.
   void stop();
   /// The end of its pacer's pair that the token goes into; 0: none.
@@ -60,11 +74,13 @@ class LeftEngine {
 
  private:
   [[nodiscard]] bool map_memory(const std::filesystem::path& directory);
+  [[nodiscard]] std::optional<std::size_t> port_at(unsigned ifindex) const;
 
   std::vector<Fd> held_;  ///< its maps with timers, which have them as long as that
   bool is_foreign_ = false;
   MappedArray<hanet_session> sessions_;
   MappedArray<hanet_port> ports_;
+  MappedArray<hanet_steer> steer_;
   MappedArray<hanet_engine> accounts_;
   MappedArray<hanet_pacer> pacer_;
   MappedArray<hanet_flight> flights_;

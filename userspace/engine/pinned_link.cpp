@@ -7,7 +7,10 @@
 #include <fmt/format.h>
 #include <fmt/std.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -25,6 +28,13 @@ unsigned interface_of(const std::string& name) {
   unsigned ifindex = 0;
   std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), ifindex);
   return ifindex;
+}
+
+/// 0: nobody knows.
+std::uint32_t program_of(int link) {
+  bpf_link_info info{};
+  std::uint32_t length = sizeof(info);
+  return bpf_obj_get_info_by_fd(link, &info, &length) == 0 ? info.prog_id : 0;
 }
 
 }  // namespace
@@ -74,7 +84,9 @@ PinnedLink PinnedLink::adopt(const std::filesystem::path& name) {
 PinnedLink PinnedLink::take_left(const std::filesystem::path& name) {
   const std::filesystem::path aside = name.string() + std::string(kLeft);
   PinnedLink older = adopt(aside), left = adopt(name);
-  if (older.valid() || !left.valid()) return older;
+  if (!left.valid()) return older;
+  if (older.valid() && !is_in_charge(name.parent_path(), program_of(left.get()))) return older;
+  older = PinnedLink();
   std::error_code failed;
   std::filesystem::rename(name, aside, failed);
   if (!failed) left.name_ = aside;
@@ -89,6 +101,23 @@ void PinnedLink::leave() {
   }
   link_.reset();
   name_.clear();
+}
+
+bool is_in_charge(const std::filesystem::path& directory, std::uint32_t program) {
+  const Fd map(bpf_obj_get((directory / "ports").c_str()));
+  const Fd of(bpf_prog_get_fd_by_id(program));
+  bpf_map_info pinned{};
+  std::uint32_t length = sizeof(pinned);
+  if (!map.valid() || !of.valid() || bpf_obj_get_info_by_fd(map.get(), &pinned, &length) != 0)
+    return false;
+  std::array<std::uint32_t, 64> maps{};  // MAX_USED_MAPS, include/linux/bpf_verifier.h
+  bpf_prog_info uses{};
+  uses.nr_map_ids = maps.size();
+  uses.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
+  length = sizeof(uses);
+  if (bpf_obj_get_info_by_fd(of.get(), &uses, &length) != 0) return false;
+  const auto used = std::span(maps).first(std::min<std::size_t>(uses.nr_map_ids, maps.size()));
+  return std::ranges::find(used, pinned.id) != used.end();
 }
 
 void end_left_links(const std::filesystem::path& directory, const std::set<unsigned>& kept) {

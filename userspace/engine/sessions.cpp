@@ -72,7 +72,7 @@ void Engine::choose_whether_to_listen() {
 }
 
 Status Engine::start_sessions(PortIndex port) {
-  if (Status taken = take_port_over(port); !taken) return taken;
+  if (Status taken = take_group_over(ports_[port].group); !taken) return taken;
   bool goes_on = false;
   for (const SessionIndex session : sessions_of(port)) {
     const auto known = known_.extract(session);

@@ -152,7 +152,7 @@ void Engine::give_identity(PortIndex lead, const net::MacAddress& identity_mac) 
 void Engine::take_identity(PortIndex lead) {
   for (const PortIndex port : path_of(lead)) {
     waits_[port] = true;
-    if (!attachments_[port].has_left()) store(steer_[port].mode, HANET_STEER_IDLE);
+    if (!left_steers_[port]) store(steer_[port].mode, HANET_STEER_IDLE);
   }
 }
 
@@ -227,7 +227,7 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
   for (const PortIndex port : receiving)
     store(steer_[port].mode, port == to ? HANET_STEER_ADOPT : HANET_STEER_MEMBER);
-  end_left(ports_[from].group);
+  end_left_steering(ports_[from].group);
 }
 
 }  // namespace hanet::engine

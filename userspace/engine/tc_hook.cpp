@@ -69,10 +69,11 @@ void clsact_detach(unsigned ifindex, Direction direction, const ClsactFilter& fi
   bpf_tc_detach(&hook, &options);
 }
 
-bool clsact_has(unsigned ifindex, Direction direction, const ClsactFilter& filter) {
+// Its id; 0: there is no such filter.
+std::uint32_t program_at(unsigned ifindex, Direction direction, const ClsactFilter& filter) {
   const bpf_tc_hook hook = clsact_hook(ifindex, point_of(direction));
   bpf_tc_opts options = options_of(filter);
-  return bpf_tc_query(&hook, &options) == 0;
+  return bpf_tc_query(&hook, &options) == 0 ? options.prog_id : 0;
 }
 
 int clsact_attach(int program, unsigned ifindex, Direction direction, const ClsactFilter& filter) {
@@ -82,17 +83,22 @@ int clsact_attach(int program, unsigned ifindex, Direction direction, const Clsa
   return bpf_tc_attach(&hook, &options);
 }
 
-// What killed instances left. Of two the order is not known, so both go.
-ClsactFilter left_at(unsigned ifindex, Direction direction) {
+// What killed instances left: of two, the one that is in charge. Nobody is where nothing is pinned.
+ClsactFilter left_at(unsigned ifindex, Direction direction, const std::filesystem::path& pins) {
   std::vector<ClsactFilter> left;
   for (const std::uint32_t priority : kFilterPriorities)
     for (const std::uint32_t handle : kFilterHandles)
       if (const ClsactFilter filter{.priority = priority, .handle = handle};
-          clsact_has(ifindex, direction, filter))
+          program_at(ifindex, direction, filter) != 0)
         left.push_back(filter);
   if (left.size() == 1) return left.front();
-  for (const ClsactFilter& filter : left) clsact_detach(ifindex, direction, filter);
-  return {};
+  ClsactFilter goes_on;
+  for (const ClsactFilter& filter : left)
+    if (goes_on.priority == 0 && is_in_charge(pins, program_at(ifindex, direction, filter)))
+      goes_on = filter;
+    else
+      clsact_detach(ifindex, direction, filter);
+  return goes_on;
 }
 
 // libbpf prints an error when the qdisc exists already, which is normal here.
@@ -173,7 +179,7 @@ Status TcHook::attach_clsact(const std::string& name) {
   const int created = bpf_tc_hook_create(&both);
   if (created != 0 && created != -EEXIST)
     return errno_error(created, fmt::format("add a clsact qdisc to {}", name));
-  left_filter_ = left_at(ifindex_, direction_);
+  left_filter_ = left_at(ifindex_, direction_, pin_.parent_path());
   const std::uint32_t handle =
       left_filter_.handle == kFilterHandles[0] ? kFilterHandles[1] : kFilterHandles[0];
   int failed = 0;
@@ -190,7 +196,7 @@ Status TcHook::attach_clsact(const std::string& name) {
 void TcHook::end_left_filters(unsigned ifindex) {
   const QuietLibbpf quiet;
   for (const Direction direction : {Direction::Ingress, Direction::Egress})
-    clsact_detach(ifindex, direction, left_at(ifindex, direction));
+    clsact_detach(ifindex, direction, left_at(ifindex, direction, {}));
 }
 
 void TcHook::end_left() {
