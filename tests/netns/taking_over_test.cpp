@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "bench/outage_meter.h"
 #include "netns/survival.h"
 
 namespace hanet::test {
@@ -27,24 +28,37 @@ class TakingOver : public Survival {
     return ::stat((host().pins() / "sessions").c_str(), &status) == 0 ? status.st_ino : 0;
   }
   /// As late as can be. How long a start takes here is not known, so it is tried, each time a bit
-  /// earlier, until the old sessions still watch when it is stopped.
-  testing::AssertionResult freeze_before_it_takes_over() {
+  /// earlier, until the old sessions still watch when it is stopped. `p0`: what they say of that.
+  testing::AssertionResult freeze_before_it_takes_over(std::uint32_t p0 = HANET_SESSION_UP) {
     for (auto delay = std::chrono::milliseconds(2000); delay.count() > 20; delay = delay * 4 / 5) {
-      if (!await("the old one watches", [&] { return both_are_up(); })) break;
+      if (!await("the old one watches", [&] { return is_watched(p0); })) break;
       const std::uint64_t old_pin = pin_of_sessions();
       host().start();
       std::this_thread::sleep_for(delay);
       host().freeze();
       if (!await("it is stopped", [&] { return host().frozen(); })) break;
-      if (pin_of_sessions() == old_pin && both_are_up()) return testing::AssertionSuccess();
+      if (pin_of_sessions() == old_pin && is_watched(p0)) return testing::AssertionSuccess();
       host().kill();
     }
     return testing::AssertionFailure() << "it was never stopped in time";
   }
+  /// Its first looks, some milliseconds later, end the old programs.
+  void start_until_it_took_over() {
+    host().start();
+    for (int look = 0; look < 50'000 && !host().log().contains("took over"); ++look)
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    ASSERT_THAT(host().log(), HasSubstr("took over"));
+  }
+  bool has_one_at_each_hook() {
+    for (const std::string port : {"p0", "p1"})
+      for (const auto direction : {engine::Direction::Ingress, engine::Direction::Egress})
+        if (programs_at(port, direction) != 1) return false;
+    return true;
+  }
 
  private:
-  bool both_are_up() {
-    return state_of("p0") == HANET_SESSION_UP && state_of("p1") == HANET_SESSION_UP;
+  bool is_watched(std::uint32_t p0) {
+    return state_of("p0") == p0 && state_of("p1") == HANET_SESSION_UP;
   }
 };
 
@@ -69,10 +83,7 @@ TEST_F(TakingOver, D7_UntilTheNextHanetdTakesOverASilentCutIsFoundAndBridged) {
   EXPECT_THAT(host().log(), HasSubstr("hanetd: took over from a hanetd that was seen"));
   EXPECT_THAT(host().log(), HasSubstr("p0 was found down"));
   EXPECT_FALSE(host().switchovers().at(0).at("heartbeats").empty()) << "of before the start (O4)";
-  EXPECT_TRUE(await("only the new programs are there", [&] {
-    return programs_at("p0", engine::Direction::Ingress) == 1 &&
-           programs_at("p1", engine::Direction::Egress) == 1;
-  }));
+  EXPECT_TRUE(await("only the new programs are there", [&] { return has_one_at_each_hook(); }));
   expect_one_program_at_each_hook();
 }
 
@@ -143,6 +154,57 @@ TEST_F(TakingOver, D7_O7_AHanetdThatIsToLeaveForAnotherTakesNothingOff) {
   expect_nothing_left();
 }
 
+// Both programs are at each hook at that moment, and one of them steers.
+TEST_F(TakingOver, D7_WhatTheKernelSideBridgesGoesOnWithoutALostPacket) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  if (IsSkipped()) return;
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_bridged());
+  const Conversation talk = lab().conversations().front();
+  auto meter = bench::OutageMeter::open(
+      {.a = {.netns = lab().netns(talk.server), .address = talk.address},
+       .b = {.netns = lab().netns(talk.client), .address = talk.client_address},
+       .packets_per_second = 2000,
+       .longest_run = std::chrono::seconds(30)});
+  ASSERT_TRUE(meter) << meter.error().message;
+  const Status counts = (*meter)->start();
+  ASSERT_TRUE(counts) << counts.error().message;
+  ASSERT_NO_FATAL_FAILURE(start_until_it_took_over());
+  host().freeze();
+  ASSERT_TRUE(await("it is stopped", [&] { return host().frozen(); }));
+  EXPECT_TRUE(echo().reaches_every_address());
+  const bench::MeterReport report = (*meter)->stop();
+  EXPECT_TRUE(carries("p0", before) && mode_of("p0") == HANET_STEER_BRIDGE_OUT)
+      << "the witness: it has not moved the identity yet";
+  EXPECT_GT(programs_at("p1", engine::Direction::Egress), 1) << "the witness: both are there";
+  EXPECT_GT(report.a_to_b.received, 100U) << "the witness";
+  EXPECT_EQ(report.a_to_b.lost, 0U) << "sent by the host";
+  EXPECT_EQ(report.b_to_a.lost, 0U) << "sent to the host";
+  host().thaw();
+  ASSERT_TRUE(all_on("p1"));
+}
+
+// What watches is the second one's kernel side by then, although the first one's programs are
+// there.
+TEST_F(TakingOver, D7_AKillBetweenTakingOverAndTheEndOfTheOldProgramsLosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  if (IsSkipped()) return;
+  ASSERT_NO_FATAL_FAILURE(start_until_it_took_over());
+  host().kill();
+  EXPECT_GT(programs_at("p1", engine::Direction::Egress), 1) << "the witness: both are there";
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_NO_FATAL_FAILURE(expect_bridged());
+  // Stopped before it takes over: what is bridged meanwhile is so by what was left in place.
+  ASSERT_TRUE(freeze_before_it_takes_over(HANET_SESSION_DOWN));
+  EXPECT_TRUE(echo().reaches_every_address());
+  host().thaw();
+  ASSERT_TRUE(await("hanetd answers", [&] { return !host().ask({"status"}).is_null(); }));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", before));
+  EXPECT_TRUE(await("only the new programs are there", [&] { return has_one_at_each_hook(); }));
+  expect_one_program_at_each_hook();
+}
+
 /// Kills at random moments: while all is well, between a cut and its verdict, in the middle of a
 /// move, and of a start.
 class RandomKills : public TakingOver {
@@ -165,9 +227,7 @@ class RandomKills : public TakingOver {
   }
   /// One program at each hook, one pair of the pacer, and no name of an instance before.
   bool is_alone() {
-    for (const std::string port : {"p0", "p1"})
-      for (const auto direction : {engine::Direction::Ingress, engine::Direction::Egress})
-        if (programs_at(port, direction) != 1) return false;
+    if (!has_one_at_each_hook()) return false;
     for (const auto& pin : std::filesystem::directory_iterator(host().pins()))
       if (pin.path().filename().string().ends_with("_left")) return false;
     const std::string links = shown({"ip", "-br", "link", "show"});

@@ -57,6 +57,11 @@ std::vector<bpf_map*> own_maps(const hanet_bpf& skeleton) {
   return maps;
 }
 
+// The BPF file system takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
+std::filesystem::path path_of_new(const std::filesystem::path& directory, const bpf_map* map) {
+  return directory / fmt::format("{}_new", bpf_map__name(map));
+}
+
 }  // namespace
 
 void Engine::SkeletonDeleter::operator()(hanet_bpf* skeleton) const {
@@ -105,12 +110,19 @@ Status Engine::open_pins(const std::filesystem::path& directory) {
   return left_.goes_on() ? Status() : pin();
 }
 
+// Under other names first: a kill in the middle leaves those of whoever was in charge before.
 Status Engine::pin() {
-  remove_own_pins();
+  std::error_code failed;
   for (const bpf_map* map : own_maps(*skeleton_)) {
-    const std::string path = (pin_directory_ / bpf_map__name(map)).string();
+    const std::filesystem::path path = path_of_new(pin_directory_, map);
+    std::filesystem::remove(path, failed);
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
-      return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path));
+      return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path.string()));
+  }
+  for (const bpf_map* map : own_maps(*skeleton_)) {
+    const std::filesystem::path path = path_of_new(pin_directory_, map);
+    std::filesystem::rename(path, pin_directory_ / bpf_map__name(map), failed);
+    if (failed) return errno_error(failed.value(), fmt::format("rename {}", path.string()));
   }
   return pin_tracing();
 }
@@ -135,8 +147,10 @@ Status Engine::pin_tracing() {
 void Engine::remove_own_pins() {
   if (!skeleton_) return;
   std::error_code ignored;
-  for (const bpf_map* map : own_maps(*skeleton_))
+  for (const bpf_map* map : own_maps(*skeleton_)) {
     std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
+    std::filesystem::remove(path_of_new(pin_directory_, map), ignored);
+  }
 }
 
 Nanoseconds Engine::usual_lateness() const {
