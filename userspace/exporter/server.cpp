@@ -10,10 +10,15 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/fd.h"
 #include "exporter/open_metrics.h"
 
@@ -25,6 +30,10 @@ namespace {
 const std::vector<std::string> kManners{
     "num_threads",       "4",  "request_timeout_ms", "2000", "keep_alive_timeout_ms", "500",
     "enable_keep_alive", "no", "tcp_nodelay",        "1"};
+
+// hanetd writes its counters so often where nothing happens (daemon.cpp, kReconcile). To make a
+// page of them takes milliseconds, and whoever asks more often would get the same one.
+constexpr Nanoseconds kFresh = std::chrono::milliseconds(50);
 
 struct Place {
   std::string host;
@@ -94,19 +103,34 @@ class Server::Metrics : public CivetHandler {
   }
 
  private:
+  struct Page {
+    std::shared_ptr<const std::string> text;
+    MonotonicTime made{};
+  };
+
   // What is thrown would end the process: no C function passes it on.
-  [[nodiscard]] bool serve(mg_connection* connection, bool with_body) const {
+  [[nodiscard]] bool serve(mg_connection* connection, bool with_body) {
     try {
       const char* accept = mg_get_header(connection, "Accept");
       const Format format = preferred_format(accept == nullptr ? "" : accept);
-      answer(connection, content_type(format), text_of(collect_(), format), with_body);
+      answer(connection, content_type(format), *page(format), with_body);
     } catch (const std::exception& thrown) {
       mg_send_http_error(connection, 500, "%s", thrown.what());
     }
     return true;
   }
+  // Whoever comes while it is made waits for it, in place of making it as well.
+  [[nodiscard]] std::shared_ptr<const std::string> page(Format format) {
+    const std::scoped_lock one(mutex_);
+    Page& page = pages_[format];
+    if (const MonotonicTime now = monotonic_now(); !page.text || now >= page.made + kFresh)
+      page = {.text = std::make_shared<std::string>(text_of(collect_(), format)), .made = now};
+    return page.text;
+  }
 
   Collect collect_;
+  std::mutex mutex_;
+  std::map<Format, Page> pages_;
 };
 
 class Server::Welcome : public CivetHandler {
