@@ -203,6 +203,8 @@ Status LabSession::bring_daemons_back(Absence absence) {
 MeterOptions LabSession::meter_options() const {
   const bool v4 = options_.family == 4;
   MeterOptions meter;
+  // Flows choose their ports by a hash: so many leave none out.
+  if (options_.topology == Topology::Trunk) meter.flows = 16;
   if (options_.topology != Topology::Crossover) {
     meter.a = {.netns = "hl-" + id_ + "-host", .address = v4 ? "192.0.2.1" : "2001:db8::1"};
     meter.b = {.netns = "hl-" + id_ + "-client", .address = v4 ? "192.0.2.10" : "2001:db8::10"};

@@ -116,8 +116,8 @@ class ReceiveBatch {
 /// One direction: who sends to whom, and what was recorded. The first four members are the
 /// sender's, the rest the receiver's.
 struct Direction {
-  const UdpSocket* from = nullptr;
-  const UdpSocket* to = nullptr;
+  std::span<const UdpSocket> from;  // one for each flow
+  std::span<const UdpSocket> to;
   std::vector<std::int64_t> send_ns;
   std::uint64_t send_errors = 0;
   std::vector<Arrival> arrivals;
@@ -128,15 +128,18 @@ struct Direction {
     send_ns.assign(packets, 0);
     arrivals.assign(packets + packets / 4 + kBatch, Arrival{});  // a quarter for duplicates
   }
-  bool send(const Packet& packet) const {
-    const auto* address = reinterpret_cast<const sockaddr*>(&to->address);
-    return ::sendto(from->fd.get(), &packet, sizeof packet, MSG_DONTWAIT, address,
-                    to->address_length) == static_cast<ssize_t>(sizeof packet);
+  bool send(const Packet& packet, std::size_t flow) const {
+    const auto* address = reinterpret_cast<const sockaddr*>(&to[flow].address);
+    return ::sendto(from[flow].fd.get(), &packet, sizeof packet, MSG_DONTWAIT, address,
+                    to[flow].address_length) == static_cast<ssize_t>(sizeof packet);
   }
   void drain(ReceiveBatch& batch, std::uint32_t run) {
+    for (const UdpSocket& socket : to) drain(socket, batch, run);
+  }
+  void drain(const UdpSocket& socket, ReceiveBatch& batch, std::uint32_t run) {
     std::size_t count = kBatch;
     while (count == kBatch) {
-      count = batch.receive(to->fd);
+      count = batch.receive(socket.fd);
       for (std::size_t i = 0; i < count; ++i) {
         const Packet& packet = batch.packet(i);
         if (!batch.is_whole(i) || packet.run != run) continue;
@@ -154,8 +157,8 @@ struct Direction {
 
 struct OutageMeter::State {
   MeterOptions options;
-  UdpSocket a;
-  UdpSocket b;
+  std::vector<UdpSocket> a;  // one for each flow
+  std::vector<UdpSocket> b;
   std::array<Direction, 2> directions;
   ReceiveBatch batch;
   std::uint32_t run = 0;
@@ -170,11 +173,26 @@ struct OutageMeter::State {
   std::thread sender;
   std::thread receiver;
 
+  [[nodiscard]] Status open_sockets();
   void send_all();
   void receive_all();
   bool warm_up();
   void join();
 };
+
+Status OutageMeter::State::open_sockets() {
+  for (std::uint32_t flow = 0; flow < options.flows; ++flow)
+    for (const auto& [end, sockets] : {std::pair{&options.a, &a}, std::pair{&options.b, &b}}) {
+      Endpoint at = *end;
+      at.port = static_cast<std::uint16_t>(at.port + flow);
+      Result<UdpSocket> socket = open_udp_socket(at);
+      if (!socket) return pass_on(socket);
+      sockets->push_back(std::move(*socket));
+    }
+  if (a.front().address.ss_family != b.front().address.ss_family)
+    return failure("both addresses must be of one family");
+  return {};
+}
 
 void OutageMeter::State::send_all() {
   prefer_this_thread();
@@ -189,7 +207,7 @@ void OutageMeter::State::send_all() {
     packet.sequence = static_cast<std::uint32_t>(sent);
     for (Direction& direction : directions) {
       direction.send_ns[sent] = clock_ns(CLOCK_REALTIME);
-      if (!direction.send(packet)) ++direction.send_errors;
+      if (!direction.send(packet, sent % options.flows)) ++direction.send_errors;
     }
     ++sent;
     due += interval;
@@ -217,7 +235,8 @@ bool OutageMeter::State::warm_up() {
   const MonotonicTime stamping = monotonic_now() + 10ms;
   const Packet packet{.run = run, .sequence = kWarmUp};
   while (monotonic_now() < deadline) {
-    for (Direction& direction : directions) (void)direction.send(packet);
+    for (Direction& direction : directions)
+      for (std::size_t flow = 0; flow < options.flows; ++flow) (void)direction.send(packet, flow);
     std::this_thread::sleep_for(2ms);
     for (Direction& direction : directions) direction.drain(batch, run);
     const bool warm = directions[0].warm && directions[1].warm;
@@ -245,22 +264,16 @@ Result<std::unique_ptr<OutageMeter>> OutageMeter::open(const MeterOptions& optio
     return failure(
         fmt::format("{} packets/s: allowed are 100 to 200000", options.packets_per_second));
   }
+  if (options.flows < 1 || options.flows > 64)
+    return failure(fmt::format("{} flows: allowed are 1 to 64", options.flows));
   auto state = std::make_unique<State>();
   state->options = options;
-  Result<UdpSocket> a = open_udp_socket(options.a);
-  if (!a) return pass_on(a);
-  Result<UdpSocket> b = open_udp_socket(options.b);
-  if (!b) return pass_on(b);
-  state->a = std::move(*a);
-  state->b = std::move(*b);
-  if (state->a.address.ss_family != state->b.address.ss_family) {
-    return failure("both addresses must be of one family");
-  }
+  if (Status opened = state->open_sockets(); !opened) return pass_on(opened);
   const auto run = static_cast<std::size_t>(std::max<std::int64_t>(options.longest_run.count(), 1));
   state->capacity = run * options.packets_per_second / 1000 + 1;
   state->run = std::random_device{}();
-  state->directions[0].from = state->directions[1].to = &state->a;
-  state->directions[0].to = state->directions[1].from = &state->b;
+  state->directions[0].from = state->directions[1].to = state->a;
+  state->directions[0].to = state->directions[1].from = state->b;
   for (Direction& direction : state->directions) direction.reserve(state->capacity);
   return std::unique_ptr<OutageMeter>(new OutageMeter(std::move(state)));
 }
@@ -295,13 +308,14 @@ MeterReport OutageMeter::stop(const FaultPeriod& fault) {
   for (std::size_t i = 0; i < reports.size(); ++i) {
     const Direction& direction = state_->directions[i];
     const std::span<const std::int64_t> send_ns(direction.send_ns.data(), state_->sent);
-    *reports[i] = analyse({.send_ns = send_ns,
-                           .arrivals = {direction.arrivals.data(), direction.arrived},
-                           .end_ns = end_ns,
-                           .fault_from_ns = fault.from.time_since_epoch().count() +
-                                            report.realtime_minus_monotonic_ns,
-                           .fault_until_ns = fault.until.time_since_epoch().count() +
-                                             report.realtime_minus_monotonic_ns});
+    *reports[i] = analyse_flows({.send_ns = send_ns,
+                                 .arrivals = {direction.arrivals.data(), direction.arrived},
+                                 .end_ns = end_ns,
+                                 .fault_from_ns = fault.from.time_since_epoch().count() +
+                                                  report.realtime_minus_monotonic_ns,
+                                 .fault_until_ns = fault.until.time_since_epoch().count() +
+                                                   report.realtime_minus_monotonic_ns},
+                                state_->options.flows);
     reports[i]->send_errors = direction.send_errors;
     if (!send_ns.empty()) report.duration = nanoseconds(send_ns.back() - send_ns.front());
   }

@@ -2,6 +2,10 @@
 //
 // Numbered, time-stamped UDP in both directions between two namespaces: how long was it dark?
 //
+// Of several flows each goes by one port of a trunk, so one of them may be dark while the others
+// are not: each is judged for itself, and the report has the sums and the worst flow's outage. Flow
+// n has UDP port `port` + n at both ends.
+//
 // Both ends live in this process, so both are stamped by one clock. The sender has one thread with
 // an absolute schedule; after a stall of its own it resumes the schedule from now instead of
 // sending a burst. Arrival times are the kernel's own receive stamps, so it does not matter when
@@ -28,6 +32,7 @@ struct MeterOptions {
   Endpoint a;
   Endpoint b;
   std::uint32_t packets_per_second = 20'000;        ///< per direction, 100 .. 200000
+  std::uint32_t flows = 1;                          ///< that they are spread over, 1 .. 64
   std::chrono::milliseconds longest_run{1000};      ///< sending ends by itself after this
   std::chrono::milliseconds answer_deadline{1000};  ///< start() waits this long for first packets
 };

@@ -65,9 +65,13 @@ int main(int argc, char** argv) {
   CLI::App app("Sends numbered UDP both ways between two network namespaces, reports outages.");
   add_end(app, "--a", options.meter.a);
   add_end(app, "--b", options.meter.b);
-  app.add_option("--port", options.meter.a.port, "UDP port at both ends")->capture_default_str();
+  app.add_option("--port", options.meter.a.port, "UDP port at both ends, of the first flow")
+      ->capture_default_str();
   app.add_option("--rate", options.meter.packets_per_second, "packets/s per direction")
       ->check(CLI::Range(100, 200'000))
+      ->capture_default_str();
+  app.add_option("--flows", options.meter.flows, "that the packets are spread over")
+      ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_option("--duration-ms", duration_ms, "how long")
       ->check(CLI::Range(1, 3'600'000))

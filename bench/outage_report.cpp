@@ -125,6 +125,44 @@ DirectionReport analyse(const Trace& trace) {
   return report;
 }
 
+void merge(DirectionReport& sum, const DirectionReport& part) {
+  sum.sent += part.sent;
+  sum.send_errors += part.send_errors;
+  sum.received += part.received;
+  sum.lost += part.lost;
+  sum.duplicates += part.duplicates;
+  sum.reordered += part.reordered;
+  sum.loss_gaps += part.loss_gaps;
+  if (part.longest_gap > sum.longest_gap) {
+    sum.longest_gap = part.longest_gap;
+    sum.gap_start_ns = part.gap_start_ns;
+    sum.gap_sender_stall = part.gap_sender_stall;
+    sum.open_at_end = part.open_at_end;
+  }
+  sum.fault_sender_stall = std::max(sum.fault_sender_stall, part.fault_sender_stall);
+  sum.longest_silence = std::max(sum.longest_silence, part.longest_silence);
+  sum.highest_latency = std::max(sum.highest_latency, part.highest_latency);
+}
+
+DirectionReport analyse_flows(const Trace& trace, std::uint32_t flows) {
+  if (flows == 1) return analyse(trace);
+  std::vector<std::vector<std::int64_t>> sent(flows);
+  std::vector<std::vector<Arrival>> arrived(flows);
+  for (std::size_t at = 0; at < trace.send_ns.size(); ++at)
+    sent[at % flows].push_back(trace.send_ns[at]);
+  for (const Arrival& arrival : trace.arrivals)
+    arrived[arrival.sequence % flows].push_back(
+        {.sequence = arrival.sequence / flows, .time_ns = arrival.time_ns});
+  DirectionReport report;
+  for (std::uint32_t flow = 0; flow < flows; ++flow)
+    merge(report, analyse({.send_ns = sent[flow],
+                           .arrivals = arrived[flow],
+                           .end_ns = trace.end_ns,
+                           .fault_from_ns = trace.fault_from_ns,
+                           .fault_until_ns = trace.fault_until_ns}));
+  return report;
+}
+
 std::string to_text(const MeterReport& report) {
   return fmt::format(
       "a -> b: {}b -> a: {}outage  {:.1f} us; sender's longest stall {:.1f} us; CPU time: sender "

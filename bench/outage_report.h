@@ -80,6 +80,12 @@ struct MeterReport {
 /// sent are ignored. O(sent + arrived).
 [[nodiscard]] DirectionReport analyse(const Trace& trace);
 
+/// The same of packets that are dealt to `flows` flows in turn, each of which is judged for itself.
+[[nodiscard]] DirectionReport analyse_flows(const Trace& trace, std::uint32_t flows);
+
+/// Adds another flow, or a later part of the same: counts add up, times are the worst.
+void merge(DirectionReport& sum, const DirectionReport& part);
+
 [[nodiscard]] std::string to_text(const MeterReport& report);
 /// Times in microseconds as floating point; gap_start_ns on CLOCK_MONOTONIC.
 [[nodiscard]] nlohmann::json to_json(const MeterReport& report);

@@ -92,25 +92,7 @@ std::string stalls_before(const std::vector<Stall>& stalls, MonotonicTime news,
   return text.empty() ? "NO CPU STOOD STILL" : text;
 }
 
-/// Adds a later segment to a report: counts add up, times are the worst.
-void merge(DirectionReport& sum, const DirectionReport& part) {
-  sum.sent += part.sent;
-  sum.send_errors += part.send_errors;
-  sum.received += part.received;
-  sum.lost += part.lost;
-  sum.duplicates += part.duplicates;
-  sum.reordered += part.reordered;
-  sum.loss_gaps += part.loss_gaps;
-  if (part.longest_gap > sum.longest_gap) {
-    sum.longest_gap = part.longest_gap;
-    sum.gap_start_ns = part.gap_start_ns;
-    sum.gap_sender_stall = part.gap_sender_stall;
-    sum.open_at_end = part.open_at_end;
-  }
-  sum.longest_silence = std::max(sum.longest_silence, part.longest_silence);
-  sum.highest_latency = std::max(sum.highest_latency, part.highest_latency);
-}
-
+/// Adds a later segment to a report.
 void merge(MeterReport& sum, const MeterReport& part) {
   merge(sum.a_to_b, part.a_to_b);
   merge(sum.b_to_a, part.b_to_a);

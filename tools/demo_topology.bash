@@ -8,6 +8,7 @@
 #   SERVER CLIENT nodes of the download, with SERVER_ADDRESS and CLIENT_ADDRESS
 #   FAULT         the kind of `lab fault` that hits the primary path, or FAULT_PLACE of it
 #   FAULT_TEXT    the same for people
+#   METER_FLOWS   so many flows are measured, and the worst of them counts
 #   FIRST_PLACE   a port that is cut before, or nothing; FIRST_TEXT for people
 # shellcheck disable=SC2034 # read by tools/demo
 
@@ -16,6 +17,7 @@ readonly SILENT_CUT='Cutting the primary cable silently: the carrier stays and e
 
 set_topology() {
   FAULT=blackhole FAULT_TEXT=$SILENT_CUT FAULT_PLACE=primary FIRST_PLACE='' FIRST_TEXT=''
+  METER_FLOWS=1
   case $1 in
     switch)
       HANET_NODES=(host) SERVER=host CLIENT=client
@@ -33,6 +35,7 @@ set_topology() {
     trunk)
       HANET_NODES=(host) SERVER=host CLIENT=client
       SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.10
+      METER_FLOWS=16  # some by each port
       # Frames come in by the first port that works, so both cuts hit what is measured.
       FIRST_PLACE=p0 FAULT_PLACE=p1
       FIRST_TEXT='Cutting port p0 of the primary trunk silently: one of four, fewer than half.'

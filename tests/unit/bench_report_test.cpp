@@ -98,5 +98,23 @@ TEST(OutageReport, O6_TellsHowLongTheSenderStoodStillWhileTheFaultWasToBeSeen) {
   EXPECT_EQ(analyse({.send_ns = sent, .arrivals = {}, .end_ns = 4000}).fault_sender_stall, 0ns);
 }
 
+// Six packets in two flows: the second one is dark from number 1 to number 5.
+TEST(OutageReport, O6_AFlowThatIsDarkWhileOthersAreNotIsAnOutage) {
+  const std::vector<std::int64_t> sent{0, 100, 200, 300, 400, 500};
+  const std::vector<Arrival> arrived{{.sequence = 0, .time_ns = 10},
+                                     {.sequence = 1, .time_ns = 110},
+                                     {.sequence = 2, .time_ns = 210},
+                                     {.sequence = 4, .time_ns = 410},
+                                     {.sequence = 5, .time_ns = 510}};
+  const Trace trace{.send_ns = sent, .arrivals = arrived, .end_ns = 600};
+  const DirectionReport both = analyse_flows(trace, 2);
+  EXPECT_EQ(both.sent, 6U);
+  EXPECT_EQ(both.lost, 1U);
+  EXPECT_EQ(both.longest_gap, 400ns) << "and not the 200 that one flow of all would show";
+  EXPECT_EQ(both.gap_start_ns, 110);
+  EXPECT_EQ(analyse(trace).longest_gap, 200ns);
+  EXPECT_EQ(analyse_flows(trace, 1), analyse(trace));
+}
+
 }  // namespace
 }  // namespace hanet::bench
