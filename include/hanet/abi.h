@@ -495,9 +495,11 @@ struct hanet_engine {
 				   */
 	__u64 attended_ns;	  /* by hanetd: when it last showed that it runs */
 	__u32 abi;		  /* config: HANET_ABI, by which the next hanetd knows these maps */
+	__u32 tc_programs[2];	  /* config: ids of tc_ingress and tc_egress, by which it knows whose
+				   * a program at a hook is */
 	__u32 pad0;
 };
-HANET_ASSERT(sizeof(struct hanet_engine) == 40);
+HANET_ASSERT(sizeof(struct hanet_engine) == 48);
 
 /* lateness[cpu]: how late its timers come while it is watched (spec M13), by its own count. */
 enum {

@@ -41,8 +41,8 @@ struct Settings {
   bool bridging = true;
   unsigned interval_us = 0;  ///< 0: HANET_TEST_INTERVAL_US from the environment, or 1000
   unsigned multiplier = 3;
-  unsigned threshold = 50;  ///< of a trunk
-  std::string group_keys;   ///< further lines for [[group]]
+  unsigned threshold = 50;   ///< of a trunk
+  std::string group_keys{};  ///< further lines for [[group]]
 };
 
 class Lab {

@@ -21,8 +21,8 @@ namespace hanet::test {
 
 class Survival : public LabTest {
  protected:
-  void begin_and_kill() {
-    ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  void begin_and_kill(const Settings& settings = {}) {
+    ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch, settings));
     if (!kernel_keeps_deadlines())
       GTEST_SKIP() << "skipped: hanetd keeps the deadlines here (no bpf_timer)";
     before = identity_on(host_netns(), "p0");

@@ -70,11 +70,11 @@ Result<PortAttachment> PortAttachment::attach(const Programs& programs, unsigned
   PortAttachment attachment;
   attachment.attached_at_ = monotonic_now();
   attachment.is_veth_ = net::driver_of(ifindex) == "veth";
-  Result<TcHook> ingress =
-      TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name, pins);
+  Result<TcHook> ingress = TcHook::attach(programs.tc_ingress, ifindex, Direction::Ingress, name,
+                                          pins, programs.in_charge[0]);
   if (!ingress) return pass_on(ingress);
-  Result<TcHook> egress =
-      TcHook::attach(programs.tc_egress, ifindex, Direction::Egress, name, pins);
+  Result<TcHook> egress = TcHook::attach(programs.tc_egress, ifindex, Direction::Egress, name, pins,
+                                         programs.in_charge[1]);
   if (!egress) return pass_on(egress);
   attachment.ingress_ = std::move(*ingress);
   attachment.egress_ = std::move(*egress);

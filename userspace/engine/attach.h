@@ -9,6 +9,8 @@
 // Everything attached is owned by a PortAttachment and detached with it.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -23,20 +25,26 @@ struct Programs {
   int xdp_ingress = -1;
   int tc_ingress = -1;
   int tc_egress = -1;
+  /// Ids of the ones at TC, ingress and egress, of the killed instance that is in charge; 0: nobody
+  /// knows of any.
+  std::array<std::uint32_t, 2> in_charge{};
 };
 
 class PortAttachment {
  public:
-  /// Attaches all to an interface, or none: those of TC in front of what a killed instance left
-  /// there, that of XDP in its place. `name` is for messages only; the links are pinned in `pins`.
+  /// Attaches all to an interface, but for XDP where another program holds it, or none: those of TC
+  /// in front of what a killed instance left there, that of XDP in its place. `name` is for
+  /// messages only; the links are pinned in `pins`.
   [[nodiscard]] static Result<PortAttachment> attach(const Programs& programs, unsigned ifindex,
                                                      const std::string& name,
                                                      const std::filesystem::path& pins);
   /// A killed instance's programs are there, behind these.
   [[nodiscard]] bool has_left() const { return ingress_.has_left() || egress_.has_left(); }
-  /// Since when they do.
+  /// Since when these are.
   [[nodiscard]] MonotonicTime attached_at() const { return attached_at_; }
-  /// Takes them away.
+  /// XDP stays when this ends, for whoever starts next: to take it off bounces some cards.
+  void leave_xdp() { xdp_.leave(); }
+  /// Takes what a killed instance left away.
   void end_left() {
     ingress_.end_left();
     egress_.end_left();

@@ -57,6 +57,12 @@ std::vector<bpf_map*> own_maps(const hanet_bpf& skeleton) {
   return maps;
 }
 
+std::uint32_t program_id(const bpf_program* program) {
+  bpf_prog_info info{};
+  std::uint32_t length = sizeof(info);
+  return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0 ? info.id : 0;
+}
+
 // The BPF file system takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
 std::filesystem::path path_of_new(const std::filesystem::path& directory, const bpf_map* map) {
   return directory / fmt::format("{}_new", bpf_map__name(map));
@@ -107,10 +113,12 @@ Status Engine::open_pins(const std::filesystem::path& directory) {
         "{}: what a killed hanetd of another version left there steers on, but makes no verdict "
         "until this one watches; 'hanetctl detach' before a start takes it off",
         directory.string());
-  return left_.goes_on() ? Status() : pin();
+  if (Status pinned = pin(); !pinned || left_.goes_on()) return pinned;
+  return name_pins();
 }
 
-// Under other names first: a kill in the middle leaves those of whoever was in charge before.
+// Under other names until this instance takes over: then they are renamed, which takes
+// microseconds, and a kill before leaves those of whoever is in charge.
 Status Engine::pin() {
   std::error_code failed;
   for (const bpf_map* map : own_maps(*skeleton_)) {
@@ -119,6 +127,11 @@ Status Engine::pin() {
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
       return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path.string()));
   }
+  return {};
+}
+
+Status Engine::name_pins() {
+  std::error_code failed;
   for (const bpf_map* map : own_maps(*skeleton_)) {
     const std::filesystem::path path = path_of_new(pin_directory_, map);
     std::filesystem::rename(path, pin_directory_ / bpf_map__name(map), failed);
@@ -148,7 +161,7 @@ void Engine::remove_own_pins() {
   if (!skeleton_) return;
   std::error_code ignored;
   for (const bpf_map* map : own_maps(*skeleton_)) {
-    std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
+    if (!left_.goes_on()) std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
     std::filesystem::remove(path_of_new(pin_directory_, map), ignored);
   }
 }
@@ -178,6 +191,8 @@ Status Engine::map_memory() {
   if (done) done = map(flights_, maps.flights, HANET_MAX_SESSIONS);
   if (!done) return done;
   store(accounts_[0].abi, HANET_ABI);
+  accounts_[0].tc_programs[0] = program_id(skeleton_->progs.tc_ingress);
+  accounts_[0].tc_programs[1] = program_id(skeleton_->progs.tc_egress);
   show_presence(monotonic_now());
   const auto deliver = [](void* self, void* record, std::size_t) {
     const MonotonicTime received = monotonic_now();
@@ -195,14 +210,16 @@ Engine::~Engine() {
   if (skeleton_ && steer_.valid())
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
+  for (const PortIndex port : not_taken_over_) attachments_[port].leave_xdp();
   if (began_)
     for (PortAttachment& attachment : attachments_) attachment.end_left();
   attachments_.clear();
   leftovers_.clear();
   pinned_tracing_.clear();
-  if (pin_directory_.empty() || left_.goes_on()) return;
+  if (pin_directory_.empty()) return;
   if (began_) end_left_links(pin_directory_, {});
   remove_own_pins();
+  if (left_.goes_on()) return;
   std::error_code ignored;
   std::filesystem::remove(pin_directory_, ignored);  // only if nothing else is in it
 }
@@ -265,7 +282,8 @@ Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string&
   if (!is_taken_over) left_.hear_at_tc(ifindex);
   const Programs programs{.xdp_ingress = bpf_program__fd(skeleton_->progs.xdp_ingress),
                           .tc_ingress = bpf_program__fd(skeleton_->progs.tc_ingress),
-                          .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress)};
+                          .tc_egress = bpf_program__fd(skeleton_->progs.tc_egress),
+                          .in_charge = left_.programs()};
   Result<PortAttachment> attached = PortAttachment::attach(programs, ifindex, name, pin_directory_);
   if (!attached) {
     strike_port(*skeleton_, ifindex);
@@ -296,6 +314,9 @@ void Engine::unbind_port(PortIndex port) {
   if (hanet_trunk_port* slot = slot_of(port)) store(slot->ifindex, 0);
   review(port);
   strike_port(*skeleton_, ports_[port].ifindex);
+  if (began_) attachments_[port].end_left();
+  if (std::exchange(left_steers_[port], false) && waits_[port])
+    store(steer_[port].mode, HANET_STEER_IDLE);
   attachments_[port] = PortAttachment();
   // Last: a frame on its way out would have stored the address again.
   store(ports_[port].net_device, 0);

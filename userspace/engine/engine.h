@@ -136,7 +136,7 @@ class Engine {
   /// bounce a card. Returns the sessions, which the sender must not send for any more.
   std::set<SessionIndex> remove_group(GroupIndex group);
   /// Detaches what no port has taken over.
-  void detach_leftovers() { leftovers_.clear(); }
+  void detach_leftovers();
   /// What the port counts for from now on.
   void set_weight(PortIndex port, std::uint32_t weight);
   /// Do the maps have the carrier of this very moment? What is polled or told comes a little later.
@@ -271,8 +271,11 @@ class Engine {
   [[nodiscard]] Status attach_port(PortIndex index, unsigned ifindex, const std::string& name);
   void take_attachment(PortIndex index);
   [[nodiscard]] Status take_group_over(GroupIndex group);
-  [[nodiscard]] bool steers_alike(std::span<const PortIndex> ports) const;
-  void steer_as_left(std::span<const PortIndex> ports);
+  void take_knowledge(PortIndex port);
+  [[nodiscard]] Status enter(PortIndex port);
+  [[nodiscard]] bool steers_alike(std::span<const PortIndex> ports,
+                                  std::span<const LeftEngine::Steering> left) const;
+  void steer_instead(GroupIndex group);
   void go_on_as(SessionIndex index, const LeftEngine::Known& known);
   void end_left_steering(GroupIndex group);
   void end_strays();
@@ -292,6 +295,7 @@ class Engine {
   void tell_capabilities(bool fentry, bool poll);
   [[nodiscard]] Status open_pins(const std::filesystem::path& directory);
   [[nodiscard]] Status pin();
+  [[nodiscard]] Status name_pins();
   [[nodiscard]] Status pin_tracing();
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
@@ -338,6 +342,7 @@ class Engine {
   bool began_ = false;                               ///< all ports are attached
   std::array<bool, HANET_MAX_PORTS> waits_{};        ///< has no identity
   std::array<bool, HANET_MAX_PORTS> left_steers_{};  ///< a killed instance does, behind ours
+  std::set<GroupIndex> steers_alike_;                ///< so this one can do so in its place
   struct SessionRow {
     SessionIndex first = 0;
     std::uint32_t count = 0;

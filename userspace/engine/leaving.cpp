@@ -22,13 +22,20 @@ void Engine::remove_port(PortIndex index) {
     store(sessions_[session].in_use, 0);
   }
   rows_[index] = {};
+  if (std::exchange(left_steers_[index], false) && !left_.end_steering(ifindex))
+    attachments_[index].end_left();
   if (ifindex != 0 && attachments_[index].is_attached())
     leftovers_.insert_or_assign(ifindex, std::move(attachments_[index]));
   attachments_[index] = PortAttachment();
   not_taken_over_.erase(index);
-  left_steers_[index] = false;
   store(port.net_device, 0);
   store(port.in_use, 0);
+}
+
+void Engine::detach_leftovers() {
+  for (auto& [ifindex, attachment] : leftovers_)
+    if (began_) attachment.end_left();
+  leftovers_.clear();
 }
 
 std::set<SessionIndex> Engine::remove_group(GroupIndex group) {

@@ -31,63 +31,85 @@ Status Engine::take_group_over(GroupIndex group) {
   std::vector<PortIndex> ports;
   for (const PortIndex port : not_taken_over_)
     if (ports_[port].group == group) ports.push_back(port);
-  const MonotonicTime now = monotonic_now();
+  std::vector<LeftEngine::Steering> left;
   for (const PortIndex port : ports) {
-    not_taken_over_.erase(port);
-    const std::vector<LeftEngine::Known> ended = left_.end_sessions(ports_[port].ifindex);
-    taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
-    for (const SessionIndex session : sessions_of(port))
-      if (const auto known = std::ranges::find_if(
-              ended,
-              [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
-          known != ended.end())
-        known_[session] = *known;
+    take_knowledge(port);
+    left.push_back(left_.disarm(ports_[port].ifindex).value_or(LeftEngine::Steering{}));
   }
-  const bool alike = steers_alike(ports);
-  if (alike) steer_as_left(ports);
-  for (const PortIndex port : ports) {
-    const unsigned ifindex = ports_[port].ifindex;
-    if (const int updated = enter_port(*skeleton_, ifindex, port); updated != 0)
-      return errno_error(updated, fmt::format("register port {}", ports_[port].name));
-    if (alike) left_steers_[port] = !left_.end_steering(ifindex);
-  }
+  const bool alike = steers_alike(ports, left);
+  if (alike && !ports.empty()) steers_alike_.insert(group);
+  for (std::size_t at = 0; at < ports.size(); ++at)
+    if (alike && waits_[ports[at]])
+      store(steer_[ports[at]].mode, left[at].mode);
+    else if (!alike && left[at].is_armed)
+      left_.arm(ports_[ports[at]].ifindex);
+  for (const PortIndex port : ports)
+    if (Status entered = enter(port); !entered) return entered;
   return {};
+}
+
+// What its sessions on the port knew; they end.
+void Engine::take_knowledge(PortIndex port) {
+  not_taken_over_.erase(port);
+  const unsigned ifindex = ports_[port].ifindex;
+  const MonotonicTime now = monotonic_now();
+  const std::vector<LeftEngine::Known> ended = left_.end_sessions(ifindex);
+  taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
+  for (const SessionIndex session : sessions_of(port))
+    if (const auto known = std::ranges::find_if(
+            ended, [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
+        known != ended.end())
+      known_[session] = *known;
+  if (ports_[port].trunk != 0 && left_.speaker(ifindex) == ifindex)
+    store(trunks_[ports_[port].trunk - 1].speaker, ports_[port].trunk_slot);
+}
+
+// An edge from before that was not seen here.
+Status Engine::enter(PortIndex port) {
+  const unsigned ifindex = ports_[port].ifindex;
+  if (const int updated = enter_port(*skeleton_, ifindex, port); updated != 0)
+    return errno_error(updated, fmt::format("register port {}", ports_[port].name));
+  const std::uint32_t carrier = left_.carrier(ifindex);
+  if (!sees_every_edge() || carrier == HANET_CARRIER_UNKNOWN) return {};
+  return control(
+      carrier == HANET_CARRIER_UP ? HANET_CONTROL_CARRIER_UP : HANET_CONTROL_CARRIER_DOWN, port);
 }
 
 // At rest in the same way, or bridging as the kernel side does by itself, from and to where it
 // would here. What is left of a move that was cut off is neither.
-bool Engine::steers_alike(std::span<const PortIndex> ports) const {
+bool Engine::steers_alike(std::span<const PortIndex> ports,
+                          std::span<const LeftEngine::Steering> left) const {
   bool receives = false;
   bool sends = false;
-  for (const PortIndex port : ports) {
-    const auto left = left_.steering(ports_[port].ifindex);
-    if (!left) return false;
-    const hanet_steer& way = steer_[port];
-    if (waits_[port]) {
-      receives = receives || left->mode == HANET_STEER_BRIDGE_IN;
-      if (left->mode != HANET_STEER_BRIDGE_IN && left->mode != HANET_STEER_IDLE) return false;
-    } else if (left->mode == HANET_STEER_BRIDGE_OUT) {
-      sends = left->is_armed && way.armed != 0 &&
+  for (std::size_t at = 0; at < ports.size(); ++at) {
+    const hanet_steer& way = steer_[ports[at]];
+    if (waits_[ports[at]]) {
+      receives = receives || left[at].mode == HANET_STEER_BRIDGE_IN;
+      if (left[at].mode != HANET_STEER_BRIDGE_IN && left[at].mode != HANET_STEER_IDLE) return false;
+    } else if (left[at].mode == HANET_STEER_BRIDGE_OUT) {
+      sends = left[at].is_armed && way.armed != 0 &&
               std::ranges::any_of(path_of(way.peer_port), [&](PortIndex peer) {
-                return ports_[peer].ifindex == left->peer;
+                return ports_[peer].ifindex == left[at].peer;
               });
       if (!sends) return false;
-    } else if (left->mode != way.mode) {
+    } else if (left[at].mode != way.mode) {
       return false;
     }
   }
   return receives == sends;
 }
 
-// Who receives first.
-void Engine::steer_as_left(std::span<const PortIndex> ports) {
-  for (const PortIndex port : ports)
-    if (waits_[port]) store(steer_[port].mode, left_.steering(ports_[port].ifindex)->mode);
-  for (const PortIndex port : ports) {
-    const auto left = *left_.steering(ports_[port].ifindex);
-    if (left.mode != HANET_STEER_BRIDGE_OUT) continue;
-    store(steer_[port].steered_ns, left.since_ns);
-    store(steer_[port].mode, HANET_STEER_BRIDGE_OUT);
+// With its sessions at work: what they say of a trunk's ports is needed to steer by them. Who
+// receives does so already.
+void Engine::steer_instead(GroupIndex group) {
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
+    if (!left_steers_[port] || ports_[port].in_use == 0 || ports_[port].group != group) continue;
+    const auto left = left_.steering(ports_[port].ifindex);
+    std::uint32_t at_rest = trunk_of(port) == nullptr ? HANET_STEER_NONE : HANET_STEER_LEAD;
+    if (left && left->mode == HANET_STEER_BRIDGE_OUT &&
+        std::atomic_ref(steer_[port].mode).compare_exchange_strong(at_rest, HANET_STEER_BRIDGE_OUT))
+      store(steer_[port].steered_ns, left->since_ns);
+    left_steers_[port] = !left_.end_steering(ports_[port].ifindex);
   }
 }
 
@@ -159,7 +181,8 @@ Status Engine::take_over() {
     if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
       return taken;
   if (!left_.goes_on()) return {};
-  if (Status pinned = pin(); !pinned) return pinned;
+  if (Status named = name_pins(); !named) return named;
+  for (const GroupIndex group : std::exchange(steers_alike_, {})) steer_instead(group);
   left_.stop();
   // Last: an interface takes its time to go.
   Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);

@@ -52,10 +52,12 @@ bool LeftEngine::map_memory(const std::filesystem::path& directory) {
   ports_ = mapped<hanet_port>(directory / "ports", HANET_MAX_PORTS);
   sessions_ = mapped<hanet_session>(directory / "sessions", HANET_MAX_SESSIONS);
   steer_ = mapped<hanet_steer>(directory / "steer", HANET_MAX_PORTS);
+  trunks_ = mapped<hanet_trunk>(directory / "trunks", HANET_MAX_TRUNKS);
   pacer_ = mapped<hanet_pacer>(directory / "pacer", 1);
   flights_ = mapped<hanet_flight>(directory / "flights", HANET_MAX_SESSIONS);
   return accounts_.valid() && ports_.valid() && sessions_.valid() && steer_.valid() &&
-         pacer_.valid() && flights_.valid() && load(accounts_[0].abi) == HANET_ABI;
+         trunks_.valid() && pacer_.valid() && flights_.valid() &&
+         load(accounts_[0].abi) == HANET_ABI;
 }
 
 LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
@@ -63,6 +65,7 @@ LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
   std::error_code failed;
   if (!std::filesystem::exists(directory / "sessions", failed)) return left;
   if (left.map_memory(directory)) {
+    std::ranges::copy(left.accounts_[0].tc_programs, left.programs_.begin());
     for (const char* name : kTimers)
       left.held_.emplace_back(bpf_obj_get((directory / name).c_str()));
     return left;
@@ -100,9 +103,37 @@ void LeftEngine::hear_at_tc(unsigned ifindex) const {
   const auto port = port_at(ifindex);
   if (!port) return;
   store(ports_[*port].replies_at_xdp, 0U);
+  store(ports_[*port].answers_at_xdp, 0U);
   for (std::size_t at = 0; at < HANET_MAX_SESSIONS; ++at)
     if (sessions_[at].in_use != 0 && sessions_[at].port == *port)
       store(sessions_[at].heard_at_xdp, std::uint8_t{0});
+}
+
+std::optional<LeftEngine::Steering> LeftEngine::disarm(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  if (!port) return std::nullopt;
+  const bool was_armed =
+      std::atomic_ref(steer_[*port].armed).exchange(0, std::memory_order_seq_cst) != 0;
+  std::optional<Steering> now = steering(ifindex);
+  now->is_armed = was_armed;
+  return now;
+}
+
+void LeftEngine::arm(unsigned ifindex) const {
+  if (const auto port = port_at(ifindex)) store(steer_[*port].armed, 1U);
+}
+
+std::uint32_t LeftEngine::carrier(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  return port ? load(ports_[*port].carrier) : static_cast<std::uint32_t>(HANET_CARRIER_UNKNOWN);
+}
+
+unsigned LeftEngine::speaker(unsigned ifindex) const {
+  const auto port = port_at(ifindex);
+  const std::uint32_t number = port ? load(ports_[*port].trunk) : 0;
+  if (number == 0 || number > HANET_MAX_TRUNKS) return 0;
+  const std::uint32_t slot = load(trunks_[number - 1].speaker);
+  return slot < HANET_TRUNK_PORTS ? load(trunks_[number - 1].ports[slot].ifindex) : 0;
 }
 
 std::optional<LeftEngine::Steering> LeftEngine::steering(unsigned ifindex) const {
@@ -121,6 +152,7 @@ bool LeftEngine::end_steering(unsigned ifindex) const {
   if (!port) return false;
   store(steer_[*port].armed, 0U);
   store(steer_[*port].mode, static_cast<std::uint32_t>(HANET_STEER_NONE));
+  store(ports_[*port].answers_at_xdp, 1U);  // where its program is not any more
   return true;
 }
 

@@ -3,13 +3,15 @@
 // The kernel side of an instance that was killed (spec D7), as the next one finds it by its pins.
 //
 // It goes on: its programs are attached, its timers run as long as somebody holds its maps, and its
-// pacer sends. So the next instance prepares beside it, and takes over port by port: until then
+// pacer sends. So the next instance prepares beside it, and takes over group by group: until then
 // every verdict is made by the old one, from then on by the new one, and what the old one knew of a
-// session is where the new one begins.
+// session is where the new one begins. What the other one still reads (modes, who answers) is
+// changed by stores into its maps.
 //
 // Threading: owned by one Engine.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -46,7 +48,8 @@ class LeftEngine {
   /// Whoever took over runs: its programs, which steer on for a while, do what their group wants
   /// without hanetd by the stamp in their own map.
   void show_presence(std::uint64_t now_ns) const;
-  /// Replies on the interface are its TC program's from now on: its XDP program may be replaced.
+  /// What comes in at the interface is its TC program's from now on, which answers as well: its XDP
+  /// program may be replaced.
   void hear_at_tc(unsigned ifindex) const;
   /// Its sessions on the interface end: they send nothing more, and make no verdict any more.
   /// Returns what they knew.
@@ -58,10 +61,19 @@ class LeftEngine {
     unsigned peer = 0;                      ///< interface that it bridges to
     std::uint64_t since_ns = 0;             ///< when it last began to
   };
+  /// The same as steering(), and from now on no verdict of its own bridges (arm() undoes that).
+  [[nodiscard]] std::optional<Steering> disarm(unsigned ifindex) const;
+  void arm(unsigned ifindex) const;
   /// Nothing where that can not be read.
   [[nodiscard]] std::optional<Steering> steering(unsigned ifindex) const;
-  /// Lets the frames of the interface pass from now on. False where it can not be told: its
-  /// programs have to go.
+  /// enum hanet_carrier, as it sees it.
+  [[nodiscard]] std::uint32_t carrier(unsigned ifindex) const;
+  /// The interface that speaks for the trunk that this one is of; 0: none.
+  [[nodiscard]] unsigned speaker(unsigned ifindex) const;
+  /// Ids of its TC programs, ingress and egress; 0: not known.
+  [[nodiscard]] std::array<std::uint32_t, 2> programs() const { return programs_; }
+  /// Lets the frames of the interface pass from now on, and answers nobody there. False where it
+  /// can not be told: its programs have to go.
   [[nodiscard]] bool end_steering(unsigned ifindex) const;
   /// Its token is dropped when it comes round, and its timers end.
   void stop();
@@ -81,6 +93,8 @@ class LeftEngine {
   MappedArray<hanet_session> sessions_;
   MappedArray<hanet_port> ports_;
   MappedArray<hanet_steer> steer_;
+  MappedArray<hanet_trunk> trunks_;
+  std::array<std::uint32_t, 2> programs_{};
   MappedArray<hanet_engine> accounts_;
   MappedArray<hanet_pacer> pacer_;
   MappedArray<hanet_flight> flights_;

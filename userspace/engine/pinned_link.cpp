@@ -7,10 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/std.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
-#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -81,11 +78,11 @@ PinnedLink PinnedLink::adopt(const std::filesystem::path& name) {
   return left;
 }
 
-PinnedLink PinnedLink::take_left(const std::filesystem::path& name) {
+PinnedLink PinnedLink::take_left(const std::filesystem::path& name, std::uint32_t in_charge) {
   const std::filesystem::path aside = name.string() + std::string(kLeft);
   PinnedLink older = adopt(aside), left = adopt(name);
   if (!left.valid()) return older;
-  if (older.valid() && !is_in_charge(name.parent_path(), program_of(left.get()))) return older;
+  if (older.valid() && (in_charge == 0 || program_of(left.get()) != in_charge)) return older;
   older = PinnedLink();
   std::error_code failed;
   std::filesystem::rename(name, aside, failed);
@@ -101,23 +98,6 @@ void PinnedLink::leave() {
   }
   link_.reset();
   name_.clear();
-}
-
-bool is_in_charge(const std::filesystem::path& directory, std::uint32_t program) {
-  const Fd map(bpf_obj_get((directory / "ports").c_str()));
-  const Fd of(bpf_prog_get_fd_by_id(program));
-  bpf_map_info pinned{};
-  std::uint32_t length = sizeof(pinned);
-  if (!map.valid() || !of.valid() || bpf_obj_get_info_by_fd(map.get(), &pinned, &length) != 0)
-    return false;
-  std::array<std::uint32_t, 64> maps{};  // MAX_USED_MAPS, include/linux/bpf_verifier.h
-  bpf_prog_info uses{};
-  uses.nr_map_ids = maps.size();
-  uses.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
-  length = sizeof(uses);
-  if (bpf_obj_get_info_by_fd(of.get(), &uses, &length) != 0) return false;
-  const auto used = std::span(maps).first(std::min<std::size_t>(uses.nr_map_ids, maps.size()));
-  return std::ranges::find(used, pinned.id) != used.end();
 }
 
 void end_left_links(const std::filesystem::path& directory, const std::set<unsigned>& kept) {

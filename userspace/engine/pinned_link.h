@@ -36,9 +36,10 @@ class PinnedLink {
   /// What a killed instance left by that name, as if it were ours; not valid: nothing.
   [[nodiscard]] static PinnedLink adopt(const std::filesystem::path& name);
   /// The same, and `name` is free for another one: it is NAME_left now. Where there is one already,
-  /// of an instance that was killed before it could end it, the one in charge is returned, and the
-  /// other one ends.
-  [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name);
+  /// of an instance that was killed before it could end it, the one of the program `in_charge` (its
+  /// id) is returned, or the older one where that is neither; the other one ends.
+  [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name,
+                                            std::uint32_t in_charge);
   /// It goes on, by the name that it had, and is no longer ours.
   void leave();
 
@@ -51,10 +52,6 @@ class PinnedLink {
   Fd link_;
   std::filesystem::path name_;
 };
-
-/// Of the programs of killed instances those go on that use what is pinned in the directory: who
-/// took over has put its own maps there (Engine::take_over). `program`: its id.
-[[nodiscard]] bool is_in_charge(const std::filesystem::path& directory, std::uint32_t program);
 
 /// Takes away what killed instances left in the directory, but for the interfaces in `kept`.
 void end_left_links(const std::filesystem::path& directory, const std::set<unsigned>& kept);

@@ -83,8 +83,9 @@ int clsact_attach(int program, unsigned ifindex, Direction direction, const Clsa
   return bpf_tc_attach(&hook, &options);
 }
 
-// What killed instances left: of two, the one that is in charge. Nobody is where nothing is pinned.
-ClsactFilter left_at(unsigned ifindex, Direction direction, const std::filesystem::path& pins) {
+// What killed instances left: of two, the one that is in charge. Where nobody knows both go, as
+// their order is not known either.
+ClsactFilter left_at(unsigned ifindex, Direction direction, std::uint32_t in_charge) {
   std::vector<ClsactFilter> left;
   for (const std::uint32_t priority : kFilterPriorities)
     for (const std::uint32_t handle : kFilterHandles)
@@ -94,7 +95,7 @@ ClsactFilter left_at(unsigned ifindex, Direction direction, const std::filesyste
   if (left.size() == 1) return left.front();
   ClsactFilter goes_on;
   for (const ClsactFilter& filter : left)
-    if (goes_on.priority == 0 && is_in_charge(pins, program_at(ifindex, direction, filter)))
+    if (in_charge != 0 && program_at(ifindex, direction, filter) == in_charge)
       goes_on = filter;
     else
       clsact_detach(ifindex, direction, filter);
@@ -154,16 +155,17 @@ TcHook::~TcHook() {
 }
 
 Result<TcHook> TcHook::attach(int program, unsigned ifindex, Direction direction,
-                              const std::string& name, const std::filesystem::path& pins) {
+                              const std::string& name, const std::filesystem::path& pins,
+                              std::uint32_t in_charge) {
   TcHook hook;
   hook.program_ = program;
   hook.ifindex_ = ifindex;
   hook.direction_ = direction;
   hook.pin_ = pin_of(pins, ifindex, to_text(direction));
-  hook.left_link_ = PinnedLink::take_left(hook.pin_);
+  hook.left_link_ = PinnedLink::take_left(hook.pin_, in_charge);
   Fd link = attach_first(program, ifindex, direction);
   if (!link.valid()) {
-    if (Status attached = hook.attach_clsact(name); !attached) return pass_on(attached);
+    if (Status attached = hook.attach_clsact(name, in_charge); !attached) return pass_on(attached);
     return hook;
   }
   Result<PinnedLink> pinned = PinnedLink::pin(std::move(link), hook.pin_);
@@ -172,14 +174,14 @@ Result<TcHook> TcHook::attach(int program, unsigned ifindex, Direction direction
   return hook;
 }
 
-Status TcHook::attach_clsact(const std::string& name) {
+Status TcHook::attach_clsact(const std::string& name, std::uint32_t in_charge) {
   const QuietLibbpf quiet;
   bpf_tc_hook both =
       clsact_hook(ifindex_, static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
   const int created = bpf_tc_hook_create(&both);
   if (created != 0 && created != -EEXIST)
     return errno_error(created, fmt::format("add a clsact qdisc to {}", name));
-  left_filter_ = left_at(ifindex_, direction_, pin_.parent_path());
+  left_filter_ = left_at(ifindex_, direction_, in_charge);
   const std::uint32_t handle =
       left_filter_.handle == kFilterHandles[0] ? kFilterHandles[1] : kFilterHandles[0];
   int failed = 0;
@@ -196,7 +198,7 @@ Status TcHook::attach_clsact(const std::string& name) {
 void TcHook::end_left_filters(unsigned ifindex) {
   const QuietLibbpf quiet;
   for (const Direction direction : {Direction::Ingress, Direction::Egress})
-    clsact_detach(ifindex, direction, left_at(ifindex, direction, {}));
+    clsact_detach(ifindex, direction, left_at(ifindex, direction, 0));
 }
 
 void TcHook::end_left() {

@@ -60,10 +60,12 @@ class TcHook {
 
   /// By tcx where the kernel has it, else by clsact with a filter of our own handle; the clsact
   /// qdisc is never deleted, because others may use it. `program` must outlive the hook; `name` is
-  /// for messages; the link is pinned in `pins`.
+  /// for messages; the link is pinned in `pins`. Of the programs of two killed instances that one
+  /// stays whose id is `in_charge`; 0: nobody knows.
   [[nodiscard]] static Result<TcHook> attach(int program, unsigned ifindex, Direction direction,
                                              const std::string& name,
-                                             const std::filesystem::path& pins);
+                                             const std::filesystem::path& pins,
+                                             std::uint32_t in_charge = 0);
   /// Takes a killed instance's filters off a clsact qdisc, where nobody has started since.
   static void end_left_filters(unsigned ifindex);
   /// A killed instance's program goes on behind this one.
@@ -79,7 +81,7 @@ class TcHook {
   [[nodiscard]] Status come_first();
 
  private:
-  [[nodiscard]] Status attach_clsact(const std::string& name);
+  [[nodiscard]] Status attach_clsact(const std::string& name, std::uint32_t in_charge);
 
   int program_ = -1;
   unsigned ifindex_ = 0;
