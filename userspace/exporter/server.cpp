@@ -31,8 +31,8 @@ const std::vector<std::string> kManners{
     "num_threads",       "4",  "request_timeout_ms", "2000", "keep_alive_timeout_ms", "500",
     "enable_keep_alive", "no", "tcp_nodelay",        "1"};
 
-// hanetd writes its counters so often where nothing happens (daemon.cpp, kReconcile). To make a
-// page of them takes milliseconds, and whoever asks more often would get the same one.
+// hanetd writes its counters so often where nothing happens (daemon.cpp, kReconcile), and what
+// happens is in a page no later than that. To make one takes milliseconds.
 constexpr Nanoseconds kFresh = std::chrono::milliseconds(50);
 
 struct Place {
