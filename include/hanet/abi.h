@@ -495,8 +495,8 @@ struct hanet_engine {
 				   */
 	__u64 attended_ns;	  /* by hanetd: when it last showed that it runs */
 	__u32 abi;		  /* config: HANET_ABI, by which the next hanetd knows these maps */
-	__u32 tc_programs[2];	  /* config: ids of tc_ingress and tc_egress, by which it knows whose
-				   * a program at a hook is */
+	__u32 tc_programs[2]; /* config: ids of tc_ingress and tc_egress, by which it knows whose
+			       * a program at a hook is */
 	__u32 pad0;
 };
 HANET_ASSERT(sizeof(struct hanet_engine) == 48);
