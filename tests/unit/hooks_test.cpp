@@ -19,6 +19,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "daemon/journal.h"
@@ -205,10 +206,14 @@ TEST(JournalFields, O5_AnEventHasItsFactsAsFields) {
   EXPECT_THAT(journal_fields(event("alarm")), Contains("PRIORITY=3"));
 }
 
+std::string installed_text(const std::string& name) {
+  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "../../tools/install" / name);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 /// "-- ID" of each text of the catalogue.
 std::set<std::string> catalogue_ids() {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() /
-                     "../../tools/install/hanet.catalog");
+  std::istringstream file(installed_text("hanet.catalog"));
   std::set<std::string> ids;
   for (std::string line; std::getline(file, line);)
     if (line.starts_with("-- ")) ids.insert(line.substr(3));
@@ -226,11 +231,24 @@ TEST(JournalFields, O5_EachKindOfEventHasAnIdOfItsOwnAndATextInTheCatalogue) {
   EXPECT_EQ(texts, ids);
 }
 
+TEST(JournalFields, O5_ASectionThatTheCatalogueNamesIsInTheManual) {
+  const std::string catalogue = installed_text("hanet.catalog"),
+                    manual = installed_text("hanetd.8");
+  const std::regex quoted("\"([^\"]+)\" in hanetd\\(8\\)");
+  int named = 0;
+  for (std::sregex_iterator at(catalogue.begin(), catalogue.end(), quoted), end; at != end; ++at) {
+    const std::string section = (*at)[1];
+    EXPECT_TRUE(manual.contains(".Ss " + section + "\n") ||
+                manual.contains(".Sh " + section + "\n"))
+        << section;
+    ++named;
+  }
+  EXPECT_GT(named, 0) << "the witness";
+}
+
 /// The words that an event may be, as hanetctl(1) lists them.
 std::set<std::string> events_of_the_manual() {
-  std::ifstream file(std::filesystem::path(__FILE__).parent_path() /
-                     "../../tools/install/hanetctl.1");
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text = installed_text("hanetctl.1");
   text.erase(0, text.find(".Li event\nis "));
   text.erase(text.find(".Ss"));
   std::set<std::string> words;

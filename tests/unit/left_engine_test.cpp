@@ -148,10 +148,28 @@ TEST(TakenOver, D7_O4_AVerdictOfTheTimeBetweenIsToldWithWhatBecameOfIt) {
   EXPECT_THAT(text, Not(HasSubstr("p2"))) << "that was told by the one before";
   EXPECT_THAT(text, Not(HasSubstr("p3"))) << "it was only about to be made";
   EXPECT_THAT(text, HasSubstr("the kernel side went on asking"));
+  EXPECT_THAT(text, Not(HasSubstr("carrier")));
   for (LeftEngine::Known& one : known) one.session.last_sent_ns = one.session.last_reply_ns = 1;
   EXPECT_THAT(
       daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000), from_kernel_ns(kNow)),
       HasSubstr("nobody asked"));
+}
+
+TEST(TakenOver, D7_M4_ACarrierThatWentOrCameMeanwhileIsToldOnceForEachPort) {
+  std::vector<LeftEngine::Known> known(4);
+  known[0] = {.port = "p0", .session = {}, .flight = {}, .carrier = HANET_CARRIER_DOWN};
+  known[0].carrier_changed_ns = kNow - 5'000'000'000;
+  known[1] = known[0];  // its second session
+  known[2] = {.port = "p1", .session = {}, .flight = {}, .carrier = HANET_CARRIER_UP};
+  known[2].carrier_changed_ns = kNow - 7'000'000'000;
+  known[3] = {.port = "p2", .session = {}, .flight = {}, .carrier = HANET_CARRIER_DOWN};
+  known[3].carrier_changed_ns = kNow - 20'000'000'000;
+  const std::string text =
+      daemon::taken_over_text(known, from_kernel_ns(kNow - 12'000'000'000), from_kernel_ns(kNow));
+  EXPECT_THAT(text, HasSubstr("p0 lost its carrier 5.0 s ago and has none; p1 had no carrier until "
+                              "7.0 s ago"));
+  EXPECT_EQ(text.find("p0"), text.rfind("p0"));
+  EXPECT_THAT(text, Not(HasSubstr("p2"))) << "that was told by the one before";
 }
 
 }  // namespace

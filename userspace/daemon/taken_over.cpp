@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 namespace hanet::daemon {
@@ -26,6 +27,16 @@ std::string_view what_became_of_it(std::uint32_t state) {
   return "what became of it is not known";
 }
 
+std::string what_its_carrier_did(const engine::LeftEngine::Known& known, MonotonicTime since,
+                                 MonotonicTime now) {
+  const MonotonicTime changed = from_kernel_ns(known.carrier_changed_ns);
+  if (changed <= since || known.carrier == HANET_CARRIER_UNKNOWN) return {};
+  const double ago = seconds(now - changed);
+  return known.carrier == HANET_CARRIER_DOWN
+             ? fmt::format("; {} lost its carrier {:.1f} s ago and has none", known.port, ago)
+             : fmt::format("; {} had no carrier until {:.1f} s ago", known.port, ago);
+}
+
 bool was_watched(std::span<const engine::LeftEngine::Known> sessions, MonotonicTime since) {
   return std::ranges::any_of(sessions, [&](const engine::LeftEngine::Known& known) {
     return from_kernel_ns(known.session.last_sent_ns) > since ||
@@ -40,7 +51,9 @@ std::string taken_over_text(std::span<const engine::LeftEngine::Known> sessions,
   std::string text = fmt::format(
       "took over from a hanetd that was seen {:.1f} s ago; {} meanwhile", seconds(now - since),
       was_watched(sessions, since) ? "the kernel side went on asking" : "nobody asked");
+  std::set<std::string> told;  // a port may have several sessions
   for (const engine::LeftEngine::Known& known : sessions) {
+    if (told.insert(known.port).second) text += what_its_carrier_did(known, since, now);
     const MonotonicTime verdict = from_kernel_ns(known.session.verdict_ns);
     if (verdict <= since || known.session.down_verdicts == 0) continue;
     text += fmt::format("; {} was found down {:.1f} s ago and {}", known.port,

@@ -13,7 +13,7 @@
 namespace hanet::daemon {
 
 /// `since`: when the one before was seen last. A path's verdict of after that is told, with what
-/// had become of the path when it was taken over.
+/// had become of the path when it was taken over, and when its carrier last went or came.
 [[nodiscard]] std::string taken_over_text(std::span<const engine::LeftEngine::Known> sessions,
                                           MonotonicTime since, MonotonicTime now);
 

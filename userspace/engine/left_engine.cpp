@@ -166,8 +166,12 @@ std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const 
       continue;
     const std::uint32_t state =
         std::atomic_ref(session.state).exchange(HANET_SESSION_PAUSED, std::memory_order_seq_cst);
-    ended.push_back(
-        {.port = ports_[session.port].name, .session = session, .flight = flights_[at]});
+    const hanet_port& port = ports_[session.port];
+    ended.push_back({.port = port.name,
+                     .session = session,
+                     .flight = flights_[at],
+                     .carrier = load(port.carrier),
+                     .carrier_changed_ns = load(port.carrier_changed_ns)});
     ended.back().session.state = state;
   }
   return ended;

@@ -33,6 +33,8 @@ class LeftEngine {
     std::string port;
     hanet_session session{};  ///< its state is that of before it was paused
     hanet_flight flight{};
+    std::uint32_t carrier = HANET_CARRIER_UNKNOWN;  ///< enum hanet_carrier, of the port
+    std::uint64_t carrier_changed_ns = 0;
   };
 
   /// Of the maps that are pinned in `directory`. Where there are none, or those of a version whose
