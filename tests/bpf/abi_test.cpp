@@ -163,6 +163,7 @@ const Offsets kEngine{AT(hanet_engine, events_submitted),
                       AT(hanet_engine, receiver_period_ns),
                       AT(hanet_engine, attended_ns),
                       AT(hanet_engine, abi),
+                      AT(hanet_engine, tc_programs),
                       AT(hanet_engine, pad0)};
 
 const Offsets kFrame{AT(hanet_frame, length), AT(hanet_frame, pad), AT(hanet_frame, bytes)};
