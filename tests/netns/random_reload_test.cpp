@@ -221,7 +221,9 @@ TEST_F(RandomReloads, O8_NoneCostsAVerdictOrAConnectionAndNothingIsLeftOver) {
                     }))
       << testing::PrintToString(held()) << " and before " << testing::PrintToString(held_before);
   // A sanitizer keeps what is freed, so as to find who uses it, and has an eye on leaks itself.
-  if (!is_sanitized()) EXPECT_LT(resident_kib(), memory_before + 2048) << "KiB of memory";
+  if (!is_sanitized()) {
+    EXPECT_LT(resident_kib(), memory_before + 2048) << "KiB of memory";
+  }
   EXPECT_EQ(kernel_session(0).id, session) << "no key was changed that restarts this group";
   EXPECT_EQ(kernel_session(0).down_verdicts, 0U);
   EXPECT_EQ(kernel_session(1).down_verdicts, 0U);
