@@ -1,158 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Heartbeats of kind hanet in the kernel: signed, answered, refused (M1, S3).
-//
-// The other end is made here, from the layout in abi.h and from SipHash as its reference vectors
-// have it (tests/unit/siphash_test.cpp), so what the programs sign is checked by other eyes. What
-// changes nothing has a witness: exactly one counter moved, or the same frame counts where only
-// one thing is different.
-#include <bpf/bpf.h>
-#include <sys/socket.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstring>
-
-#include "core/clock.h"
-#include "engine/signed_request.h"
-#include "hanet.skel.h"
-#include "scene.h"
+// Heartbeats of kind hanet at the end that asks: signed as they leave, answers that count and those
+// that do not (M1, S3). What changes nothing has a witness: exactly one counter moved, or the same
+// frame counts where only one thing is different.
+#include "signed_scene.h"
 
 namespace hanet::bpf_test {
 namespace {
 
 using engine::load;
 
-constexpr std::uint32_t kXdpSent = 3;  // XDP_TX
-constexpr net::MacAddress kAsker{0x02, 0x68, 0x6e, 0x00, 0x00, 0x77};
-
-enum class Hook { Xdp, Tc };
-void PrintTo(Hook hook, std::ostream* out) { *out << (hook == Hook::Xdp ? "XDP" : "TC"); }
-
-hanet_key key_with(std::uint64_t low, std::uint64_t high) {
-  hanet_key key{.half = {low, high}, .id = 0, .pad = 0};
-  key.id = hanet_key_id(key.half);
-  return key;
-}
-const hanet_key kKey = key_with(0x0706050403020100, 0x0f0e0d0c0b0a0908);
-const hanet_key kNextKey = key_with(0x1111111111111111, 0x2222222222222222);
-const hanet_key kForeignKey = key_with(0x3333333333333333, 0x4444444444444444);
-
-hanet_beat beat_of(const net::Frame& frame) {
-  hanet_beat beat{};
-  std::memcpy(&beat, frame.data(), std::min(frame.size(), sizeof(beat)));
-  return beat;
-}
-
-net::Frame frame_of(const hanet_beat& beat) {
-  net::Frame frame(sizeof(beat));
-  std::memcpy(frame.data(), &beat, sizeof(beat));
-  return frame;
-}
-
-std::uint64_t tag_of(const hanet_beat& beat, const hanet_key& key) {
-  std::array<__u64, HANET_BEAT_WORDS> words{};
-  std::memcpy(words.data(), &beat, sizeof(words));
-  if constexpr (std::endian::native == std::endian::big)
-    for (__u64& word : words) word = std::byteswap(word);
-  const std::uint64_t tag = hanet_siphash(key.half, words.data(), HANET_BEAT_WORDS);
-  return std::endian::native == std::endian::big ? std::byteswap(tag) : tag;
-}
-
-template <typename Number>
-Number in_network_order(Number value) {
-  return std::endian::native == std::endian::little ? std::byteswap(value) : value;
-}
-
-void seal(hanet_beat& beat, const hanet_key& key) {
-  beat.key = in_network_order(key.id);
-  beat.tag = tag_of(beat, key);
-}
-
-class Signed : public Scene {
- protected:
-  [[nodiscard]] Stage stage() const override { return {.shared = true}; }
-
-  void SetUp() override {
-    Scene::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    watch(Beat::Arp);
-    session().kind = HANET_HEARTBEAT_HANET;
-    session().family = AF_UNSPEC;
-    std::ranges::copy(kTargetMac, std::begin(session().target_mac));
-    session().target_mac_known = HANET_MAC_CONFIGURED;
-    port().replies_at_xdp = port().answers_at_xdp = 1;
-    set_keys({kKey, kNextKey});
-    static std::uint64_t askers = 0;  // who asked in an earlier test is not known here
-    asker_cookie_ = 0xa5ce000000000000 + ++askers;
-  }
-
-  void set_keys(std::initializer_list<hanet_key> keys, std::uint32_t signs = 0) {
-    hanet_keys ring{};
-    std::ranges::copy(keys, std::begin(ring.key));
-    ring.signs = signs;
-    const std::uint32_t group = 0;
-    ASSERT_EQ(bpf_map_update_elem(bpf_map__fd(p->skeleton()->maps.keys), &group, &ring, BPF_ANY),
-              0);
-  }
-
-  /// What leaves through tc_egress when hanetd or the pacer sends the prepared request.
-  hanet_beat request_that_leaves() {
-    const Outcome run = p->tc_egress(engine::signed_request(0, session(), kProbeMac));
-    EXPECT_EQ(run.verdict, kTcSent);
-    return beat_of(run.frame);
-  }
-  static hanet_beat answer_to(hanet_beat beat, const hanet_key& key = kKey) {
-    std::swap(beat.destination, beat.source);
-    beat.kind = HANET_BEAT_ANSWER;
-    seal(beat, key);
-    return beat;
-  }
-  /// Of another host, whose session this one does not know.
-  hanet_beat request_of_other(std::uint64_t sequence, const hanet_key& key = kKey) const {
-    hanet_beat beat{};
-    std::ranges::copy(kProbeMac, std::begin(beat.destination));
-    std::ranges::copy(kAsker, std::begin(beat.source));
-    beat.type = in_network_order(std::uint16_t{HANET_BEAT_TYPE});
-    beat.version = HANET_BEAT_VERSION;
-    beat.kind = HANET_BEAT_REQUEST;
-    beat.session = 99;
-    beat.id = 7;
-    beat.cookie = asker_cookie_;
-    beat.sequence = in_network_order(sequence);
-    beat.claim = HANET_CLAIM_HERE;
-    beat.state = HANET_SESSION_UP;
-    seal(beat, key);
-    return beat;
-  }
-
-  /// Makes the port do its work at this hook.
-  void work_at(Hook hook) {
-    port().replies_at_xdp = port().answers_at_xdp = hook == Hook::Xdp ? 1 : 0;
-  }
-  Outcome run(Hook hook, const net::Frame& frame) {
-    return hook == Hook::Xdp ? p->xdp(frame) : p->tc_ingress(frame);
-  }
-  static std::uint32_t passed(Hook hook) { return hook == Hook::Xdp ? kXdpPass : kTcPass; }
-  static std::uint32_t used_up(Hook hook) { return hook == Hook::Xdp ? kXdpDrop : kTcDrop; }
-  static std::uint32_t sent_back(Hook hook) { return hook == Hook::Xdp ? kXdpSent : kTcRedirect; }
-
-  /// Passed on as it is, counted under one reason, or under none (HANET_REJECT_COUNT).
-  void expect_refused(Hook hook, const net::Frame& frame, hanet_reject reason) {
-    const Progress before = progress();
-    const std::uint64_t answered = port().answered_beats;
-    Rejects expected = rejects();
-    if (reason != HANET_REJECT_COUNT) ++expected.at(reason);
-    const Outcome result = run(hook, frame);
-    EXPECT_EQ(result.verdict, passed(hook));
-    EXPECT_EQ(result.frame, frame) << "what is refused passes untouched";
-    EXPECT_EQ(progress(), before);
-    EXPECT_EQ(rejects(), expected);
-    EXPECT_EQ(port().answered_beats, answered);
-  }
-
-  std::uint64_t asker_cookie_ = 0;
-};
+// Those of responder_test.cpp as well.
+INSTANTIATE_TEST_SUITE_P(Hooks, SignedAt, testing::Values(Hook::Xdp, Hook::Tc),
+                         [](const auto& cell) { return cell.param == Hook::Xdp ? "Xdp" : "Tc"; });
 
 TEST_F(Signed, M1_S3_ARequestIsAddressedNumberedAndSignedAsItLeaves) {
   port().claim = HANET_CLAIM_HERE;
@@ -204,16 +64,6 @@ TEST_F(Signed, S3_OnlyTheRequestOfTheSessionItselfIsSigned) {
   session().target_mac_known = HANET_MAC_CONFIGURED;
   EXPECT_NE(p->tc_egress(frame_of(good)).frame, frame_of(good)) << "the witness";
 }
-
-class SignedAt : public Signed, public testing::WithParamInterface<Hook> {
- protected:
-  void SetUp() override {
-    Signed::SetUp();
-    if (!IsSkipped() && !HasFatalFailure()) work_at(GetParam());
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Hooks, SignedAt, testing::Values(Hook::Xdp, Hook::Tc),
-                         [](const auto& cell) { return cell.param == Hook::Xdp ? "Xdp" : "Tc"; });
 
 TEST_P(SignedAt, M1_AnAnswerCountsAndMakesThePathUp) {
   for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
@@ -337,85 +187,6 @@ TEST_P(SignedAt, D6_ChangesNothingWhereverItIsCut) {
       SCOPED_TRACE(length);
       expect_refused(GetParam(), frame, HANET_REJECT_TRUNCATED);
     }
-}
-
-TEST_P(SignedAt, M1_ARequestIsAnsweredInPlaceByAFrameAsLongAsItself) {
-  port().claim = HANET_CLAIM_ELSEWHERE;
-  const hanet_beat request = request_of_other(1, kNextKey);
-  const Outcome result = run(GetParam(), frame_of(request));
-  EXPECT_EQ(result.verdict, sent_back(GetParam()));
-  ASSERT_EQ(result.frame.size(), sizeof(hanet_beat)) << "never longer than what was asked";
-  const hanet_beat answer = beat_of(result.frame);
-  EXPECT_TRUE(std::ranges::equal(answer.destination, kAsker));
-  EXPECT_TRUE(std::ranges::equal(answer.source, kProbeMac));
-  EXPECT_EQ(answer.kind, HANET_BEAT_ANSWER);
-  EXPECT_EQ(answer.session, request.session);
-  EXPECT_EQ(answer.id, request.id);
-  EXPECT_EQ(answer.cookie, request.cookie);
-  EXPECT_EQ(answer.sequence, request.sequence);
-  EXPECT_EQ(answer.claim, HANET_CLAIM_ELSEWHERE) << "of who answers";
-  EXPECT_EQ(in_network_order(answer.key), kNextKey.id) << "made with the key of the request";
-  EXPECT_EQ(answer.tag, tag_of(answer, kNextKey));
-  EXPECT_EQ(port().answered_beats, 1U);
-  EXPECT_EQ(progress(), (Progress{})) << "a request says nothing of our own heartbeats";
-}
-
-TEST_P(SignedAt, S3_ARequestThatIsNotNewerIsNotAnswered) {
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(5))).verdict, sent_back(GetParam()));
-  for (const std::uint64_t sequence : {5U, 4U, 1U, 0U})
-    expect_refused(GetParam(), frame_of(request_of_other(sequence)), HANET_REJECT_REPLAYED);
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(6))).verdict, sent_back(GetParam()));
-  asker_cookie_ += 1000;
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(1))).verdict, sent_back(GetParam()))
-      << "another session has its own numbers";
-}
-
-TEST_P(SignedAt, M1_OnlyWhatIsSentToThisPortAloneIsAnswered) {
-  const auto with_destination = [&](const net::MacAddress& mac) {
-    hanet_beat beat = request_of_other(1);
-    std::ranges::copy(mac, std::begin(beat.destination));
-    seal(beat, kKey);
-    return frame_of(beat);
-  };
-  constexpr net::MacAddress kGroupOfProbe{0x03, 0x68, 0x6e, 0x00, 0x00, 0x01};
-  for (const net::MacAddress& mac : {net::kBroadcast, kGroupOfProbe, kOtherMac})
-    expect_refused(GetParam(), with_destination(mac), HANET_REJECT_COUNT);
-  std::ranges::copy(kOtherMac, std::begin(port().own_mac));
-  EXPECT_EQ(run(GetParam(), with_destination(kOtherMac)).verdict, sent_back(GetParam()))
-      << "the witness: it is this port's own address now";
-}
-
-// What a peer has spent is a time in its account, so the test needs not be fast.
-TEST_P(SignedAt, S3_APeerThatAsksWithoutPauseIsAnsweredNoOftenerThanAHeartbeatMayBe) {
-  const hanet_beat_asker asker{.cookie = asker_cookie_, .id = 7, .port = 0};
-  const int map = bpf_map__fd(p->skeleton()->maps.beat_peers);
-  hanet_beat_peer peer{};
-  const auto spent = [&] {
-    EXPECT_EQ(bpf_map_lookup_elem(map, &asker, &peer), 0);
-    return peer.next_ns;
-  };
-  const auto has_spent = [&](std::uint64_t until) {
-    spent();
-    peer.next_ns = until;
-    ASSERT_EQ(bpf_map_update_elem(map, &asker, &peer, BPF_EXIST), 0);
-  };
-  const auto now = [] {
-    return static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count());
-  };
-  const std::uint64_t begin = now();
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(1))).verdict, sent_back(GetParam()));
-  EXPECT_GE(spent(), begin + HANET_ANSWER_GAP_NS) << "an answer has its price";
-  const std::uint64_t all = now() + std::uint64_t{HANET_ANSWER_BURST} * HANET_ANSWER_GAP_NS;
-  has_spent(all);
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(2))).verdict, sent_back(GetParam()))
-      << "so many may come together";
-  EXPECT_GE(spent(), all + HANET_ANSWER_GAP_NS);
-  constexpr std::uint64_t kMinute = 60'000'000'000;
-  has_spent(now() + kMinute);
-  expect_refused(GetParam(), frame_of(request_of_other(3)), HANET_REJECT_TOO_OFTEN);
-  expect_refused(GetParam(), frame_of(request_of_other(4)), HANET_REJECT_TOO_OFTEN);
-  has_spent(begin);
-  EXPECT_EQ(run(GetParam(), frame_of(request_of_other(5))).verdict, sent_back(GetParam()));
 }
 
 TEST_F(Signed, M1_EachFrameIsLookedAtInOnePlaceOnly) {
