@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include "netns/lab_test.h"
 
@@ -99,6 +100,29 @@ TEST_F(RunHooks, O5_OneHasNoneOfTheRightsOfHanetdAgainstOthers) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   EXPECT_TRUE(await("it has run", [&] { return written_by("tell") == "0\n0\n"; }))
       << written_by("tell") << host().log();
+}
+
+// Twenty that each leave a successor and end, all the time: there is nobody to be found for long.
+// They end by themselves after some thousands, so that a failure of this test is no fork bomb.
+TEST_F(RunHooks, O5_OneThatForksWithoutEndLeavesNobody) {
+  write("forks",
+        "n=${1:-0}\n"
+        "[ $n -lt 3000 ] || exit 0\n"
+        "if [ $n -gt 0 ]; then echo $n >>$out; \"$0\" $((n + 1)) & exit 0; fi\n"
+        "[ \"$HANET_EVENT\" = switchover ] || exit 0\n"
+        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \"$0\" 1 & done\n"
+        "sleep 0.3\n");
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  ASSERT_TRUE(await("they fork", [&] { return written_by("forks").size() > 100; }));
+  const auto goes_on = [&] {
+    const std::size_t before = written_by("forks").size();
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    return written_by("forks").size() != before;
+  };
+  EXPECT_TRUE(await("they are ended", [&] { return !goes_on(); })) << host().log();
+  EXPECT_FALSE(written_by("forks").contains("2999\n")) << "the witness: none came to its own end";
 }
 
 TEST_F(RunHooks, O5_D7_AKillOfHanetdEndsAHookThatRuns) {

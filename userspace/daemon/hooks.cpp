@@ -29,8 +29,8 @@ namespace {
 
 constexpr std::size_t kMaxWaiting = 512;
 constexpr std::size_t kKeptOutput = 4096;
-// A hook that forks without end is faster than one look at its children.
-constexpr int kRounds = 100;
+// What forks in sessions of its own may be faster than a look at the children.
+constexpr int kRounds = 1000;
 
 bool is_plain(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -84,13 +84,10 @@ std::vector<pid_t> own_children() {
 // Whatever it started is a child of this process once its own parent has ended (subreaper).
 void end_all_children() {
   for (int round = 0; round < kRounds; ++round) {
-    bool found = false;
-    for (const pid_t child : own_children()) {
-      ::kill(child, SIGKILL);
-      ::waitpid(child, nullptr, 0);
-      found = true;
-    }
-    if (!found) return;
+    const std::vector<pid_t> children = own_children();
+    if (children.empty()) return;
+    for (const pid_t child : children) ::kill(child, SIGKILL);
+    for (const pid_t child : children) ::waitpid(child, nullptr, 0);
   }
 }
 
@@ -120,7 +117,17 @@ std::vector<std::string> environment_of(const Json& event) {
   return variables;
 }
 
-Hooks::~Hooks() { end_all_children(); }
+Hooks::~Hooks() {
+  if (running_) end_process_group();
+  end_all_children();
+}
+
+// All of it at one moment, so that none is left to fork: fork(2) fails for who is being killed. The
+// hook itself has not been waited for, so the group is still its own.
+void Hooks::end_process_group() const {
+  ::kill(-running_->pid, SIGKILL);
+  ::kill(running_->pid, SIGKILL);  // it may not have come to make the group
+}
 
 void Hooks::warn_once(const std::string& text) {
   if (warned_.insert(text).second) log::warning("{}", text);
@@ -200,6 +207,7 @@ void Hooks::read_output() {
 
 void Hooks::finish() {
   int status = 0;
+  end_process_group();
   ::waitpid(running_->pid, &status, 0);
   read_output();
   end_all_children();
@@ -222,8 +230,7 @@ void Hooks::tick(MonotonicTime now) {
     read_output();
     if (now >= running_->ends_at && !running_->was_killed) {
       running_->was_killed = true;
-      ::kill(-running_->pid, SIGKILL);
-      ::kill(running_->pid, SIGKILL);
+      end_process_group();
     }
     siginfo_t ended{};
     if (::waitid(P_PID, static_cast<id_t>(running_->pid), &ended, WEXITED | WNOHANG | WNOWAIT) ==

@@ -71,6 +71,7 @@ class Hooks {
   [[nodiscard]] std::string why_not(const std::filesystem::path& file) const;
   void start(const Run& run, MonotonicTime now);
   void read_output();
+  void end_process_group() const;
   void finish();
   void warn_once(const std::string& text);
 
