@@ -93,7 +93,11 @@ int tell_if_configured(const Options& options) {
   return fail(kExitRuntime, explained(config.error(), options.config));
 }
 
-hanet::Status check_cards(const hanet::config::Config& config, const Options& options) {
+// With --wait a group that does not fit is late, and harms no other one; what is run as a way back
+// runs as it was.
+hanet::Status check_cards(const hanet::daemon::Candidate& candidate, const Options& options) {
+  if (options.daemon.wait && !candidate.is_way_back) return {};
+  const hanet::config::Config& config = candidate.config;
   const hanet::Result<hanet::config::Config> here =
       options.daemon.wait ? hanet::daemon::without_late_groups(config, options.daemon.run_directory)
                           : config;
@@ -115,7 +119,7 @@ int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed&
           const Options& options) {
   hanet::log::set_level(candidate.config.log_level);
   // The start itself looks at the rest, before it touches anything.
-  const hanet::Status fits = check_cards(candidate.config, options);
+  const hanet::Status fits = check_cards(candidate, options);
   if (!fits) return fail(kExitConfig, fits.error());
   auto daemon = hanet::daemon::Daemon::start(candidate, unconfirmed, options.daemon);
   if (!daemon) return fail(candidate.is_way_back ? kExitConfig : kExitRuntime, daemon.error());

@@ -223,6 +223,12 @@ struct Config {
 [[nodiscard]] Result<std::vector<std::string>> ports_not_here(const Config& config,
                                                               std::span<const std::string> pulled);
 
+/// What a device on top of a port is, or one that the port is a member of, or a VLAN that the other
+/// path has not. Somebody who writes a configuration is told that it can not be so. At the start of
+/// a service it is what has come since: hanetd would go on with an alarm (group/uppers.h) if it had
+/// not been started anew, so it starts with one.
+enum class DeviceOnPort : std::uint8_t { IsMistake, IsAlarm };
+
 /// Checks that every interface named exists in the caller's network namespace, is an Ethernet
 /// device and is not a member of a bridge, bond or the like (a VRF is no obstacle: its members keep
 /// their own traffic), and that a VLAN of one path is on the other one too. The error names group,
@@ -231,7 +237,8 @@ struct Config {
 /// name. One port of a group may be missing if it is among `pulled`: it was there since the host
 /// was booted.
 [[nodiscard]] Status check_interfaces(const Config& config, std::string_view name,
-                                      std::span<const std::string> pulled = {});
+                                      std::span<const std::string> pulled = {},
+                                      DeviceOnPort on_port = DeviceOnPort::IsMistake);
 
 /// Whether the VLANs on a group's ports are a part of its identity.
 enum class VlanPolicy : std::uint8_t { Move, Refused };

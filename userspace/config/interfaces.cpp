@@ -106,11 +106,13 @@ std::string usable(const Links& links, VlanPolicy vlans) {
 }
 
 /// Why the interface cannot be a port; empty if it can.
-std::string why_not_a_port(const std::string& interface, const Links& links, VlanPolicy vlans) {
+std::string why_not_a_port(const std::string& interface, const Links& links, VlanPolicy vlans,
+                           DeviceOnPort on_port) {
   const LinkInfo* link = link_called(interface, links);
   if (link == nullptr) return std::string(kNotHere);
   if (link->type != ARPHRD_ETHER)
     return fmt::format("is not an Ethernet device (its ARPHRD type is {})", link->type);
+  if (on_port == DeviceOnPort::IsAlarm) return {};
   if (const LinkInfo* master = obstacle(*link, links))
     return fmt::format("is a member of the {}", named(*master));
   if (const LinkInfo* upper = upper_on(*link, links, vlans))
@@ -151,15 +153,15 @@ std::string port_key(const PathConfig& path, std::size_t index, std::size_t plac
 
 /// What is wrong with one port: "found 'eth7', which is not here; allowed: ..."; or empty.
 std::string mistake(const GroupConfig& group, std::size_t path, std::size_t at, const Links& links,
-                    std::span<const std::string> pulled) {
+                    std::span<const std::string> pulled, DeviceOnPort on_port) {
   const std::string& interface = group.paths[path].ports[at].interface;
   const VlanPolicy vlans = vlans_of(group);
-  const std::string why_not = why_not_a_port(interface, links, vlans);
+  const std::string why_not = why_not_a_port(interface, links, vlans, on_port);
   if (why_not == kNotHere && was_pulled(group, interface, links, pulled)) return {};
   if (!why_not.empty())
     return fmt::format("found {}, which {}; allowed: {}", in_quotes(interface), why_not,
                        usable(links, vlans));
-  if (vlans == VlanPolicy::Refused) return {};
+  if (vlans == VlanPolicy::Refused || on_port == DeviceOnPort::IsAlarm) return {};
   for (std::size_t p = 0; p < group.paths.size(); ++p) {
     const std::string& other = group.paths[p].ports.front().interface;
     const LinkInfo* vlan = p == path ? nullptr : vlan_without_twin(interface, other, links);
@@ -182,7 +184,7 @@ VlanPolicy vlans_of(const GroupConfig& group) {
 Result<std::string> why_not_a_port(const std::string& interface, VlanPolicy vlans) {
   const Result<Links> links = read_all_links();
   if (!links) return std::unexpected(links.error());
-  return why_not_a_port(interface, *links, vlans);
+  return why_not_a_port(interface, *links, vlans, DeviceOnPort::IsMistake);
 }
 
 bool is_card(const std::string& interface) {
@@ -207,7 +209,7 @@ Result<std::vector<std::string>> ports_not_here(const Config& config,
 }
 
 Status check_interfaces(const Config& config, std::string_view name,
-                        std::span<const std::string> pulled) {
+                        std::span<const std::string> pulled, DeviceOnPort on_port) {
   const Result<Links> links = read_all_links();
   if (!links) return std::unexpected(links.error());
   std::vector<std::string> messages;
@@ -220,7 +222,8 @@ Status check_interfaces(const Config& config, std::string_view name,
                       name, g, in_quotes(group.name)));
     for (std::size_t p = 0; p < group.paths.size(); ++p)
       for (std::size_t at = 0; at < group.paths[p].ports.size(); ++at)
-        if (const std::string wrong = mistake(group, p, at, *links, pulled); !wrong.empty())
+        if (const std::string wrong = mistake(group, p, at, *links, pulled, on_port);
+            !wrong.empty())
           messages.push_back(fmt::format("{}: key 'group[{}].{}': {}", name, g,
                                          port_key(group.paths[p], p, at), wrong));
   }

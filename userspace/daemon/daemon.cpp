@@ -59,7 +59,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Candidate& candidate, Unconf
       GroupSet::Lateness{.is_allowed = options.wait, .run_directory = options.run_directory},
       [self = daemon.get(), options] { return self->environment(options); });
   daemon->open_metrics(config);
-  if (Status started = daemon->groups_->change(config); !started) return pass_on(started);
+  // What was a way back is run as it was, or not at all: there is the file.
+  Status started =
+      candidate.is_way_back ? daemon->groups_->change(config) : daemon->groups_->start(config);
+  if (!started) return pass_on(started);
   daemon->reloads_ = std::make_unique<Reloads>(
       Reloads::Where{.file = options.config_file, .run_directory = options.run_directory},
       candidate, unconfirmed, *daemon->groups_, daemon->ports_, publish);
@@ -192,7 +195,7 @@ Status Daemon::run() {
   const engine::Capabilities& kernel = engine_->capabilities();
   log::notice("watching {} group(s); link events from {}; deadlines kept by {}; requests from {}",
               groups_->all().size(), kernel.link_source, kernel.deadlines, kernel.pacer);
-  tell_taken_over(*engine_, [this](const group::Notice& notice) { publish(notice); });
+  tell_if_taken_over();
   // What is known of a path already is acted on before anything else is heard.
   for (const auto& group : groups_->all()) group->refresh(monotonic_now());
   while (!ends_) {
@@ -228,6 +231,11 @@ void Daemon::tell_if_away(Nanoseconds away) {
                                                     : "it was released meanwhile");
   }
   away_text_ = std::move(text);
+}
+
+void Daemon::tell_if_taken_over() {
+  if (std::exchange(told_taken_over_, engine_->taken_over().size()) != engine_->taken_over().size())
+    tell_taken_over(*engine_, [this](const group::Notice& notice) { publish(notice); });
 }
 
 void Daemon::tell_service_manager() {
@@ -331,6 +339,7 @@ void Daemon::tick() {
       notices.flush();
     }
     groups_->begin_late(now);
+    tell_if_taken_over();
     tell_service_manager();
     let_askers_go(now);
   }

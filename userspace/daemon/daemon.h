@@ -73,6 +73,7 @@ class Daemon {
   void handle_notification(const nlmsghdr& message);
   void tick();
   void tell_service_manager();
+  void tell_if_taken_over();
   void tell_if_away(Nanoseconds away);
   void answer_signals();
   [[noreturn]] void leave();
@@ -101,7 +102,8 @@ class Daemon {
   MonotonicTime let_go_at_{};
   Watchdog watchdog_;
   std::string told_service_manager_;
-  std::string away_text_;  // that hanetd stood still, not told yet
+  std::string away_text_;            // that hanetd stood still, not told yet
+  std::size_t told_taken_over_ = 0;  ///< sessions
   std::uint64_t dropped_events_ = 0;
   bool look_again_ = false;  // a link could not be read
   bool ends_ = false;        // hanetd is asked to

@@ -122,14 +122,34 @@ std::vector<engine::GroupIndex> GroupSet::indexes_for(const config::Config& want
   return indexes;
 }
 
-// Everything that can be wrong is looked at before the first of them changes anything.
-Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places& places) {
-  const std::size_t first = groups_.size();
+// What somebody wrote into a file has been checked more strictly before.
+Status GroupSet::fits(group::PathGroup& group) const {
+  config::Config alone;
+  alone.groups.push_back(group.view().config);
+  if (Status cards = group::check_cards(alone, name_of(group), lateness_.run_directory,
+                                        config::DeviceOnPort::IsAlarm);
+      starts_ && !cards)
+    return cards;
+  return group.look();
+}
+
+Status GroupSet::look(const Places& places) {
   for (const Place& place : places) {
     groups_.push_back(
         std::make_unique<group::PathGroup>(*place.config, place.index, environment_()));
-    if (Status looked = groups_.back()->look(); !looked) return pass_on(looked);
+    const Status fit = fits(*groups_.back());
+    if (fit) continue;
+    if (!starts_) return fit;
+    groups_.pop_back();
+    misfits_[place.config->name] = fit.error().message;
   }
+  return {};
+}
+
+// Everything that can be wrong is looked at before the first of them changes anything.
+Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places& places) {
+  const std::size_t first = groups_.size();
+  if (Status looked = look(places); !looked) return pass_on(looked);
   std::vector<engine::RequestFrames> requests;
   for (std::size_t at = first; at < groups_.size(); ++at) {
     engine_.show_presence(monotonic_now());
@@ -156,7 +176,8 @@ Status GroupSet::begin(const Places& places) {
   Status begun = requests ? Status() : pass_on(requests);
   if (begun) begun = send_for(std::move(*requests));
   for (const Place& place : places)
-    if (begun) begun = at(place.index)->begin_monitoring();
+    if (group::PathGroup* group = at(place.index); begun && group != nullptr)
+      begun = group->begin_monitoring();
   if (!begun) end(indexes_of(places));
   return begun;
 }
@@ -192,6 +213,14 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
                      .since = monotonic_now()});
   return failure(fmt::format("{}; and what ran before can not go on yet: {}", begun.error().message,
                              back.error().message));
+}
+
+Status GroupSet::start(const config::Config& wanted) {
+  starts_ = lateness_.is_allowed;
+  Status started = change(wanted);
+  starts_ = false;
+  misfits_.clear();
+  return started;
 }
 
 Status GroupSet::change(const config::Config& wanted) {
@@ -241,7 +270,10 @@ void GroupSet::wait_for_the_rest(const config::Config& wanted) {
     late_.back().missing = missing_of(config);
     if (known != before.end()) continue;
     late_.back().since = monotonic_now();
-    log::notice("{}: {}", config.name, late_.back().text());
+    const auto misfit = misfits_.find(config.name);
+    if (misfit != misfits_.end()) late_.back().refused = misfit->second;
+    log::write_line(misfit != misfits_.end() ? log::Level::Error : log::Level::Notice,
+                    fmt::format("{}: {}", config.name, late_.back().text()));
   }
   const std::set<std::string> told = told_late_;
   for (const std::string& group : told)
@@ -279,10 +311,21 @@ Status GroupSet::begin_one_late(const config::GroupConfig& config) {
   const config::Config all = running();
   const engine::GroupIndex index =
       indexes_for(all)[static_cast<std::size_t>(find(all, config.name) - all.groups.data())];
-  if (Status good = group::check_host(alone, config.name, lateness_.run_directory, {&index, 1});
+  if (Status good = group::check_host(alone, config.name, lateness_.run_directory, {&index, 1},
+                                      config::DeviceOnPort::IsAlarm);
       !good)
     return good;
-  return begin({Place{.config = &config, .index = index}});
+  if (Status begun = begin({Place{.config = &config, .index = index}}); !begun) return begun;
+  return engine_.take_over();
+}
+
+void GroupSet::has_begun(const LateGroup& late) {
+  const std::string_view why =
+      late.refused.empty() ? "every port is here" : "nothing is in its way any more";
+  log::notice("{}: {}, the group begins", late.config.name, why);
+  tell_no_more(late.config.name, fmt::format("{}, the group has begun", why));
+  std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
+  sort_as_in_file();
 }
 
 void GroupSet::begin_late(MonotonicTime now) {
@@ -294,10 +337,7 @@ void GroupSet::begin_late(MonotonicTime now) {
     if (!late.missing.empty()) continue;
     const Status begun = begin_one_late(late.config);
     if (begun) {
-      log::notice("{}: every port is here, the group begins", late.config.name);
-      tell_no_more(late.config.name, "every port is here, the group has begun");
-      std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
-      sort_as_in_file();
+      has_begun(late);
       return;  // the next one with the next look
     }
     look_for_late_at_ = now + kTryLateAgain;

@@ -60,10 +60,13 @@ class GroupSet {
   /// Ends all of them; every identity stays where it is.
   void end_all();
 
-  /// Makes the groups those of `wanted`: at the start, from none. On error they are as before; the
-  /// error says so where that failed as well.
+  /// From none. Where lateness is allowed, a group that does not fit this host is late, and harms
+  /// no other one; else nothing begins, and the error says why.
+  [[nodiscard]] Status start(const config::Config& wanted);
+  /// Makes the groups those of `wanted`. On error they are as before; the error says so where that
+  /// failed as well.
   [[nodiscard]] Status change(const config::Config& wanted);
-  /// Begins those whose ports have come.
+  /// Begins those whose ports have come, one with each look.
   void begin_late(MonotonicTime now);
   /// What is in force, late groups included.
   [[nodiscard]] config::Config running() const;
@@ -88,12 +91,15 @@ class GroupSet {
   [[nodiscard]] group::PathGroup* named(const std::string& name) const;
   [[nodiscard]] Status begin(const Places& places);
   [[nodiscard]] Result<std::vector<engine::RequestFrames>> look_and_start(const Places& places);
+  [[nodiscard]] Status look(const Places& places);
+  [[nodiscard]] Status fits(group::PathGroup& group) const;
   void end(const std::set<engine::GroupIndex>& which);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
   void wait_for_the_rest(const config::Config& wanted);
   void tell(LateGroup& late, MonotonicTime now);
   void tell_no_more(const std::string& group, const std::string& text);
+  void has_begun(const LateGroup& late);
   [[nodiscard]] std::vector<std::string> missing_of(const config::GroupConfig& group) const;
   [[nodiscard]] Status begin_one_late(const config::GroupConfig& config);
   void sort_as_in_file();
@@ -103,8 +109,10 @@ class GroupSet {
   MakeEnvironment environment_;
   Groups groups_;
   std::vector<LateGroup> late_;
-  std::set<std::string> told_late_;  ///< of which there is an alarm
-  std::vector<std::string> order_;   ///< names, as in the file
+  bool starts_ = false;                         ///< what does not fit is late
+  std::map<std::string, std::string> misfits_;  ///< of this start: names of groups, and why
+  std::set<std::string> told_late_;             ///< of which there is an alarm
+  std::vector<std::string> order_;              ///< names, as in the file
   MonotonicTime look_for_late_at_{};
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };

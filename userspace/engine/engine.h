@@ -231,6 +231,8 @@ class Engine {
   }
   /// What the ended sessions of a killed instance knew of its end, before any was taken over.
   [[nodiscard]] const std::vector<LeftEngine::Known>& taken_over() const { return taken_over_; }
+  /// A killed instance's kernel side is all there is, because no port of this one has begun.
+  [[nodiscard]] bool is_left_in_charge() const;
   /// When a killed instance was seen last; nothing where there was none.
   [[nodiscard]] std::optional<MonotonicTime> left_alone_since() const { return left_alone_since_; }
   /// Takes a killed instance's programs away when they steer nothing any more, which they do until

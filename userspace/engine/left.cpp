@@ -133,6 +133,13 @@ void Engine::end_left_steering(GroupIndex group) {
   }
 }
 
+bool Engine::is_left_in_charge() const {
+  if (!left_.goes_on()) return false;
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0) return false;
+  return true;
+}
+
 // Ports that the other instance watched and this one does not.
 void Engine::end_strays() {
   std::set<unsigned> watched;
@@ -175,8 +182,10 @@ Nanoseconds Engine::show_presence(MonotonicTime now) {
   return before == 0 ? Nanoseconds(0) : now - from_kernel_ns(before);
 }
 
-// A port that has no sessions yet, because its interface came later, has nothing to take over.
+// A port that has no sessions yet, because its interface came later, has nothing to take over. As
+// long as no group has begun, the other one is all there is.
 Status Engine::take_over() {
+  if (is_left_in_charge()) return {};
   while (!not_taken_over_.empty())
     if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
       return taken;
@@ -190,6 +199,7 @@ Status Engine::take_over() {
 }
 
 void Engine::attend(MonotonicTime now) {
+  if (is_left_in_charge()) return;
   if (!std::exchange(began_, true)) end_strays();
   if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) {
     left_ = {};

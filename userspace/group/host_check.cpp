@@ -28,14 +28,14 @@ Result<std::vector<std::string>> ports_not_here(const config::Config& config,
 }
 
 Status check_cards(const config::Config& config, std::string_view name,
-                   const std::filesystem::path& run_directory) {
-  return config::check_interfaces(config, name, kept_ports(config, run_directory));
+                   const std::filesystem::path& run_directory, config::DeviceOnPort on_port) {
+  return config::check_interfaces(config, name, kept_ports(config, run_directory), on_port);
 }
 
 Status check_host(const config::Config& config, std::string_view name,
                   const std::filesystem::path& run_directory,
-                  std::span<const engine::GroupIndex> indexes) {
-  if (Status here = check_cards(config, name, run_directory); !here) return here;
+                  std::span<const engine::GroupIndex> indexes, config::DeviceOnPort on_port) {
+  if (Status here = check_cards(config, name, run_directory, on_port); !here) return here;
   Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
   if (!requests) return pass_on(requests);
   const std::unique_ptr<engine::Engine> engine = engine::Engine::without_programs();

@@ -24,12 +24,14 @@ namespace hanet::group {
 /// `run_directory`: of the hanetd that it is for; what it kept of an identity says which card may
 /// be missing.
 [[nodiscard]] Status check_cards(const config::Config& config, std::string_view name,
-                                 const std::filesystem::path& run_directory);
+                                 const std::filesystem::path& run_directory,
+                                 config::DeviceOnPort on_port = config::DeviceOnPort::IsMistake);
 
 /// And all else that PathGroup::look() looks at. `indexes`: of the groups in the engine; empty: in
 /// the order of the file.
 [[nodiscard]] Status check_host(const config::Config& config, std::string_view name,
                                 const std::filesystem::path& run_directory,
-                                std::span<const engine::GroupIndex> indexes = {});
+                                std::span<const engine::GroupIndex> indexes = {},
+                                config::DeviceOnPort on_port = config::DeviceOnPort::IsMistake);
 
 }  // namespace hanet::group

@@ -5,9 +5,9 @@
 // A VLAN that both ports have is a part of the identity and moves. Everything else that is built on
 // a port, a macvlan, a bridge, a bond, a VLAN that the other port has not, hangs on that interface
 // and not on the identity: a switchover moves the addresses and leaves it behind, on a path that is
-// dead. At the start and at `hanetctl add` such a port is refused (config/interfaces.cpp). Later
-// nobody can be refused any more, so it is an alarm while nothing has failed yet, and for as long
-// as it lasts.
+// dead. By `check`, at a reload and at `hanetctl add` such a port is refused
+// (config/interfaces.cpp). Later nobody can be refused any more, and a service that starts anew has
+// nobody to refuse: so it is an alarm while nothing has failed yet, and for as long as it lasts.
 //
 // Each rtnetlink message about a device has all that is needed. Only when messages were lost, and
 // once at the start for what came since the check, all devices are read.

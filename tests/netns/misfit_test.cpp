@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A start on a host that has changed since the configuration was checked (spec O1, S6).
+//
+// What is an alarm while hanetd runs must not keep the next hanetd from starting, which nobody may
+// be there to see: an upgrade or a crash would take the protection off all groups because of a
+// device on one port. And a group that can not begin at all harms no other one, nor what the kernel
+// side still does for it.
+#include <gmock/gmock.h>
+
+#include "netns/survival.h"
+
+namespace hanet::test {
+namespace {
+
+using testing::HasSubstr;
+
+class Misfit : public Survival {
+ protected:
+  [[nodiscard]] Arguments hanetd_options() const override { return {"--wait"}; }
+  std::size_t groups() { return host().ask({"status"}).at("groups").size(); }
+  std::string status() { return host().ctl({"status"}).out; }
+  void start_anew() {
+    host().kill();
+    host().start();
+    ASSERT_TRUE(all_ready());
+  }
+  void expect_alarm_and_failover(const std::string& alarm) {
+    EXPECT_TRUE(await("it is an alarm", [&] { return status().contains(alarm); })) << status();
+    ASSERT_DONE(lab().fault("blackhole"));
+    ASSERT_TRUE(all_on("p1"));
+    EXPECT_TRUE(echo().reaches_every_address());
+  }
+};
+
+TEST_F(Misfit, O1_F5_AMacvlanOnAPortIsAnAlarmOfTheNextStartToo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!lab().ip("host", "link add link p0 name top7 type macvlan"))
+    GTEST_SKIP() << "skipped: kernel has no macvlan driver";
+  ASSERT_NO_FATAL_FAILURE(start_anew());
+  expect_alarm_and_failover("LEFT BEHIND at a switchover: the macvlan top7, on top of p0");
+}
+
+TEST_F(Misfit, O1_F5_AVlanThatTheOtherPortHasNotIsAnAlarmOfTheNextStartToo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!lab().ip("host", "link add link p1 name p1.77 type vlan id 77"))
+    GTEST_SKIP() << "skipped: kernel has no VLANs";
+  ASSERT_NO_FATAL_FAILURE(start_anew());
+  expect_alarm_and_failover("p1.77");
+}
+
+TEST_F(Misfit, O1_F5_AStandbyInABridgeIsAnAlarmOfTheNextStartToo) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!lab().ip("host", "link add br7 type bridge"))
+    GTEST_SKIP() << "skipped: kernel has no bridge driver";
+  ASSERT_DONE(lab().ip("host", "link set p1 master br7"));
+  host().kill();
+  host().start();
+  EXPECT_TRUE(await("it is an alarm", [&] { return status().contains("br7"); })) << host().log();
+  ASSERT_DONE(lab().ip("host", "link del br7"));
+  ASSERT_TRUE(all_ready());
+  expect_alarm_and_failover("");
+}
+
+TEST_F(Misfit, O1_AGroupThatDoesNotFitIsLateAndTheOthersBegin) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (const char* name : {"q0", "q1", "mether1"}) ASSERT_NO_FATAL_FAILURE(add_interface(name));
+  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
+  const Result<std::string> config = lab().config("host", {});
+  ASSERT_TRUE(config) << config.error().message;
+  start_with(*config +
+             "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
+             "[group.heartbeat]\ntarget = \"198.51.100.9\"\n");
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().ctl({"status", "mether0"}).exit_code, 0);
+  EXPECT_EQ(host().ctl({"status"}).exit_code, kNotProtected);
+  EXPECT_THAT(status(), HasSubstr("mether1: unable to begin: "));
+  EXPECT_THAT(status(), HasSubstr("found 'mether1', which is an interface here"));
+  ASSERT_DONE(lab().ip("host", "link del mether1"));
+  EXPECT_TRUE(await("it begins", [&] { return groups() == 2; })) << host().log();
+  EXPECT_THAT(host().log(), HasSubstr("mether1: nothing is in its way any more, the group begins"));
+}
+
+// A hanetd that can not begin leaves the kernel side at work, says so, and takes over when it can.
+TEST_F(Misfit, O1_D7_TheKernelSideGoesOnForAGroupThatCanNotBegin) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  ASSERT_DONE(lab().ip("host", "link property del dev p0 altname mether0"));
+  ASSERT_NO_FATAL_FAILURE(add_interface("mether0"));
+  host().start();
+  ASSERT_TRUE(await("it says so", [&] { return status().contains("unable to begin: "); }))
+      << host().log();
+  EXPECT_THAT(status(), HasSubstr("what the hanetd before left goes on in the kernel"));
+  ASSERT_DONE(lab().fault("blackhole"));
+  EXPECT_TRUE(await("the kernel bridges", [&] { return mode_of("p0") == HANET_STEER_BRIDGE_OUT; }));
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_TRUE(carries("p0", before)) << "the witness: nothing has moved";
+  ASSERT_DONE(lab().ip("host", "link del mether0"));
+  ASSERT_TRUE(await("it begins", [&] { return groups() == 1; })) << host().log();
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(echo().reaches_every_address());
+  EXPECT_THAT(host().log(), HasSubstr("took over from a hanetd"));
+  EXPECT_EQ(host().stop(), 0);
+  expect_nothing_left();
+}
+
+}  // namespace
+}  // namespace hanet::test
