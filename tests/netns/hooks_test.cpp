@@ -102,15 +102,13 @@ TEST_F(RunHooks, O5_OneHasNoneOfTheRightsOfHanetdAgainstOthers) {
       << written_by("tell") << host().log();
 }
 
-// Twenty that each leave a successor and end, all the time: there is nobody to be found for long.
-// They end by themselves after some thousands, so that a failure of this test is no fork bomb.
+// Two hundred that each leave a successor and end, all the time: there is nobody to be found for
+// long. They end by themselves after some thousands, so that a failure of this test is no fork bomb.
 TEST_F(RunHooks, O5_OneThatForksWithoutEndLeavesNobody) {
   write("forks",
-        "n=${1:-0}\n"
-        "[ $n -lt 3000 ] || exit 0\n"
-        "if [ $n -gt 0 ]; then echo $n >>$out; \"$0\" $((n + 1)) & exit 0; fi\n"
         "[ \"$HANET_EVENT\" = switchover ] || exit 0\n"
-        "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \"$0\" 1 & done\n"
+        "f() { [ $1 -lt 3000 ] || exit 0; echo $1 >>$out; (f $(($1 + 1))) & }\n"
+        "n=0; while [ $n -lt 200 ]; do (f 1) & n=$((n + 1)); done\n"
         "sleep 0.3\n");
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   ASSERT_DONE(lab().fault("blackhole"));
