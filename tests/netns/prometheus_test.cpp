@@ -144,6 +144,23 @@ TEST_F(Prometheus, O5_AnAlertFiresInAFaultAndResolves) {
   EXPECT_TRUE(alert_is("HanetDown", ""));
 }
 
+TEST_F(Prometheus, O5_AFaultDoesNotResolveBecauseHanetdDies) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_exporter());
+  ASSERT_NO_FATAL_FAILURE(start_prometheus());
+  ASSERT_TRUE(await("prometheus has scraped", [&] { return results("hanet_up == 1") == 1; }));
+  ASSERT_DONE(lab().fault("blackhole", "all"));
+  EXPECT_TRUE(alert_is("HanetNoWorkingPath", "firing"));
+  host().kill();
+  EXPECT_TRUE(alert_is("HanetDown", "pending"));
+  ASSERT_TRUE(await("nothing is shown", [&] { return results("hanet_group_condition") == 0; }));
+  EXPECT_EQ(state_of("HanetNoWorkingPath"), "firing");
+  ASSERT_DONE(lab().heal());
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_NO_FATAL_FAILURE(admit_nobody());
+  EXPECT_TRUE(alert_is("HanetNoWorkingPath", ""));
+}
+
 /// All expressions of a dashboard, as Grafana would ask them.
 std::vector<std::string> expressions_of(const json& dashboard) {
   std::vector<std::string> all;
