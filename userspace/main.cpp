@@ -149,7 +149,8 @@ int respond(const Options& options) {
                                                     .key_file = options.key_file,
                                                     .run_directory = options.daemon.run_directory,
                                                     .pin_directory = options.daemon.pin_directory,
-                                                    .bpf_timer = options.daemon.bpf_timer});
+                                                    .bpf_timer = options.daemon.bpf_timer,
+                                                    .wait = options.daemon.wait});
   if (!responder) return fail(kExitRuntime, responder.error());
   const hanet::Status ended = (*responder)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
@@ -185,13 +186,13 @@ int main(int argc, char** argv) {
   app.add_flag("--configured", options.configured,
                "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
   app.add_flag("--wait", options.daemon.wait,
-               "a group whose ports are not here yet waits for them");
+               "for interfaces that are not here yet, and what does not fit this host is late");
   app.add_flag("!--no-pacer", options.daemon.pacer,
                "send the heartbeats by hanetd, although the kernel could");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,
                "keep deadlines in hanetd, as on kernels that refuse bpf_timer");
   CLI::Option* responder = add_responder(app, options);
-  for (const char* of_groups : {"--state-dir", "--hooks-dir", "--check", "--configured", "--wait"})
+  for (const char* of_groups : {"--state-dir", "--hooks-dir", "--check", "--configured"})
     responder->excludes(app.get_option(of_groups));
   app.set_version_flag("--version", "hanetd " HANET_VERSION);
   try {

@@ -230,6 +230,27 @@ INSTANTIATE_TEST_SUITE_P(FoundBy, RespondingTo,
                                          Target{"MacAddress", "target_mac = \"@\"\n"}),
                          [](const auto& cell) { return std::string(cell.param.name); });
 
+TEST_F(Responding, O1_AnInterfaceThatIsNotHereYetIsAnsweredAtOnceItIs) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (const char* node : {"client", "host"}) ASSERT_NO_FATAL_FAILURE(write_keys(node, kOldKey));
+  ASSERT_DONE(lab().ip("client", "link set c0 down"));
+  ASSERT_DONE(lab().ip("client", "link set c0 name late0"));
+  responder_ = std::make_unique<Hanet>(lab(), "client", "",
+                                       Arguments{"--responder", "--wait", "--interface", "c0",
+                                                 "--key-file", keys_of("client").string()});
+  responder_->start();
+  ASSERT_TRUE(await("it says so", [&] { return responder_->log().contains("c0 is not here yet"); }))
+      << responder_->log();
+  EXPECT_FALSE(answering().at("present"));
+  ASSERT_DONE(lab().ip("client", "link set late0 name c0"));
+  ASSERT_DONE(lab().ip("client", "link set c0 up"));
+  ASSERT_TRUE(await("it is here", [&] { return answering().at("present") == true; }))
+      << responder_->log();
+  start_with(config_of("host"));
+  EXPECT_TRUE(all_ready());
+  EXPECT_EQ(host().session("p0").at("target_mac"), client_mac());
+}
+
 TEST_F(Responding, M12_TheAnswersNeedNoProcess) {
   ASSERT_NO_FATAL_FAILURE(build_with_responder(kOldKey));
   start_with(config_of("host"));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "config/key_file.h"
@@ -89,6 +90,10 @@ Status Responder::take_keys() {
 
 Status Responder::attach(const std::string& interface) {
   Result<net::LinkInfo> link = net::find_link(requests_, interface);
+  if (!link && options_.wait && link.error().code == ENODEV) {
+    log::notice("{} is not here yet: nothing is answered there until it is", interface);
+    link = net::LinkInfo{.interface = {.name = interface, .index = 0}, .type = ARPHRD_ETHER};
+  }
   if (!link) return pass_on(link);
   if (link->type != ARPHRD_ETHER)
     return failure(
@@ -134,7 +139,7 @@ void Responder::follow(Answering& one) {
   }
   one.told = false;
   one.ifindex = ifindex;
-  log::notice("{} is back: heartbeats are answered there", one.interface);
+  log::notice("{} is here: heartbeats are answered there", one.interface);
 }
 
 Json Responder::status() const {

@@ -26,16 +26,17 @@
 namespace hanet::daemon {
 
 struct ResponderOptions {
-  std::vector<std::string> interfaces;  ///< at least one, each an Ethernet interface that is here
+  std::vector<std::string> interfaces;  ///< at least one, each an Ethernet interface
   std::filesystem::path key_file;
   std::filesystem::path run_directory;  ///< sockets
   std::filesystem::path pin_directory;  ///< pinned maps
   bool bpf_timer = true;                ///< false: do without (engine::Engine::Options)
+  bool wait = false;                    ///< false: each interface has to be here at the start
 };
 
 class Responder {
  public:
-  /// Attaches to all interfaces or to none.
+  /// Attaches to all interfaces that are here, or to none.
   [[nodiscard]] static Result<std::unique_ptr<Responder>> start(ResponderOptions options);
   Responder(const Responder&) = delete;
   Responder& operator=(const Responder&) = delete;
