@@ -16,7 +16,7 @@ readonly HANET_PACKAGES=(
   clang-14 llvm-14 bpftool libbpf-dev libelf-dev zlib1g-dev linux-libc-dev
   libmnl-dev libtomlplusplus-dev libcli11-dev libfmt-dev nlohmann-json3-dev libsystemd-dev
   prometheus-cpp-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
+  libgtest-dev libgmock-dev libbenchmark-dev libseccomp-dev libcap-dev systemd
   iproute2 nftables util-linux procps jq
 )
 # shellcheck disable=SC2034

@@ -26,37 +26,24 @@ using namespace std::chrono_literals;
 
 constexpr auto kAnswerLimit = 20s;
 
-/// The unit's, as setpriv(1) writes them: "-all,+net_admin,...".
-std::string capabilities_of_the_unit() {
-  const std::string key = "CapabilityBoundingSet=";
-  std::ifstream unit(HANET_INSTALL_FILES "/hanetd.service.in");
-  std::string line;
-  while (std::getline(unit, line) && !line.starts_with(key)) continue;
-  std::istringstream names(line.substr(std::min(line.size(), key.size())));
-  std::string set = "-all";
-  for (std::string name; names >> name;) {
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-    set += ",+" + name.substr(std::string_view("cap_").size());
-  }
-  return set;
-}
-
-// In place of two capabilities the unit raises two limits. Where that is not allowed, as in some
-// containers, the capabilities stay.
-std::string in_place_of_the_limits() {
+// In place of two capabilities the unit raises two limits; whoever is started has them, too.
+void raise_the_limits_of_the_unit() {
   const rlimit priority{.rlim_cur = 50, .rlim_max = 50};
   const rlimit memory{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-  const bool raised =
-      ::setrlimit(RLIMIT_RTPRIO, &priority) == 0 &&
-      ::setrlimit(RLIMIT_MEMLOCK, &memory) == 0;  // whoever is started has them, too
-  return raised ? "" : ",+sys_nice,+ipc_lock";
+  ::setrlimit(RLIMIT_RTPRIO, &priority);
+  ::setrlimit(RLIMIT_MEMLOCK, &memory);
 }
 
 // As a service hanetd has a few of root's rights. One that it needs and has not is found by every
 // test that way, not by the first user.
-Arguments with_the_rights_of_the_unit(Arguments command) {
-  static const std::string capabilities = capabilities_of_the_unit() + in_place_of_the_limits();
-  Arguments all{"setpriv", "--bounding-set", capabilities, "--inh-caps=-all", "--no-new-privs"};
+Arguments with_the_rights_of_the_unit(const Arguments& command) {
+  raise_the_limits_of_the_unit();
+  Arguments all{HANET_AS_THE_UNIT, HANET_INSTALL_FILES "/hanetd.service.in",
+                std::filesystem::temp_directory_path().string(), "/run"};
+  // Those of another build may have sanitizers, which look at their own process.
+  if (std::getenv("HANET_TEST_PROGRAMS") != nullptr)
+    all.insert(all.end(), {"@debug", "personality"});
+  all.emplace_back("--");
   all.insert(all.end(), command.begin(), command.end());
   return all;
 }
@@ -87,8 +74,8 @@ void Hanet::start() {
                     "--run-dir",       directory_.string(), "--pin-dir",
                     pins_.string()};
   command.insert(command.end(), options_.begin(), options_.end());
-  Result<bench::Child> child = bench::Child::start(
-      lab_.in(node_, with_the_rights_of_the_unit(std::move(command))), directory_ / "log");
+  Result<bench::Child> child =
+      bench::Child::start(lab_.in(node_, with_the_rights_of_the_unit(command)), directory_ / "log");
   if (!child) throw std::runtime_error(child.error().message);
   child_ = std::make_unique<bench::Child>(std::move(*child));
 }

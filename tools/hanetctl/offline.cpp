@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "client.h"
@@ -24,9 +25,13 @@ namespace {
 Result<Fd> open_map(const std::filesystem::path& directory, const char* name) {
   const std::string path = (directory / name).string();
   Fd map(bpf_obj_get(path.c_str()));
-  if (!map.valid())
-    return errno_error(errno, fmt::format("no hanetd runs, and nothing is pinned as {}", path));
-  return map;
+  if (map.valid()) return map;
+  if (errno == ENOENT)
+    return failure(fmt::format(
+        "hanetd does not run, and nothing of one is left in the kernel ({} is not there): nobody "
+        "watches the paths; start it: systemctl start hanetd",
+        path));
+  return errno_error(errno, fmt::format("hanetd does not run; look at what is left in {}", path));
 }
 
 template <typename T>
@@ -36,7 +41,7 @@ Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory,
   if (!fd) return pass_on(fd);
   if (!engine::has_values_of(fd->get(), sizeof(T)))
     return failure(fmt::format(
-        "no hanetd runs, and {} is of another version of hanet: its own hanetctl shows it, and "
+        "hanetd does not run, and {} is of another version of hanet: its own hanetctl shows it, and "
         "'hanetctl detach' takes it off",
         (directory / name).string()));
   return engine::MappedArray<T>::of(fd->get(), entries, false);
