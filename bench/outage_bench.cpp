@@ -68,6 +68,11 @@ void add_trial_options(CLI::App& app, Options& o) {
       {"runs", Absence::None}, {"frozen", Absence::Frozen}, {"killed", Absence::Killed}};
   app.add_option("--daemon", o.trial.absence, "what hanetd does at the fault, and until it is over")
       ->transform(CLI::CheckedTransformer(absences));
+  app.add_option_function<std::uint32_t>(
+         "--starve-ms", [&o](std::uint32_t ms) { o.trial.starved = std::chrono::milliseconds(ms); },
+         "every processor is held so long by a SCHED_FIFO loop, the fault comes in the middle; "
+         "with --fault none: all the time, if it is not 0")
+      ->check(CLI::Range(0, 60'000));
   app.add_option(
          "--lost-before", o.trial.lost_before,
          "trunk of four: the fault hits the port that frames come in by, and so many of the others "
@@ -95,6 +100,7 @@ json settings_of(const Options& o) {
           {"daemon", o.trial.absence == Absence::None     ? "runs"
                      : o.trial.absence == Absence::Frozen ? "frozen"
                                                           : "killed"},
+          {"starved_ms", o.trial.starved.count()},
           {"hanet", !o.no_hanet},
           {"packets_per_second", o.trial.packets_per_second}};
 }

@@ -5,7 +5,8 @@
 // and nothing else.
 //
 // The sender runs with the lowest real-time priority where that is allowed: above the shells and
-// build jobs of a busy machine, below every real-time thread of the daemon under test.
+// build jobs of a busy machine, below every real-time thread of the daemon under test. Where the
+// processors are held (starvation.h) both threads have to be above who holds them.
 #include "bench/outage_meter.h"
 
 #include <fmt/format.h>
@@ -62,11 +63,11 @@ void sleep_until(std::int64_t monotonic_ns) {
 
 nanoseconds thread_cpu() { return nanoseconds(clock_ns(CLOCK_THREAD_CPUTIME_ID)); }
 
-void prefer_this_thread() {
+void prefer_this_thread(int priority) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
-  const sched_param lowest{.sched_priority = ::sched_get_priority_min(SCHED_FIFO)};
+  const sched_param wanted{.sched_priority = priority};
   // Refused without CAP_SYS_NICE: then stalls are longer, and reported as what they are.
-  (void)::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &lowest);
+  (void)::pthread_setschedparam(::pthread_self(), SCHED_FIFO, &wanted);
 }
 
 /// Buffers of recvmmsg, laid out once.
@@ -195,7 +196,7 @@ Status OutageMeter::State::open_sockets() {
 }
 
 void OutageMeter::State::send_all() {
-  prefer_this_thread();
+  prefer_this_thread(options.priority);
   const std::int64_t interval = 1'000'000'000 / options.packets_per_second;
   Packet packet{.run = run};
   std::int64_t due = clock_ns(CLOCK_MONOTONIC) + interval;
@@ -217,6 +218,8 @@ void OutageMeter::State::send_all() {
 }
 
 void OutageMeter::State::receive_all() {
+  const bool is_above_hanetd = options.priority > MeterOptions().priority;
+  if (is_above_hanetd) prefer_this_thread(options.priority);
   std::int64_t next = clock_ns(CLOCK_MONOTONIC);
   while (!stop_receiving.load(std::memory_order_relaxed)) {
     next = std::max(next, clock_ns(CLOCK_MONOTONIC)) + nanoseconds(kDrainEvery).count();

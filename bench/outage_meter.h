@@ -35,6 +35,7 @@ struct MeterOptions {
   std::uint32_t flows = 1;                          ///< that they are spread over, 1 .. 64
   std::chrono::milliseconds longest_run{1000};      ///< sending ends by itself after this
   std::chrono::milliseconds answer_deadline{1000};  ///< start() waits this long for first packets
+  int priority = 1;  ///< of both threads under SCHED_FIFO; the lowest is below hanetd's
 };
 
 /// When the network was broken on purpose, and by when the outage had to be over; equal: not at

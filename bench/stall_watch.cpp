@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include "bench/starvation.h"
 #include "core/priority.h"
 
 namespace hanet::bench {
@@ -13,7 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLate = 200us;  // an idle CPU is 10 to 60 us late
-constexpr int kPriority = 90;  // above everything that is measured
 constexpr std::size_t kMost = 100'000;
 
 void stay_on(int cpu) {
@@ -36,7 +36,7 @@ StallWatch::StallWatch(std::chrono::microseconds every) : every_(every) {
 
 void StallWatch::watch(const std::stop_token& stop, int cpu) {
   stay_on(cpu);
-  [[maybe_unused]] const bool real_time = become_real_time(kPriority);
+  [[maybe_unused]] const bool real_time = become_real_time(kMeasuringPriority);
   std::vector<double> late;
   late.reserve(kMost);
   MonotonicTime last = monotonic_now();

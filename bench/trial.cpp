@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "bench/interrupt.h"
+#include "bench/starvation.h"
 #include "core/clock.h"
+#include "core/priority.h"
 
 namespace hanet::bench {
 
@@ -140,13 +142,37 @@ TrialResult TrialRunner::run() {
   return result;
 }
 
-Status TrialRunner::measure(const Before& before, TrialResult& result) {
+MeterOptions TrialRunner::meter_options() const {
   MeterOptions options = lab_.meter_options();
   options.packets_per_second = options_.packets_per_second;
+  if (options_.starved > 0ms) options.priority = kMeasuringPriority;
+  return options;
+}
+
+// Whoever is starved of processors can not be asked whether it is: the loops say that they run.
+Status TrialRunner::break_and_settle(const Before& before, FaultPeriod& fault) {
+  std::optional<Starvation> held;
+  if (options_.starved > 0ms) {
+    if (!become_real_time(kMeasuringPriority))
+      return failure("the processors can not be held: CAP_SYS_NICE is needed");
+    held.emplace(2 * options_.starved);
+    if (!held->held()) return failure("not every processor is held");
+    (void)wait_unless_interrupted(options_.starved / 2);
+  }
+  fault.from = monotonic_now();
+  Status status = inject(before);
+  (void)wait_unless_interrupted(held ? options_.starved / 2 : options_.settle);
+  held.reset();
+  if (options_.starved > 0ms) become_ordinary();
+  return status;
+}
+
+Status TrialRunner::measure(const Before& before, TrialResult& result) {
+  MeterOptions options = meter_options();
   const std::chrono::milliseconds flapping(
       options_.fault == "flap" ? options_.flaps * options_.flap_period_ms : 0U);
   options.longest_run = options_.before + options_.phase + flapping + options_.settle +
-                        options_.switch_limit + kAfterSwitch + kSlowestFault;
+                        options_.switch_limit + kAfterSwitch + kSlowestFault + options_.starved;
   if (options_.absence != Absence::None)
     options.longest_run += options_.before + options_.recover_limit;
   Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
@@ -159,9 +185,8 @@ Status TrialRunner::measure(const Before& before, TrialResult& result) {
   std::this_thread::sleep_for(std::chrono::microseconds(phase(random_)));
   Status status = lab_.take_daemons_away(options_.absence);
   if (options_.absence != Absence::None) (void)wait_unless_interrupted(options_.before);
-  FaultPeriod fault{.from = monotonic_now(), .until = {}};
-  if (status) status = inject(before);
-  (void)wait_unless_interrupted(options_.settle);
+  FaultPeriod fault;
+  if (status) status = break_and_settle(before, fault);
   if (Status back = lab_.bring_daemons_back(options_.absence); !back && status) status = back;
   fault.until = monotonic_now();
   if (status && (*meter)->finished())
@@ -314,10 +339,14 @@ TrialResult TrialRunner::watch(std::chrono::seconds duration) {
       recorders.push_back(std::move(*recorder));
     else
       result.error = recorder.error().message;
-  MeterOptions options = lab_.meter_options();
-  options.packets_per_second = options_.packets_per_second;
+  MeterOptions options = meter_options();
   options.longest_run = kSegment;
   const MonotonicTime end = monotonic_now() + duration;
+  std::optional<Starvation> held;
+  if (options_.starved > 0ms) {
+    if (!become_real_time(kMeasuringPriority) || !held.emplace(duration + 1s).held())
+      result.error = "the processors can not be held: CAP_SYS_NICE is needed";
+  }
   while (before && monotonic_now() < end && !interrupted() && result.error.empty()) {
     Result<std::unique_ptr<OutageMeter>> meter = OutageMeter::open(options);
     const Status started = meter ? (*meter)->start() : pass_on(meter);
@@ -331,6 +360,8 @@ TrialResult TrialRunner::watch(std::chrono::seconds duration) {
     if (!result.meter) result.meter.emplace();
     merge(*result.meter, segment);
   }
+  held.reset();
+  if (options_.starved > 0ms) become_ordinary();
   explain(stall_watch.stalls(), result);
   Status counted = before ? count_false_verdicts(*before, false, result) : pass_on(before);
   if (!counted && result.error.empty()) result.error = counted.error().message;

@@ -33,6 +33,8 @@ struct TrialOptions {
   /// the identity's frames come in by. Empty:
   /// the fault hits the whole path.
   std::optional<std::uint32_t> lost_before;
+  /// So long every processor is held by a loop, with the fault in the middle; 0: not at all.
+  std::chrono::milliseconds starved{0};
   Absence absence = Absence::None;  ///< of the daemons, from before the fault until it is steered
   bool stays = false;               ///< the path has to stand the fault: a switchover is an error
   std::uint32_t flaps = 5;
@@ -70,6 +72,9 @@ class TrialRunner {
     std::map<std::string, NodeState> state;
   };
   [[nodiscard]] Result<Before> look();
+  [[nodiscard]] MeterOptions meter_options() const;
+  /// Breaks the network, and waits until an outage has to be over.
+  [[nodiscard]] Status break_and_settle(const Before& before, FaultPeriod& fault);
   [[nodiscard]] Status measure(const Before& before, TrialResult& result);
   [[nodiscard]] Status lose_ports();
   [[nodiscard]] Status inject(const Before& before);

@@ -93,8 +93,8 @@ int tell_if_configured(const Options& options) {
   return fail(kExitRuntime, explained(config.error(), options.config));
 }
 
-// With --wait a group that does not fit is late, and harms no other one; what is run as a way back
-// runs as it was.
+// With --wait a group that does not fit is late, and harms no other one. What is run as a way back
+// is run whole, or not at all.
 hanet::Status check_cards(const hanet::daemon::Candidate& candidate, const Options& options) {
   if (options.daemon.wait && !candidate.is_way_back) return {};
   const hanet::config::Config& config = candidate.config;
@@ -102,7 +102,9 @@ hanet::Status check_cards(const hanet::daemon::Candidate& candidate, const Optio
       options.daemon.wait ? hanet::daemon::without_late_groups(config, options.daemon.run_directory)
                           : config;
   if (!here) return std::unexpected(here.error());
-  return hanet::group::check_cards(*here, options.config.string(), options.daemon.run_directory);
+  return hanet::group::check_cards(*here, options.config.string(), options.daemon.run_directory,
+                                   options.daemon.wait ? hanet::config::DeviceOnPort::IsAlarm
+                                                       : hanet::config::DeviceOnPort::IsMistake);
 }
 
 int check(const Options& options) {
@@ -185,8 +187,10 @@ int main(int argc, char** argv) {
   app.add_flag("--check", options.check, "check the configuration and the interfaces, then exit");
   app.add_flag("--configured", options.configured,
                "exit with 1 if the configuration file has nothing to do, say so, and do nothing");
-  app.add_flag("--wait", options.daemon.wait,
-               "for interfaces that are not here yet, and what does not fit this host is late");
+  app.add_flag(
+      "--wait", options.daemon.wait,
+      "a group whose interfaces are not here yet, or that does not fit this host, is late; "
+      "the others begin");
   app.add_flag("!--no-pacer", options.daemon.pacer,
                "send the heartbeats by hanetd, although the kernel could");
   app.add_flag("!--no-bpf-timer", options.daemon.bpf_timer,

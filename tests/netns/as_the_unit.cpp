@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// as_the_unit UNIT WRITABLE|CALLS... -- PROGRAM ARGUMENT...: runs a program with the rights that a
-// unit of systemd would give it, where no systemd runs; and with the right to write to these paths,
-// and to these system calls.
+// as_the_unit UNIT BESIDES... -- PROGRAM ARGUMENT...: runs a program with the rights that a unit of
+// systemd would give it, where no systemd runs; and besides with the right to write to these paths
+// (/...), with these capabilities (cap_...), and to these system calls.
 //
 // What a sandbox takes away breaks the paths that are rarely taken: a card that comes back, a
 // setting that has to be restored. So hanetd has the unit's rights in every test of networks, and
@@ -33,7 +33,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -128,11 +127,8 @@ void set_writable(const std::string& path, bool writable) {
 
 class Files {
  public:
-  /// ProtectSystem=strict leaves /dev and /proc as they are.
-  explicit Files(const Words& writable) {
-    for (const std::string& path : writable) writable_[path] = true;
-    for (const char* path : {"/dev", "/proc"}) writable_[path] = true;
-  }
+  /// ProtectSystem=strict leaves these as they are.
+  Files() : writable_{{"/dev", true}, {"/proc", true}} {}
   void apply(const std::string& key, const std::string& paths) {
     each_path(paths, [&](const std::string& path) {
       if (key == "InaccessiblePaths")
@@ -298,13 +294,20 @@ void refuse_families(Filter& filter, const std::string& kept) {
 
 class Unit {
  public:
-  explicit Unit(const Words& besides)
-      : files_(of_kind(besides, true)), calls_besides_(of_kind(besides, false)) {}
+  explicit Unit(const Words& besides) {
+    for (const std::string& one : besides)
+      if (one.starts_with('/'))
+        files_.apply("ReadWritePaths", one);
+      else if (one.starts_with("cap_"))
+        capabilities_ += " " + one;
+      else
+        calls_besides_.push_back(one);
+  }
 
   void apply(const std::string& key, const std::string& value) {
     if (kNoRights.contains(key) || kNotApplied.contains(key)) return;
     if (key == "CapabilityBoundingSet")
-      capabilities_ = value;
+      capabilities_ += " " + value;
     else if (key == "SystemCallFilter")
       calls_.apply(value);
     else if (key.ends_with("Paths"))
@@ -328,12 +331,6 @@ class Unit {
   }
 
  private:
-  static Words of_kind(const Words& besides, bool paths) {
-    Words found;
-    std::ranges::copy_if(besides, std::back_inserter(found),
-                         [&](const std::string& one) { return one.starts_with('/') == paths; });
-    return found;
-  }
   void apply_flag(const std::string& key, const std::string& value) {
     static const std::map<std::string, Words> kCalls{
         {"NoNewPrivileges", {}},
@@ -368,7 +365,7 @@ int main(int argc, char** argv) {
     const std::span<char*> arguments(argv, static_cast<std::size_t>(argc));
     const auto separator = std::ranges::find(arguments, std::string("--"));
     if (argc < 4 || arguments.end() - separator < 2)
-      throw std::runtime_error("usage: as_the_unit UNIT WRITABLE|CALLS... -- PROGRAM ARGUMENT...");
+      throw std::runtime_error("usage: as_the_unit UNIT BESIDES... -- PROGRAM ARGUMENT...");
     Unit unit(Words(arguments.begin() + 2, separator));
     for (const auto& [key, value] : read_service(arguments[1])) unit.apply(key, value);
     unit.enter();

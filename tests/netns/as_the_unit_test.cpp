@@ -39,14 +39,14 @@ TEST_P(AsTheUnit, S5_IsRefusedWhatTheUnitRefuses) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Kinds, AsTheUnit,
-    testing::Values("unshare -n true",               // RestrictNamespaces=
+    testing::Values("unshare -U true",               // RestrictNamespaces=
                     "f=$(mktemp -p /etc) && rm $f",  // ProtectSystem=
                     "v=$(cat /proc/sys/kernel/printk) && "
                     "echo $v >/proc/sys/kernel/printk",                  // ReadOnlyPaths=
                     "grep -q . /proc/kallsyms",                          // InaccessiblePaths=
                     "f=$(mktemp) && trap 'rm $f' EXIT && chmod u+s $f",  // RestrictSUIDSGID=
                     "f=$(mktemp) && trap 'rm $f' EXIT && chown 1 $f",    // CapabilityBoundingSet=
-                    "chroot / true",                                     // SystemCallFilter=
+                    "setarch -R true",                                   // SystemCallFilter=
                     "dmesg"));                                           // ProtectKernelLogs=
 
 TEST_F(AsTheUnit, S5_MayDoWhatTheUnitMay) {

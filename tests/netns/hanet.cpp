@@ -26,20 +26,23 @@ using namespace std::chrono_literals;
 
 constexpr auto kAnswerLimit = 20s;
 
-// In place of two capabilities the unit raises two limits; whoever is started has them, too.
-void raise_the_limits_of_the_unit() {
+// In place of two capabilities the unit raises two limits, and whoever is started has them, too.
+// Where that is not allowed, as in some containers, it is the capabilities.
+Arguments in_place_of_the_limits() {
   const rlimit priority{.rlim_cur = 50, .rlim_max = 50};
   const rlimit memory{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-  ::setrlimit(RLIMIT_RTPRIO, &priority);
-  ::setrlimit(RLIMIT_MEMLOCK, &memory);
+  const bool raised =
+      ::setrlimit(RLIMIT_RTPRIO, &priority) == 0 && ::setrlimit(RLIMIT_MEMLOCK, &memory) == 0;
+  return raised ? Arguments() : Arguments{"cap_sys_nice", "cap_ipc_lock"};
 }
 
 // As a service hanetd has a few of root's rights. One that it needs and has not is found by every
 // test that way, not by the first user.
 Arguments with_the_rights_of_the_unit(const Arguments& command) {
-  raise_the_limits_of_the_unit();
+  static const Arguments besides = in_place_of_the_limits();
   Arguments all{HANET_AS_THE_UNIT, HANET_INSTALL_FILES "/hanetd.service.in",
                 std::filesystem::temp_directory_path().string(), "/run"};
+  all.insert(all.end(), besides.begin(), besides.end());
   // Those of another build may have sanitizers, which look at their own process.
   if (std::getenv("HANET_TEST_PROGRAMS") != nullptr)
     all.insert(all.end(), {"@debug", "personality"});

@@ -90,7 +90,7 @@ TEST_F(LatePort, O1_TheGroupBeginsWhenItsPortIsHere) {
 TEST_F(LatePort, O5_ThatAGroupWaitsIsAnAlarmUntilItBegins) {
   ASSERT_NO_FATAL_FAILURE(begin_with_one_late());
   const std::string raised =
-      fmt::format("mether1, alarm: {}; the group is not protected until then", kMissing);
+      fmt::format("mether1, alarm: {}; the group is not protected until it begins", kMissing);
   ASSERT_TRUE(await("it is an alarm", [&] { return !alarms().empty(); }));
   EXPECT_THAT(alarms(), ElementsAre(raised));
   ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);

@@ -84,15 +84,11 @@ Json Answers::status(const Json& request) const {
 }
 
 Json Answers::late_groups(const std::string& only) const {
-  const std::string left = sources_.engine.is_left_in_charge()
-                               ? "; what the hanetd before left goes on in the kernel"
-                               : "";
   Json late = Json::array();
   for (const LateGroup& group : sources_.groups.late())
     if (only.empty() || only == group.config.name)
-      late.push_back({{"name", group.config.name},
-                      {"missing", group.missing},
-                      {"reason", group.text() + left}});
+      late.push_back(
+          {{"name", group.config.name}, {"missing", group.missing}, {"reason", group.text()}});
   return late;
 }
 

@@ -214,6 +214,7 @@ Status Daemon::run() {
   }
   ::sd_notify(0, "STOPPING=1");
   log::notice("stopping: detaching, every identity stays where it is");
+  engine_->end_left();
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <iterator>
@@ -28,6 +29,16 @@ std::set<std::string> interfaces_of(const config::Config& config) {
     for (const config::PathConfig& path : group.paths)
       for (const config::PortConfig& port : path.ports) interfaces.insert(port.interface);
   return interfaces;
+}
+
+/// The group's interfaces that are here.
+std::set<unsigned> here_of(const config::GroupConfig& group) {
+  std::set<unsigned> here;
+  for (const config::PathConfig& path : group.paths)
+    for (const config::PortConfig& port : path.ports)
+      if (const unsigned ifindex = ::if_nametoindex(port.interface.c_str()); ifindex != 0)
+        here.insert(ifindex);
+  return here;
 }
 
 const config::GroupConfig* find(const config::Config& config, const std::string& name) {
@@ -124,11 +135,12 @@ std::vector<engine::GroupIndex> GroupSet::indexes_for(const config::Config& want
 
 // What somebody wrote into a file has been checked more strictly before.
 Status GroupSet::fits(group::PathGroup& group) const {
+  if (!starts_) return group.look();
   config::Config alone;
   alone.groups.push_back(group.view().config);
   if (Status cards = group::check_cards(alone, name_of(group), lateness_.run_directory,
                                         config::DeviceOnPort::IsAlarm);
-      starts_ && !cards)
+      !cards)
     return cards;
   return group.look();
 }
@@ -148,14 +160,18 @@ Status GroupSet::look(const Places& places) {
 
 // Everything that can be wrong is looked at before the first of them changes anything.
 Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places& places) {
-  const std::size_t first = groups_.size();
   if (Status looked = look(places); !looked) return pass_on(looked);
   std::vector<engine::RequestFrames> requests;
-  for (std::size_t at = first; at < groups_.size(); ++at) {
+  for (const Place& place : places) {
+    group::PathGroup* group = at(place.index);
+    if (group == nullptr) continue;
     engine_.show_presence(monotonic_now());
-    Result<std::vector<engine::RequestFrames>> started = groups_[at]->start();
-    if (!started) return started;
-    std::ranges::move(*started, std::back_inserter(requests));
+    Result<std::vector<engine::RequestFrames>> started = group->start();
+    if (!started && !starts_) return started;
+    if (!started)
+      end_misfit(place, started.error());
+    else
+      std::ranges::move(*started, std::back_inserter(requests));
   }
   return requests;
 }
@@ -175,11 +191,21 @@ Status GroupSet::begin(const Places& places) {
   Result<std::vector<engine::RequestFrames>> requests = look_and_start(places);
   Status begun = requests ? Status() : pass_on(requests);
   if (begun) begun = send_for(std::move(*requests));
-  for (const Place& place : places)
-    if (group::PathGroup* group = at(place.index); begun && group != nullptr)
-      begun = group->begin_monitoring();
+  for (const Place& place : places) {
+    group::PathGroup* group = at(place.index);
+    if (!begun || group == nullptr) continue;
+    begun = group->begin_monitoring();
+    if (begun || !starts_) continue;
+    end_misfit(place, begun.error());
+    begun = {};
+  }
   if (!begun) end(indexes_of(places));
   return begun;
+}
+
+void GroupSet::end_misfit(const Place& place, const Error& error) {
+  misfits_[place.config->name] = error.message;
+  end({place.index});
 }
 
 // The sender has forgotten a session before another one takes its place in the maps.
@@ -215,6 +241,20 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
                              back.error().message));
 }
 
+// What a killed instance does for a group that has not begun goes on.
+Status GroupSet::take_over(const config::Config& wanted) {
+  std::set<unsigned> spared;
+  for (const config::GroupConfig& group : wanted.groups)
+    if (named(group.name) == nullptr) spared.merge(here_of(group));
+  engine_.spare(std::move(spared));
+  return engine_.take_over();
+}
+
+bool GroupSet::goes_on(const config::GroupConfig& group) const {
+  return std::ranges::any_of(here_of(group),
+                             [&](unsigned ifindex) { return engine_.is_left_at(ifindex); });
+}
+
 Status GroupSet::start(const config::Config& wanted) {
   starts_ = lateness_.is_allowed;
   Status started = change(wanted);
@@ -241,7 +281,7 @@ Status GroupSet::change(const config::Config& wanted) {
   }
   Status exchanged = exchange(ending, beginning);
   engine_.detach_leftovers();
-  if (exchanged) exchanged = engine_.take_over();
+  if (exchanged) exchanged = take_over(wanted);
   if (!exchanged) return exchanged;
   for (const config::GroupChange& change : changes.groups)
     if (group::PathGroup* group = named(change.group);
@@ -268,6 +308,7 @@ void GroupSet::wait_for_the_rest(const config::Config& wanted) {
     late_.push_back(known == before.end() ? LateGroup{.config = {}, .missing = {}} : *known);
     late_.back().config = config;
     late_.back().missing = missing_of(config);
+    late_.back().goes_on = goes_on(config);
     if (known != before.end()) continue;
     late_.back().since = monotonic_now();
     const auto misfit = misfits_.find(config.name);
@@ -293,7 +334,7 @@ void GroupSet::tell(LateGroup& late, MonotonicTime now) {
   told_late_.insert(late.config.name);
   group::Notices notices(late.config.name, environment_().publish);
   notices.alarm(group::AlarmKind::GroupLate, "",
-                fmt::format("{}; the group is not protected until then", late.told));
+                fmt::format("{}; the group is not protected until it begins", late.told));
   notices.flush();
 }
 
@@ -315,8 +356,10 @@ Status GroupSet::begin_one_late(const config::GroupConfig& config) {
                                       config::DeviceOnPort::IsAlarm);
       !good)
     return good;
-  if (Status begun = begin({Place{.config = &config, .index = index}}); !begun) return begun;
-  return engine_.take_over();
+  const Status begun = begin({Place{.config = &config, .index = index}});
+  if (begun) return take_over(all);
+  engine_.detach_leftovers();
+  return begun;
 }
 
 void GroupSet::has_begun(const LateGroup& late) {
@@ -333,14 +376,15 @@ void GroupSet::begin_late(MonotonicTime now) {
   look_for_late_at_ = now + kLookForLate;
   for (LateGroup& late : late_) {
     late.missing = missing_of(late.config);
+    late.goes_on = goes_on(late.config);
     tell(late, now);
-    if (!late.missing.empty()) continue;
+    if (!late.missing.empty() || now < late.try_at) continue;
     const Status begun = begin_one_late(late.config);
     if (begun) {
       has_begun(late);
       return;  // the next one with the next look
     }
-    look_for_late_at_ = now + kTryLateAgain;
+    late.try_at = now + kTryLateAgain;
     if (std::exchange(late.refused, begun.error().message) != begun.error().message)
       log::error("{}: {}", late.config.name, late.text());
   }

@@ -93,7 +93,10 @@ class GroupSet {
   [[nodiscard]] Result<std::vector<engine::RequestFrames>> look_and_start(const Places& places);
   [[nodiscard]] Status look(const Places& places);
   [[nodiscard]] Status fits(group::PathGroup& group) const;
+  [[nodiscard]] Status take_over(const config::Config& wanted);
+  [[nodiscard]] bool goes_on(const config::GroupConfig& group) const;
   void end(const std::set<engine::GroupIndex>& which);
+  void end_misfit(const Place& place, const Error& error);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
   void wait_for_the_rest(const config::Config& wanted);
@@ -109,7 +112,7 @@ class GroupSet {
   MakeEnvironment environment_;
   Groups groups_;
   std::vector<LateGroup> late_;
-  bool starts_ = false;                         ///< what does not fit is late
+  bool starts_ = false;                         ///< what can not begin is late
   std::map<std::string, std::string> misfits_;  ///< of this start: names of groups, and why
   std::set<std::string> told_late_;             ///< of which there is an alarm
   std::vector<std::string> order_;              ///< names, as in the file

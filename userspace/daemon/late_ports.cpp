@@ -11,9 +11,11 @@
 namespace hanet::daemon {
 
 std::string LateGroup::text() const {
-  if (missing.empty()) return refused.empty() ? "about to begin" : "unable to begin: " + refused;
-  return fmt::format("waiting for {}, which {} not here yet", config::listed(missing),
-                     missing.size() == 1 ? "is" : "are");
+  std::string text = refused.empty() ? "about to begin" : "unable to begin: " + refused;
+  if (!missing.empty())
+    text = fmt::format("waiting for {}, which {} not here yet", config::listed(missing),
+                       missing.size() == 1 ? "is" : "are");
+  return text + (goes_on ? "; what the hanetd before left goes on in the kernel" : "");
 }
 
 Result<std::vector<std::string>> missing_ports(const config::GroupConfig& group,

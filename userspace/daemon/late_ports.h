@@ -23,10 +23,12 @@ struct LateGroup {
   config::GroupConfig config;
   std::vector<std::string> missing;  ///< interfaces
   std::string refused{};             ///< why it could not begin although they are here; or empty
+  bool goes_on = false;              ///< what a killed hanetd left watches it
   MonotonicTime since{};
-  std::string told{};  ///< what the alarm says; empty: there is none yet
+  MonotonicTime try_at{};  ///< not before
+  std::string told{};      ///< what the alarm says; empty: there is none yet
 
-  /// "waiting for eth5, which is not here yet", or why it can not begin.
+  /// "waiting for eth5, which is not here yet", or why it can not begin; and what goes on.
   [[nodiscard]] std::string text() const;
 };
 

@@ -27,6 +27,11 @@ constexpr Nanoseconds kLook = std::chrono::seconds(1);
 /// Everything that is answered belongs to one group of the maps.
 constexpr engine::GroupIndex kGroup = 0;
 
+std::string no_ethernet(const std::string& interface) {
+  return fmt::format("{} is no Ethernet interface: a heartbeat of kind hanet is an Ethernet frame",
+                     interface);
+}
+
 Json refusal(const std::string& reason) { return {{"ok", false}, {"error", reason}}; }
 
 }  // namespace
@@ -95,11 +100,7 @@ Status Responder::attach(const std::string& interface) {
     link = net::LinkInfo{.interface = {.name = interface, .index = 0}, .type = ARPHRD_ETHER};
   }
   if (!link) return pass_on(link);
-  if (link->type != ARPHRD_ETHER)
-    return failure(
-        fmt::format("{} is no Ethernet interface: a heartbeat of kind hanet is an "
-                    "Ethernet frame",
-                    interface));
+  if (link->type != ARPHRD_ETHER) return failure(no_ethernet(interface));
   // Nothing is ever sent from the probe address of a port that asks nobody.
   Result<engine::PortIndex> port = engine_->add_port({.name = link->interface.name,
                                                       .ifindex = link->interface.index,
@@ -133,6 +134,10 @@ void Responder::follow(Answering& one) {
     log::notice("{} has the MAC address {} now", one.interface, net::to_text(one.mac));
   }
   if (one.ifindex != 0) return;
+  if (link->type != ARPHRD_ETHER) {
+    if (!std::exchange(one.told, true)) log::warning("{}", no_ethernet(one.interface));
+    return;
+  }
   if (Status bound = engine_->rebind_port(one.port, ifindex, one.interface); !bound) {
     if (!std::exchange(one.told, true)) log::warning("{}", bound.error().message);
     return;

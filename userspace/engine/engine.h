@@ -233,6 +233,13 @@ class Engine {
   [[nodiscard]] const std::vector<LeftEngine::Known>& taken_over() const { return taken_over_; }
   /// A killed instance's kernel side is all there is, because no port of this one has begun.
   [[nodiscard]] bool is_left_in_charge() const;
+  /// Interfaces of groups that have not begun yet. What a killed instance does there goes on until
+  /// the next take_over() that finds them begun, or not spared any more.
+  void spare(std::set<unsigned> interfaces);
+  /// Does a killed instance watch this interface, or one that is spared?
+  [[nodiscard]] bool is_left_at(unsigned ifindex) const;
+  /// An end in good order takes off what a killed instance left as well.
+  void end_left();
   /// When a killed instance was seen last; nothing where there was none.
   [[nodiscard]] std::optional<MonotonicTime> left_alone_since() const { return left_alone_since_; }
   /// Takes a killed instance's programs away when they steer nothing any more, which they do until
@@ -281,6 +288,8 @@ class Engine {
   void go_on_as(SessionIndex index, const LeftEngine::Known& known);
   void end_left_steering(GroupIndex group);
   void end_strays();
+  [[nodiscard]] std::set<unsigned> own_interfaces() const;
+  [[nodiscard]] bool left_watches_on() const;
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
   void choose_listener(PortIndex index);
   void choose_whether_to_listen();
@@ -341,7 +350,10 @@ class Engine {
   std::map<SessionIndex, LeftEngine::Known> known_;  ///< by which ours begin
   std::vector<LeftEngine::Known> taken_over_;
   std::optional<MonotonicTime> left_alone_since_;
-  bool began_ = false;                               ///< all ports are attached
+  bool began_ = false;         ///< all ports are attached
+  bool has_names_ = false;     ///< the pins of its maps are its own
+  std::set<unsigned> spared_;  ///< interfaces
+  bool strays_ended_ = false;
   std::array<bool, HANET_MAX_PORTS> waits_{};        ///< has no identity
   std::array<bool, HANET_MAX_PORTS> left_steers_{};  ///< a killed instance does, behind ours
   std::set<GroupIndex> steers_alike_;                ///< so this one can do so in its place

@@ -140,15 +140,50 @@ bool Engine::is_left_in_charge() const {
   return true;
 }
 
+void Engine::spare(std::set<unsigned> interfaces) {
+  if (spared_ == interfaces) return;
+  spared_ = std::move(interfaces);
+  strays_ended_ = false;
+}
+
+bool Engine::is_left_at(unsigned ifindex) const {
+  return left_.goes_on() && left_.interfaces().contains(ifindex);
+}
+
+bool Engine::left_watches_on() const {
+  return std::ranges::any_of(spared_, [&](unsigned ifindex) { return is_left_at(ifindex); });
+}
+
+std::set<unsigned> Engine::own_interfaces() const {
+  std::set<unsigned> own;
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (attachments_[port].is_attached()) own.insert(ports_[port].ifindex);
+  if (pacer_) own.merge(pacer_->interfaces());
+  return own;
+}
+
 // Ports that the other instance watched and this one does not.
 void Engine::end_strays() {
-  std::set<unsigned> watched;
-  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
-    if (attachments_[port].is_attached()) watched.insert(ports_[port].ifindex);
+  std::set<unsigned> kept = own_interfaces();
+  kept.insert(spared_.begin(), spared_.end());
   for (const unsigned left : left_.interfaces())
-    if (!watched.contains(left)) TcHook::end_left_filters(left);
-  if (pacer_) watched.merge(pacer_->interfaces());
-  end_left_links(pin_directory_, watched);
+    if (!kept.contains(left)) TcHook::end_left_filters(left);
+  if (left_watches_on()) kept.merge(Pacer::pair_of(left_.pacer_interface()));
+  end_left_links(pin_directory_, kept);
+}
+
+void Engine::end_left() {
+  if (!left_.goes_on()) return;
+  const std::set<unsigned> own = own_interfaces();
+  for (const unsigned left : left_.interfaces())
+    if (!own.contains(left)) TcHook::end_left_filters(left);
+  end_left_links(pin_directory_, own);
+  if (!has_names_)
+    for (const char* name : kTracing)
+      const PinnedLink ends = PinnedLink::adopt(pin_directory_ / name);
+  left_.stop();
+  Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);
+  left_ = {};
 }
 
 // The path of the identity works, or its traffic is bridged or moved (begin_move() does not wait to
@@ -178,7 +213,8 @@ Nanoseconds Engine::show_presence(MonotonicTime now) {
   const auto stamp = static_cast<std::uint64_t>(now.time_since_epoch().count());
   const std::uint64_t before = engine::load(accounts_[0].attended_ns);
   store(accounts_[0].attended_ns, stamp);
-  left_.show_presence(stamp);
+  // Where nobody has taken its place, it does what it does without hanetd.
+  if (!is_left_in_charge() && !left_watches_on()) left_.show_presence(stamp);
   return before == 0 ? Nanoseconds(0) : now - from_kernel_ns(before);
 }
 
@@ -190,8 +226,10 @@ Status Engine::take_over() {
     if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
       return taken;
   if (!left_.goes_on()) return {};
-  if (Status named = name_pins(); !named) return named;
+  if (!std::exchange(has_names_, true))
+    if (Status named = name_pins(); !named) return named;
   for (const GroupIndex group : std::exchange(steers_alike_, {})) steer_instead(group);
+  if (left_watches_on()) return {};
   left_.stop();
   // Last: an interface takes its time to go.
   Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);
@@ -200,9 +238,10 @@ Status Engine::take_over() {
 
 void Engine::attend(MonotonicTime now) {
   if (is_left_in_charge()) return;
-  if (!std::exchange(began_, true)) end_strays();
+  began_ = true;
+  if (!std::exchange(strays_ended_, true)) end_strays();
   if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) {
-    left_ = {};
+    if (!left_watches_on()) left_ = {};
     return;
   }
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)

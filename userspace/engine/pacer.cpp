@@ -83,6 +83,13 @@ void Pacer::end_left(const std::string& owner, unsigned kept) {
   }
 }
 
+std::set<unsigned> Pacer::pair_of(unsigned near) {
+  for (int number = 0; near != 0 && number < kPairs; ++number)
+    if (const net::Pair pair = pair_number(number); ::if_nametoindex(pair.near.c_str()) == near)
+      return {near, ::if_nametoindex(pair.far.c_str())};
+  return {};
+}
+
 Status Pacer::make_pair() {
   Status made = failure("make a pair of interfaces: every name for it is taken");
   for (int number = 0; number < kPairs; ++number) {

@@ -53,6 +53,8 @@ class Pacer {
   /// Takes away what killed instances of this owner left: their pairs, and so their tokens. The
   /// pair of the interface `kept` stays; 0: none does.
   static void end_left(const std::string& owner, unsigned kept);
+  /// Both ends of the pair whose one end is `near`; empty: there is none.
+  [[nodiscard]] static std::set<unsigned> pair_of(unsigned near);
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
   /// Takes the pair away.
