@@ -306,7 +306,10 @@ TEST_P(KilledDaemon, F3_F12_AKillAnywhereNearASwitchoverLeavesTheIdentityWholeOn
     ASSERT_TRUE(all_ready());
     ASSERT_TRUE(await("it is whole", [&] { return bool{whole_on_one()}; }))
         << whole_on_one().message();
-    ASSERT_TRUE(echo().reaches_every_address());
+    ASSERT_TRUE(echo().reaches_every_address())
+        << "steering " << steer_of("p0").mode << " and " << steer_of("p1").mode << "; "
+        << bench::run(lab().in("host", {"bpftool", "net"}), std::chrono::seconds(5))->out
+        << bench::run(lab().in("client", {"ip", "neighbour"}), std::chrono::seconds(5))->out;
   }
 }
 
