@@ -192,6 +192,30 @@ TEST_F(TakingOver, D7_O7_AHanetdThatIsToLeaveForAnotherTakesNothingOff) {
   expect_nothing_left();
 }
 
+// Where a switchover was cut off behind what it sent by the other path, the switch believes that
+// the identity is there, and a host that says nothing by itself is not found.
+TEST_F(TakingOver, D7_F5_WhoTakesOverShowsTheSwitchWhereTheIdentityIs) {
+  ASSERT_NO_FATAL_FAILURE(begin_and_kill());
+  if (IsSkipped()) return;
+  const std::string mac = net::to_text(before.mac);
+  const auto port_of_identity = [&] {
+    const std::string all =
+        bench::run(lab().in("mid", {"bridge", "fdb", "show"}), std::chrono::seconds(5))->out;
+    const std::size_t line = all.find(mac + " dev ");
+    return line == std::string::npos ? "" : all.substr(line + mac.size() + 5, 7);
+  };
+  const bench::Output moved = *bench::run(
+      lab().in("mid", {"bridge", "fdb", "replace", mac, "dev", "host-p1", "master", "dynamic"}),
+      std::chrono::seconds(5));
+  ASSERT_EQ(moved.exit_code, 0) << moved.error;
+  ASSERT_EQ(port_of_identity(), "host-p1") << "the witness: it is wrong, and nobody speaks";
+  host().start();
+  EXPECT_TRUE(await("the switch knows", [&] { return port_of_identity() == "host-p0"; }))
+      << port_of_identity();
+  ASSERT_TRUE(all_ready());
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
 // Both programs are at each hook at that moment, and one of them steers.
 TEST_F(TakingOver, D7_WhatTheKernelSideBridgesGoesOnWithoutALostPacket) {
   ASSERT_NO_FATAL_FAILURE(begin_and_kill({.interval_us = 10'000}));
