@@ -70,6 +70,13 @@ static __always_inline int xdp_beat(struct xdp_md *ctx, const struct ethhdr *eth
 	return XDP_PASS;
 }
 
+/* What a host sees most of is none, whatever is configured (config/signed_kind.cpp). */
+static __always_inline bool may_be_beat(__be16 type)
+{
+	return type != bpf_htons(ETH_P_IP) && type != bpf_htons(ETH_P_IPV6) &&
+	       type != bpf_htons(ETH_P_ARP);
+}
+
 SEC("xdp")
 int xdp_ingress(struct xdp_md *ctx)
 {
@@ -80,9 +87,12 @@ int xdp_ingress(struct xdp_md *ctx)
 	receiver_runs();
 	if (watch_silence && ethernet)
 		silence_listen(port_of(ctx->ingress_ifindex, &index), ethernet, true);
-	if (ethernet && ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE) &&
-	    port_of(ctx->ingress_ifindex, &index))
-		return xdp_beat(ctx, ethernet, index);
+	if (ethernet && may_be_beat(ethernet->h_proto)) {
+		struct hanet_port *asked = port_of(ctx->ingress_ifindex, &index);
+
+		if (asked && ethernet->h_proto == asked->beat_type)
+			return xdp_beat(ctx, ethernet, index);
+	}
 	/* Probe addresses are locally administered: most other traffic ends here. */
 	if (!ethernet || !(ethernet->h_dest[0] & 2))
 		return XDP_PASS;
@@ -129,7 +139,7 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 		if (skb->mark != HANET_STEER_MARK)
 			silence_listen(port, ethernet, false);
 	}
-	if (ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE) && !skb->vlan_present)
+	if (ethernet->h_proto == port->beat_type && !skb->vlan_present)
 		return tc_beat(skb, ethernet, index);
 	struct hanet_port *asked = port;
 	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);

@@ -224,7 +224,7 @@ static __always_inline bool request_stamp(struct __sk_buff *skb, struct cursor *
 		session = request_ipv4(skb, cursor, port, multicast);
 	else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6))
 		session = request_ipv6(skb, cursor, port, multicast);
-	else if (ethernet->h_proto == bpf_htons(HANET_BEAT_TYPE))
+	else if (ethernet->h_proto == port->beat_type)
 		return request_beat(skb, port_index);
 	if (session && !multicast)
 		request_follows_target(skb, session);

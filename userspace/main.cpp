@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "config/limits.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/priority.h"
@@ -39,6 +40,7 @@ struct Options {
   bool responder = false;
   std::vector<std::string> interfaces;  ///< of the responder
   std::filesystem::path key_file;
+  std::uint16_t ether_type = HANET_BEAT_TYPE;
   int hook_limit_s = 30;
 };
 
@@ -149,6 +151,7 @@ int serve_one(const Options& options) {
 int respond(const Options& options) {
   auto responder = hanet::daemon::Responder::start({.interfaces = options.interfaces,
                                                     .key_file = options.key_file,
+                                                    .ether_type = options.ether_type,
                                                     .run_directory = options.daemon.run_directory,
                                                     .pin_directory = options.daemon.pin_directory,
                                                     .bpf_timer = options.daemon.bpf_timer,
@@ -167,6 +170,9 @@ CLI::Option* add_responder(CLI::App& app, Options& options) {
   CLI::Option* key_file =
       app.add_option("--key-file", options.key_file, "keys of the heartbeats (hanet.toml(5))")
           ->needs(responder);
+  app.add_option("--ether-type", options.ether_type, "EtherType of the heartbeats, default 0x88b5")
+      ->check(CLI::Range(hanet::config::kEtherType.low, hanet::config::kEtherType.high))
+      ->needs(responder);
   return responder->needs(interface)->needs(key_file);
 }
 

@@ -307,9 +307,11 @@ struct hanet_port {
 	__u8 own_mac[6]; /* config: heartbeats to this address are answered, too; all zero: none */
 	__u8 answers_at_xdp; /* config: 1: xdp_ingress can send an answer, 0: tc_ingress does */
 	__u8 pad0;
+	__be16 beat_type; /* config: EtherType of the heartbeats of kind hanet here */
+	__u8 pad1[6];
 	__u64 rejected[HANET_REJECT_COUNT];
 };
-HANET_ASSERT(sizeof(struct hanet_port) == 72 + 88 + 8 * HANET_REJECT_COUNT);
+HANET_ASSERT(sizeof(struct hanet_port) == 72 + 96 + 8 * HANET_REJECT_COUNT);
 
 /*
  * What a port's sessions say of it together, as enum hanet_session_state (spec M9): down when too
@@ -551,7 +553,8 @@ struct hanet_echo_payload {
 HANET_ASSERT(sizeof(struct hanet_echo_payload) == 48);
 
 enum {
-	HANET_BEAT_TYPE = 0x88b5, /* EtherType for local experiments (IEEE 802, 9.2.4) */
+	HANET_BEAT_TYPE =
+		0x88b5, /* unless configured: EtherType for local experiments (IEEE 802, 9.2.4) */
 	HANET_BEAT_VERSION = 1,
 	HANET_BEAT_WORDS = 7, /* 64-bit words before the tag: what it is made of */
 	HANET_KEYS = 2,	      /* at a time, so that one can follow the other */
@@ -581,7 +584,7 @@ enum hanet_beat_kind {
 struct hanet_beat {
 	__u8 destination[6];
 	__u8 source[6];
-	__be16 type; /* HANET_BEAT_TYPE */
+	__be16 type; /* hanet_port.beat_type, of both ends */
 	__u8 version;
 	__u8 kind;	 /* enum hanet_beat_kind */
 	__u32 session;	 /* of who asks: index ... */

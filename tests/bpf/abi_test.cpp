@@ -124,7 +124,9 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, answered_beats),
                     AT(hanet_port, own_mac),
                     AT(hanet_port, answers_at_xdp),
+                    AT(hanet_port, beat_type),
                     AT(hanet_port, pad0),
+                    AT(hanet_port, pad1),
                     AT(hanet_port, rejected)};
 
 const Offsets kTrunk{AT(hanet_trunk, count),

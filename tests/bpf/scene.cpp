@@ -3,6 +3,7 @@
 // See scene.h.
 #include "scene.h"
 
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -124,6 +125,7 @@ void Scene::watch(Beat beat, std::uint32_t index) {
   watched.targets = 1;
   watched.quorum = 1;
   copy_into(watched.probe_mac, kProbeMac);
+  watched.beat_type = htons(HANET_BEAT_TYPE);
   watched.probe_ipv4 = network_order(kProbeIpv4);
   copy_into(watched.probe_ipv6, kProbeIpv6);
   hanet_session& one = p->sessions[index];

@@ -286,6 +286,30 @@ TEST_F(Responding, M1_ItFollowsItsInterfaceAndItsKeyFile) {
       await("nobody answers any more", [&] { return host().path("p0").at("health") == "down"; }));
 }
 
+TEST_F(Responding, M1_HeartbeatsHaveTheEtherTypeThatBothEndsHave) {
+  ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+  for (const char* node : {"client", "host"}) ASSERT_NO_FATAL_FAILURE(write_keys(node, kOldKey));
+  const Sniffer wire(lab().netns("client"), "c0");
+  responder_ =
+      std::make_unique<Hanet>(lab(), "client", "",
+                              Arguments{"--responder", "--interface", "c0", "--key-file",
+                                        keys_of("client").string(), "--ether-type", "0x9abc"});
+  responder_->start();
+  start_with(config_of("host"));
+  ASSERT_TRUE(await("it asks with the usual one", [&] {
+    return wire.count([](const SeenFrame& frame) { return frame.type == HANET_BEAT_TYPE; }) > 20;
+  }));
+  EXPECT_NE(host().session("p0").at("state"), "up") << "nobody understands it";
+  EXPECT_EQ(host().stop(), 0);
+  daemons().clear();
+  start_with(config_of("host", {}, "target = \"192.0.2.10\"\nether_type = 0x9abc\n"));
+  ASSERT_TRUE(all_ready());
+  EXPECT_GT(wire.count([](const SeenFrame& frame) { return frame.type == 0x9abc; }), 0U);
+  EXPECT_EQ(answering().at("asked_by").size(), 2U);
+  ASSERT_DONE(lab().fault("blackhole"));
+  EXPECT_TRUE(all_on("p1"));
+}
+
 // From the client's cable: forged requests and answers, a thousand a second of each.
 TEST_F(Responding, S3_ForgedHeartbeatsMoveNothingAndAreNeverAnswered) {
   ASSERT_NO_FATAL_FAILURE(build_with_responder(kOldKey));

@@ -35,6 +35,7 @@ TEST(ConfigSigned, M1_APeerIsFoundByItsAddress) {
   EXPECT_EQ(group.heartbeat, HeartbeatKind::Hanet);
   EXPECT_EQ(to_text(group.heartbeat), "hanet");
   EXPECT_EQ(group.key_file, "/etc/hanet/keys");
+  EXPECT_EQ(group.ether_type, 0x88b5);
   EXPECT_TRUE(group.signs());
   for (const std::size_t at : {0U, 1U}) {
     EXPECT_EQ(plan_of(group, at).kind, HANET_HEARTBEAT_HANET);
@@ -109,6 +110,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"KeyFileIsNoText", kTarget + "kind = \"hanet\"\nkey_file = 7",
                 "8: ~key_file': found the integer 7, allowed: the absolute path of a file with 1 "
                 "or 2 keys (hanet.toml(5))"},
+        Refusal{"EtherTypeOfAnotherProtocol", kTarget + kSigned + "ether_type = 0x86dd",
+                "9: ~ether_type': found 0x86dd, allowed: a type that no other protocol of the "
+                "host has, such as 0x88b5"},
+        Refusal{"EtherTypeThatIsALength", kTarget + kSigned + "ether_type = 1500",
+                "9: ~ether_type': found 1500, allowed: 1536 to 65535"},
+        Refusal{"EtherTypeOfAnotherKind", kTarget + "ether_type = 0x88b6",
+                "7: ~ether_type': found 0x88b6, allowed: only with kind 'hanet', because no other "
+                "has frames of its own"},
         Refusal{"KeyFileOfAnotherKind", kTarget + "key_file = \"/k\"",
                 "7: ~key_file': found '/k', allowed: only with kind 'hanet', because no other is "
                 "signed"},

@@ -111,6 +111,7 @@ std::vector<Case> cases() {
       heartbeat("target_mac", "\"02:00:00:00:00:01\"", "\"02:00:00:00:00:02\""),
       heartbeat("further_targets", "[\"192.0.2.2\"]", "[\"192.0.2.3\"]"),
       heartbeat("key_file", "\"/a\"", "\"/b\"", "kind = \"hanet\"\n"),
+      heartbeat("ether_type", "0x88b5", "0x88b6", "kind = \"hanet\"\nkey_file = \"/a\"\n"),
       heartbeat("quorum", "1", "2", "further_targets = [\"192.0.2.2\"]\n"),
       heartbeat("both_ends", "true", "false",
                 "primary_source = \"192.0.2.8\"\nstandby_source = \"192.0.2.9\"\n"),

@@ -131,11 +131,12 @@ struct GroupConfig {
   StandbyMode standby_mode = StandbyMode::Hot;
   HeartbeatKind heartbeat = HeartbeatKind::Arp;
   IpAddress target;  ///< the primary's, if the file gives only targets per path; unspecified: none
-  std::optional<net::MacAddress> peer_mac;    ///< silence: whose frames count; empty: the target's
-  std::optional<net::MacAddress> target_mac;  ///< not silence: empty: it is asked for
-  std::filesystem::path key_file{};           ///< hanet: absolute
-  std::vector<hanet_key> keys{};              ///< what stands in it; see load_keys()
-  std::vector<IpAddress> further_targets{};   ///< up to 3 whom every port asks beside its target
+  std::optional<net::MacAddress> peer_mac;     ///< silence: whose frames count; empty: the target's
+  std::optional<net::MacAddress> target_mac;   ///< not silence: empty: it is asked for
+  std::filesystem::path key_file{};            ///< hanet: absolute
+  std::vector<hanet_key> keys{};               ///< what stands in it; see load_keys()
+  std::uint16_t ether_type = HANET_BEAT_TYPE;  ///< hanet: of its frames, kEtherType
+  std::vector<IpAddress> further_targets{};    ///< up to 3 whom every port asks beside its target
   std::uint32_t quorum = 1;  ///< so many of them all have to answer, 1 .. all (spec M9)
   bool both_ends = false;    ///< the targets are another node's sources: hanet runs there, too
   LiveParameters live;

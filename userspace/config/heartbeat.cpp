@@ -15,7 +15,7 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 22> kHeartbeatKeys{"kind",
+constexpr std::array<std::string_view, 23> kHeartbeatKeys{"kind",
                                                           "target",
                                                           "primary_target",
                                                           "standby_target",
@@ -36,7 +36,8 @@ constexpr std::array<std::string_view, 22> kHeartbeatKeys{"kind",
                                                           "target_mac",
                                                           "primary_target_mac",
                                                           "standby_target_mac",
-                                                          "key_file"};
+                                                          "key_file",
+                                                          "ether_type"};
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {

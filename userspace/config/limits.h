@@ -32,6 +32,9 @@ inline constexpr std::size_t kMaxFurtherTargets = HANET_PORT_TARGETS - 1;
 static_assert(kMaxSessions >= kMaxPorts, "each port has a session");
 static_assert(HANET_MAX_TRUNKS >= 2 * kMaxGroups, "both paths of each group may be trunks");
 
+/// Smaller ones are lengths (IEEE 802.3, 3.2.6). Not all of them: config/signed_kind.cpp.
+inline constexpr Range kEtherType{0x600, 0xffff};
+
 // Switchover, see GroupConfig.
 inline constexpr Range kAnnounceCount{0, 60};
 inline constexpr Range kAnnounceGapMs{1, 10'000};

@@ -7,7 +7,11 @@
 // address alone: then nothing is searched for, so what belongs to a search is refused.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "config/key_file.h"
+#include "config/limits.h"
 #include "config/sections.h"
 
 namespace hanet::config {
@@ -36,10 +40,33 @@ void read_key_file(const TableReader& heartbeat, GroupConfig& config) {
     config.key_file = *file;
 }
 
+// The numbers of IANA's ieee-802-numbers of protocols that a host may speak: a frame that is taken
+// for a heartbeat is not given to anybody else.
+constexpr std::array<std::int64_t, 14> kTakenTypes{0x0800 /* IPv4 */,   0x0806 /* ARP */,
+                                                   0x8035 /* RARP */,   0x8100 /* VLAN */,
+                                                   0x86dd /* IPv6 */,   0x8808 /* pause */,
+                                                   0x8809 /* LACP */,   0x8847 /* MPLS */,
+                                                   0x8863 /* PPPoE */,  0x8864 /* PPPoE */,
+                                                   0x888e /* 802.1X */, 0x88a8 /* VLAN */,
+                                                   0x88cc /* LLDP */,   0x88f7 /* PTP */};
+
+void read_ether_type(const TableReader& heartbeat, GroupConfig& config) {
+  const auto type = heartbeat.integer("ether_type", kEtherType);
+  if (!type) return;
+  if (std::ranges::count(kTakenTypes, *type) != 0)
+    return heartbeat.report("ether_type", fmt::format("{:#06x}", *type),
+                            "a type that no other protocol of the host has, such as 0x88b5");
+  config.ether_type = static_cast<std::uint16_t>(*type);
+  if (!config.signs())
+    heartbeat.report("ether_type", fmt::format("{:#06x}", *type),
+                     "only with kind 'hanet', because no other has frames of its own");
+}
+
 }  // namespace
 
 void read_signed_kind(const TableReader& heartbeat, GroupConfig& config) {
   read_key_file(heartbeat, config);
+  read_ether_type(heartbeat, config);
   for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_signed_path(heartbeat, config, at);
   if (!config.signs() && heartbeat.has("key_file"))
     heartbeat.report("key_file", in_quotes(config.key_file.native()),

@@ -102,6 +102,7 @@ void put_heartbeat(Values& values, const GroupConfig& group) {
                  {"heartbeat.key_file",
                   group.key_file.empty() ? std::string(kNone) : group.key_file.native()},
                  {"heartbeat.keys", named(group.keys)},
+                 {"heartbeat.ether_type", fmt::format("{:#06x}", group.ether_type)},
                  {"heartbeat.quorum", fmt::format("{}", group.quorum)},
                  {"heartbeat.both_ends", text_of(group.both_ends)},
                  {"heartbeat.interval_us", text_of(live.interval)},

@@ -107,7 +107,8 @@ Status Responder::attach(const std::string& interface) {
                                                       .group = kGroup,
                                                       .probe_mac = net::random_local_mac(),
                                                       .targets = 0,
-                                                      .own_mac = link->mac});
+                                                      .own_mac = link->mac,
+                                                      .beat_type = options_.ether_type});
   if (!port) return pass_on(port);
   answering_.push_back(
       {.interface = interface, .port = *port, .ifindex = link->interface.index, .mac = link->mac});

@@ -28,6 +28,7 @@ namespace hanet::daemon {
 struct ResponderOptions {
   std::vector<std::string> interfaces;  ///< at least one, each an Ethernet interface
   std::filesystem::path key_file;
+  std::uint16_t ether_type = HANET_BEAT_TYPE;
   std::filesystem::path run_directory;  ///< sockets
   std::filesystem::path pin_directory;  ///< pinned maps
   bool bpf_timer = true;                ///< false: do without (engine::Engine::Options)

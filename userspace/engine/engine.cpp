@@ -3,6 +3,7 @@
 // See engine.h.
 #include "engine/engine.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -253,6 +254,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   port.probe_ipv4 = spec.probe_ipv4;
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   copy_to(port.own_mac, spec.own_mac);
+  port.beat_type = htons(spec.beat_type);
   port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
   waits_[index] = false;

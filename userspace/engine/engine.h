@@ -59,6 +59,7 @@ struct PortSpec {
   std::uint32_t quorum = 1;                   ///< so many of its sessions have to be up
   std::uint32_t targets = 1;                  ///< it will be given so many sessions
   net::MacAddress own_mac{};  ///< heartbeats to it are answered as well; all zero: none
+  std::uint16_t beat_type = HANET_BEAT_TYPE;  ///< EtherType of heartbeats of kind hanet
 };
 
 struct SessionSpec {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request of kind hanet as hanetd prepares it (abi.h): what stays the same from one to the next.
-// The kernel side addresses, numbers and signs it as it leaves.
+// A request of kind hanet as hanetd prepares it (abi.h), with the EtherType of its port: what stays
+// the same from one to the next. The kernel side addresses, numbers and signs it as it leaves.
 #pragma once
 
+#include <arpa/inet.h>
+
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -15,13 +16,11 @@
 namespace hanet::engine {
 
 inline net::Frame signed_request(std::uint32_t index, const hanet_session& session,
-                                 const net::MacAddress& probe_mac) {
+                                 const net::MacAddress& probe_mac,
+                                 std::uint16_t type = HANET_BEAT_TYPE) {
   hanet_beat beat{};
   std::ranges::copy(probe_mac, std::begin(beat.source));
-  constexpr std::uint16_t kType = HANET_BEAT_TYPE;
-  beat.type = std::endian::native == std::endian::little
-                  ? static_cast<std::uint16_t>(kType >> 8 | (kType & 0xff) << 8)
-                  : kType;
+  beat.type = htons(type);
   beat.version = HANET_BEAT_VERSION;
   beat.kind = HANET_BEAT_REQUEST;
   beat.session = index;

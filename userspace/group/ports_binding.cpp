@@ -109,7 +109,8 @@ Status Ports::attach_port(Port& port) {
                         .probe_ipv4 = 0,
                         .probe_ipv6 = {},
                         .quorum = context_.config.quorum,
-                        .targets = static_cast<std::uint32_t>(plans.size())};
+                        .targets = static_cast<std::uint32_t>(plans.size()),
+                        .beat_type = plan.ether_type};
   if (plan.family == AF_INET)
     std::copy_n(plan.source.begin(), 4, reinterpret_cast<std::uint8_t*>(&spec.probe_ipv4));
   else

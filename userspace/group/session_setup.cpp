@@ -28,7 +28,8 @@ net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& pro
 net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index,
                              const hanet_session& session, const net::MacAddress& probe_mac) {
   if (plan.kind == HANET_HEARTBEAT_NEIGHBOUR) return neighbour_request(plan, probe_mac, false);
-  if (plan.kind == HANET_HEARTBEAT_HANET) return engine::signed_request(index, session, probe_mac);
+  if (plan.kind == HANET_HEARTBEAT_HANET)
+    return engine::signed_request(index, session, probe_mac, plan.ether_type);
   const auto payload = engine::echo_payload(index, session);
   const auto id = static_cast<std::uint16_t>(session.id & 0xffff);
   if (plan.family == AF_INET)
@@ -63,6 +64,7 @@ std::vector<SessionPlan> plan_sessions(const config::GroupConfig& group,
                      .target = target.bytes,
                      .source = {},
                      .peer_mac = std::nullopt};
+    plan.ether_type = group.ether_type;
     if (port.source)
       plan.source = port.source->bytes;
     else if (target.family == AF_INET6)

@@ -24,6 +24,7 @@ struct SessionPlan {
   std::array<std::uint8_t, 16> source{};
   std::optional<net::MacAddress> peer_mac;  ///< written in the configuration; empty: searched for
   bool other_end = false;                   ///< hanet runs there, too
+  std::uint16_t ether_type = HANET_BEAT_TYPE;  ///< of kind hanet
 };
 
 /// One for each target of the port, its own target first: only that one is another hanet's, and
