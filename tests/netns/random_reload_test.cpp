@@ -99,14 +99,15 @@ class Files {
         any(2) == 0, any(3) == 0 ? 10 : 9, between(5, 20) * 1000);
   }
 
-  /// No file any more: cut off, or with a byte that was not there.
+  /// No file any more: cut off, or with a byte that no file may have (another letter would make
+  /// another group of it).
   std::string broken(std::string text) {
     const auto at = static_cast<std::size_t>(any(static_cast<int>(text.size())));
     switch (any(3)) {
       case 0:
         return text.substr(0, at);
       case 1:
-        text[at] = static_cast<char>(any(256));
+        text[at] = static_cast<char>(any(2) == 0 ? 1 + any(8) : 0x80 + any(64));
         return text;
       default:
         return text.insert(at, std::string(static_cast<std::size_t>(between(1, 9)), '['));
