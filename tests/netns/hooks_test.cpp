@@ -103,7 +103,8 @@ TEST_F(RunHooks, O5_OneHasNoneOfTheRightsOfHanetdAgainstOthers) {
 }
 
 // Two hundred that each leave a successor and end, all the time: there is nobody to be found for
-// long. They end by themselves after some thousands, so that a failure of this test is no fork bomb.
+// long. They end by themselves after some thousands, so that a failure of this test is no fork
+// bomb.
 TEST_F(RunHooks, O5_OneThatForksWithoutEndLeavesNobody) {
   write("forks",
         "[ \"$HANET_EVENT\" = switchover ] || exit 0\n"

@@ -40,10 +40,11 @@ Result<engine::MappedArray<T>> map_array(const std::filesystem::path& directory,
   Result<Fd> fd = open_map(directory, name);
   if (!fd) return pass_on(fd);
   if (!engine::has_values_of(fd->get(), sizeof(T)))
-    return failure(fmt::format(
-        "hanetd does not run, and {} is of another version of hanet: its own hanetctl shows it, and "
-        "'hanetctl detach' takes it off",
-        (directory / name).string()));
+    return failure(
+        fmt::format("hanetd does not run, and {} is of another version of hanet: its own hanetctl "
+                    "shows it, and "
+                    "'hanetctl detach' takes it off",
+                    (directory / name).string()));
   return engine::MappedArray<T>::of(fd->get(), entries, false);
 }
 
