@@ -96,9 +96,9 @@ bool goes_round(const hanet_pacer& pacer) {
 std::filesystem::path history_file(const Options& options) {
   const Options usual;
   if (!options.state_directory.empty()) return report::history_file_in(options.state_directory);
-  const std::filesystem::path by_hand = report::history_file_in(options.run_directory);
+  std::filesystem::path by_hand = report::history_file_in(options.run_directory);
   if (options.run_directory != usual.run_directory) return by_hand;
-  const std::filesystem::path of_service = report::history_file_in("/var/lib/hanet");
+  std::filesystem::path of_service = report::history_file_in("/var/lib/hanet");
   std::error_code none;
   const auto by_hand_at = std::filesystem::last_write_time(by_hand, none);
   if (none) return of_service;
