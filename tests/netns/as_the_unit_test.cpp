@@ -26,7 +26,7 @@ Arguments as_the_unit(const std::string& unit, const Arguments& command) {
 class AsTheUnit : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root";
+    if (::geteuid() != 0) GTEST_SKIP() << "skipped: needs root for network namespaces and eBPF";
   }
   static int status_of(const Arguments& command) { return bench::run(command, kLimit)->exit_code; }
   static std::string unit() { return HANET_INSTALL_FILES "/hanetd.service.in"; }

@@ -50,7 +50,7 @@ TEST_F(Misfit, O1_F5_AMacvlanOnAPortIsAnAlarmOfTheNextStartToo) {
 TEST_F(Misfit, O1_F5_AVlanThatTheOtherPortHasNotIsAnAlarmOfTheNextStartToo) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   if (!lab().ip("host", "link add link p1 name p1.77 type vlan id 77"))
-    GTEST_SKIP() << "skipped: kernel has no VLANs";
+    GTEST_SKIP() << "skipped: kernel has no VLAN driver";
   ASSERT_NO_FATAL_FAILURE(start_anew());
   expect_alarm_and_failover("p1.77");
 }
