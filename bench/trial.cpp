@@ -155,13 +155,17 @@ Status TrialRunner::break_and_settle(const Before& before, FaultPeriod& fault) {
   if (options_.starved > 0ms) {
     if (!become_real_time(kMeasuringPriority))
       return failure("the processors can not be held: CAP_SYS_NICE is needed");
-    held.emplace(2 * options_.starved);
-    if (!held->held()) return failure("not every processor is held");
+    held.emplace(2 * options_.starved + kSlowestFault);
+    if (!held->held()) {
+      become_ordinary();
+      return failure("not every processor is held");
+    }
     (void)wait_unless_interrupted(options_.starved / 2);
   }
   fault.from = monotonic_now();
   Status status = inject(before);
-  (void)wait_unless_interrupted(held ? options_.starved / 2 : options_.settle);
+  (void)wait_unless_interrupted(held ? std::max(options_.starved / 2, options_.settle)
+                                     : options_.settle);
   held.reset();
   if (options_.starved > 0ms) become_ordinary();
   return status;

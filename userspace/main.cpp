@@ -172,6 +172,11 @@ CLI::Option* add_responder(CLI::App& app, Options& options) {
           ->needs(responder);
   app.add_option("--ether-type", options.ether_type, "EtherType of the heartbeats, default 0x88b5")
       ->check(CLI::Range(hanet::config::kEtherType.low, hanet::config::kEtherType.high))
+      ->check([](const std::string& text) {
+        return hanet::config::is_taken_ether_type(std::stol(text, nullptr, 0))
+                   ? text + " is that of another protocol"
+                   : std::string();
+      })
       ->needs(responder);
   return responder->needs(interface)->needs(key_file);
 }

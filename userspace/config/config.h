@@ -246,6 +246,9 @@ enum class VlanPolicy : std::uint8_t { Move, Refused };
 /// A trunk's are not: every port of it would need them.
 [[nodiscard]] VlanPolicy vlans_of(const GroupConfig& group);
 
+/// Is it the EtherType of a protocol that a host speaks? Such a heartbeat would not be answered.
+[[nodiscard]] bool is_taken_ether_type(std::int64_t type);
+
 /// Why an interface that is here now cannot be a port ("is a member of the bridge 'br0'"); empty if
 /// it can.
 [[nodiscard]] Result<std::string> why_not_a_port(const std::string& interface, VlanPolicy vlans);

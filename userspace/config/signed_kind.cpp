@@ -40,8 +40,8 @@ void read_key_file(const TableReader& heartbeat, GroupConfig& config) {
     config.key_file = *file;
 }
 
-// The numbers of IANA's ieee-802-numbers of protocols that a host may speak: a frame that is taken
-// for a heartbeat is not given to anybody else.
+// The numbers of IANA's ieee-802-numbers of protocols that a host may speak: the kernel side does
+// not look at most of their frames for a heartbeat (bpf/hanet.bpf.c, may_be_beat).
 constexpr std::array<std::int64_t, 14> kTakenTypes{0x0800 /* IPv4 */,   0x0806 /* ARP */,
                                                    0x8035 /* RARP */,   0x8100 /* VLAN */,
                                                    0x86dd /* IPv6 */,   0x8808 /* pause */,
@@ -53,7 +53,7 @@ constexpr std::array<std::int64_t, 14> kTakenTypes{0x0800 /* IPv4 */,   0x0806 /
 void read_ether_type(const TableReader& heartbeat, GroupConfig& config) {
   const auto type = heartbeat.integer("ether_type", kEtherType);
   if (!type) return;
-  if (std::ranges::count(kTakenTypes, *type) != 0)
+  if (is_taken_ether_type(*type))
     return heartbeat.report("ether_type", fmt::format("{:#06x}", *type),
                             "a type that no other protocol of the host has, such as 0x88b5");
   config.ether_type = static_cast<std::uint16_t>(*type);
@@ -63,6 +63,8 @@ void read_ether_type(const TableReader& heartbeat, GroupConfig& config) {
 }
 
 }  // namespace
+
+bool is_taken_ether_type(std::int64_t type) { return std::ranges::count(kTakenTypes, type) != 0; }
 
 void read_signed_kind(const TableReader& heartbeat, GroupConfig& config) {
   read_key_file(heartbeat, config);

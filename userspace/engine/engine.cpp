@@ -115,7 +115,8 @@ Status Engine::open_pins(const std::filesystem::path& directory) {
         "until this one watches; 'hanetctl detach' before a start takes it off",
         directory.string());
   if (Status pinned = pin(); !pinned || left_.goes_on()) return pinned;
-  return name_pins();
+  if (Status named = name_pins(); !named) return named;
+  return pin_tracing();
 }
 
 // Under other names until this instance takes over: then they are renamed, which takes
@@ -138,7 +139,8 @@ Status Engine::name_pins() {
     std::filesystem::rename(path, pin_directory_ / bpf_map__name(map), failed);
     if (failed) return errno_error(failed.value(), fmt::format("rename {}", path.string()));
   }
-  return pin_tracing();
+  has_names_ = true;
+  return {};
 }
 
 // Those of a killed instance write to maps that nobody reads any more.

@@ -237,10 +237,15 @@ class Engine {
   /// Interfaces of groups that have not begun yet. What a killed instance does there goes on until
   /// the next take_over() that finds them begun, or not spared any more.
   void spare(std::set<unsigned> interfaces);
-  /// Does a killed instance watch this interface, or one that is spared?
+  /// Does a killed instance watch this interface?
   [[nodiscard]] bool is_left_at(unsigned ifindex) const;
   /// An end in good order takes off what a killed instance left as well.
   void end_left();
+  /// A killed instance sent the group's frames by another path in its last seconds, so the switches
+  /// may not know where the identity is.
+  [[nodiscard]] bool was_steered_lately(GroupIndex group) const {
+    return steered_lately_.contains(group);
+  }
   /// When a killed instance was seen last; nothing where there was none.
   [[nodiscard]] std::optional<MonotonicTime> left_alone_since() const { return left_alone_since_; }
   /// Takes a killed instance's programs away when they steer nothing any more, which they do until
@@ -282,6 +287,7 @@ class Engine {
   void take_attachment(PortIndex index);
   [[nodiscard]] Status take_group_over(GroupIndex group);
   void take_knowledge(PortIndex port);
+  void note_steering(GroupIndex group, std::span<const LeftEngine::Steering> left);
   [[nodiscard]] Status enter(PortIndex port);
   [[nodiscard]] bool steers_alike(std::span<const PortIndex> ports,
                                   std::span<const LeftEngine::Steering> left) const;
@@ -351,9 +357,10 @@ class Engine {
   std::map<SessionIndex, LeftEngine::Known> known_;  ///< by which ours begin
   std::vector<LeftEngine::Known> taken_over_;
   std::optional<MonotonicTime> left_alone_since_;
-  bool began_ = false;         ///< all ports are attached
-  bool has_names_ = false;     ///< the pins of its maps are its own
-  std::set<unsigned> spared_;  ///< interfaces
+  bool began_ = false;                   ///< all ports are attached
+  bool has_names_ = false;               ///< the pins of its maps are its own
+  std::set<unsigned> spared_;            ///< interfaces
+  std::set<GroupIndex> steered_lately_;  ///< by a killed instance
   bool strays_ended_ = false;
   std::array<bool, HANET_MAX_PORTS> waits_{};        ///< has no identity
   std::array<bool, HANET_MAX_PORTS> left_steers_{};  ///< a killed instance does, behind ours

@@ -22,7 +22,9 @@ void Engine::remove_port(PortIndex index) {
     store(sessions_[session].in_use, 0);
   }
   rows_[index] = {};
-  if (std::exchange(left_steers_[index], false) && !left_.end_steering(ifindex))
+  // Where it was never taken over, the other one goes on.
+  const bool is_ours = !not_taken_over_.contains(index);
+  if (std::exchange(left_steers_[index], false) && is_ours && !left_.end_steering(ifindex))
     attachments_[index].end_left();
   if (ifindex != 0 && attachments_[index].is_attached())
     leftovers_.insert_or_assign(ifindex, std::move(attachments_[index]));
@@ -34,7 +36,7 @@ void Engine::remove_port(PortIndex index) {
 
 void Engine::detach_leftovers() {
   for (auto& [ifindex, attachment] : leftovers_)
-    if (began_) attachment.end_left();
+    if (began_ && !spared_.contains(ifindex)) attachment.end_left();
   leftovers_.clear();
 }
 

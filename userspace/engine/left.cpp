@@ -22,6 +22,9 @@ namespace {
 // Longer than any start takes; a verdict may take longer.
 constexpr Nanoseconds kLeftSteers = std::chrono::seconds(10);
 
+// A switchover is announced for less (group/announcements.h: six times, unless more is configured).
+constexpr Nanoseconds kLately = std::chrono::seconds(10);
+
 }  // namespace
 
 // Of all ports of a group at once: a verdict on one asks whether the other one is proved. Nobody
@@ -36,6 +39,7 @@ Status Engine::take_group_over(GroupIndex group) {
     take_knowledge(port);
     left.push_back(left_.disarm(ports_[port].ifindex).value_or(LeftEngine::Steering{}));
   }
+  note_steering(group, left);
   const bool alike = steers_alike(ports, left);
   if (alike && !ports.empty()) steers_alike_.insert(group);
   for (std::size_t at = 0; at < ports.size(); ++at)
@@ -56,8 +60,12 @@ void Engine::take_knowledge(PortIndex port) {
   const std::vector<LeftEngine::Known> ended = left_.end_sessions(ifindex);
   taken_over_.insert(taken_over_.end(), ended.begin(), ended.end());
   for (const SessionIndex session : sessions_of(port))
-    if (const auto known = std::ranges::find_if(
-            ended, [&](const auto& one) { return is_known(one.session, sessions_[session], now); });
+    if (const auto known = std::ranges::find_if(ended,
+                                                [&](const auto& one) {
+                                                  return one.beat_type == ports_[port].beat_type &&
+                                                         is_known(one.session, sessions_[session],
+                                                                  now);
+                                                });
         known != ended.end())
       known_[session] = *known;
   if (ports_[port].trunk != 0 && left_.speaker(ifindex) == ifindex)
@@ -73,6 +81,16 @@ Status Engine::enter(PortIndex port) {
   if (!sees_every_edge() || carrier == HANET_CARRIER_UNKNOWN) return {};
   return control(
       carrier == HANET_CARRIER_UP ? HANET_CONTROL_CARRIER_UP : HANET_CONTROL_CARRIER_DOWN, port);
+}
+
+// Of before it was seen last, or since then.
+void Engine::note_steering(GroupIndex group, std::span<const LeftEngine::Steering> left) {
+  if (!left_alone_since_) return;
+  const MonotonicTime since = *left_alone_since_ - kLately;
+  if (std::ranges::any_of(left, [&](const LeftEngine::Steering& way) {
+        return way.since_ns != 0 && from_kernel_ns(way.since_ns) > since;
+      }))
+    steered_lately_.insert(group);
 }
 
 // At rest in the same way, or bridging as the kernel side does by itself, from and to where it
@@ -213,8 +231,10 @@ Nanoseconds Engine::show_presence(MonotonicTime now) {
   const auto stamp = static_cast<std::uint64_t>(now.time_since_epoch().count());
   const std::uint64_t before = engine::load(accounts_[0].attended_ns);
   store(accounts_[0].attended_ns, stamp);
-  // Where nobody has taken its place, it does what it does without hanetd.
-  if (!is_left_in_charge() && !left_watches_on()) left_.show_presence(stamp);
+  // Where nobody has taken its place, it does what it does without hanetd; but not where it steers
+  // on behind ours.
+  const bool steers_behind = std::ranges::any_of(attachments_, &PortAttachment::has_left);
+  if (!is_left_in_charge() && (steers_behind || !left_watches_on())) left_.show_presence(stamp);
   return before == 0 ? Nanoseconds(0) : now - from_kernel_ns(before);
 }
 
@@ -226,10 +246,11 @@ Status Engine::take_over() {
     if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
       return taken;
   if (!left_.goes_on()) return {};
-  if (!std::exchange(has_names_, true))
+  if (!has_names_)
     if (Status named = name_pins(); !named) return named;
   for (const GroupIndex group : std::exchange(steers_alike_, {})) steer_instead(group);
   if (left_watches_on()) return {};
+  if (Status traced = pin_tracing(); !traced) return traced;
   left_.stop();
   // Last: an interface takes its time to go.
   Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);

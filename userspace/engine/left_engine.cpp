@@ -168,6 +168,7 @@ std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const 
         std::atomic_ref(session.state).exchange(HANET_SESSION_PAUSED, std::memory_order_seq_cst);
     const hanet_port& port = ports_[session.port];
     ended.push_back({.port = port.name,
+                     .beat_type = port.beat_type,
                      .session = session,
                      .flight = flights_[at],
                      .carrier = load(port.carrier),

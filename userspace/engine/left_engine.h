@@ -31,6 +31,7 @@ class LeftEngine {
   /// What one session of it knew, at the moment at which it ended.
   struct Known {
     std::string port;
+    __be16 beat_type = 0;     ///< hanet_port's
     hanet_session session{};  ///< its state is that of before it was paused
     hanet_flight flight{};
     std::uint32_t carrier = HANET_CARRIER_UNKNOWN;  ///< enum hanet_carrier, of the port

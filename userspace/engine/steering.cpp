@@ -224,6 +224,8 @@ void Engine::begin_move(PortIndex from, PortIndex to, const net::MacAddress& ide
   for (const PortIndex port : receiving) waits_[port] = false;
   for (const PortIndex port : receiving) store(steer_[port].identity_mac, packed(identity_mac));
   // In this order, against a verdict at the same moment (steer_on_verdict).
+  store(steer_[from].steered_ns,
+        static_cast<std::uint64_t>(monotonic_now().time_since_epoch().count()));
   if (!one_trunk) store(steer_[from].mode, HANET_STEER_BRIDGE_OUT);
   for (const PortIndex port : receiving)
     store(steer_[port].mode, port == to ? HANET_STEER_ADOPT : HANET_STEER_MEMBER);

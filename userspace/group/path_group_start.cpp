@@ -8,8 +8,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-
 #include "core/log.h"
 #include "group/live_parameters.h"
 #include "group/path_group.h"
@@ -145,11 +143,9 @@ config::GroupConfig PathGroup::running() const {
 // A killed instance may have moved the identity, or sent for it by the other path, and told nobody:
 // a host that says nothing by itself would not be found.
 Status PathGroup::begin_monitoring() {
-  const bool takes_over = std::ranges::any_of(parts_.ports.all(), [&](const Port& port) {
-    return environment_.engine.is_watched_by_left(port.index);
-  });
   const Status begun = parts_.judge.begin_monitoring(monotonic_now());
-  if (begun && takes_over && found_.state == policy::HolderState::Has)
+  if (begun && environment_.engine.was_steered_lately(context_.index) &&
+      found_.state == policy::HolderState::Has)
     parts_.announcements.send_all_of(parts_.keeper.identity(), monotonic_now());
   return begun;
 }
