@@ -17,7 +17,7 @@
 #include "core/memory.h"
 #include "core/priority.h"
 #include "daemon/daemon.h"
-#include "daemon/late_ports.h"
+#include "daemon/late_groups.h"
 #include "daemon/responder.h"
 #include "daemon/unconfirmed.h"
 #include "group/host_check.h"

@@ -16,14 +16,17 @@
 // named, work as there: in the order of the lines.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/capability.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +126,20 @@ void set_writable(const std::string& path, bool writable) {
   (writable ? attributes.attr_clr : attributes.attr_set) = MOUNT_ATTR_RDONLY;
   if (::mount_setattr(AT_FDCWD, path.c_str(), AT_RECURSIVE, &attributes, sizeof attributes) != 0)
     fail(fmt::format("make {} {}", path, writable ? "writable" : "read-only"));
+}
+
+/// systemd does it at boot; the sandbox must not, and nobody outside would see it. The lock: two
+/// tests that begin at once would mount it twice, and the second mount hide the pins of the first.
+void mount_bpf_file_system() {
+  constexpr const char* kMountPoint = "/sys/fs/bpf";
+  const int folder = ::open(kMountPoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0 || ::flock(folder, LOCK_EX) != 0) fail(fmt::format("lock {}", kMountPoint));
+  struct statfs there{};
+  if (::statfs(kMountPoint, &there) != 0) fail(fmt::format("look at {}", kMountPoint));
+  if (there.f_type != BPF_FS_MAGIC &&
+      ::mount("bpf", kMountPoint, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0)
+    fail(fmt::format("mount the BPF file system on {}", kMountPoint));
+  ::close(folder);
 }
 
 class Files {
@@ -368,6 +385,7 @@ int main(int argc, char** argv) {
       throw std::runtime_error("usage: as_the_unit UNIT BESIDES... -- PROGRAM ARGUMENT...");
     Unit unit(Words(arguments.begin() + 2, separator));
     for (const auto& [key, value] : read_service(arguments[1])) unit.apply(key, value);
+    mount_bpf_file_system();
     unit.enter();
     ::execvp(separator[1], &separator[1]);
     fail(std::string("run ") + separator[1]);

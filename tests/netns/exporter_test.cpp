@@ -72,11 +72,7 @@ TEST_F(ExporterOfALateGroup, O1_O5_OneThatWaitsForItsPortIsNotProtected) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
   ASSERT_DONE(lab().ip("host", "link add q0 type veth peer q0x"));
   ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-  const Result<std::string> config = lab().config("host", {});
-  ASSERT_TRUE(config) << config.error().message;
-  start_with(*config +
-             "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
-             "[group.heartbeat]\ntarget = \"198.51.100.9\"\n");
+  ASSERT_NO_FATAL_FAILURE(start_with_second_group());
   ASSERT_TRUE(all_ready());
   ASSERT_NO_FATAL_FAILURE(admit_nobody());
   ASSERT_NO_FATAL_FAILURE(start_exporter());

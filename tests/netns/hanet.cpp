@@ -138,6 +138,11 @@ json Hanet::ask(const Arguments& arguments) const {
   return json::parse(output->out, nullptr, false);
 }
 
+bool Hanet::is_on(const std::string& port) const {
+  const json status = ask({"status"});
+  return status.is_object() && status.at("groups").at(0).at("active") == port;
+}
+
 json Hanet::on_socket(const std::string& socket, const std::string& request) const {
   const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};

@@ -68,6 +68,8 @@ class Hanet {
   [[nodiscard]] json path(const std::string& port) const;
   [[nodiscard]] json session(const std::string& port) const { return path(port).at("session"); }
   [[nodiscard]] std::string active() const { return group().at("active"); }
+  /// Not, too, while nobody answers: a busy machine is no verdict about the product.
+  [[nodiscard]] bool is_on(const std::string& port) const;
   [[nodiscard]] json switchovers() const { return ask({"explain"}).at("switchovers"); }
   /// What it takes to fail over: hot, every path is up; cold, the active one is.
   [[nodiscard]] bool ready() const;

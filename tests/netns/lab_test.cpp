@@ -174,6 +174,22 @@ void LabTest::add_interface(const std::string& name) const {
   ASSERT_DONE(lab().ip("host", fmt::format("link set {} up", name)));
 }
 
+std::string LabTest::second_group() {
+  return "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
+         "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
+}
+
+void LabTest::add_second_ports() const {
+  for (const char* port : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(port));
+  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
+}
+
+void LabTest::start_with_second_group() {
+  const Result<std::string> config = lab().config("host", {});
+  ASSERT_TRUE(config) << config.error().message;
+  start_with(*config + second_group());
+}
+
 testing::AssertionResult LabTest::all_ready() {
   for (const auto& daemon : daemons_) {
     bool ended = false;
@@ -192,7 +208,7 @@ testing::AssertionResult LabTest::all_on(const std::string& port) {
   for (const auto& daemon : daemons_) {
     const testing::AssertionResult there =
         await(fmt::format("the identity of {} on {}", daemon->node(), port),
-              [&] { return daemon->active() == port; });
+              [&] { return daemon->is_on(port); });
     if (!there) return there;
   }
   return testing::AssertionSuccess();

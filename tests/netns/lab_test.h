@@ -47,6 +47,11 @@ class LabTest : public testing::Test {
   /// One more interface of the host, up, whose cable leads nowhere. Use with
   /// ASSERT_NO_FATAL_FAILURE.
   void add_interface(const std::string& name) const;
+  /// A second group, mether1, on interfaces whose cables lead nowhere: q0, which has an address,
+  /// and q1. The latter two: use with ASSERT_NO_FATAL_FAILURE.
+  static std::string second_group();
+  void add_second_ports() const;
+  void start_with_second_group();
 
   [[nodiscard]] const Lab& lab() const { return *lab_; }
   /// The daemon of the monitored host.

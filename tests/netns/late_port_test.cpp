@@ -38,18 +38,12 @@ class LatePort : public LabTest {
                                     alarm.at("text").get<std::string>()));
     return found;
   }
-  static std::string late_group() {
-    return "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
-           "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
-  }
   /// The lab's group, and one whose standby is not here.
   void begin_with_one_late() {
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
     ASSERT_NO_FATAL_FAILURE(add_interface("q0"));
     ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-    const Result<std::string> config = lab().config("host", {});
-    ASSERT_TRUE(config) << config.error().message;
-    start_with(*config + late_group());
+    ASSERT_NO_FATAL_FAILURE(start_with_second_group());
     ASSERT_TRUE(all_ready());
   }
   std::size_t groups() { return host().ask({"status"}).at("groups").size(); }
@@ -108,7 +102,7 @@ TEST_F(LatePort, O5_O8_AnAlarmOfAGroupThatIsNotConfiguredAnyMoreEnds) {
   const std::filesystem::path file = host().directory() / "hanet.toml";
   std::ifstream stream(file);
   std::string text{std::istreambuf_iterator<char>(stream), {}};
-  text.resize(text.find(late_group()));
+  text.resize(text.find(second_group()));
   std::ofstream(file, std::ios::trunc) << text;
   ASSERT_EQ(host().ctl({"reload"}).exit_code, 0);
   EXPECT_THAT(alarms(), Contains("mether1, alarm-cleared: the group is not configured any more"));
@@ -128,7 +122,7 @@ TEST_F(LatePort, O8_AReloadIsNotRefusedBecauseAGroupWaits) {
 
 TEST_F(LatePort, O1_ItIsWaitedForAlsoWhereNothingElseIsWatched) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  start_with(late_group());
+  start_with(second_group());
   EXPECT_TRUE(await("it answers", [&] { return host().ctl({"status"}).exit_code != 4; }));
   EXPECT_THAT(verdict(), HasSubstr("waiting for q0, q1"));
   ASSERT_NO_FATAL_FAILURE(add_interface("q0"));

@@ -6,6 +6,7 @@
 // be there to see: an upgrade or a crash would take the protection off all groups because of a
 // device on one port. And a group that can not begin at all harms no other one, nor what the kernel
 // side still does for it.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -39,21 +40,31 @@ class Misfit : public Survival {
   }
 };
 
-TEST_F(Misfit, O1_F5_AMacvlanOnAPortIsAnAlarmOfTheNextStartToo) {
+/// What comes onto a port of a running hanetd, and what the next one has to say of it.
+struct Above {
+  const char* kind;
+  const char* link;
+  const char* alarm;
+};
+
+void PrintTo(const Above& above, std::ostream* out) { *out << above.link; }
+
+class MisfitAbove : public Misfit, public testing::WithParamInterface<Above> {};
+
+TEST_P(MisfitAbove, O1_F5_IsAnAlarmOfTheNextStartToo) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  if (!lab().ip("host", "link add link p0 name top7 type macvlan"))
-    GTEST_SKIP() << "skipped: kernel has no macvlan driver";
+  if (!lab().ip("host", fmt::format("link add {}", GetParam().link)))
+    GTEST_SKIP() << "skipped: kernel has no " << GetParam().kind << " driver";
   ASSERT_NO_FATAL_FAILURE(start_anew());
-  expect_alarm_and_failover("LEFT BEHIND at a switchover: the macvlan top7, on top of p0");
+  expect_alarm_and_failover(GetParam().alarm);
 }
 
-TEST_F(Misfit, O1_F5_AVlanThatTheOtherPortHasNotIsAnAlarmOfTheNextStartToo) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  if (!lab().ip("host", "link add link p1 name p1.77 type vlan id 77"))
-    GTEST_SKIP() << "skipped: kernel has no VLAN driver";
-  ASSERT_NO_FATAL_FAILURE(start_anew());
-  expect_alarm_and_failover("p1.77");
-}
+INSTANTIATE_TEST_SUITE_P(
+    OnAPort, MisfitAbove,
+    testing::Values(Above{"macvlan", "link p0 name top7 type macvlan",
+                          "LEFT BEHIND at a switchover: the macvlan top7, on top of p0"},
+                    Above{"VLAN", "link p1 name p1.77 type vlan id 77", "p1.77"}),
+    [](const auto& cell) { return std::string(cell.param.kind); });
 
 TEST_F(Misfit, O1_F5_AStandbyInABridgeIsAnAlarmOfTheNextStartToo) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
@@ -72,13 +83,9 @@ TEST_F(Misfit, O1_F5_AStandbyInABridgeIsAnAlarmOfTheNextStartToo) {
 
 TEST_F(Misfit, O1_AGroupThatDoesNotFitIsLateAndTheOthersBegin) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  for (const char* name : {"q0", "q1", "mether1"}) ASSERT_NO_FATAL_FAILURE(add_interface(name));
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-  const Result<std::string> config = lab().config("host", {});
-  ASSERT_TRUE(config) << config.error().message;
-  start_with(*config +
-             "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
-             "[group.heartbeat]\ntarget = \"198.51.100.9\"\n");
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
+  ASSERT_NO_FATAL_FAILURE(add_interface("mether1"));
+  ASSERT_NO_FATAL_FAILURE(start_with_second_group());
   ASSERT_TRUE(all_ready());
   EXPECT_EQ(host().ctl({"status", "mether0"}).exit_code, 0);
   EXPECT_EQ(host().ctl({"status"}).exit_code, kNotProtected);
@@ -151,13 +158,8 @@ TEST_F(CanNotBegin, O1_D7_AStopTakesOffWhatTheHanetdBeforeLeft) {
 // The other group has begun, and its hanetd is in charge by now.
 TEST_F(CanNotBegin, O1_D7_TheKernelSideGoesOnAlsoWhereAnotherGroupHasBegun) {
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  for (const char* name : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(name));
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-  const Result<std::string> config = lab().config("host", {});
-  ASSERT_TRUE(config) << config.error().message;
-  start_with(*config +
-             "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
-             "[group.heartbeat]\ntarget = \"198.51.100.9\"\n");
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
+  ASSERT_NO_FATAL_FAILURE(start_with_second_group());
   ASSERT_TRUE(await("both run", [&] { return groups() == 2; }));
   ASSERT_TRUE(await("protected", [&] { return host().ctl({"status", "mether0"}).exit_code == 0; }));
   if (!kernel_keeps_deadlines())

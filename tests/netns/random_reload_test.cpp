@@ -189,8 +189,7 @@ class RandomReloads : public LabTest {
 
 TEST_F(RandomReloads, O8_NoneCostsAVerdictOrAConnectionAndNothingIsLeftOver) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  for (const char* port : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(port));
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
   std::ifstream stream(file());
   const std::string plain{std::istreambuf_iterator<char>(stream), {}};
   Files files(plain, 17);

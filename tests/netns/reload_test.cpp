@@ -44,15 +44,6 @@ class Reload : public LabTest {
     const std::size_t end = content.find('\n', begin + 1);
     return content.replace(begin, end - begin, fmt::format("\n{} = {}", key, value));
   }
-  /// A second group on two interfaces that lead nowhere.
-  static std::string second_group() {
-    return "\n[[group]]\nname = \"mether1\"\nprimary = \"q0\"\nstandby = \"q1\"\n"
-           "[group.heartbeat]\ntarget = \"198.51.100.9\"\n";
-  }
-  void add_interfaces() {
-    for (const char* port : {"q0", "q1"}) ASSERT_NO_FATAL_FAILURE(add_interface(port));
-    ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
-  }
   bench::Output reload(const Arguments& more = {}) {
     Arguments arguments{"reload"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -148,7 +139,7 @@ TEST_F(Reload, O8_AnotherTargetRestartsTheGroupAndAttachesNothingAnew) {
 
 TEST_F(Reload, O8_GroupsComeAndGoAndTheOthersNeverNotice) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
   const std::string alone = text();
   const hanet_session before = kernel_session(0);
   const std::set<std::string> attached = links();
@@ -214,7 +205,7 @@ TEST_F(Reload, O8_M5_TheFirstGroupThatListensNeedsNoRestartOfHanetd) {
 // one that hanetctl is heard by to enough.
 TEST_F(Reload, O8_AFileThatFailsHalfWayIsUndoneAndTellsWhatWasBegunAnew) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
   const SeenIdentity identity = identity_on(host_netns(), "p0");
   const std::string before = text();
   ASSERT_DONE(lab().ip("client", "addr add 192.0.2.77/24 dev c0"));
@@ -262,7 +253,7 @@ TEST_F(Reload, O8_WhatNobodyConfirmsIsUndone) {
 // What takes its place has an address: whoever tried all the same would end a group that works.
 TEST_F(Reload, O8_WhatCanNotBeUndoneIsLeftAtWorkAndTriedAgain) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
   const std::string before = text();
   write(with(before, "standby", "\"q1\""));
   ASSERT_EQ(reload({"--confirm", "1"}).exit_code, 0);
@@ -281,7 +272,7 @@ TEST_F(Reload, O8_WhatCanNotBeUndoneIsLeftAtWorkAndTriedAgain) {
 
 TEST_F(Reload, O8_AWayBackThatCanNotRunLeavesTheFile) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_interfaces());
+  ASSERT_NO_FATAL_FAILURE(add_second_ports());
   write(with(text(), "standby", "\"q1\""));
   ASSERT_EQ(reload({"--confirm", "600"}).exit_code, 0);
   host().kill();

@@ -17,12 +17,6 @@
 namespace hanet::daemon {
 namespace {
 
-// How often it is looked whether ports have come, and how soon what failed is tried again.
-constexpr Nanoseconds kLookForLate = std::chrono::milliseconds(100);
-constexpr Nanoseconds kTryLateAgain = std::chrono::seconds(2);
-// So long nobody is called.
-constexpr Nanoseconds kPatienceWithPorts = std::chrono::seconds(5);
-
 std::set<std::string> interfaces_of(const config::Config& config) {
   std::set<std::string> interfaces;
   for (const config::GroupConfig& group : config.groups)
@@ -83,6 +77,16 @@ void PortLocks::keep_only(const config::Config& config) {
   std::erase_if(locks_, [&](const auto& lock) { return !kept.contains(lock.first); });
 }
 
+GroupSet::GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment)
+    : engine_(engine),
+      lateness_(std::move(lateness)),
+      environment_(std::move(environment)),
+      late_(
+          [this](const config::GroupConfig& group) {
+            return LateGroups::Sight{.missing = missing_of(group), .goes_on = goes_on(group)};
+          },
+          [this](const group::Notice& notice) { environment_().publish(notice); }) {}
+
 void GroupSet::end_all() {
   sender_.reset();
   for (const auto& group : groups_) group->stop();
@@ -91,7 +95,7 @@ void GroupSet::end_all() {
 config::Config GroupSet::running() const {
   config::Config running;
   for (const auto& group : groups_) running.groups.push_back(group->running());
-  for (const LateGroup& late : late_) running.groups.push_back(late.config);
+  for (const LateGroup& late : late_.all()) running.groups.push_back(late.config);
   return running;
 }
 
@@ -232,11 +236,7 @@ Status GroupSet::exchange(const Places& ending, const Places& beginning) {
     return failure(fmt::format("{}; what ran before runs again, and was begun anew: {}",
                                begun.error().message, fmt::join(names_of(ending), ", ")));
   // They are tried again, and shown as what they are.
-  for (const Place& place : ending)
-    late_.push_back({.config = *place.config,
-                     .missing = {},
-                     .refused = back.error().message,
-                     .since = monotonic_now()});
+  for (const Place& place : ending) late_.add(*place.config, back.error().message);
   return failure(fmt::format("{}; and what ran before can not go on yet: {}", begun.error().message,
                              back.error().message));
 }
@@ -299,50 +299,10 @@ void GroupSet::sort_as_in_file() {
 
 void GroupSet::wait_for_the_rest(const config::Config& wanted) {
   order_.clear();
-  const std::vector<LateGroup> before = std::exchange(late_, {});
-  for (const config::GroupConfig& config : wanted.groups) {
-    order_.push_back(config.name);
-    if (named(config.name) != nullptr) continue;
-    const auto known = std::ranges::find_if(
-        before, [&](const LateGroup& one) { return one.config.name == config.name; });
-    late_.push_back(known == before.end() ? LateGroup{.config = {}, .missing = {}} : *known);
-    late_.back().config = config;
-    late_.back().missing = missing_of(config);
-    late_.back().goes_on = goes_on(config);
-    if (known != before.end()) continue;
-    late_.back().since = monotonic_now();
-    const auto misfit = misfits_.find(config.name);
-    if (misfit != misfits_.end()) late_.back().refused = misfit->second;
-    log::write_line(misfit != misfits_.end() ? log::Level::Error : log::Level::Notice,
-                    fmt::format("{}: {}", config.name, late_.back().text()));
-  }
-  const std::set<std::string> told = told_late_;
-  for (const std::string& group : told)
-    if (find(wanted, group) == nullptr)
-      tell_no_more(group, "the group is not configured any more");
-    else if (named(group) != nullptr)
-      tell_no_more(group, "the group has begun");
+  for (const config::GroupConfig& config : wanted.groups) order_.push_back(config.name);
+  const auto is_at_work = [&](const std::string& group) { return named(group) != nullptr; };
+  late_.wait_for(wanted, is_at_work, misfits_);
   sort_as_in_file();
-}
-
-// Most drivers that are slower than a service are so by a second or two.
-void GroupSet::tell(LateGroup& late, MonotonicTime now) {
-  const bool is_about_to_begin = late.missing.empty() && late.refused.empty();
-  if (is_about_to_begin || now < late.since + kPatienceWithPorts || late.told == late.text())
-    return;
-  late.told = late.text();
-  told_late_.insert(late.config.name);
-  group::Notices notices(late.config.name, environment_().publish);
-  notices.alarm(group::AlarmKind::GroupLate, "",
-                fmt::format("{}; the group is not protected until it begins", late.told));
-  notices.flush();
-}
-
-void GroupSet::tell_no_more(const std::string& group, const std::string& text) {
-  if (told_late_.erase(group) == 0) return;
-  group::Notices notices(group, environment_().publish);
-  notices.alarm_cleared(group::AlarmKind::GroupLate, "", text);
-  notices.flush();
 }
 
 // The host is looked at as at the start: nothing else has looked at this group there.
@@ -362,32 +322,10 @@ Status GroupSet::begin_one_late(const config::GroupConfig& config) {
   return begun;
 }
 
-void GroupSet::has_begun(const LateGroup& late) {
-  const std::string_view why =
-      late.refused.empty() ? "every port is here" : "nothing is in its way any more";
-  log::notice("{}: {}, the group begins", late.config.name, why);
-  tell_no_more(late.config.name, fmt::format("{}, the group has begun", why));
-  std::erase_if(late_, [&](const LateGroup& other) { return &other == &late; });
-  sort_as_in_file();
-}
-
 void GroupSet::begin_late(MonotonicTime now) {
-  if (late_.empty() || now < look_for_late_at_) return;
-  look_for_late_at_ = now + kLookForLate;
-  for (LateGroup& late : late_) {
-    late.missing = missing_of(late.config);
-    late.goes_on = goes_on(late.config);
-    tell(late, now);
-    if (!late.missing.empty() || now < late.try_at) continue;
-    const Status begun = begin_one_late(late.config);
-    if (begun) {
-      has_begun(late);
-      return;  // the next one with the next look
-    }
-    late.try_at = now + kTryLateAgain;
-    if (std::exchange(late.refused, begun.error().message) != begun.error().message)
-      log::error("{}: {}", late.config.name, late.text());
-  }
+  const bool has_begun = late_.begin_one(
+      now, [&](const config::GroupConfig& config) { return begin_one_late(config); });
+  if (has_begun) sort_as_in_file();
 }
 
 }  // namespace hanet::daemon

@@ -5,7 +5,7 @@
 // What can change at once changes at once. A group whose other keys differ ends and starts anew as
 // at the start of hanetd, and the others never notice: programs stay attached, the sender stands
 // still between two beats. A change is carried out whole, or the groups are as before. A group
-// whose ports are not all here may be late (late_ports.h).
+// whose ports are not all here may be late (late_groups.h).
 //
 // Threading: hanetd's main thread.
 #pragma once
@@ -22,7 +22,7 @@
 #include "config/config.h"
 #include "config/values.h"
 #include "core/clock.h"
-#include "daemon/late_ports.h"
+#include "daemon/late_groups.h"
 #include "engine/engine.h"
 #include "engine/sender.h"
 #include "group/path_group.h"
@@ -52,8 +52,7 @@ class GroupSet {
     bool is_allowed = false;              ///< else every port has to be here
     std::filesystem::path run_directory;  ///< of what was kept
   };
-  GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment)
-      : engine_(engine), lateness_(std::move(lateness)), environment_(std::move(environment)) {}
+  GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment);
   GroupSet(const GroupSet&) = delete;
   GroupSet& operator=(const GroupSet&) = delete;
 
@@ -70,7 +69,7 @@ class GroupSet {
   void begin_late(MonotonicTime now);
   /// What is in force, late groups included.
   [[nodiscard]] config::Config running() const;
-  [[nodiscard]] const std::vector<LateGroup>& late() const { return late_; }
+  [[nodiscard]] const std::vector<LateGroup>& late() const { return late_.all(); }
   /// Would a group that is not at work wait for its ports now?
   [[nodiscard]] bool would_be_late(const config::GroupConfig& group) const;
 
@@ -100,9 +99,6 @@ class GroupSet {
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
   void wait_for_the_rest(const config::Config& wanted);
-  void tell(LateGroup& late, MonotonicTime now);
-  void tell_no_more(const std::string& group, const std::string& text);
-  void has_begun(const LateGroup& late);
   [[nodiscard]] std::vector<std::string> missing_of(const config::GroupConfig& group) const;
   [[nodiscard]] Status begin_one_late(const config::GroupConfig& config);
   void sort_as_in_file();
@@ -111,12 +107,10 @@ class GroupSet {
   Lateness lateness_;
   MakeEnvironment environment_;
   Groups groups_;
-  std::vector<LateGroup> late_;
   bool starts_ = false;                         ///< what can not begin is late
   std::map<std::string, std::string> misfits_;  ///< of this start: names of groups, and why
-  std::set<std::string> told_late_;             ///< of which there is an alarm
   std::vector<std::string> order_;              ///< names, as in the file
-  MonotonicTime look_for_late_at_{};
+  LateGroups late_;
   std::unique_ptr<engine::Sender> sender_;  // last: stops first
 };
 
