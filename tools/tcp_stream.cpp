@@ -16,8 +16,8 @@
 //   tcp_stream pull --address 192.0.2.1 --port 9100 --duration-ms 5000 --json
 //
 // Exit codes of pull: 0 the connection lived to the end, 1 it did not, 2 wrong usage.
-#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -69,28 +69,41 @@ std::uint8_t byte_at(std::uint64_t position) {
   return bytes[position % 8];
 }
 
-Result<sockaddr_in> ipv4(const Options& options) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(options.port);
-  if (::inet_pton(AF_INET, options.address.c_str(), &address.sin_addr) != 1)
-    return hanet::failure(fmt::format("'{}' is not an IPv4 address", options.address));
-  return address;
-}
+struct Endpoint {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  [[nodiscard]] const sockaddr* generic() const {
+    return reinterpret_cast<const sockaddr*>(&storage);
+  }
+  [[nodiscard]] Fd socket() const {
+    return Fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+};
 
-const sockaddr* generic(const sockaddr_in& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
+Result<Endpoint> endpoint(const Options& options) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(options.address.c_str(), std::to_string(options.port).c_str(), &hints,
+                    &found) != 0)
+    return hanet::failure(fmt::format("'{}' is not an IP address", options.address));
+  Endpoint endpoint;
+  std::memcpy(&endpoint.storage, found->ai_addr, found->ai_addrlen);
+  endpoint.length = found->ai_addrlen;
+  ::freeaddrinfo(found);
+  return endpoint;
 }
 
 // --- server --------------------------------------------------------------------------------------
 
 Result<Fd> listen_on(const Options& options) {
-  const Result<sockaddr_in> address = ipv4(options);
-  if (!address) return std::unexpected(address.error());
-  Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Result<Endpoint> here = endpoint(options);
+  if (!here) return std::unexpected(here.error());
+  Fd listener = here->socket();
   const int yes = 1;
   ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-  if (::bind(listener.get(), generic(*address), sizeof(*address)) != 0 ||
+  if (::bind(listener.get(), here->generic(), here->length) != 0 ||
       ::listen(listener.get(), 4) != 0)
     return hanet::errno_error(errno, fmt::format("listen on port {}", options.port));
   return listener;
@@ -153,12 +166,12 @@ struct Report {
 
 /// The server may still be starting; its port refuses until it listens.
 Result<Fd> connect_to(const Options& options) {
-  const Result<sockaddr_in> address = ipv4(options);
-  if (!address) return std::unexpected(address.error());
+  const Result<Endpoint> server = endpoint(options);
+  if (!server) return std::unexpected(server.error());
   const MonotonicTime deadline = hanet::monotonic_now() + kConnectLimit;
   while (true) {
-    Fd connection(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(connection.get(), generic(*address), sizeof(*address)) == 0) return connection;
+    Fd connection = server->socket();
+    if (::connect(connection.get(), server->generic(), server->length) == 0) return connection;
     if (errno != ECONNREFUSED || hanet::monotonic_now() > deadline)
       return hanet::errno_error(errno,
                                 fmt::format("connect to {}:{}", options.address, options.port));
@@ -244,7 +257,8 @@ int main(int argc, char** argv) {
   CLI::App app("One paced TCP stream whose every byte is checked.");
   app.require_subcommand(1);
   app.fallthrough();
-  app.add_option("--address", options.address, "serve: to listen on; pull: the server");
+  app.add_option("--address", options.address,
+                 "of either family; serve: to listen on; pull: the server");
   app.add_option("--port", options.port)->capture_default_str();
   CLI::App* server = app.add_subcommand("serve", "sends to one client at a time, for ever");
   server->add_option("--rate", options.bytes_per_second, "bytes per second")

@@ -7,8 +7,10 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "config/config.h"
@@ -119,6 +121,12 @@ int check(const Options& options) {
   return 0;
 }
 
+// A service is started again and again, at once, so that a crash costs nothing. What this host can
+// not do at all it can not do five times a second either.
+void spare_who_starts_again() {
+  if (std::getenv("NOTIFY_SOCKET") != nullptr) std::this_thread::sleep_for(std::chrono::seconds(2));
+}
+
 int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed& unconfirmed,
           const Options& options) {
   hanet::log::set_level(candidate.config.log_level);
@@ -126,7 +134,12 @@ int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed&
   const hanet::Status fits = check_cards(candidate, options);
   if (!fits) return fail(kExitConfig, fits.error());
   auto daemon = hanet::daemon::Daemon::start(candidate, unconfirmed, options.daemon);
-  if (!daemon) return fail(candidate.is_way_back ? kExitConfig : kExitRuntime, daemon.error());
+  if (!daemon && candidate.is_way_back) return fail(kExitConfig, daemon.error());
+  if (!daemon) {
+    const int code = fail(kExitRuntime, daemon.error());
+    spare_who_starts_again();
+    return code;
+  }
   prepare_process();
   const hanet::Status ended = (*daemon)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());

@@ -107,6 +107,27 @@ TEST_F(Control, D7_WhatAKilledDaemonLeftIsStillShown) {
   }
 }
 
+TEST_F(Control, O3_D7_OfAFrozenDaemonTheStatusIsThatOfTheKernelSide) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  host().freeze();
+  ASSERT_TRUE(await("hanetd is frozen", [&] { return host().frozen(); }));
+  const bench::Output shown = host().ctl({"status"});
+  EXPECT_EQ(shown.exit_code, 1);
+  EXPECT_THAT(shown.out, testing::HasSubstr("not protected: hanetd does not answer"));
+  EXPECT_THAT(shown.out, testing::HasSubstr("  p1: "));
+  const json read = json::parse(json_ctl({"status"}).out);
+  EXPECT_THAT(read.at("daemon").get<std::string>(), testing::HasSubstr("does not answer"));
+  EXPECT_EQ(read.at("paths").size(), 2U);
+  host().thaw();
+  EXPECT_TRUE(all_ready());
+}
+
+TEST_F(Control, O3_CheckWithoutAFileChecksThatOfTheService) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const bench::Output checked = host().ctl({"check"});
+  EXPECT_THAT(checked.out + checked.error, testing::HasSubstr("/etc/hanet/hanet.toml"));
+}
+
 TEST_F(Control, O3_EveryCommandAnswersInJson) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
   const std::vector<std::pair<Arguments, int>> commands{{{"status"}, 0},

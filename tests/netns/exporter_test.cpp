@@ -79,6 +79,26 @@ TEST_F(ExporterOfALateGroup, O1_O5_OneThatWaitsForItsPortIsNotProtected) {
   ASSERT_TRUE(becomes("hanet_group_protected{group=\"mether0\"}", 1));
   EXPECT_TRUE(becomes("hanet_group_protected{group=\"mether1\"}", 0));
   EXPECT_EQ(sample("hanet_group_condition{group=\"mether1\",condition=\"protected\"}"), 0);
+  const std::string late = "hanet_alarms_total{group=\"mether1\",kind=\"group late\"}";
+  EXPECT_TRUE(becomes(late, 1));
+  ASSERT_NO_FATAL_FAILURE(add_interface("q1"));
+  EXPECT_TRUE(becomes("hanet_group_condition{group=\"mether1\",condition=\"no working path\"}", 1));
+  EXPECT_EQ(sample(late), 1) << "what was counted while it waited";
+}
+
+TEST_F(Exporter, O5_O8_AFileThatNobodyConfirmedIsAnAlarmOfTheService) {
+  ASSERT_NO_FATAL_FAILURE(bring_up_with_exporter());
+  const std::string unconfirmed = "hanet_alarms_total{group=\"hanetd\",kind=\"file unconfirmed\"}";
+  EXPECT_EQ(sample(unconfirmed), 0);
+  const Result<std::string> config = lab().config("host", {});
+  ASSERT_TRUE(config) << config.error().message;
+  std::ofstream(host().directory() / "hanet.toml") << "daemon.log_level = \"debug\"\n" << *config;
+  ASSERT_EQ(host().ctl({"reload", "--confirm", "600"}).exit_code, 0);
+  host().kill();
+  host().start();
+  ASSERT_TRUE(all_ready());
+  ASSERT_NO_FATAL_FAILURE(admit_nobody());
+  EXPECT_TRUE(becomes(unconfirmed, 1)) << "what ran before the file runs";
 }
 
 TEST_F(Exporter, O5_ACutCableIsSeenWithItsCauseAndWhatItDid) {

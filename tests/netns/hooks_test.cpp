@@ -102,6 +102,28 @@ TEST_F(RunHooks, O5_OneHasNoneOfTheRightsOfHanetdAgainstOthers) {
       << written_by("tell") << host().log();
 }
 
+/// A child of the process by its name; -1: there is none.
+pid_t child_called(const std::string& name, pid_t parent) {
+  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
+  for (pid_t child = -1; children >> child;) {
+    std::ifstream comm(fmt::format("/proc/{}/comm", child));
+    if (std::string called; std::getline(comm, called) && called == name) return child;
+  }
+  return -1;
+}
+
+TEST_F(RunHooks, O5_ThatNoneRunsAnyMoreIsAnErrorAndTheHostFailsOverAllTheSame) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  const pid_t notifier = child_called("hanet-notifier", host().pid());
+  ASSERT_GT(notifier, 0);
+  ASSERT_EQ(::kill(notifier, SIGKILL), 0);
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(await("it is told", [&] {
+    return host().log().contains("the process that runs hooks and writes to the journal has ended");
+  })) << host().log();
+}
+
 // Two hundred that each leave a successor and end, all the time: there is nobody to be found for
 // long. They end by themselves after some thousands, so that a failure of this test is no fork
 // bomb.

@@ -41,30 +41,33 @@ int refuse_without_daemon(const Options& options, const Error& error) {
                 absent ? "hanetd does not run (" + error.message + ")" : error.message);
 }
 
-std::expected<Json, int> answer_to(const Options& options, const Json& request) {
-  Result<Client> client = Client::connect(options.run_directory);
-  if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
-  Result<Json> answer = client->ask(request);
+std::expected<Json, int> checked(const Options& options, const Result<Json>& answer) {
   if (!answer) return std::unexpected(refuse(options, kRefused, answer.error().message));
   if (!answer->value("ok", false))
     return std::unexpected(refuse(options, kRefused, answer->value("error", "refused")));
   return *answer;
 }
 
-std::expected<Json, int> shown_answer_to(const Options& options, const Json& request,
-                                         const Show& show) {
-  std::expected<Json, int> answer = answer_to(options, request);
-  if (!answer) return answer;
+std::expected<Json, int> answer_to(const Options& options, const Json& request) {
+  Result<Client> client = Client::connect(options.run_directory);
+  if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
+  const bool reloads = request.value("command", "") == "reload";
+  const Result<Json> answer = client->ask(request, reloads ? kReloadsWithin : kAnswersWithin);
+  return checked(options, answer);
+}
+
+void show_answer(const Options& options, const Json& answer, const Show& show) {
   if (options.json)
-    print(*answer);
+    print(answer);
   else
-    show(*answer);
-  return answer;
+    show(answer);
 }
 
 int ask(const Options& options, const Json& request, const Show& show) {
-  const std::expected<Json, int> answer = shown_answer_to(options, request, show);
-  return answer ? kOk : answer.error();
+  const std::expected<Json, int> answer = answer_to(options, request);
+  if (!answer) return answer.error();
+  show_answer(options, *answer, show);
+  return kOk;
 }
 
 }  // namespace hanet::ctl

@@ -54,11 +54,12 @@ int refuse_without_daemon(const Options& options, const Error& error);
 /// Does an error of Client::connect() say that there is no hanetd?
 [[nodiscard]] bool is_no_daemon(const Error& error);
 
+/// What hanetd answered; or the exit code of what it refused, told.
+[[nodiscard]] std::expected<Json, int> checked(const Options& options, const Result<Json>& answer);
 /// The answer, not printed yet; or the exit code of a refusal, already told.
 [[nodiscard]] std::expected<Json, int> answer_to(const Options& options, const Json& request);
-/// The same, and prints the answer.
-[[nodiscard]] std::expected<Json, int> shown_answer_to(const Options& options, const Json& request,
-                                                       const Show& show);
+/// For a program as it is, for a person as `show` prints it.
+void show_answer(const Options& options, const Json& answer, const Show& show);
 /// The same; returns the exit code.
 int ask(const Options& options, const Json& request, const Show& show);
 

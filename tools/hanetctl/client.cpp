@@ -9,12 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 namespace hanet::ctl {
 namespace {
 
-// A daemon that does not answer is frozen; people want to know that soon.
-constexpr timeval kPatience{.tv_sec = 5, .tv_usec = 0};
+// Of a send to a daemon that reads nothing any more.
+constexpr timeval kPatience{.tv_sec = kAnswersWithin.count(), .tv_usec = 0};
 
 }  // namespace
 
@@ -55,15 +56,18 @@ Result<Json> Client::read_line() {
     }
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EAGAIN)
-      return failure("hanetd does not answer; is it frozen? (its failover in the kernel goes on)");
+      return std::unexpected(Error{.code = ETIMEDOUT,
+                                   .message = "hanetd does not answer; is it frozen? (its failover "
+                                              "in the kernel goes on)"});
     if (got < 0) return errno_error(errno, "read from hanetd");
     if (got == 0) return errno_error(ECONNRESET, "hanetd closed the connection");
     input_.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
 
-Result<Json> Client::ask(const Json& request) {
-  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
+Result<Json> Client::ask(const Json& request, std::chrono::seconds patience) {
+  const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   const std::string line = request.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size()))

@@ -29,6 +29,8 @@ namespace {
 using namespace hanet::ctl;
 using hanet::Json;
 
+constexpr const char* kOwnFile = "/etc/hanet/hanet.toml";  // hanetd's
+
 std::string parameter_names() {
   std::string names;
   for (const hanet::config::LiveParameter& parameter : hanet::config::kLiveParameters)
@@ -39,24 +41,32 @@ std::string parameter_names() {
   return names;
 }
 
+/// What the kernel side says where no hanetd does: `error` of the one that does not answer.
+int status_without_daemon(const Options& options, const hanet::Error& error) {
+  const bool runs = !is_no_daemon(error);
+  const int code = runs ? kRefused : kNoDaemon;
+  hanet::Result<Json> offline = offline_status(options.pin_directory);
+  if (!offline) return refuse(options, code, runs ? error.message : offline.error().message);
+  if (runs) (*offline)["daemon"] = error.message;
+  show_answer(options, *offline, [](const Json& shown) { print(render_offline(shown)); });
+  return code;
+}
+
 int status(const Options& options) {
-  const hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (client || !is_no_daemon(client.error())) {
-    Json request{{"command", "status"}};
-    if (!options.group.empty()) request["group"] = options.group;
-    const std::expected<Json, int> answer =
-        shown_answer_to(options, request, [](const Json& shown) { print(render_status(shown)); });
-    if (!answer) return answer.error();
-    if (answer->contains("responder")) return kOk;  // it protects nobody, and is not asked to
-    return answer->at("verdict").at("protected") == true ? kOk : kNotProtected;
-  }
-  const hanet::Result<Json> offline = offline_status(options.pin_directory);
-  if (!offline) return refuse(options, kNoDaemon, offline.error().message);
-  if (options.json)
-    print(*offline);
-  else
-    print(render_offline(*offline));
-  return kNoDaemon;
+  hanet::Result<Client> client = Client::connect(options.run_directory);
+  if (!client && is_no_daemon(client.error()))
+    return status_without_daemon(options, client.error());
+  if (!client) return refuse_without_daemon(options, client.error());
+  Json request{{"command", "status"}};
+  if (!options.group.empty()) request["group"] = options.group;
+  const hanet::Result<Json> asked = client->ask(request);
+  if (!asked && asked.error().code == ETIMEDOUT)
+    return status_without_daemon(options, asked.error());
+  const std::expected<Json, int> answer = checked(options, asked);
+  if (!answer) return answer.error();
+  show_answer(options, *answer, [](const Json& shown) { print(render_status(shown)); });
+  if (answer->contains("responder")) return kOk;  // it protects nobody, and is not asked to
+  return answer->at("verdict").at("protected") == true ? kOk : kNotProtected;
 }
 
 // "What happened last night" is asked also where hanetd does not run any more.
@@ -237,9 +247,12 @@ void add_setting(CLI::App& app, Options& options, int& result) {
 
 void add_checking(CLI::App& app, Options& options, int& result) {
   CLI::App* checked = app.add_subcommand("check", "check a configuration file");
-  checked->add_option("file", options.file)->required();
+  checked->add_option("file", options.file, fmt::format("default: {}", kOwnFile));
   checked->add_flag("--host", options.host, "show what would move, what differs, what is lost");
-  checked->callback([&] { result = options.host ? check_with_table(options) : check(options); });
+  checked->callback([&] {
+    if (options.file.empty()) options.file = kOwnFile;
+    result = options.host ? check_with_table(options) : check(options);
+  });
 }
 
 }  // namespace

@@ -282,7 +282,8 @@ std::string render_steps(const Json& answer) {
 
 std::string render_offline(const Json& status) {
   std::string out;
-  line(out, "not protected: hanetd does not run");
+  const bool runs = !status.at("daemon").is_null();
+  line(out, "not protected: hanetd does not {}", runs ? "answer; it is frozen or starved" : "run");
   line(out, "it has been away for {:.0f} s", number_of(status, "away_s"));
   line(
       out, "{}",
@@ -295,7 +296,9 @@ std::string render_offline(const Json& status) {
           : "the kernel side goes on: it sends heartbeats, bridges when the path fails that "
             "carries "
             "and returns when that works again; no identity moves");
-  line(out, "start hanetd, or take the kernel side off: 'hanetctl detach'");
+  line(out, "{}",
+       runs ? "if it stays so, restart it: 'systemctl restart hanetd'"
+            : "start hanetd, or take the kernel side off: 'hanetctl detach'");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}: {}", text_of(path, "name"), text_of(path, "steering"));
     if (path.contains("session")) render_sessions(out, path);

@@ -57,8 +57,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Candidate& candidate, Unconf
   daemon->groups_ = std::make_unique<GroupSet>(
       *daemon->engine_,
       GroupSet::Lateness{.is_allowed = options.wait, .run_directory = options.run_directory},
-      [self = daemon.get(), options] { return self->environment(options); });
-  daemon->open_metrics(config);
+      [self = daemon.get(), options] { return self->environment(options); },
+      [self = daemon.get()] {
+        self->engine_->show_presence(monotonic_now());
+        self->watchdog_.tick(monotonic_now());
+      });
+  daemon->open_metrics();
   // What was a way back is run as it was, or not at all: there is the file.
   Status started =
       candidate.is_way_back ? daemon->groups_->change(config) : daemon->groups_->start(config);
@@ -123,13 +127,11 @@ void Daemon::remember(const std::filesystem::path& directory) {
 }
 
 // A host is not left without failover because nobody could count it.
-void Daemon::open_metrics(const config::Config& config) {
+void Daemon::open_metrics() {
   Result<std::unique_ptr<MetricsSource>> metrics =
       MetricsSource::open({.engine = *engine_, .history = history_, .groups = *groups_});
   if (!metrics) return log::warning("there are no metrics: {}", metrics.error().message);
   metrics_ = std::move(*metrics);
-  for (std::size_t at = 0; at < config.groups.size(); ++at)
-    metrics_->open_group(static_cast<engine::GroupIndex>(at), config.groups[at].name);
   for (ControlSocket* socket : {control_.get(), reading_.get()})
     socket->hand_out_by([this](int client) { return metrics_->hand_out(client); });
 }
@@ -335,7 +337,8 @@ void Daemon::tick() {
   if (!is_switching()) {  // a switchover waits for nothing of this
     engine_->tick(now);
     if (!away_text_.empty()) {
-      group::Notices notices("hanetd", [this](const group::Notice& notice) { publish(notice); });
+      group::Notices notices(group::kOfHanetd,
+                             [this](const group::Notice& notice) { publish(notice); });
       notices.add("stood-still", "", std::exchange(away_text_, {}));
       notices.flush();
     }

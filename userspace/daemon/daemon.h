@@ -65,7 +65,7 @@ class Daemon {
   [[nodiscard]] Status lock(const config::Config& config, const DaemonOptions& options);
   [[nodiscard]] Status open_descriptors(const config::Config& config, const DaemonOptions& options);
   void remember(const std::filesystem::path& directory);
-  void open_metrics(const config::Config& config);
+  void open_metrics();
   void publish(const group::Notice& notice);
   void read_kernel_events();
   void read_notifications();

@@ -77,10 +77,12 @@ void PortLocks::keep_only(const config::Config& config) {
   std::erase_if(locks_, [&](const auto& lock) { return !kept.contains(lock.first); });
 }
 
-GroupSet::GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment)
+GroupSet::GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment,
+                   std::function<void()> show_life)
     : engine_(engine),
       lateness_(std::move(lateness)),
       environment_(std::move(environment)),
+      show_life_(std::move(show_life)),
       late_(
           [this](const config::GroupConfig& group) {
             return LateGroups::Sight{.missing = missing_of(group), .goes_on = goes_on(group)};
@@ -169,7 +171,7 @@ Result<std::vector<engine::RequestFrames>> GroupSet::look_and_start(const Places
   for (const Place& place : places) {
     group::PathGroup* group = at(place.index);
     if (group == nullptr) continue;
-    engine_.show_presence(monotonic_now());
+    show_life_();
     Result<std::vector<engine::RequestFrames>> started = group->start();
     if (!started && !starts_) return started;
     if (!started)

@@ -52,7 +52,10 @@ class GroupSet {
     bool is_allowed = false;              ///< else every port has to be here
     std::filesystem::path run_directory;  ///< of what was kept
   };
-  GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment);
+  /// `show_life` is called before each group that begins: many of them, with many routes, take
+  /// longer than anybody waits for a hanetd that works.
+  GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment,
+           std::function<void()> show_life);
   GroupSet(const GroupSet&) = delete;
   GroupSet& operator=(const GroupSet&) = delete;
 
@@ -106,6 +109,7 @@ class GroupSet {
   engine::Engine& engine_;
   Lateness lateness_;
   MakeEnvironment environment_;
+  std::function<void()> show_life_;
   Groups groups_;
   bool starts_ = false;                         ///< what can not begin is late
   std::map<std::string, std::string> misfits_;  ///< of this start: names of groups, and why

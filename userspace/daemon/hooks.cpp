@@ -176,7 +176,8 @@ void Hooks::add(const Json& event) {
 
 void Hooks::start(const Run& run, MonotonicTime now) {
   std::array<int, 2> pipe{};
-  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0) return;
+  if (::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+    return log::warning("hook {} can not be started: {}", run.hook, std::strerror(errno));
   Fd write_end(pipe[1]);
   ::fcntl(write_end.get(), F_SETFL, 0);  // the hook's end waits like any other
   const Fd input = file_with(run.event.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");

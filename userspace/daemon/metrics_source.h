@@ -48,10 +48,6 @@ class MetricsSource {
   /// Answers a client; false when it is to be dropped. Never blocks.
   [[nodiscard]] bool hand_out(int client) const;
 
-  /// Before its first notice.
-  void open_group(engine::GroupIndex index, std::string_view name) {
-    book_.open_group(index, name);
-  }
   void hear(const group::Notice& notice) { book_.hear(notice); }
   /// Counts what is new; writes the page if that was not done just now. `sender` may be null.
   void tick(const engine::Sender* sender, MonotonicTime now);

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -130,8 +131,16 @@ void Notifier::set_log_level(const std::string& name) {
   [[maybe_unused]] const bool told = send(text_of({{kLogLevel, name}}));
 }
 
-bool Notifier::send(const std::string& text) const {
-  return ::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+// A new child would have to be made of a process that has threads and everything else open by now.
+bool Notifier::send(const std::string& text) {
+  if (::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+    return true;
+  if (errno != EAGAIN && child_ > 0 && !std::exchange(is_gone_, true))
+    log::error(
+        "the process that runs hooks and writes to the journal has ended ({}): no hook runs, and "
+        "the journal gets plain lines, until hanetd is started again",
+        std::strerror(errno));
+  return false;
 }
 
 }  // namespace hanet::daemon

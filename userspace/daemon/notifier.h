@@ -44,10 +44,11 @@ class Notifier {
   void set_log_level(const std::string& name);
 
  private:
-  [[nodiscard]] bool send(const std::string& text) const;
+  [[nodiscard]] bool send(const std::string& text);
 
   Fd socket_;
   pid_t child_ = -1;
+  bool is_gone_ = false;
 };
 
 }  // namespace hanet::daemon

@@ -177,20 +177,20 @@ void Reloads::tick(MonotonicTime now) {
 
 void Reloads::alarm(std::string text) {
   alarmed_ = true;
-  group::Notices notices("hanetd", publish_);
+  group::Notices notices(group::kOfHanetd, publish_);
   notices.alarm(group::AlarmKind::FileUnconfirmed, "", std::move(text));
   notices.flush();
 }
 
 void Reloads::end_alarm(std::string text) {
   if (!std::exchange(alarmed_, false)) return;
-  group::Notices notices("hanetd", publish_);
+  group::Notices notices(group::kOfHanetd, publish_);
   notices.alarm_cleared(group::AlarmKind::FileUnconfirmed, "", std::move(text));
   notices.flush();
 }
 
 void Reloads::tell(group::EventName event, std::string text) const {
-  group::Notices notices("hanetd", publish_);
+  group::Notices notices(group::kOfHanetd, publish_);
   notices.add(event, "", std::move(text));
   notices.flush();
 }

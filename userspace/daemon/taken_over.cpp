@@ -64,7 +64,7 @@ std::string taken_over_text(std::span<const engine::LeftEngine::Known> sessions,
 
 void tell_taken_over(const engine::Engine& engine, const group::Notices::Publish& publish) {
   if (engine.taken_over().empty()) return;
-  group::Notices notices("hanetd", publish);
+  group::Notices notices(group::kOfHanetd, publish);
   notices.add("taken-over", "",
               taken_over_text(engine.taken_over(), *engine.left_alone_since(), monotonic_now()));
   notices.flush();

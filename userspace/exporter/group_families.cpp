@@ -92,14 +92,18 @@ void add_events(Families& families, const Metrics& metrics) {
   Family rolled_back = Family::counter("hanet_switchovers_rolled_back_total",
                                        "Switchovers that left the identity where it was.");
   Family alarms = Family::counter("hanet_alarms_total", "Alarms that were raised, by kind.");
+  const auto add_alarms = [&](const Labels& labels, const auto& raised) {
+    for (std::size_t at = 0; at < group::kAlarmKinds; ++at)
+      alarms.add(with(labels, "kind", to_text(static_cast<group::AlarmKind>(at))),
+                 static_cast<double>(raised[at]));
+  };
+  add_alarms({{"group", group::kOfHanetd}}, metrics.alarms);
   each_group(metrics, [&](const GroupMetrics& group) {
     for (std::size_t at = 0; at < report::kCauses; ++at)
       switchovers.add(with(of_group(group), "cause", to_text(static_cast<policy::Cause>(at))),
                       static_cast<double>(group.switchovers[at]));
     rolled_back.add(of_group(group), static_cast<double>(group.rolled_back));
-    for (std::size_t at = 0; at < group::kAlarmKinds; ++at)
-      alarms.add(with(of_group(group), "kind", to_text(static_cast<group::AlarmKind>(at))),
-                 static_cast<double>(group.alarms[at]));
+    add_alarms(of_group(group), group.alarms);
   });
   for (Family* family : {&switchovers, &rolled_back, &alarms}) std::move(*family).move_to(families);
 }

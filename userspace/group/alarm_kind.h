@@ -10,6 +10,9 @@
 
 namespace hanet::group {
 
+/// In place of a group, in what concerns the service.
+inline constexpr const char* kOfHanetd = "hanetd";
+
 enum class AlarmKind : std::uint8_t {
   NoWorkingPath,       ///< the active path is down and nothing can take over
   StandbyDown,         ///< a standby is down before it is needed

@@ -89,22 +89,44 @@ MetricsBook::MetricsBook(const engine::Engine& engine) {
     verdicts_.at(index) = engine::load(engine.session(index).down_verdicts);
 }
 
-void MetricsBook::open_group(engine::GroupIndex index, std::string_view name) {
-  GroupMetrics& group = metrics_.groups.at(index);
-  group = {};
-  put(group.name, name);
-}
-
 GroupMetrics* MetricsBook::find(std::string_view group) {
   const auto found = std::ranges::find_if(
       metrics_.groups, [&](const GroupMetrics& each) { return get(each.name) == group; });
   return found == metrics_.groups.end() ? nullptr : &*found;
 }
 
+/// Its own, or else one that is free; null: there is none.
+GroupMetrics* MetricsBook::place_for(std::string_view group) {
+  GroupMetrics* place = find(group);
+  if (place != nullptr) return place;
+  place = find("");
+  if (place == nullptr) return nullptr;
+  *place = {};
+  put(place->name, group);
+  return place;
+}
+
+/// A group at work has the place of its number in the kernel side, one that waits has any other:
+/// what was counted there comes along, and who was here goes on elsewhere.
+GroupMetrics& MetricsBook::settle(engine::GroupIndex index, std::string_view group) {
+  GroupMetrics& place = metrics_.groups.at(index);
+  if (get(place.name) == group) return place;
+  GroupMetrics* other = find(group);
+  if (other == nullptr) other = find("");
+  if (other != nullptr) std::swap(place, *other);
+  if (get(place.name) == group) return place;
+  place = {};
+  put(place.name, group);
+  return place;
+}
+
 void MetricsBook::hear(const group::Notice& notice) {
   if (notice.event != "alarm" || !notice.alarm) return;
-  if (GroupMetrics* group = find(notice.group))
-    ++group->alarms.at(static_cast<std::size_t>(*notice.alarm));
+  const auto kind = static_cast<std::size_t>(*notice.alarm);
+  if (notice.group == group::kOfHanetd)
+    ++metrics_.alarms.at(kind);
+  else if (GroupMetrics* group = place_for(notice.group))
+    ++group->alarms.at(kind);
 }
 
 void MetricsBook::follow(const failover::History& history) {
@@ -139,8 +161,7 @@ void MetricsBook::begin_look() {
 
 void MetricsBook::look(const group::View& view, const engine::Engine& engine,
                        const engine::Sender* sender, MonotonicTime now) {
-  GroupMetrics& group = metrics_.groups.at(view.index);
-  if (get(group.name) != view.config.name) open_group(view.index, view.config.name);
+  GroupMetrics& group = settle(view.index, view.config.name);
   looked_at_.at(view.index) = true;
   group.condition = static_cast<std::uint64_t>(view.condition);
   group.is_protected = is_protected(view, engine, sender, now) ? 1 : 0;
@@ -150,18 +171,13 @@ void MetricsBook::look(const group::View& view, const engine::Engine& engine,
 }
 
 void MetricsBook::look_at_late(std::string_view group) {
-  const auto known = [&](bool looked_at, const GroupMetrics& place) {
-    return !looked_at && get(place.name) == group;
-  };
-  std::size_t at = 0;
-  while (at < looked_at_.size() && !known(looked_at_[at], metrics_.groups[at])) ++at;
-  if (at == looked_at_.size())
-    at = static_cast<std::size_t>(std::ranges::find(looked_at_, false) - looked_at_.begin());
-  if (at == looked_at_.size()) return;
-  open_group(static_cast<engine::GroupIndex>(at), group);
-  metrics_.groups[at].condition = kConditions;
-  metrics_.groups[at].active = metrics_.paths.size();
-  looked_at_[at] = true;
+  GroupMetrics* place = place_for(group);
+  if (place == nullptr) return;
+  place->condition = kConditions;
+  place->is_protected = 0;
+  place->is_incomplete = 0;
+  place->active = metrics_.paths.size();
+  looked_at_.at(static_cast<std::size_t>(place - metrics_.groups.data())) = true;
 }
 
 void MetricsBook::add_paths(const group::View& view, const engine::Engine& engine) {

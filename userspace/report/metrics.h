@@ -29,8 +29,6 @@ class MetricsBook {
   /// What the kernel side has counted before is not counted again.
   explicit MetricsBook(const engine::Engine& engine);
 
-  /// All counters of the group are 0 from now on.
-  void open_group(engine::GroupIndex index, std::string_view name);
   void hear(const group::Notice& notice);
   /// Takes over what is new.
   void follow(const failover::History& history);
@@ -47,6 +45,8 @@ class MetricsBook {
 
  private:
   [[nodiscard]] GroupMetrics* find(std::string_view group);
+  [[nodiscard]] GroupMetrics* place_for(std::string_view group);
+  GroupMetrics& settle(engine::GroupIndex index, std::string_view group);
   void add_paths(const group::View& group, const engine::Engine& engine);
 
   Metrics metrics_{};

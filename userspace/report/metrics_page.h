@@ -127,6 +127,7 @@ struct Metrics {
   std::uint64_t written_ns;  ///< CLOCK_MONOTONIC; hanetd comes by at least every 100 ms
   std::uint64_t events_submitted;
   std::uint64_t events_dropped;
+  std::array<std::uint64_t, group::kAlarmKinds> alarms;  ///< raised, of no group
   std::array<GroupMetrics, HANET_MAX_GROUPS> groups;
   std::array<PathMetrics, HANET_MAX_PORTS> paths;
   std::array<PortMetrics, HANET_MAX_PORTS> ports;
