@@ -69,6 +69,38 @@ lab_host() {
   start_hanetd "hl-$ID-host" "$@"
 }
 
+# begin_groups COUNT [LINES]: a host, $ID-host, with two cards in each of COUNT networks, on one switch, where one
+# node has the targets 10.9.N.10 to 10.9.N.13; and $DIR/hanet.toml, with LINES in each [group.heartbeat], a number for each @.
+begin_groups() {
+  set -- "$1" "${2:-}"
+  local host=$ID-host peer=$ID-peer at last card
+  NAMESPACES=("$host" "$peer")
+  ip netns add "$host"
+  ip netns add "$peer"
+  ip -n "$host" link set lo up
+  ip -n "$peer" link add br0 type bridge stp_state 0 forward_delay 0
+  ip -n "$peer" link set br0 up
+  printf '[daemon]\nlog_level = "warning"\n' >"$DIR/hanet.toml"
+  for ((at = 0; at < $1; at++)); do
+    for last in 10 11 12 13; do ip -n "$peer" addr add "10.9.$at.$last/24" dev br0; done
+    for card in a b; do
+      ip -n "$peer" link add "n$card$at" type veth peer name "$card$at" netns "$host"
+      ip -n "$peer" link set "n$card$at" master br0 up
+      ip -n "$host" link set "$card$at" addrgenmode none up
+    done
+    ip -n "$host" addr add "10.9.$at.1/24" dev "a$at"
+    cat >>"$DIR/hanet.toml" <<TOML
+[[group]]
+name = "g$at"
+primary = "a$at"
+standby = "b$at"
+[group.heartbeat]
+target = "10.9.$at.10"
+${2//@/$at}
+TOML
+  done
+}
+
 # trial FILTER: cuts the primary, prints what hanetd says of the switchover, and mends all.
 trial() {
   "$LAB" --id "$ID" fault blackhole primary

@@ -411,5 +411,45 @@ TEST_F(Reload, S5_ReadersHaveASocketOnWhichNothingCanBeChanged) {
   EXPECT_EQ(root.st_mode & 0777, 0600U);
 }
 
+struct NewValue {
+  const char* key;
+  const char* value;
+};
+
+void PrintTo(const NewValue& changed, std::ostream* out) { *out << changed.key; }
+
+/// A reload comes in the middle of a failover: the kernel side bridges, and hanetd, which stood
+/// still, has moved nothing.
+class ReloadInAFailover : public Reload, public testing::WithParamInterface<NewValue> {};
+
+TEST_P(ReloadInAFailover, O8_F1_TheIdentityMovesAndTheFileRuns) {
+  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
+  if (!kernel_keeps_deadlines())
+    GTEST_SKIP() << "skipped: hanetd keeps the deadlines here (no bpf_timer)";
+  ASSERT_DONE(lab().ip("client", "addr add 192.0.2.77/24 dev c0"));
+  const SeenIdentity identity = identity_on(host_netns(), "p0");
+  host().freeze();
+  ASSERT_TRUE(await("hanetd is frozen", [&] { return host().frozen(); }));
+  ASSERT_DONE(lab().fault("blackhole"));
+  ASSERT_TRUE(
+      await("the kernel bridges", [&] { return steer_of("p0").mode == HANET_STEER_BRIDGE_OUT; }));
+  write(with(text(), GetParam().key, GetParam().value));
+  ASSERT_EQ(::kill(host().pid(), SIGHUP), 0);
+  host().thaw();
+  EXPECT_TRUE(await("the file runs", [&] {
+    return host().ctl({"diff"}).out == "nothing differs\n";
+  })) << host().log();
+  ASSERT_TRUE(all_on("p1"));
+  EXPECT_TRUE(carries("p1", identity));
+  EXPECT_TRUE(echo().reaches_every_address());
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, ReloadInAFailover,
+                         testing::Values(NewValue{"multiplier", "7"},
+                                         NewValue{"target", "\"192.0.2.77\""}),
+                         [](const auto& cell) {
+                           return cell.param.key == std::string("target") ? "ARestart" : "AtOnce";
+                         });
+
 }  // namespace
 }  // namespace hanet::test
