@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What the benches of a whole host have in common: hanetd in a lab, whose primary path is cut again and
-# again, and what hanetd says of each switchover. Sourced by bench/scrapes, bench/hooks and bench/upgrades.
+# again, and what hanetd says of each switchover; and a host with many groups. Sourced by the benches beside it.
 #
 # Who sources this sets ID, and calls parse.
 # shellcheck disable=SC2034 # used by those who source this

@@ -123,8 +123,10 @@ int check(const Options& options) {
 
 // A service is started again and again, at once, so that a crash costs nothing. What this host can
 // not do at all it can not do five times a second either.
-void spare_who_starts_again() {
+int fail_to_start(const hanet::Error& error) {
+  const int code = fail(kExitRuntime, error);
   if (std::getenv("NOTIFY_SOCKET") != nullptr) std::this_thread::sleep_for(std::chrono::seconds(2));
+  return code;
 }
 
 int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed& unconfirmed,
@@ -135,11 +137,7 @@ int serve(const hanet::daemon::Candidate& candidate, hanet::daemon::Unconfirmed&
   if (!fits) return fail(kExitConfig, fits.error());
   auto daemon = hanet::daemon::Daemon::start(candidate, unconfirmed, options.daemon);
   if (!daemon && candidate.is_way_back) return fail(kExitConfig, daemon.error());
-  if (!daemon) {
-    const int code = fail(kExitRuntime, daemon.error());
-    spare_who_starts_again();
-    return code;
-  }
+  if (!daemon) return fail_to_start(daemon.error());
   prepare_process();
   const hanet::Status ended = (*daemon)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
@@ -169,7 +167,7 @@ int respond(const Options& options) {
                                                     .pin_directory = options.daemon.pin_directory,
                                                     .bpf_timer = options.daemon.bpf_timer,
                                                     .wait = options.daemon.wait});
-  if (!responder) return fail(kExitRuntime, responder.error());
+  if (!responder) return fail_to_start(responder.error());
   const hanet::Status ended = (*responder)->run();
   return ended ? 0 : fail(kExitRuntime, ended.error());
 }

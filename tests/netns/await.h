@@ -6,7 +6,8 @@
 // a deadline far beyond what any machine needs; a deadline that passes is a failure that says what
 // did not come. Pauses between two looks are short and have no influence on the result. What
 // this machine's timers were late in them is added to the deadline: a second in which no timer of a
-// shared or emulated machine fires is a second in which hanet can not have done anything either.
+// shared or emulated machine fires is a second in which hanetd can not have done anything either;
+// up to four times the deadline in all.
 #pragma once
 
 #include <gtest/gtest.h>

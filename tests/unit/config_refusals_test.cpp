@@ -78,7 +78,7 @@ constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
     "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity, "
     "delay_enabling, on_daemon_loss, daemon_loss_ms";
-constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -";
+constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -, not hanetd";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
 constexpr auto kPorts =
@@ -209,6 +209,8 @@ std::vector<Refusal> names() {
        "f:2: key 'group[0].name': found '', " + metaname},
       {"AMetanameOfSixteenCharacters", group("abcdefghijklmnop", "eth0", "eth1"),
        "f:2: key 'group[0].name': found 'abcdefghijklmnop', " + metaname},
+      {"AMetanameOfTheService", group("hanetd", "eth0", "eth1"),
+       "f:2: key 'group[0].name': found 'hanetd', " + metaname},
       {"AMetanameWithASlash", group("a/b", "eth0", "eth1"),
        "f:2: key 'group[0].name': found 'a/b', " + metaname},
       {"AMetanameOutsideOfAscii", group("netz\u00e4", "eth0", "eth1"),

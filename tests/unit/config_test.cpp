@@ -187,7 +187,8 @@ TEST(Config, O2_AllMistakesOfAFileAreReportedInOrderOfTheirLines) {
                "multiplier = 3.0\n"),
       "f:1: key 'daemon.log_level': found 'loud', allowed: error, warning, notice, info, "
       "debug\n"
-      "f:2: key 'group[0].name': missing, allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -\n"
+      "f:2: key 'group[0].name': missing, allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -, not "
+      "hanetd\n"
       "f:2: key 'group[0].heartbeat': missing, allowed: a table [group.heartbeat] with at "
       "least 'target'\n"
       "f:3: key 'group[0].announce_count': found 99, allowed: 0 to 60\n"

@@ -53,6 +53,11 @@ std::expected<Json, int> answer_to(const Options& options, const Json& request) 
   if (!client) return std::unexpected(refuse_without_daemon(options, client.error()));
   const bool reloads = request.value("command", "") == "reload";
   const Result<Json> answer = client->ask(request, reloads ? kReloadsWithin : kAnswersWithin);
+  if (reloads && !answer && answer.error().code == ETIMEDOUT)
+    return std::unexpected(refuse(options, kRefused,
+                                  fmt::format("hanetd has not answered within {} s; the reload may "
+                                              "still be carried out: 'hanetctl diff' tells",
+                                              kReloadsWithin.count())));
   return checked(options, answer);
 }
 

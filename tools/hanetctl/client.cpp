@@ -17,6 +17,12 @@ namespace {
 // Of a send to a daemon that reads nothing any more.
 constexpr timeval kPatience{.tv_sec = kAnswersWithin.count(), .tv_usec = 0};
 
+std::unexpected<Error> no_answer() {
+  return std::unexpected(Error{
+      .code = ETIMEDOUT,
+      .message = "hanetd does not answer; is it frozen? (its failover in the kernel goes on)"});
+}
+
 }  // namespace
 
 Result<Client> Client::connect(const std::filesystem::path& run_directory) {
@@ -40,8 +46,10 @@ Result<Client> Client::connect_to(const std::filesystem::path& socket) {
   client.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ::setsockopt(client.fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof(kPatience));
   if (::connect(client.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
-      0)
+      0) {
+    if (errno == EAGAIN) return no_answer();  // so many have asked that none can wait any more
     return errno_error(errno, fmt::format("connect to hanetd at {}", path));
+  }
   return client;
 }
 
@@ -55,10 +63,7 @@ Result<Json> Client::read_line() {
       return value;
     }
     const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && errno == EAGAIN)
-      return std::unexpected(Error{.code = ETIMEDOUT,
-                                   .message = "hanetd does not answer; is it frozen? (its failover "
-                                              "in the kernel goes on)"});
+    if (got < 0 && errno == EAGAIN) return no_answer();
     if (got < 0) return errno_error(errno, "read from hanetd");
     if (got == 0) return errno_error(ECONNRESET, "hanetd closed the connection");
     input_.append(buffer.data(), static_cast<std::size_t>(got));

@@ -47,14 +47,17 @@ int status_without_daemon(const Options& options, const hanet::Error& error) {
   const int code = runs ? kRefused : kNoDaemon;
   hanet::Result<Json> offline = offline_status(options.pin_directory);
   if (!offline) return refuse(options, code, runs ? error.message : offline.error().message);
-  if (runs) (*offline)["daemon"] = error.message;
+  if (runs) {
+    offline->update({{"ok", false}, {"error", error.message}});
+    fmt::print(stderr, "hanetctl: {}\n", error.message);
+  }
   show_answer(options, *offline, [](const Json& shown) { print(render_offline(shown)); });
   return code;
 }
 
 int status(const Options& options) {
   hanet::Result<Client> client = Client::connect(options.run_directory);
-  if (!client && is_no_daemon(client.error()))
+  if (!client && (is_no_daemon(client.error()) || client.error().code == ETIMEDOUT))
     return status_without_daemon(options, client.error());
   if (!client) return refuse_without_daemon(options, client.error());
   Json request{{"command", "status"}};

@@ -282,8 +282,14 @@ std::string render_steps(const Json& answer) {
 
 std::string render_offline(const Json& status) {
   std::string out;
-  const bool runs = !status.at("daemon").is_null();
-  line(out, "not protected: hanetd does not {}", runs ? "answer; it is frozen or starved" : "run");
+  // A hanetd that works shows itself ten times a second; one that begins many groups, between them.
+  constexpr double kAtWork_s = 3;
+  const bool runs = status.contains("error");
+  const bool works = runs && number_of(status, "away_s") < kAtWork_s;
+  line(out, "{}",
+       works  ? "hanetd is at work and does not answer yet, as in a long reload; ask again"
+       : runs ? "not protected: hanetd does not answer; it is frozen or starved"
+              : "not protected: hanetd does not run");
   line(out, "it has been away for {:.0f} s", number_of(status, "away_s"));
   line(
       out, "{}",
@@ -297,8 +303,9 @@ std::string render_offline(const Json& status) {
             "carries "
             "and returns when that works again; no identity moves");
   line(out, "{}",
-       runs ? "if it stays so, restart it: 'systemctl restart hanetd'"
-            : "start hanetd, or take the kernel side off: 'hanetctl detach'");
+       works  ? "this is what the kernel side says:"
+       : runs ? "if it stays so, restart it: 'systemctl restart hanetd'"
+              : "start hanetd, or take the kernel side off: 'hanetctl detach'");
   for (const Json& path : status.at("paths")) {
     line(out, "  {}: {}", text_of(path, "name"), text_of(path, "steering"));
     if (path.contains("session")) render_sessions(out, path);

@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
                                                         "damping_half_life_ms"};
 
-constexpr std::string_view kMetanameRule = "1 to 15 characters of A-Z a-z 0-9 _ . -";
+constexpr std::string_view kMetanameRule = "1 to 15 characters of A-Z a-z 0-9 _ . -, not hanetd";
 constexpr std::string_view kInterfaceRule =
     "an interface name: 1 to 15 characters, no '/', no ':', no white space";
 constexpr std::string_view kPortsRule =
@@ -43,9 +43,10 @@ bool is_metaname_character(char c) {
          c == '.' || c == '-';
 }
 
-/// "." and ".." are no names, because a metaname may become part of a path.
+/// "." and ".." are no names, because a metaname may become part of a path; "hanetd" is what is
+/// told of no group.
 bool is_metaname(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameLength && !is_dots(name) &&
+  return !name.empty() && name.size() <= kMaxNameLength && !is_dots(name) && name != "hanetd" &&
          std::ranges::all_of(name, is_metaname_character);
 }
 

@@ -153,6 +153,7 @@ Status GroupSet::fits(group::PathGroup& group) const {
 
 Status GroupSet::look(const Places& places) {
   for (const Place& place : places) {
+    show_life_();
     groups_.push_back(
         std::make_unique<group::PathGroup>(*place.config, place.index, environment_()));
     const Status fit = fits(*groups_.back());
@@ -200,6 +201,7 @@ Status GroupSet::begin(const Places& places) {
   for (const Place& place : places) {
     group::PathGroup* group = at(place.index);
     if (!begun || group == nullptr) continue;
+    show_life_();
     begun = group->begin_monitoring();
     if (begun || !starts_) continue;
     end_misfit(place, begun.error());
@@ -220,6 +222,7 @@ void GroupSet::end(const std::set<engine::GroupIndex>& which) {
       groups_, [&](const auto& group) { return !which.contains(group->view().index); });
   std::set<engine::SessionIndex> ended;
   for (const auto& group : kept) {
+    show_life_();
     group->stop();
     ended.merge(engine_.remove_group(group->view().index));
   }
@@ -319,9 +322,13 @@ Status GroupSet::begin_one_late(const config::GroupConfig& config) {
       !good)
     return good;
   const Status begun = begin({Place{.config = &config, .index = index}});
-  if (begun) return take_over(all);
-  engine_.detach_leftovers();
-  return begun;
+  if (!begun) {
+    engine_.detach_leftovers();
+    return begun;
+  }
+  // It is at work all the same.
+  if (const Status taken = take_over(all); !taken) log::error("{}", taken.error().message);
+  return {};
 }
 
 void GroupSet::begin_late(MonotonicTime now) {

@@ -52,13 +52,14 @@ class GroupSet {
     bool is_allowed = false;              ///< else every port has to be here
     std::filesystem::path run_directory;  ///< of what was kept
   };
-  /// `show_life` is called before each group that begins: many of them, with many routes, take
+  /// `show_life` is called before each step with one group: many of them, with many routes, take
   /// longer than anybody waits for a hanetd that works.
   GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment environment,
            std::function<void()> show_life);
   GroupSet(const GroupSet&) = delete;
   GroupSet& operator=(const GroupSet&) = delete;
 
+  void show_life() const { show_life_(); }
   /// Ends all of them; every identity stays where it is.
   void end_all();
 

@@ -61,7 +61,7 @@ class LateGroups {
   LateGroups(Look look, group::Notices::Publish publish)
       : look_(std::move(look)), publish_(std::move(publish)) {}
 
-  /// In the order of the file.
+  /// In the order of the file; what add() put in comes last.
   [[nodiscard]] const std::vector<LateGroup>& all() const { return groups_; }
 
   /// Those of `wanted` that are not at work, from now on. `refused`: names of groups that could not

@@ -87,6 +87,8 @@ bool MetricsSource::hand_out(int client) const {
 }
 
 void MetricsSource::tick(const engine::Sender* sender, MonotonicTime now) {
+  for (const auto& group : sources_.groups.all())
+    book_.settle(group->view().index, group->view().config.name);
   book_.follow(sources_.history);
   book_.follow(sources_.engine);
   if (now < due_) return;

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -107,6 +106,7 @@ Result<Notifier> Notifier::start(const Options& options) {
 Notifier& Notifier::operator=(Notifier&& other) noexcept {
   std::swap(socket_, other.socket_);
   std::swap(child_, other.child_);
+  std::swap(is_gone_, other.is_gone_);
   return *this;
 }
 
@@ -135,11 +135,10 @@ void Notifier::set_log_level(const std::string& name) {
 bool Notifier::send(const std::string& text) {
   if (::send(socket_.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
     return true;
-  if (errno != EAGAIN && child_ > 0 && !std::exchange(is_gone_, true))
+  if ((errno == EPIPE || errno == ECONNRESET) && !std::exchange(is_gone_, true))
     log::error(
-        "the process that runs hooks and writes to the journal has ended ({}): no hook runs, and "
-        "the journal gets plain lines, until hanetd is started again",
-        std::strerror(errno));
+        "the process that runs hooks and writes to the journal has ended: no hook runs, and the "
+        "journal gets plain lines, until 'systemctl restart hanetd'");
   return false;
 }
 

@@ -59,7 +59,8 @@ Status Reloads::check(const config::Config& before, const config::Config& wanted
     beginning.groups.push_back(wanted.groups[at]);
     indexes.push_back(all[at]);
   }
-  return group::check_host(beginning, where_.file.string(), where_.run_directory, indexes);
+  return group::check_host(beginning, where_.file.string(), where_.run_directory, indexes,
+                           config::DeviceOnPort::IsMistake, [&] { groups_.show_life(); });
 }
 
 Status Reloads::carry_out(const config::Config& wanted) {

@@ -34,7 +34,8 @@ Status check_cards(const config::Config& config, std::string_view name,
 
 Status check_host(const config::Config& config, std::string_view name,
                   const std::filesystem::path& run_directory,
-                  std::span<const engine::GroupIndex> indexes, config::DeviceOnPort on_port) {
+                  std::span<const engine::GroupIndex> indexes, config::DeviceOnPort on_port,
+                  const std::function<void()>& before_each) {
   if (Status here = check_cards(config, name, run_directory, on_port); !here) return here;
   Result<net::NetlinkSocket> requests = net::NetlinkSocket::open();
   if (!requests) return pass_on(requests);
@@ -42,6 +43,7 @@ Status check_host(const config::Config& config, std::string_view name,
   failover::History history;
   std::string mistakes;
   for (std::size_t at = 0; at < config.groups.size(); ++at) {
+    if (before_each) before_each();
     PathGroup group(config.groups[at],
                     indexes.empty() ? static_cast<engine::GroupIndex>(at) : indexes[at],
                     {.engine = *engine,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,10 +29,11 @@ namespace hanet::group {
                                  config::DeviceOnPort on_port = config::DeviceOnPort::IsMistake);
 
 /// And all else that PathGroup::look() looks at. `indexes`: of the groups in the engine; empty: in
-/// the order of the file.
+/// the order of the file. `before_each`: called before each group, which takes its time.
 [[nodiscard]] Status check_host(const config::Config& config, std::string_view name,
                                 const std::filesystem::path& run_directory,
                                 std::span<const engine::GroupIndex> indexes = {},
-                                config::DeviceOnPort on_port = config::DeviceOnPort::IsMistake);
+                                config::DeviceOnPort on_port = config::DeviceOnPort::IsMistake,
+                                const std::function<void()>& before_each = {});
 
 }  // namespace hanet::group

@@ -29,6 +29,8 @@ class MetricsBook {
   /// What the kernel side has counted before is not counted again.
   explicit MetricsBook(const engine::Engine& engine);
 
+  /// The group is at work, with this number in the kernel side: before anything of it is followed.
+  GroupMetrics& settle(engine::GroupIndex index, std::string_view group);
   void hear(const group::Notice& notice);
   /// Takes over what is new.
   void follow(const failover::History& history);
@@ -46,7 +48,6 @@ class MetricsBook {
  private:
   [[nodiscard]] GroupMetrics* find(std::string_view group);
   [[nodiscard]] GroupMetrics* place_for(std::string_view group);
-  GroupMetrics& settle(engine::GroupIndex index, std::string_view group);
   void add_paths(const group::View& group, const engine::Engine& engine);
 
   Metrics metrics_{};
