@@ -38,7 +38,7 @@ std::unique_ptr<hanet::engine::Engine> loaded() {
 struct Hanetd {
   std::unique_ptr<hanet::engine::Engine> engine = loaded();
   hanet::daemon::KeptHistory history{"/nowhere"};  // nothing is read and nothing written
-  hanet::daemon::GroupSet groups{*engine, {}, {}};
+  hanet::daemon::GroupSet groups{*engine, {}, {}, [] {}};
   hanet::daemon::PortLocks locks;
   hanet::daemon::Unconfirmed unconfirmed{"/nowhere"};
   // A file that is not there: a reload is refused before it looks at the host.
