@@ -3,24 +3,19 @@
 // Another configuration while hanetd runs (spec O8).
 //
 // What can change at once loses no heartbeat; a group that has to start anew does so alone, and no
-// program is attached again; a file that is refused has changed nothing; and a reload that nobody
-// confirms is undone. The kernel's own words count: the sessions' numbers in the pinned maps and
-// the numbers of the links, which are others after a session, or an attachment, was made anew.
-#include <fmt/format.h>
+// program is attached again; and a file that is refused has changed nothing. The kernel's own words
+// count: the sessions' numbers in the pinned maps and the numbers of the links, which are others
+// after a session, or an attachment, was made anew.
+#include "netns/reload.h"
+
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 
-#include "netns/lab_test.h"
 #include "netns/speaker.h"
 
 namespace hanet::test {
@@ -28,65 +23,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-class Reload : public LabTest {
- protected:
-  std::filesystem::path file() { return host().directory() / "hanet.toml"; }
-  std::string text() {
-    std::ifstream stream(file());
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
-  void write(const std::string& content) { std::ofstream(file(), std::ios::trunc) << content; }
-  /// Replaces a key's line, in whatever table it is.
-  static std::string with(std::string content, const std::string& key, const std::string& value) {
-    const std::size_t begin = content.find("\n" + key + " ");
-    EXPECT_NE(begin, std::string::npos) << key << " is not in " << content;
-    const std::size_t end = content.find('\n', begin + 1);
-    return content.replace(begin, end - begin, fmt::format("\n{} = {}", key, value));
-  }
-  bench::Output reload(const Arguments& more = {}) {
-    Arguments arguments{"reload"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return host().ctl(arguments);
-  }
-  hanet_session kernel_session(std::uint32_t index) {
-    return host().pinned<hanet_session>("sessions", index);
-  }
-  /// The numbers of the links by which this hanetd has attached XDP programs (proc(5), fdinfo).
-  std::set<std::string> links() {
-    std::set<std::string> found;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(fmt::format("/proc/{}/fdinfo", host().pid()))) {
-      std::ifstream file(entry.path());
-      const std::string info{std::istreambuf_iterator<char>(file), {}};
-      const std::size_t id = info.find("link_id:");
-      if (id == std::string::npos || !info.contains("link_type:\txdp")) continue;
-      found.insert(info.substr(id, info.find('\n', id) - id));
-    }
-    return found;
-  }
-  /// The limit below which hanetd has so many free descriptors.
-  rlim_t limit_for(int spare) {
-    std::set<int> taken;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", host().pid())))
-      taken.insert(std::stoi(entry.path().filename().string()));
-    int limit = 0;
-    for (int free = 0; free < spare; ++limit)
-      if (!taken.contains(limit)) ++free;
-    return static_cast<rlim_t>(limit);
-  }
-  void allow_descriptors(rlim_t below) {
-    const rlimit limit{.rlim_cur = below, .rlim_max = 4096};
-    ASSERT_EQ(::prlimit(host().pid(), RLIMIT_NOFILE, &limit, nullptr), 0) << std::strerror(errno);
-  }
-  std::vector<std::string> groups() {
-    std::vector<std::string> names;
-    const json status = host().ask({"status"});
-    for (const json& group : status.at("groups")) names.push_back(group.at("name"));
-    return names;
-  }
-};
 
 TEST_F(Reload, O8_WithoutADifferenceNothingChanges) {
   ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
@@ -232,128 +168,6 @@ TEST_F(Reload, O8_AFileThatFailsHalfWayIsUndoneAndTellsWhatWasBegunAnew) {
   EXPECT_TRUE(taken) << "with enough of them it is taken";
   EXPECT_TRUE(carries("p0", identity));
   EXPECT_TRUE(host().switchovers().empty());
-}
-
-TEST_F(Reload, O8_WhatNobodyConfirmsIsUndone) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const std::string before = text();
-  write(with(before, "multiplier", "9"));
-  ASSERT_EQ(reload({"--confirm", "2"}).exit_code, 0);
-  EXPECT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 9; }));
-  EXPECT_NE(reload().exit_code, 0) << "one waits already";
-  EXPECT_TRUE(await("it is undone", [&] { return kernel_session(0).multiplier == 3; }));
-  EXPECT_TRUE(await("it is told", [&] { return host().log().contains("nobody confirmed"); }));
-  EXPECT_EQ(host().ctl({"confirm"}).exit_code, 1) << "nothing waits";
-  host().kill();
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 3U) << "undone is undone";
-}
-
-// What takes its place has an address: whoever tried all the same would end a group that works.
-TEST_F(Reload, O8_WhatCanNotBeUndoneIsLeftAtWorkAndTriedAgain) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_second_ports());
-  const std::string before = text();
-  write(with(before, "standby", "\"q1\""));
-  ASSERT_EQ(reload({"--confirm", "1"}).exit_code, 0);
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.77/24 dev p1"));
-  ASSERT_TRUE(await("it is told", [&] { return host().log().contains("it can not be undone"); }));
-  EXPECT_THAT(host().log(), HasSubstr("198.51.100.77/24"));
-  EXPECT_THAT(host().log(), HasSubstr("or keep what runs by 'hanetctl confirm'"));
-  const std::uint32_t session = kernel_session(0).id;
-  const std::uint64_t sent = kernel_session(0).sent;
-  ASSERT_DONE(lab().ip("host", "addr del 198.51.100.77/24 dev p1"));
-  EXPECT_EQ(kernel_session(0).id, session) << "the group has gone on";
-  EXPECT_TRUE(
-      await("it is undone", [&] { return host().group().at("paths").dump().contains("\"p1\""); }));
-  EXPECT_GT(sent, 0U);
-}
-
-TEST_F(Reload, O8_AWayBackThatCanNotRunLeavesTheFile) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(add_second_ports());
-  write(with(text(), "standby", "\"q1\""));
-  ASSERT_EQ(reload({"--confirm", "600"}).exit_code, 0);
-  host().kill();
-  ASSERT_DONE(lab().ip("host", "addr add 198.51.100.77/24 dev p1"));
-  host().start();
-  EXPECT_TRUE(await("the file is taken", [&] {
-    return host().log().contains("can not run; " + file().string() + " is taken");
-  }));
-  EXPECT_TRUE(await("it is at work", [&] { return host().ctl({"status"}).exit_code != 4; }));
-  EXPECT_EQ(groups(), std::vector<std::string>{"mether0"});
-}
-
-TEST_F(Reload, O8_WhatNobodyConfirmedDoesNotComeBackWithAKillOrARestart) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const std::string before = text();
-  const std::string wanted = with(before, "multiplier", "9");
-  write(wanted);
-  ASSERT_EQ(reload({"--confirm", "600"}).exit_code, 0);
-  ASSERT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 9; }));
-  host().kill();
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 3U);
-  EXPECT_TRUE(await("it is an alarm", [&] {
-    return host().ask({"explain"}).at("alarms").dump().contains("so what ran before it runs");
-  }));
-  EXPECT_EQ(text(), wanted) << "the file is its owner's";
-  EXPECT_THAT(host().ctl({"diff"}).out, HasSubstr("3 -> 9"));
-  // Whoever restarts it for another reason, an upgrade, has not confirmed anything either.
-  ASSERT_EQ(host().stop(), 0);
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 3U);
-  // A reload is somebody's word.
-  ASSERT_EQ(reload().exit_code, 0);
-  host().kill();
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 9U);
-}
-
-TEST_F(Reload, O8_AFileThatWasEditedSinceIsTakenAtTheNextStart) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  const std::string before = text();
-  write(with(before, "multiplier", "9"));
-  ASSERT_EQ(reload({"--confirm", "600"}).exit_code, 0);
-  host().kill();
-  write(with(before, "multiplier", "5"));
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 5U);
-}
-
-TEST_F(Reload, O8_AReloadWhoseWayBackCanNotBeKeptChangesNothing) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  // Where the file would be made.
-  std::filesystem::create_directories(host().directory() / "unconfirmed.new" / "in the way");
-  write(with(text(), "multiplier", "9"));
-  const bench::Output refused = reload({"--confirm", "600"});
-  EXPECT_NE(refused.exit_code, 0);
-  EXPECT_THAT(refused.error, HasSubstr("the way back can not be kept: "));
-  EXPECT_EQ(kernel_session(0).multiplier, 3U);
-  EXPECT_EQ(reload().exit_code, 0) << "without a way back it is taken";
-  EXPECT_TRUE(await("it is in force", [&] { return kernel_session(0).multiplier == 9; }));
-}
-
-TEST_F(Reload, O8_WhatIsConfirmedStays) {
-  ASSERT_NO_FATAL_FAILURE(bring_up(Topology::Switch));
-  write(with(text(), "multiplier", "9"));
-  ASSERT_EQ(reload({"--confirm", "4"}).exit_code, 0);
-  ASSERT_EQ(host().ctl({"confirm"}).exit_code, 0);
-  // The witness: the time would have come.
-  const std::uint64_t sent = kernel_session(0).sent;
-  const std::uint64_t in_five_seconds = 5'000'000 / kernel_session(0).interval_us;
-  ASSERT_TRUE(
-      await("time passes", [&] { return kernel_session(0).sent > sent + in_five_seconds; }));
-  EXPECT_EQ(kernel_session(0).multiplier, 9U);
-  host().kill();
-  host().start();
-  ASSERT_TRUE(all_ready());
-  EXPECT_EQ(kernel_session(0).multiplier, 9U) << "and outlives a restart";
 }
 
 TEST_F(Reload, O8_AHangupReloads) {
