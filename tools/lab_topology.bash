@@ -33,7 +33,7 @@ cards_of() {
 take_card() {
   ip link show "$1" >/dev/null 2>&1 || fail "there is no card '$1'"
   ip link set "$1" down
-  ip link set "$1" alias "$1 on $2"
+  ip link set "$1" alias "$1 on $2" mtu 1500  # whatever the last lab made of it
   ip link set "$1" netns "$(ns_of "$3")" name "$4"
   ip -n "$(ns_of "$3")" link set "$4" address "$5"
 }

@@ -65,9 +65,9 @@ suite_filter() {
         'TakingOver.D7_O7_*' 'TakingOver.D7_Until*' 'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' ;;
     vlans) echo 'Vlans.*:InMode/VlanAnn*:By/VlansMove.*:CheckVlans.*' ;;
-    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*' ;;
+    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*:SignedCards.M1_F8*' ;;
     drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
-      printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'InMode/Announcements.*' 'InMode/VlanAnn*' \
+      printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'SignedCards.*' 'InMode/Announcements.*' 'InMode/VlanAnn*' \
         'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' ;;
   esac
 }
