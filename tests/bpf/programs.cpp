@@ -10,15 +10,26 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
 #include "core/clock.h"
+#include "core/fd.h"
 #include "engine/control_program.h"
 #include "engine/port_table.h"
 #include "hanet.skel.h"
 
 namespace hanet::bpf_test {
+
+bool bpf_is_refused() {
+  const std::array<bpf_insn, 2> zero{
+      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+      bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+  const Fd loaded(
+      bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, nullptr, "GPL", zero.data(), zero.size(), nullptr));
+  return !loaded.valid();
+}
 namespace {
 
 constexpr std::size_t kRoomForAnswer = 4096;

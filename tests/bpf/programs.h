@@ -30,6 +30,10 @@ struct ring_buffer;
 
 namespace hanet::bpf_test {
 
+/// Not even a program that does nothing may be loaded by this user. The verifier's no to one of
+/// ours has the same error numbers, and is a failure.
+[[nodiscard]] bool bpf_is_refused();
+
 /// Verdicts as the program returned them.
 inline constexpr std::uint32_t kXdpDrop = 1;
 inline constexpr std::uint32_t kXdpPass = 2;

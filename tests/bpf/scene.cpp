@@ -94,7 +94,7 @@ void Scene::SetUp() {
   }
   kept.reset();
   Result<std::unique_ptr<Programs>> loaded = Programs::load(wanted.link_poll, wanted.silence);
-  if (!loaded && (loaded.error().code == EPERM || loaded.error().code == EACCES))
+  if (!loaded && bpf_is_refused())
     GTEST_SKIP() << "skipped: BPF is refused here: " << loaded.error().message;
   ASSERT_TRUE(loaded) << loaded.error().message;
   p = std::move(*loaded);
