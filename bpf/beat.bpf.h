@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Heartbeats of kind hanet that come in: requests of others, answered here and now, and answers to
- * our own.
+ * Heartbeats of kind hanet that come in, as frames or as datagrams: requests of others, answered
+ * here and now, and answers to our own.
  *
  * An answer waits for no process and no IP stack, so it says how the path is and nothing else. It
  * is the request itself, turned round: as long as that, to the one address that asked, and only for
@@ -17,8 +17,13 @@
 #ifndef HANET_BEAT_BPF_H
 #define HANET_BEAT_BPF_H
 
+#include "datagram.bpf.h"
 #include "keys.bpf.h"
 #include "reply.bpf.h"
+
+/* Set by hanetd with the first port that answers datagrams at an address of its interface: until
+ * then nobody looks for them in what is not to a probe address. */
+volatile bool answer_datagrams;
 
 enum beat_fate {
 	BEAT_PASSES = 0,   /* not ours, or refused */
@@ -27,13 +32,15 @@ enum beat_fate {
 };
 
 /* HANET_REJECT_COUNT: it is one, as far as it can be said without its key. */
-static __always_inline int beat_form(const struct hanet_beat *beat, __u32 length)
+static __always_inline int beat_form(const struct hanet_beat *beat,
+				     const struct hanet_beat_way *way, __u32 length)
 {
 	if (length < sizeof(*beat))
 		return HANET_REJECT_TRUNCATED;
 	if (beat->version != HANET_BEAT_VERSION)
 		return HANET_REJECT_UNKNOWN_VERSION;
 	if (length > sizeof(*beat) || mac_is_group(beat->source) ||
+	    (way && !is_one_host(way->source)) ||
 	    (beat->kind != HANET_BEAT_REQUEST && beat->kind != HANET_BEAT_ANSWER))
 		return HANET_REJECT_MALFORMED;
 	return HANET_REJECT_COUNT;
@@ -73,9 +80,19 @@ static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat
 	return HANET_REJECT_COUNT;
 }
 
+static __always_inline void way_back(struct hanet_beat_way *way)
+{
+	__u8 asked[16];
+
+	__builtin_memcpy(asked, way->destination, 16);
+	__builtin_memcpy(way->destination, way->source, 16);
+	__builtin_memcpy(way->source, asked, 16);
+}
+
 /* Makes the answer of a request. */
 static __always_inline int beat_answer(__u32 index, struct hanet_port *port,
-				       struct hanet_beat *beat, const struct hanet_key *key)
+				       struct hanet_beat *beat, struct hanet_beat_way *way,
+				       const struct hanet_key *key)
 {
 	__u8 asked[ETH_ALEN];
 	int reason = beat_peer_may_ask(index, beat);
@@ -88,12 +105,24 @@ static __always_inline int beat_answer(__u32 index, struct hanet_port *port,
 	beat->kind = HANET_BEAT_ANSWER;
 	beat->claim = port->claim;
 	beat->state = port_state(port);
-	beat_seal(beat, key);
+	if (way)
+		way_back(way);
+	beat_seal(beat, way, key);
 	__sync_fetch_and_add(&port->answered_beats, 1);
 	return HANET_REJECT_COUNT;
 }
 
-static __always_inline int beat_reply(__u32 port_index, const struct hanet_beat *beat)
+/* The address that a session asks, as in hanet_beat_way. */
+static __always_inline bool is_target(const struct hanet_session *session, const __u8 *address)
+{
+	if (session->family == HANET_AF_INET)
+		return is_mapped_ipv4(address) &&
+		       *(const __u32 *)(address + 12) == *(__u32 *)session->target;
+	return ipv6_equal(address, session->target);
+}
+
+static __always_inline int beat_reply(__u32 port_index, const struct hanet_beat *beat,
+				      const struct hanet_beat_way *way)
 {
 	struct hanet_session *session = NULL;
 	__u32 index = beat->session;
@@ -104,8 +133,11 @@ static __always_inline int beat_reply(__u32 port_index, const struct hanet_beat 
 		return reason;
 	__u64 sequence = bpf_be64_to_cpu(beat->sequence);
 
+	/* A datagram comes from whichever router sends it on. */
+	if (way && !is_target(session, way->source))
+		return HANET_REJECT_WRONG_SOURCE;
 	/* What was recorded earlier has a good tag as well: only its number says that it is old. */
-	if (session_awaits(session, sequence) && !target_heard_at(session, beat->source))
+	if (!way && session_awaits(session, sequence) && !target_heard_at(session, beat->source))
 		return HANET_REJECT_WRONG_MAC;
 	reason = session_reply(index, session, sequence);
 	if (reason == HANET_REJECT_COUNT)
@@ -120,20 +152,38 @@ static __always_inline bool has_own_mac(const struct hanet_port *port)
 	return mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
 }
 
+/* A router that runs hanet passes on what is for others, although it is sent to its MAC address. */
+static __always_inline bool is_own_address(const struct hanet_port *port, __u32 index,
+					   const __u8 *address)
+{
+	struct hanet_beat_address own = {.port = index};
+
+	if (is_mapped_ipv4(address)) {
+		if (port->probe_ipv4 && *(const __u32 *)(address + 12) == port->probe_ipv4)
+			return true;
+	} else if (ipv6_equal(address, port->probe_ipv6)) {
+		return is_one_host(address);
+	}
+	__builtin_memcpy(own.address, address, 16);
+	return bpf_map_lookup_elem(&beat_addresses, &own);
+}
+
 /*
- * A frame of `length` bytes came in at ports[at]; what is behind its end is 0 in `beat`. Returns
- * enum beat_fate. A global function: it is verified once for a program.
+ * A frame of `length` bytes came in at ports[at], or a datagram that took this `way`, of the length
+ * that the frame would have; what is behind its end is 0 in `beat`. Returns enum beat_fate. A
+ * global function: it is verified once for a program.
  */
-__noinline int beat_arrives(__u32 at, struct hanet_beat *beat, __u32 length, __u32 at_xdp)
+__noinline int beat_arrives(__u32 at, struct hanet_beat *beat, struct hanet_beat_way *way,
+			    __u32 length, __u32 at_xdp)
 {
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at), *asked = port;
 
 	if (!beat || !port ||
 	    (!(has_own_mac(port) && mac_equal(beat->destination, port->own_mac)) &&
 	     !probe_owner(beat->destination, &at, &asked)) ||
-	    !asked)
+	    !asked || (way && !is_own_address(asked, at, way->destination)))
 		return BEAT_PASSES;
-	__u32 reason = beat_form(beat, length);
+	__u32 reason = beat_form(beat, way, length);
 	bool request = reason == HANET_REJECT_COUNT && beat->kind == HANET_BEAT_REQUEST;
 
 	if ((request ? port->answers_at_xdp : port->replies_at_xdp) != at_xdp)
@@ -143,15 +193,35 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, __u32 length, __u
 
 		if (!key)
 			reason = HANET_REJECT_UNKNOWN_KEY;
-		else if (beat->tag != beat_tag(beat, key))
+		else if (beat->tag != beat_tag(beat, way, key))
 			reason = HANET_REJECT_WRONG_TAG;
 		else
-			reason = request ? beat_answer(at, asked, beat, key) : beat_reply(at, beat);
+			reason = request ? beat_answer(at, asked, beat, way, key)
+					 : beat_reply(at, beat, way);
 	}
 	if (reason >= HANET_REJECT_COUNT)
 		return request ? BEAT_ANSWERED : BEAT_USED_UP;
 	__sync_fetch_and_add(&asked->rejected[reason], 1);
 	return BEAT_PASSES;
+}
+
+/*
+ * A datagram to the heartbeats' port of ports[index]; the cursor is behind its UDP header. Its
+ * frame is the answer if that is what became of it. Returns enum beat_fate.
+ */
+static __always_inline int datagram_arrives(struct cursor *cursor, struct ethhdr *ethernet,
+					    struct udphdr *udp, __u32 index, bool at_xdp)
+{
+	struct datagram came;
+	struct beat_payload *payload = cursor->at;
+	__u32 length = datagram_read(cursor, ethernet, udp, &came);
+	int fate = beat_arrives(index, &came.beat, &came.way, length, at_xdp);
+
+	if (fate != BEAT_ANSWERED || (void *)(payload + 1) > cursor->end)
+		return fate;
+	datagram_turn(ethernet, udp, &came.way);
+	datagram_write(ethernet, udp, payload, &came);
+	return fate;
 }
 
 #endif

@@ -47,6 +47,11 @@ struct beat_bytes {
 	__u16 pairs[sizeof(struct hanet_beat) / 2];
 };
 
+static __always_inline int xdp_fate(int fate)
+{
+	return fate == BEAT_ANSWERED ? XDP_TX : fate == BEAT_USED_UP ? XDP_DROP : XDP_PASS;
+}
+
 static __always_inline int xdp_beat(struct xdp_md *ctx, const struct ethhdr *ethernet, __u32 index)
 {
 	struct beat_bytes *there = (void *)(long)ctx->data;
@@ -58,16 +63,11 @@ static __always_inline int xdp_beat(struct xdp_md *ctx, const struct ethhdr *eth
 		__builtin_memcpy(&beat, there, sizeof(*there));
 	else
 		__builtin_memcpy(&beat, ethernet, sizeof(*ethernet));
-	switch (beat_arrives(index, &beat, end - (void *)there, true)) {
-	case BEAT_USED_UP:
-		return XDP_DROP;
-	case BEAT_ANSWERED:
-		if (!whole)
-			return XDP_PASS;
+	int fate = beat_arrives(index, &beat, NULL, end - (void *)there, true);
+
+	if (fate == BEAT_ANSWERED && whole)
 		__builtin_memcpy(there, &beat, sizeof(*there));
-		return XDP_TX;
-	}
-	return XDP_PASS;
+	return xdp_fate(fate);
 }
 
 /* What a host sees most of is none, whatever is configured (config/signed_kind.cpp). */
@@ -94,11 +94,17 @@ int xdp_ingress(struct xdp_md *ctx)
 			return xdp_beat(ctx, ethernet, index);
 	}
 	/* Probe addresses are locally administered: most other traffic ends here. */
-	if (!ethernet || !(ethernet->h_dest[0] & 2))
+	if (!ethernet || !(ethernet->h_dest[0] & 2 || answer_datagrams))
 		return XDP_PASS;
 	struct hanet_port *port = port_of(ctx->ingress_ifindex, &index);
 
-	if (!port || !probe_owner(ethernet->h_dest, &index, &port))
+	if (!port)
+		return XDP_PASS;
+	struct udphdr *udp = datagram_open(&cursor, ethernet, port->beat_port);
+
+	if (udp)
+		return xdp_fate(datagram_arrives(&cursor, ethernet, udp, index, true));
+	if (!probe_owner(ethernet->h_dest, &index, &port))
 		return XDP_PASS;
 	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
 }
@@ -110,7 +116,7 @@ static __always_inline int tc_beat(struct __sk_buff *skb, const struct ethhdr *e
 
 	if (bpf_skb_load_bytes(skb, 0, &beat, sizeof(beat)))
 		__builtin_memcpy(&beat, ethernet, sizeof(*ethernet));
-	switch (beat_arrives(index, &beat, skb->len, false)) {
+	switch (beat_arrives(index, &beat, NULL, skb->len, false)) {
 	case BEAT_USED_UP:
 		return TC_ACT_SHOT;
 	case BEAT_ANSWERED:
@@ -121,6 +127,13 @@ static __always_inline int tc_beat(struct __sk_buff *skb, const struct ethhdr *e
 		return TC_ACT_REDIRECT;
 	}
 	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int tc_fate(struct __sk_buff *skb, int fate)
+{
+	if (fate == BEAT_PASSES)
+		return TC_ACT_UNSPEC;
+	return fate == BEAT_ANSWERED ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
 }
 
 /*
@@ -141,6 +154,11 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 	}
 	if (ethernet->h_proto == port->beat_type && !skb->vlan_present)
 		return tc_beat(skb, ethernet, index);
+	struct udphdr *udp =
+		skb->vlan_present ? NULL : datagram_open(cursor, ethernet, port->beat_port);
+
+	if (udp)
+		return tc_fate(skb, datagram_arrives(cursor, ethernet, udp, index, false));
 	struct hanet_port *asked = port;
 	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 

@@ -36,7 +36,7 @@ static __always_inline const struct hanet_key *key_that_signs(__u32 group)
 }
 
 /* A global function: its rounds are walked once for a program, and not once for each call. */
-__noinline __u64 beat_tag(const struct hanet_beat *beat, const struct hanet_key *key)
+__noinline __u64 frame_tag(const struct hanet_beat *beat, const struct hanet_key *key)
 {
 	__u64 words[HANET_BEAT_WORDS];
 
@@ -47,11 +47,35 @@ __noinline __u64 beat_tag(const struct hanet_beat *beat, const struct hanet_key 
 	return __cpu_to_le64(hanet_siphash(key->half, words, HANET_BEAT_WORDS));
 }
 
+/* See struct hanet_beat_way. */
+__noinline __u64 datagram_tag(const struct hanet_beat *beat, const struct hanet_beat_way *way,
+			      const struct hanet_key *key)
+{
+	__u64 words[HANET_DATAGRAM_WORDS];
+
+	if (!beat || !way || !key)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		words[i] = __le64_to_cpu(((const __u64 *)way)[i]);
+	for (int i = 1; i < HANET_BEAT_WORDS; i++)
+		words[3 + i] = __le64_to_cpu(((const __u64 *)beat)[i]);
+	words[4] &= ~0ULL << 8 * (offsetof(struct hanet_beat, version) - 8);
+	return __cpu_to_le64(hanet_siphash(key->half, words, HANET_DATAGRAM_WORDS));
+}
+
+/* `way`: of a datagram; NULL: it is a frame. */
+static __always_inline __u64 beat_tag(const struct hanet_beat *beat,
+				      const struct hanet_beat_way *way, const struct hanet_key *key)
+{
+	return way ? datagram_tag(beat, way, key) : frame_tag(beat, key);
+}
+
 /* The last that is done to a frame. */
-static __always_inline void beat_seal(struct hanet_beat *beat, const struct hanet_key *key)
+static __always_inline void beat_seal(struct hanet_beat *beat, const struct hanet_beat_way *way,
+				      const struct hanet_key *key)
 {
 	beat->key = bpf_htonl(key->id);
-	beat->tag = beat_tag(beat, key);
+	beat->tag = beat_tag(beat, way, key);
 }
 
 #endif

@@ -181,6 +181,15 @@ struct {
 	__type(value, struct hanet_beat_peer);
 } beat_peers SEC(".maps");
 
+/* Where datagrams are answered beside the probe addresses. By hanetd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HANET_MAX_BEAT_ADDRESSES);
+	__type(key, struct hanet_beat_address);
+	__type(value, __u32);
+} beat_addresses SEC(".maps");
+
 /* See flight.bpf.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -60,7 +60,7 @@ static __always_inline int neighbour_arp(struct __sk_buff *skb, struct cursor *c
 	struct hanet_session *session =
 		session_asking(port, HANET_AF_INET, &arp->sender_ip, &index);
 	if (session && arp->sender_ip && !mac_is_group(arp->sender_mac))
-		target_heard_at(session, arp->sender_mac);
+		hop_heard_at(port, session, arp->sender_mac);
 	if (arp->operation != bpf_htons(ARPOP_REQUEST))
 		return TC_ACT_UNSPEC;
 	port = asked_port(port, BY_PROBE_IPV4, &arp->target_ip);
@@ -87,9 +87,7 @@ static __always_inline __u16 icmpv6_checksum(struct ipv6hdr *ip, void *message, 
 
 	sum = bpf_csum_diff(NULL, 0, rest, sizeof(rest), sum);
 	sum = bpf_csum_diff(NULL, 0, message, length, sum);
-	sum = (sum & 0xffff) + (sum >> 16 & 0xffff);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum & 0xffff;
+	return folded(sum);
 }
 
 struct solicitation {
@@ -131,7 +129,7 @@ static __always_inline int neighbour_discovery(struct __sk_buff *skb, struct cur
 	if (message->icmp.icmp6_type == ND_ADVERTISEMENT &&
 	    question->option.type == ND_OPTION_TARGET && session &&
 	    !mac_is_group(question->option.mac))
-		target_heard_at(session, question->option.mac);
+		hop_heard_at(port, session, question->option.mac);
 	if (message->icmp.icmp6_type != ND_SOLICITATION ||
 	    question->option.type != ND_OPTION_SOURCE ||
 	    ipv6_is_zero((const __u8 *)&message->target) ||

@@ -143,6 +143,14 @@ static __always_inline int ipv6_upper_layer(struct cursor *cursor, __u8 next)
 	return next;
 }
 
+/* A checksum of what bpf_csum_diff() has summed up (RFC 1071). */
+static __always_inline __u16 folded(__s64 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum & 0xffff;
+}
+
 static __always_inline bool arp_well_formed(const struct arp_ipv4 *arp)
 {
 	return arp->hardware == bpf_htons(ARPHRD_ETHER) && arp->protocol == bpf_htons(ETH_P_IP) &&

@@ -73,7 +73,7 @@ static __always_inline int reply_arp(struct cursor *cursor, struct hanet_port *p
 		return HANET_REJECT_WRONG_SOURCE;
 	if (!mac_equal(arp->target_mac, port->probe_mac))
 		return HANET_REJECT_WRONG_COOKIE;
-	if (!target_heard_at(session, arp->sender_mac))
+	if (!hop_heard_at(port, session, arp->sender_mac))
 		return HANET_REJECT_WRONG_MAC;
 	struct arp_place *said = cursor_take(cursor, struct arp_place);
 	hear_neighbours_claim(index, session,
@@ -105,7 +105,7 @@ static __always_inline int reply_advertisement(struct cursor *cursor, struct han
 	if (option && option->type == ND_OPTION_TARGET && option->length == 1) {
 		if (mac_is_group(option->mac))
 			return HANET_REJECT_WRONG_SOURCE;
-		if (!target_heard_at(session, option->mac))
+		if (!hop_heard_at(port, session, option->mac))
 			return HANET_REJECT_WRONG_MAC;
 	}
 	hear_neighbours_claim(index, session,

@@ -9,8 +9,8 @@
 #ifndef HANET_REQUEST_BPF_H
 #define HANET_REQUEST_BPF_H
 
+#include "datagram.bpf.h"
 #include "keys.bpf.h"
-#include "parse.bpf.h"
 #include "target.bpf.h"
 
 /* Everything of an echo request that changes from one to the next, in one store. */
@@ -42,10 +42,11 @@ static __always_inline void stamp_echo(struct __sk_buff *skb, __u32 offset, __u3
 }
 
 /*
- * A heartbeat of kind hanet leaves by ports[at]: to where the target is, numbered and signed.
- * Returns 1, or 0 where it is none that counts. A global function: see quorum.bpf.h.
+ * A heartbeat of kind hanet leaves by ports[at], as a datagram if there is a `way`: to where the
+ * target is, numbered and signed. Returns 1, or 0 where it is none that counts. A global function:
+ * see quorum.bpf.h.
  */
-__noinline int beat_leaves(__u32 at, struct hanet_beat *beat)
+__noinline int beat_leaves(__u32 at, struct hanet_beat *beat, const struct hanet_beat_way *way)
 {
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at);
 
@@ -68,7 +69,7 @@ __noinline int beat_leaves(__u32 at, struct hanet_beat *beat)
 	beat->claim = port->claim;
 	beat->state = session->state;
 	beat->sequence = bpf_cpu_to_be64(session_request(index, session, false));
-	beat_seal(beat, key);
+	beat_seal(beat, way, key);
 	return 1;
 }
 
@@ -84,7 +85,24 @@ static __always_inline bool request_beat(struct __sk_buff *skb, __u32 at)
 		return false;
 	if (beat.kind == HANET_BEAT_ANSWER)
 		return true;
-	return beat_leaves(at, &beat) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
+	return beat_leaves(at, &beat, NULL) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
+}
+
+/* The same of one that is a datagram. */
+static __always_inline bool request_datagram(struct cursor *cursor, struct ethhdr *ethernet,
+					     struct udphdr *udp, __u32 at)
+{
+	struct datagram sent;
+	struct beat_payload *payload = cursor->at;
+
+	if (datagram_read(cursor, ethernet, udp, &sent) != sizeof(sent.beat))
+		return false;
+	if (sent.beat.kind == HANET_BEAT_ANSWER)
+		return true;
+	if (!beat_leaves(at, &sent.beat, &sent.way) || (void *)(payload + 1) > cursor->end)
+		return false;
+	datagram_write(ethernet, udp, payload, &sent);
+	return true;
 }
 
 /* The sender addressed it to where the target was. */
@@ -217,7 +235,10 @@ static __always_inline bool request_stamp(struct __sk_buff *skb, struct cursor *
 {
 	bool multicast = mac_is_group(ethernet->h_dest);
 	struct hanet_session *session = NULL;
+	struct udphdr *udp = datagram_open(cursor, ethernet, port->beat_port);
 
+	if (udp)
+		return request_datagram(cursor, ethernet, udp, port_index);
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
 		session = request_arp(cursor, port, multicast);
 	else if (ethernet->h_proto == bpf_htons(ETH_P_IP))

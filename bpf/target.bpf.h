@@ -68,6 +68,25 @@ static __noinline bool target_heard_at(struct hanet_session *session, const __u8
 	return false;
 }
 
+/* Somebody says that who is asked by `session` is at `mac`: the port's other sessions that ask by
+ * the same router hear it, too. Returns whether that is true. */
+static __noinline bool hop_heard_at(const struct hanet_port *port, struct hanet_session *session,
+				    const __u8 *mac)
+{
+	__u32 index;
+
+	for (__u32 i = 0; i < HANET_PORT_TARGETS; i++) {
+		struct hanet_session *other = session_at(port, i, &index);
+
+		if (!other)
+			break;
+		if (other != session && other->family == session->family &&
+		    ipv6_equal(other->next_hop, session->next_hop))
+			target_heard_at(other, mac);
+	}
+	return target_heard_at(session, mac);
+}
+
 /* The known MAC address fell silent after a rival had spoken: the rival's place is asked. Returns
  * whether the target is at another MAC address now. */
 static __always_inline bool target_moves(struct hanet_session *session, __u64 now)

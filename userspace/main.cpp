@@ -43,6 +43,7 @@ struct Options {
   std::vector<std::string> interfaces;  ///< of the responder
   std::filesystem::path key_file;
   std::uint16_t ether_type = HANET_BEAT_TYPE;
+  std::uint16_t udp_port = 0;
   int hook_limit_s = 30;
 };
 
@@ -163,6 +164,7 @@ int respond(const Options& options) {
   auto responder = hanet::daemon::Responder::start({.interfaces = options.interfaces,
                                                     .key_file = options.key_file,
                                                     .ether_type = options.ether_type,
+                                                    .udp_port = options.udp_port,
                                                     .run_directory = options.daemon.run_directory,
                                                     .pin_directory = options.daemon.pin_directory,
                                                     .bpf_timer = options.daemon.bpf_timer,
@@ -188,6 +190,10 @@ CLI::Option* add_responder(CLI::App& app, Options& options) {
                    ? text + " is that of another protocol"
                    : std::string();
       })
+      ->needs(responder);
+  app.add_option("--udp-port", options.udp_port,
+                 "answer those that are UDP datagrams to this port, too")
+      ->check(CLI::Range(hanet::config::kUdpPort.low, hanet::config::kUdpPort.high))
       ->needs(responder);
   return responder->needs(interface)->needs(key_file);
 }

@@ -308,7 +308,8 @@ struct hanet_port {
 	__u8 answers_at_xdp; /* config: 1: xdp_ingress can send an answer, 0: tc_ingress does */
 	__u8 pad0;
 	__be16 beat_type; /* config: EtherType of the heartbeats of kind hanet here */
-	__u8 pad1[6];
+	__be16 beat_port; /* config: UDP port of those that are datagrams; 0: none are */
+	__u8 pad1[4];
 	__u64 rejected[HANET_REJECT_COUNT];
 };
 HANET_ASSERT(sizeof(struct hanet_port) == 72 + 96 + 8 * HANET_REJECT_COUNT);
@@ -556,8 +557,11 @@ enum {
 	HANET_BEAT_TYPE =
 		0x88b5, /* unless configured: EtherType for local experiments (IEEE 802, 9.2.4) */
 	HANET_BEAT_VERSION = 1,
-	HANET_BEAT_WORDS = 7, /* 64-bit words before the tag: what it is made of */
-	HANET_KEYS = 2,	      /* at a time, so that one can follow the other */
+	HANET_BEAT_WORDS = 7,		 /* 64-bit words before the tag: what it is made of */
+	HANET_BEAT_PAYLOAD = 50,	 /* bytes of a datagram: all from `version` on */
+	HANET_DATAGRAM_WORDS = 10,	 /* what the tag of a datagram is made of */
+	HANET_MAX_BEAT_ADDRESSES = 1024, /* own ones at which datagrams are answered */
+	HANET_KEYS = 2,			 /* at a time, so that one can follow the other */
 	HANET_MAX_BEAT_PEERS =
 		256, /* sessions that ask this host, the least recent one is forgotten
 		      */
@@ -598,6 +602,27 @@ struct hanet_beat {
 	__u64 tag; /* SipHash-2-4 of all before it, addresses and kind included */
 };
 HANET_ASSERT(sizeof(struct hanet_beat) == 64);
+
+/*
+ * A heartbeat of kind hanet as a UDP datagram: hanet_beat from `version` on, from and to
+ * hanet_port.beat_port. Routers write other MAC addresses into the frame, so its tag is made of
+ * these addresses in their place: of the four words here, then the second to seventh of the
+ * heartbeat, with 0 for what stands before `version`. IPv4 addresses are mapped ones (RFC 4291
+ * section 2.5.5.2).
+ */
+struct hanet_beat_way {
+	__u8 source[16];
+	__u8 destination[16];
+};
+HANET_ASSERT(sizeof(struct hanet_beat_way) == 32);
+HANET_ASSERT(HANET_DATAGRAM_WORDS == 4 + HANET_BEAT_WORDS - 1);
+
+/* beat_addresses: an address of a port whose own_mac is answered for. By hanetd. */
+struct hanet_beat_address {
+	__u8 address[16]; /* as in hanet_beat_way */
+	__u32 port;	  /* index into ports */
+};
+HANET_ASSERT(sizeof(struct hanet_beat_address) == 20);
 
 /* keys[group]: what heartbeats of kind hanet are signed with (spec S3). Written by hanetd, in an
  * order that leaves no moment without a key (userspace/engine/keys.cpp). */

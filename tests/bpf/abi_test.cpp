@@ -125,6 +125,7 @@ const Offsets kPort{AT(hanet_port, name),
                     AT(hanet_port, own_mac),
                     AT(hanet_port, answers_at_xdp),
                     AT(hanet_port, beat_type),
+                    AT(hanet_port, beat_port),
                     AT(hanet_port, pad0),
                     AT(hanet_port, pad1),
                     AT(hanet_port, rejected)};
@@ -194,6 +195,8 @@ const Offsets kKey{AT(hanet_key, half), AT(hanet_key, id), AT(hanet_key, pad)};
 const Offsets kKeys{AT(hanet_keys, key), AT(hanet_keys, signs), AT(hanet_keys, pad)};
 const Offsets kAsker{AT(hanet_beat_asker, cookie), AT(hanet_beat_asker, id),
                      AT(hanet_beat_asker, port)};
+const Offsets kWay{AT(hanet_beat_way, source), AT(hanet_beat_way, destination)};
+const Offsets kOwnAddress{AT(hanet_beat_address, address), AT(hanet_beat_address, port)};
 const Offsets kPeer{AT(hanet_beat_peer, sequence), AT(hanet_beat_peer, next_ns),
                     AT(hanet_beat_peer, heard_ns), AT(hanet_beat_peer, answered),
                     AT(hanet_beat_peer, mac),      AT(hanet_beat_peer, claim),
@@ -258,6 +261,8 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_value(maps.pacer, "hanet_pacer", sizeof(hanet_pacer), kPacer);
   expect_value(maps.keys, "hanet_keys", sizeof(hanet_keys), kKeys);
   expect_value(maps.beat_peers, "hanet_beat_peer", sizeof(hanet_beat_peer), kPeer);
+  expect_struct("hanet_beat_address", sizeof(hanet_beat_address), kOwnAddress);
+  expect_struct("hanet_beat_way", sizeof(hanet_beat_way), kWay);
   expect_struct("hanet_beat_asker", sizeof(hanet_beat_asker), kAsker);
   expect_struct("hanet_key", sizeof(hanet_key), kKey);
   expect_struct("hanet_beat", sizeof(hanet_beat), kBeat);

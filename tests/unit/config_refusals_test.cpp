@@ -283,14 +283,13 @@ std::vector<Refusal> timings() {
              "link_poll_us': found 1000001, allowed: 50 to 1000000"),
       timing("AnUnknownKind", "kind = \"bfd\"",
              "kind': found 'bfd', allowed: arp, icmp, hanet, silence"),
-      timing(
-          "AMisspelledInterval", "intervall_us = 10000",
-          "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
-          "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
-          "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind, both_ends, "
-          "further_targets, quorum, "
-          "target_mac, primary_target_mac, standby_target_mac, key_file, ether_type; did you mean "
-          "'interval_us'?"),
+      timing("AMisspelledInterval", "intervall_us = 10000",
+             "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
+             "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
+             "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind, both_ends, "
+             "further_targets, quorum, "
+             "target_mac, primary_target_mac, standby_target_mac, key_file, ether_type, "
+             "udp_port, gateway, primary_gateway, standby_gateway; did you mean 'interval_us'?"),
       {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
        "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "
        "time of 70000000 us), allowed: interval_us x multiplier up to 60000000"},

@@ -65,6 +65,44 @@ TEST(ConfigSigned, M1_EachPathMayHaveAKindAndAPeerOfItsOwn) {
   EXPECT_FALSE(group_of("target = \"192.0.2.10\"").signs());
 }
 
+const std::string kSources = "primary_source = \"192.0.2.251\"\nstandby_source = \"192.0.2.252\"\n";
+const std::string kDatagrams = kSigned + "udp_port = 34997\n";
+
+TEST(ConfigSigned, M1_ATargetBehindARouterIsAskedByDatagrams) {
+  const GroupConfig group = group_of(kDatagrams + kSources +
+                                     "target = \"198.51.100.10\"\ngateway = \"192.0.2.1\"\n"
+                                     "standby_gateway = \"192.0.2.2\"");
+  for (const std::size_t at : {0U, 1U}) {
+    const group::SessionPlan plan = plan_of(group, at);
+    EXPECT_EQ(plan.kind, HANET_HEARTBEAT_HANET);
+    EXPECT_EQ(plan.udp_port, 34997);
+    EXPECT_EQ(plan.target[3], 10);
+    EXPECT_EQ(plan.next_hop[3], at + 1) << "whose MAC address is searched for";
+    EXPECT_EQ(plan.source[3], 251 + at);
+  }
+  EXPECT_EQ(plan_of(group_of(kDatagrams + kSources + "target = \"192.0.2.10\""), 0).next_hop[3], 10)
+      << "a neighbour";
+  EXPECT_EQ(plan_of(group_of(kSigned + "target = \"192.0.2.10\""), 0).udp_port, 0);
+}
+
+TEST(ConfigSigned, M1_AnIpv6SourceIsOneThatARouterCanAnswerTo) {
+  const std::string global =
+      "primary_source = \"2001:db8::251\"\nstandby_source = \"2001:db8::252\"\n";
+  const GroupConfig group =
+      group_of(kDatagrams + global + "target = \"2001:db8:2::10\"\ngateway = \"fe80::1\"");
+  EXPECT_EQ(plan_of(group, 0).source[15], 0x51);
+  EXPECT_EQ(plan_of(group, 0).next_hop[0], 0xfe);
+}
+
+TEST(ConfigSigned, M1_TheGatewayOfAPathThatSendsNoDatagramsIsNone) {
+  const GroupConfig group = group_of(
+      "standby_kind = \"hanet\"\nkey_file = \"/k\"\nudp_port = 7\n"
+      "primary_target = \"192.0.2.10\"\nstandby_target = \"198.51.100.10\"\n"
+      "gateway = \"192.0.2.1\"\nstandby_source = \"192.0.2.252\"");
+  EXPECT_EQ(group.paths[0].port().gateway, std::nullopt);
+  EXPECT_EQ(plan_of(group, 1).next_hop[3], 1);
+}
+
 TEST(ConfigSigned, S3_O8_OtherKeysAreAChangeThatNeedsNoRestartAndShowsNone) {
   GroupConfig group = group_of(kSigned + "target = \"192.0.2.10\"");
   group.keys = *parse_keys("000102030405060708090a0b0c0d0e0f", "k");
@@ -128,6 +166,42 @@ INSTANTIATE_TEST_SUITE_P(
                 kSigned + "target_mac = \"52:54:00:aa:bb:cc\"\nprimary_source = \"192.0.2.9\"",
                 "9: ~primary_source': found '192.0.2.9', allowed: only with a target address, "
                 "because a MAC address is not searched for"},
+        Refusal{"DatagramsOfAnotherKind", kTarget + "udp_port = 7",
+                "7: ~udp_port': found 7, allowed: only with kind 'hanet', because no other is sent "
+                "as datagrams"},
+        Refusal{"DatagramsToPort0", kTarget + kSigned + kSources + "udp_port = 0",
+                "11: ~udp_port': found 0, allowed: 1 to 65535"},
+        Refusal{"DatagramsAndFrames", kTarget + kDatagrams + kSources + "ether_type = 0x88b6",
+                "9: ~udp_port': found 34997 (and 'ether_type'), allowed: one of the two, because a "
+                "heartbeat is a frame or a datagram"},
+        Refusal{"DatagramsWithoutASource",
+                kTarget + kDatagrams + "primary_source = \"192.0.2.251\"",
+                "5: ~standby_source': missing, allowed: an address of this host, because a "
+                "datagram is answered to one"},
+        Refusal{"DatagramsToAMacAddress",
+                kDatagrams + "primary_source = \"192.0.2.251\"\nstandby_target = "
+                             "\"192.0.2.10\"\nstandby_source = \"192.0.2.252\"\n"
+                             "primary_target_mac = \"52:54:00:aa:bb:cc\"",
+                "5: ~primary_target': missing, allowed: an address beside the MAC address, because "
+                "a datagram goes to one"},
+        Refusal{"GatewayOfFrames", kTarget + kSigned + "gateway = \"192.0.2.1\"",
+                "9: ~gateway': found an address, allowed: only with 'udp_port', because nothing "
+                "else is sent on by a router"},
+        Refusal{"GatewayOfAPathWithFrames", kTarget + kSigned + "primary_gateway = \"192.0.2.1\"",
+                "9: ~primary_gateway': found '192.0.2.1', allowed: only with 'udp_port', because "
+                "nothing else is sent on by a router"},
+        Refusal{"GatewayOfAnotherFamily", kTarget + kDatagrams + kSources + "gateway = \"fe80::1\"",
+                "12: ~gateway': found 'fe80::1', allowed: an address of the target's family, as "
+                "'192.0.2.10'"},
+        Refusal{
+            "GatewayIsTheSource", kTarget + kDatagrams + kSources + "gateway = \"192.0.2.251\"",
+            "12: ~gateway': found '192.0.2.251' (also 'primary_source'), allowed: an address of "
+            "another host"},
+        Refusal{"SourceOfTheLinkBehindARouter",
+                kDatagrams + "target = \"2001:db8:2::10\"\ngateway = \"fe80::1\"\n"
+                             "primary_source = \"fe80::2\"\nstandby_source = \"2001:db8::2\"",
+                "11: ~primary_source': found 'fe80::2', allowed: an address to which the gateway "
+                "can send the answers, not one of the link"},
         Refusal{"PeerMac", kSigned + kTarget + "peer_mac = \"52:54:00:aa:bb:cc\"",
                 "9: ~peer_mac': found '52:54:00:aa:bb:cc', allowed: only with kind 'silence', "
                 "because others ask an address"}),

@@ -72,6 +72,20 @@ TEST(Targets, O2_OnlyNeighboursCanBeAsked) {
   EXPECT_NE(refusal(asking("203.0.113.9"), identity), "") << "on another link";
 }
 
+TEST(Targets, M1_BehindAGatewayItIsTheGatewayThatHasToBeANeighbour) {
+  const auto by = [](const std::string& gateway) {
+    config::GroupConfig group = asking("203.0.113.9", "192.0.2.251");
+    for (config::PathConfig& path : group.paths)
+      path.ports.front().gateway = config::IpAddress::parse(gateway);
+    return refusal(group);
+  };
+  EXPECT_EQ(by("192.0.2.1"), "");
+  EXPECT_TRUE(by("203.0.113.1").starts_with("the gateway 203.0.113.1 is not on the link"))
+      << by("203.0.113.1");
+  EXPECT_TRUE(by("192.0.2.255").starts_with("the gateway 192.0.2.255 is the broadcast address"))
+      << by("192.0.2.255");
+}
+
 TEST(Targets, O2_WhereNoAddressIsYetNothingIsKnownAndNothingRefused) {
   net::Identity identity = net::samples::identity();
   std::erase_if(identity.addresses, [](const auto& each) { return each.family == AF_INET; });

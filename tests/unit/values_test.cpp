@@ -83,6 +83,9 @@ std::vector<Case> cases() {
     };
     return Case{"heartbeat." + key, file(1), file(2)};
   };
+  const std::string datagrams =
+      "kind = \"hanet\"\nkey_file = \"/a\"\n"
+      "primary_source = \"192.0.2.8\"\nstandby_source = \"192.0.2.9\"\n";
   const std::string cold = "mode = \"cold\"\n";
   const std::string warm = "mode = \"warm\"\n";
   const std::string trunk = "[\"a\", \"c\"]";
@@ -112,6 +115,9 @@ std::vector<Case> cases() {
       heartbeat("further_targets", "[\"192.0.2.2\"]", "[\"192.0.2.3\"]"),
       heartbeat("key_file", "\"/a\"", "\"/b\"", "kind = \"hanet\"\n"),
       heartbeat("ether_type", "0x88b5", "0x88b6", "kind = \"hanet\"\nkey_file = \"/a\"\n"),
+      heartbeat("udp_port", "7", "8", datagrams),
+      heartbeat("primary_gateway", "\"192.0.2.5\"", "\"192.0.2.6\"", datagrams + "udp_port = 7\n"),
+      heartbeat("standby_gateway", "\"192.0.2.5\"", "\"192.0.2.6\"", datagrams + "udp_port = 7\n"),
       heartbeat("quorum", "1", "2", "further_targets = [\"192.0.2.2\"]\n"),
       heartbeat("both_ends", "true", "false",
                 "primary_source = \"192.0.2.8\"\nstandby_source = \"192.0.2.9\"\n"),

@@ -113,6 +113,7 @@ struct PortConfig {
   std::optional<IpAddress> target;           ///< overrides the group's target on this path
   std::optional<IpAddress> source;           ///< address of the probes; required for icmp over IPv4
   std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
+  std::optional<IpAddress> gateway{};        ///< datagrams: the router to the target
   std::optional<net::MacAddress> peer_mac{};    ///< silence: whose frames count on this path
   std::optional<net::MacAddress> target_mac{};  ///< not silence: where the target is, for good
 };
@@ -136,6 +137,7 @@ struct GroupConfig {
   std::filesystem::path key_file{};            ///< hanet: absolute
   std::vector<hanet_key> keys{};               ///< what stands in it; see load_keys()
   std::uint16_t ether_type = HANET_BEAT_TYPE;  ///< hanet: of its frames, kEtherType
+  std::optional<std::uint16_t> udp_port;       ///< hanet: of its datagrams; empty: it has frames
   std::vector<IpAddress> further_targets{};    ///< up to 3 whom every port asks beside its target
   std::uint32_t quorum = 1;  ///< so many of them all have to answer, 1 .. all (spec M9)
   bool both_ends = false;    ///< the targets are another node's sources: hanet runs there, too

@@ -15,7 +15,7 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 23> kHeartbeatKeys{"kind",
+constexpr std::array<std::string_view, 27> kHeartbeatKeys{"kind",
                                                           "target",
                                                           "primary_target",
                                                           "standby_target",
@@ -37,13 +37,18 @@ constexpr std::array<std::string_view, 23> kHeartbeatKeys{"kind",
                                                           "primary_target_mac",
                                                           "standby_target_mac",
                                                           "key_file",
-                                                          "ether_type"};
+                                                          "ether_type",
+                                                          "udp_port",
+                                                          "gateway",
+                                                          "primary_gateway",
+                                                          "standby_gateway"};
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {
   std::optional<Item> source_item;
   std::optional<IpAddress> target;  ///< the one that counts: the port's own, or the group's
   std::optional<IpAddress> source;
+  bool by_gateway = false;
 };
 
 std::string_view family_text(const IpAddress& address) {
@@ -78,6 +83,10 @@ void check_source(const TableReader& heartbeat, const Asked& asked) {
   } else if (source == *asked.target) {
     heartbeat.report(*asked.source_item, fmt::format("{} (also the target)", shown(source)),
                      "an address of this host");
+  } else if (asked.by_gateway) {
+    if (source.is_link_local())
+      heartbeat.report(*asked.source_item, shown(source),
+                       "an address to which the gateway can send the answers, not one of the link");
   } else if (source.family == AF_INET6 && !source.is_link_local()) {
     heartbeat.report(*asked.source_item, shown(source),
                      "a link-local address (fe80::/10), because the target is IPv6");
@@ -136,6 +145,7 @@ void read_side(const TableReader& heartbeat, const PathKeys& side,
       port.source = asked.source = heartbeat.address(sources[at]);
     }
     asked.target = heartbeat.has(side.target) ? port.target : target;
+    asked.by_gateway = port.gateway.has_value();
     const HeartbeatKind kind = config.kind_of(port);
     if (kind != HeartbeatKind::Silence) check_source(heartbeat, asked);
     if (at == 0) require_source(heartbeat, kind, side.source, asked);
@@ -269,10 +279,12 @@ void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claim
   if (!heartbeat) return;
   heartbeat->refuse_unknown(kHeartbeatKeys);
   read_kinds(*heartbeat, config);
+  read_datagrams(*heartbeat, config);
   read_addresses(*heartbeat, config);
   read_further_targets(*heartbeat, config);
   check_silence(*heartbeat, config);
   read_signed_kind(*heartbeat, config);
+  check_datagrams(*heartbeat, config);
   read_both_ends(*heartbeat, config);
   read_timing(*heartbeat, config.live);
   claim_sessions(*heartbeat, config, claims);

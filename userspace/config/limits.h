@@ -34,6 +34,7 @@ static_assert(HANET_MAX_TRUNKS >= 2 * kMaxGroups, "both paths of each group may 
 
 /// Smaller ones are lengths (IEEE 802.3, 3.2.6). Not all of them: config/signed_kind.cpp.
 inline constexpr Range kEtherType{0x600, 0xffff};
+inline constexpr Range kUdpPort{1, 0xffff};
 
 // Switchover, see GroupConfig.
 inline constexpr Range kAnnounceCount{0, 60};

@@ -49,11 +49,13 @@ struct PathKeys {
   std::string_view source;
   std::string_view peer_mac;
   std::string_view target_mac;
+  std::string_view gateway;
 };
 inline constexpr std::array<PathKeys, 2> kPathKeys{
-    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac", "primary_target_mac"},
-     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac",
-      "standby_target_mac"}}};
+    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac", "primary_target_mac",
+      "primary_gateway"},
+     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac", "standby_target_mac",
+      "standby_gateway"}}};
 
 /// How each path is watched, and at which MAC addresses the peers are, where the file says it.
 void read_kinds(const TableReader& heartbeat, GroupConfig& config);
@@ -62,6 +64,11 @@ void read_kinds(const TableReader& heartbeat, GroupConfig& config);
                                 std::size_t at);
 /// [group.heartbeat] of a group that signs: its key file, and what makes no sense there.
 void read_signed_kind(const TableReader& heartbeat, GroupConfig& config);
+/// [group.heartbeat] of a group whose signed heartbeats are datagrams: before the addresses are
+/// read.
+void read_datagrams(const TableReader& heartbeat, GroupConfig& config);
+/// What makes no sense together with what was read there.
+void check_datagrams(const TableReader& heartbeat, const GroupConfig& config);
 /// What makes no sense together with listening.
 void check_silence(const TableReader& heartbeat, const GroupConfig& config);
 

@@ -90,6 +90,7 @@ void put_path(Values& values, const GroupConfig& group, std::size_t at) {
   put(keys.source, [](const PortConfig& port) { return text_of(port.source); });
   put(keys.peer_mac, [](const PortConfig& port) { return text_of(port.peer_mac); });
   put(keys.target_mac, [](const PortConfig& port) { return text_of(port.target_mac); });
+  put(keys.gateway, [](const PortConfig& port) { return text_of(port.gateway); });
 }
 
 void put_heartbeat(Values& values, const GroupConfig& group) {
@@ -103,6 +104,8 @@ void put_heartbeat(Values& values, const GroupConfig& group) {
                   group.key_file.empty() ? std::string(kNone) : group.key_file.native()},
                  {"heartbeat.keys", named(group.keys)},
                  {"heartbeat.ether_type", fmt::format("{:#06x}", group.ether_type)},
+                 {"heartbeat.udp_port",
+                  group.udp_port ? fmt::format("{}", *group.udp_port) : std::string(kNone)},
                  {"heartbeat.quorum", fmt::format("{}", group.quorum)},
                  {"heartbeat.both_ends", text_of(group.both_ends)},
                  {"heartbeat.interval_us", text_of(live.interval)},

@@ -15,6 +15,8 @@
 
 #include "config/key_file.h"
 #include "core/log.h"
+#include "net/frames.h"
+#include "net/look.h"
 #include "report/maps.h"
 #include "report/status.h"
 
@@ -30,6 +32,14 @@ constexpr engine::GroupIndex kGroup = 0;
 std::string no_ethernet(const std::string& interface) {
   return fmt::format("{} is no Ethernet interface: a heartbeat of kind hanet is an Ethernet frame",
                      interface);
+}
+
+/// As the kernel side has it (abi.h, hanet_beat_way).
+net::Ipv6Bytes as_ipv6(const net::Address& address) {
+  net::Ipv6Bytes bytes{};
+  if (address.family == AF_INET) bytes[10] = bytes[11] = 0xff;
+  std::ranges::copy_backward(address.local, bytes.end());
+  return bytes;
 }
 
 Json refusal(const std::string& reason) { return {{"ok", false}, {"error", reason}}; }
@@ -108,11 +118,29 @@ Status Responder::attach(const std::string& interface) {
                                                       .probe_mac = net::random_local_mac(),
                                                       .targets = 0,
                                                       .own_mac = link->mac,
-                                                      .beat_type = options_.ether_type});
+                                                      .beat_type = options_.ether_type,
+                                                      .beat_port = options_.udp_port});
   if (!port) return pass_on(port);
   answering_.push_back(
       {.interface = interface, .port = *port, .ifindex = link->interface.index, .mac = link->mac});
+  take_addresses(answering_.back());
   return {};
+}
+
+void Responder::take_addresses(Answering& one) {
+  if (options_.udp_port == 0) return;
+  std::set<net::Ipv6Bytes> own;
+  if (one.ifindex != 0) {
+    const auto found = net::addresses_on(requests_, {.name = one.interface, .index = one.ifindex});
+    if (!found) return;  // it is looked again
+    for (const net::Address& address : *found) own.insert(as_ipv6(address));
+  }
+  const Status taken = engine_->set_own_addresses(one.port, std::move(own));
+  const bool all = taken.has_value();
+  if (!all && one.all_addresses)
+    log::warning("{}: heartbeats to some of its addresses are not answered: {}", one.interface,
+                 taken.error().message);
+  one.all_addresses = all;
 }
 
 void Responder::look_at_links() {
@@ -129,6 +157,7 @@ void Responder::follow(Answering& one) {
     log::warning("{} is gone: nothing is answered there until it is back", one.interface);
   }
   if (!link) return;
+  take_addresses(one);
   if (link->mac != one.mac) {
     one.mac = link->mac;
     engine_->set_own_mac(one.port, one.mac);
@@ -145,6 +174,7 @@ void Responder::follow(Answering& one) {
   }
   one.told = false;
   one.ifindex = ifindex;
+  take_addresses(one);
   log::notice("{} is here: heartbeats are answered there", one.interface);
 }
 

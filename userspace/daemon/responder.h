@@ -29,6 +29,7 @@ struct ResponderOptions {
   std::vector<std::string> interfaces;  ///< at least one, each an Ethernet interface
   std::filesystem::path key_file;
   std::uint16_t ether_type = HANET_BEAT_TYPE;
+  std::uint16_t udp_port = 0;           ///< of datagrams, which are answered as well; 0: are not
   std::filesystem::path run_directory;  ///< sockets
   std::filesystem::path pin_directory;  ///< pinned maps
   bool bpf_timer = true;                ///< false: do without (engine::Engine::Options)
@@ -52,13 +53,16 @@ class Responder {
     engine::PortIndex port = 0;
     unsigned ifindex = 0;  ///< 0: it is not here
     net::MacAddress mac{};
-    bool told = false;  ///< that it can not be attached
+    bool told = false;          ///< that it can not be attached
+    bool all_addresses = true;  ///< every address of it is answered at
   };
 
   explicit Responder(ResponderOptions options) : options_(std::move(options)) {}
   [[nodiscard]] Status lock();
   [[nodiscard]] Status open_descriptors();
   [[nodiscard]] Status attach(const std::string& interface);
+  /// Datagrams are answered at the addresses that the interface has now.
+  void take_addresses(Answering& one);
   /// Has a card gone, come back, or got another address?
   void look_at_links();
   void follow(Answering& one);

@@ -257,6 +257,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
   copy_to(port.probe_ipv6, spec.probe_ipv6);
   copy_to(port.own_mac, spec.own_mac);
   port.beat_type = htons(spec.beat_type);
+  port.beat_port = htons(spec.beat_port);
   port.quorum = spec.quorum;
   steer_[index] = hanet_steer{};
   waits_[index] = false;

@@ -60,6 +60,7 @@ struct PortSpec {
   std::uint32_t targets = 1;                  ///< it will be given so many sessions
   net::MacAddress own_mac{};  ///< heartbeats to it are answered as well; all zero: none
   std::uint16_t beat_type = HANET_BEAT_TYPE;  ///< EtherType of heartbeats of kind hanet
+  std::uint16_t beat_port = 0;                ///< UDP port of those that are datagrams; 0: none are
 };
 
 struct SessionSpec {
@@ -68,6 +69,7 @@ struct SessionSpec {
   int family = 0;  ///< AF_INET or AF_INET6
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
+  std::array<std::uint8_t, 16> next_hop{};  ///< whose MAC address requests go to
   std::array<std::uint8_t, 16> source{};
   std::optional<net::MacAddress> peer_mac;  ///< for good; empty: the network tells it
   bool other_end = false;                   ///< hanet runs there too, and is believed
@@ -171,6 +173,9 @@ class Engine {
 
   /// The interface's own address has changed (PortSpec::own_mac).
   void set_own_mac(PortIndex port, const net::MacAddress& mac);
+  /// Its IP addresses have changed: where datagrams to that MAC address are answered. IPv4 ones are
+  /// mapped (abi.h, hanet_beat_way). The error is that of the first that could not be entered.
+  [[nodiscard]] Status set_own_addresses(PortIndex port, std::set<net::Ipv6Bytes> addresses);
   /// Sessions of other hosts that ask this port.
   struct Asker {
     hanet_beat_asker session;
@@ -362,7 +367,8 @@ class Engine {
   std::set<unsigned> spared_;            ///< interfaces
   std::set<GroupIndex> steered_lately_;  ///< by a killed instance
   bool strays_ended_ = false;
-  std::array<bool, HANET_MAX_PORTS> waits_{};        ///< has no identity
+  std::array<bool, HANET_MAX_PORTS> waits_{};                    ///< has no identity
+  std::map<PortIndex, std::set<net::Ipv6Bytes>> own_addresses_;  ///< set_own_addresses()
   std::array<bool, HANET_MAX_PORTS> left_steers_{};  ///< a killed instance does, behind ours
   std::set<GroupIndex> steers_alike_;                ///< so this one can do so in its place
   struct SessionRow {

@@ -104,6 +104,32 @@ void Engine::set_own_mac(PortIndex port, const net::MacAddress& mac) {
   copy_to(ports_[port].own_mac, mac);
 }
 
+Status Engine::set_own_addresses(PortIndex port, std::set<net::Ipv6Bytes> addresses) {
+  const int map = bpf_map__fd(skeleton_->maps.beat_addresses);
+  std::set<net::Ipv6Bytes>& answered = own_addresses_[port];
+  const auto entry = [&](const net::Ipv6Bytes& address) {
+    hanet_beat_address own{.address = {}, .port = port};
+    copy_to(own.address, address);
+    return own;
+  };
+  Status all;
+  for (const net::Ipv6Bytes& address : answered)
+    if (const hanet_beat_address gone = entry(address); !addresses.contains(address))
+      bpf_map_delete_elem(map, &gone);
+  std::erase_if(addresses, [&](const net::Ipv6Bytes& address) {
+    const std::uint32_t present = 1;
+    const hanet_beat_address own = entry(address);
+    if (answered.contains(address) || bpf_map_update_elem(map, &own, &present, BPF_ANY) == 0)
+      return false;
+    if (all) all = errno_error(errno, "enter an address at which heartbeats are answered");
+    return true;
+  });
+  answered = std::move(addresses);
+  const auto answers = [](const auto& of_port) { return !of_port.second.empty(); };
+  store(skeleton_->bss->answer_datagrams, std::ranges::any_of(own_addresses_, answers));
+  return all;
+}
+
 std::vector<Engine::Asker> Engine::askers(PortIndex port) const {
   std::vector<Asker> found;
   const int map = bpf_map__fd(skeleton_->maps.beat_peers);

@@ -63,6 +63,7 @@ void Engine::take_knowledge(PortIndex port) {
     if (const auto known = std::ranges::find_if(ended,
                                                 [&](const auto& one) {
                                                   return one.beat_type == ports_[port].beat_type &&
+                                                         one.beat_port == ports_[port].beat_port &&
                                                          is_known(one.session, sessions_[session],
                                                                   now);
                                                 });

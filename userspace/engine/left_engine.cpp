@@ -42,7 +42,8 @@ bool asks_the_same(const hanet_session& ended, const hanet_session& ours) {
   const bool same_mac = ours.target_mac_known != HANET_MAC_CONFIGURED ||
                         std::ranges::equal(ended.target_mac, ours.target_mac);
   return ended.kind == ours.kind && ended.family == ours.family && same_source && same_mac &&
-         std::ranges::equal(ended.target, ours.target);
+         std::ranges::equal(ended.target, ours.target) &&
+         std::ranges::equal(ended.next_hop, ours.next_hop);
 }
 
 }  // namespace
@@ -169,6 +170,7 @@ std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const 
     const hanet_port& port = ports_[session.port];
     ended.push_back({.port = port.name,
                      .beat_type = port.beat_type,
+                     .beat_port = port.beat_port,
                      .session = session,
                      .flight = flights_[at],
                      .carrier = load(port.carrier),

@@ -32,6 +32,7 @@ class LeftEngine {
   struct Known {
     std::string port;
     __be16 beat_type = 0;     ///< hanet_port's
+    __be16 beat_port = 0;     ///< the same
     hanet_session session{};  ///< its state is that of before it was paused
     hanet_flight flight{};
     std::uint32_t carrier = HANET_CARRIER_UNKNOWN;  ///< enum hanet_carrier, of the port

@@ -46,7 +46,7 @@ Result<SessionIndex> Engine::add_session(const SessionSpec& spec) {
   session.kind = static_cast<std::uint8_t>(spec.kind);
   session.other_end = spec.other_end ? 1 : 0;
   copy_to(session.target, spec.target);
-  copy_to(session.next_hop, spec.target);
+  copy_to(session.next_hop, spec.next_hop);
   copy_to(session.source, spec.source);
   if (spec.peer_mac) {
     copy_to(session.target_mac, *spec.peer_mac);

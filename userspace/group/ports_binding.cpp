@@ -110,7 +110,8 @@ Status Ports::attach_port(Port& port) {
                         .probe_ipv6 = {},
                         .quorum = context_.config.quorum,
                         .targets = static_cast<std::uint32_t>(plans.size()),
-                        .beat_type = plan.ether_type};
+                        .beat_type = plan.ether_type,
+                        .beat_port = plan.udp_port};
   if (plan.family == AF_INET)
     std::copy_n(plan.source.begin(), 4, reinterpret_cast<std::uint8_t*>(&spec.probe_ipv4));
   else
@@ -134,6 +135,7 @@ Result<engine::RequestFrames> Ports::add_session(const Port& port, const Session
                                                              .family = plan.family,
                                                              .kind = plan.kind,
                                                              .target = plan.target,
+                                                             .next_hop = plan.next_hop,
                                                              .source = plan.source,
                                                              .peer_mac = plan.peer_mac,
                                                              .other_end = plan.other_end});

@@ -20,14 +20,15 @@ net::Frame neighbour_request(const SessionPlan& plan, const net::MacAddress& pro
   // A request that is prepared for a learned address starts with any unicast destination.
   const net::MacAddress to = search ? net::kBroadcast : probe_mac;
   if (plan.family == AF_INET)
-    return net::arp_request(to, probe_mac, ipv4_of(plan.source), ipv4_of(plan.target));
+    return net::arp_request(to, probe_mac, ipv4_of(plan.source), ipv4_of(plan.next_hop));
   return net::neighbour_solicitation(search ? net::MacAddress{} : to, probe_mac, plan.source,
-                                     plan.target);
+                                     plan.next_hop);
 }
 
 net::Frame heartbeat_request(const SessionPlan& plan, engine::SessionIndex index,
                              const hanet_session& session, const net::MacAddress& probe_mac) {
   if (plan.kind == HANET_HEARTBEAT_NEIGHBOUR) return neighbour_request(plan, probe_mac, false);
+  if (plan.udp_port != 0) return engine::signed_datagram(index, session, probe_mac, plan.udp_port);
   if (plan.kind == HANET_HEARTBEAT_HANET)
     return engine::signed_request(index, session, probe_mac, plan.ether_type);
   const auto payload = engine::echo_payload(index, session);
@@ -62,9 +63,11 @@ std::vector<SessionPlan> plan_sessions(const config::GroupConfig& group,
     SessionPlan plan{.family = target == config::IpAddress{} ? AF_UNSPEC : target.family,
                      .kind = kind_of(group.kind_of(port)),
                      .target = target.bytes,
+                     .next_hop = port.gateway.value_or(target).bytes,
                      .source = {},
                      .peer_mac = std::nullopt};
     plan.ether_type = group.ether_type;
+    if (plan.kind == HANET_HEARTBEAT_HANET) plan.udp_port = group.udp_port.value_or(0);
     if (port.source)
       plan.source = port.source->bytes;
     else if (target.family == AF_INET6)
@@ -103,7 +106,8 @@ Result<engine::RequestFrames> prepare_requests(const SessionPlan& plan, engine::
   if (plan.kind != HANET_HEARTBEAT_SILENCE)
     requests.heartbeat = heartbeat_request(plan, index, session, probe_mac);
   if (!plan.peer_mac) requests.search = neighbour_request(plan, probe_mac, true);
-  if (plan.kind == HANET_HEARTBEAT_ECHO)
+  // What has an IP header comes in by whichever MAC address; see bpf/target.bpf.h.
+  if (plan.kind == HANET_HEARTBEAT_ECHO || (plan.udp_port != 0 && !plan.peer_mac))
     requests.refresh = neighbour_request(plan, probe_mac, false);
   return requests;
 }

@@ -21,10 +21,12 @@ struct SessionPlan {
   int family = 0;
   hanet_heartbeat_kind kind = HANET_HEARTBEAT_NEIGHBOUR;
   std::array<std::uint8_t, 16> target{};
+  std::array<std::uint8_t, 16> next_hop{};  ///< who is asked for its MAC address: target or router
   std::array<std::uint8_t, 16> source{};
   std::optional<net::MacAddress> peer_mac;  ///< written in the configuration; empty: searched for
   bool other_end = false;                   ///< hanet runs there, too
   std::uint16_t ether_type = HANET_BEAT_TYPE;  ///< of kind hanet
+  std::uint16_t udp_port = 0;                  ///< of kind hanet as datagrams; 0: as frames
 };
 
 /// One for each target of the port, its own target first: only that one is another hanet's, and

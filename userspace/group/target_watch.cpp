@@ -65,7 +65,7 @@ std::vector<Finding> TargetWatch::silent_targets() const {
              .text = fmt::format(
                  "the target {} does not answer {}; {} of {} do, and the path works "
                  "as long as {} {}",
-                 target_of({port, session}), port.interface.name, watched.targets - silent,
+                 ports_.target_of(port, session), port.interface.name, watched.targets - silent,
                  watched.targets, watched.quorum, watched.quorum == 1 ? "does" : "do")});
   }
   return found;
@@ -92,6 +92,13 @@ std::vector<Finding> TargetWatch::foreign_keys(MonotonicTime now) {
 }
 
 // As long as a link may negotiate, nothing is missing.
+std::string TargetWatch::sought(const Asked& asked) const {
+  const std::string target = ports_.target_of(asked.port, asked.session);
+  const config::PortConfig& port = context_.config.paths[asked.port.path].ports[asked.port.slot];
+  if (!port.gateway) return fmt::format("target {}", target);
+  return fmt::format("gateway {} to the target {}", port.gateway->text(), target);
+}
+
 void TargetWatch::tell_missing(const Asked& asked, Entry& entry, MonotonicTime now) const {
   const hanet_session& session = context_.engine().session(asked.session);
   const bool is_asked = session.kind != HANET_HEARTBEAT_SILENCE && asked.port.present() &&
@@ -107,7 +114,7 @@ void TargetWatch::tell_missing(const Asked& asked, Entry& entry, MonotonicTime n
   const bool has_sender = session.family != AF_INET || has_source(session);
   context_.notices.add(
       "target-missing", ports_.name(asked.port.path),
-      fmt::format("nobody answers the search for the target {} by {}{}", target_of(asked),
+      fmt::format("nobody answers the search for the {} by {}{}", sought(asked),
                   asked.port.interface.name,
                   has_sender ? ""
                              : "; it has no sender address, and a network that suppresses ARP "
@@ -121,8 +128,8 @@ void TargetWatch::follow(const Asked& asked, Entry& entry) const {
   if (entry.at != net::MacAddress{})
     context_.notices.add(
         "target-moved", ports_.name(asked.port.path),
-        fmt::format("the target {} is at {} now, seen by {}; it was at {}, which fell silent",
-                    target_of(asked), net::to_text(at), asked.port.interface.name,
+        fmt::format("the {} is at {} now, seen by {}; it was at {}, which fell silent",
+                    sought(asked), net::to_text(at), asked.port.interface.name,
                     net::to_text(entry.at)));
   entry.at = at;
 }
@@ -140,9 +147,9 @@ void TargetWatch::look_for_rival(const Asked& asked, Entry& entry, MonotonicTime
   entry.alarm = true;
   context_.notices.alarm(
       AlarmKind::TargetContested, ports_.name(asked.port.path),
-      fmt::format("two MAC addresses answer for the target {} on {}: {}, which is watched, and {}; "
+      fmt::format("two MAC addresses answer for the {} on {}: {}, which is watched, and {}; "
                   "traffic may go to either, so one of the two hosts has to give the address up",
-                  target_of(asked), asked.port.interface.name, net::to_text(entry.at),
+                  sought(asked), asked.port.interface.name, net::to_text(entry.at),
                   net::to_text(entry.rival)));
 }
 
@@ -152,8 +159,8 @@ void TargetWatch::end_rivalry(const Asked& asked, Entry& entry) const {
   entry.alarm = false;
   context_.notices.alarm_cleared(
       AlarmKind::TargetContested, ports_.name(asked.port.path),
-      fmt::format("only {} answers for the target {} on {} now", net::to_text(entry.at),
-                  target_of(asked), asked.port.interface.name));
+      fmt::format("only {} answers for the {} on {} now", net::to_text(entry.at), sought(asked),
+                  asked.port.interface.name));
 }
 
 }  // namespace hanet::group

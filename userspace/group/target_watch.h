@@ -58,9 +58,8 @@ class TargetWatch {
   [[nodiscard]] std::vector<Finding> silent_targets() const;
   /// Of groups that sign: heartbeats that nobody here has a key for.
   [[nodiscard]] std::vector<Finding> foreign_keys(MonotonicTime now);
-  [[nodiscard]] std::string target_of(const Asked& asked) const {
-    return ports_.target_of(asked.port, asked.session);
-  }
+  /// Whose MAC address is known or searched for: "target 192.0.2.10", or the router to it.
+  [[nodiscard]] std::string sought(const Asked& asked) const;
 
   const Context& context_;
   const PortList& ports_;

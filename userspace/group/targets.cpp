@@ -92,27 +92,31 @@ const net::Address* network_with(const std::vector<const net::Address*>& address
 
 std::string why_not_reached(const config::IpAddress& target, const config::PortConfig& port,
                             const net::Identity& identity) {
-  const Bytes asked = bytes_of(target);
+  const config::IpAddress& neighbour = port.gateway.value_or(target);
+  const std::string_view role = port.gateway ? "gateway" : "target";
+  const Bytes asked = bytes_of(neighbour);
   const auto addresses = addresses_of(identity, target.family);
-  if (addresses.empty() || target.is_link_local()) return {};
+  if (addresses.empty() || neighbour.is_link_local()) return {};
   if (const std::string whole = whole_network(addresses, asked); !whole.empty())
-    return fmt::format("the target {} is {}: name one host", target.text(), whole);
+    return fmt::format("the {} {} is {}: name one host", role, neighbour.text(), whole);
   const net::Address* network = network_with(addresses, asked);
   const bool on_link =
       network != nullptr || std::ranges::any_of(identity.routes, [&](const auto& route) {
-        return leads_to_link(route, identity, target.family, asked);
+        return leads_to_link(route, identity, neighbour.family, asked);
       });
   if (!on_link)
     return fmt::format(
-        "the target {} is not on the link: {} has no address of its network and no route to it "
-        "without a gateway, and only neighbours can be asked; name a neighbour, such as the router",
-        target.text(), identity.on.name);
+        "the {} {} is not on the link: {} has no address of its network and no route to it "
+        "without a gateway, and only neighbours can be asked; name a neighbour, such as the "
+        "router{}",
+        role, neighbour.text(), identity.on.name,
+        port.gateway ? "" : ", or ask by datagrams (udp_port, gateway)");
   if (network != nullptr && port.source && port.source->family == AF_INET &&
       !same_network(network->local, bytes_of(*port.source), network->prefix_length))
     return fmt::format(
-        "the source {} is not of the target's network {}: its answers would go elsewhere; choose a "
+        "the source {} is not of the {}'s network {}: its answers would go elsewhere; choose a "
         "free address of that network",
-        port.source->text(), network_text(*network));
+        port.source->text(), role, network_text(*network));
   return {};
 }
 
@@ -133,14 +137,15 @@ Result<std::string> own_holder(net::NetlinkSocket& socket, const config::IpAddre
 }
 
 Status check_is_foreign(net::NetlinkSocket& socket, const config::GroupConfig& group,
-                        const config::PortConfig& port, const config::IpAddress& target) {
-  const Result<std::string> own = own_holder(socket, target);
+                        const config::PortConfig& port, std::string_view role,
+                        const config::IpAddress& address) {
+  const Result<std::string> own = own_holder(socket, address);
   if (!own) return std::unexpected(own.error());
   if (own->empty()) return {};
   return failure(refusal(group, port,
-                         fmt::format("the target {} is an address of this host ({}): it would be "
+                         fmt::format("the {} {} is an address of this host ({}): it would be "
                                      "answered by nobody else; name another host",
-                                     target.text(), *own)));
+                                     role, address.text(), *own)));
 }
 
 }  // namespace
@@ -168,8 +173,12 @@ Status check_targets(net::NetlinkSocket& socket, const config::GroupConfig& grou
     for (const config::PortConfig& port : path.ports) {
       if (group.asks_an_address(port))
         for (const config::IpAddress& target : group.targets_of(port))
-          if (Status foreign = check_is_foreign(socket, group, port, target); !foreign)
+          if (Status foreign = check_is_foreign(socket, group, port, "target", target); !foreign)
             return foreign;
+      if (port.gateway)
+        if (Status foreign = check_is_foreign(socket, group, port, "gateway", *port.gateway);
+            !foreign)
+          return foreign;
       if (const std::string why = why_not_asked(group, port, identity, found); !why.empty())
         return failure(refusal(group, port, why));
     }

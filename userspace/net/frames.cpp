@@ -19,6 +19,7 @@ constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 constexpr std::size_t kMinimumFrame = 60;  // without the frame check sequence
 constexpr std::uint8_t kIcmp = 1;
+constexpr std::uint8_t kUdp = 17;
 constexpr std::uint8_t kIcmpv6 = 58;
 
 void put8(Frame& frame, unsigned value) { frame.push_back(static_cast<std::uint8_t>(value)); }
@@ -56,13 +57,39 @@ void store16(Frame& frame, std::size_t at, std::uint16_t value) {
   frame[at + 1] = static_cast<std::uint8_t>(value & 0xff);
 }
 
-void put_ipv6(Frame& frame, const Ipv6Bytes& source, const Ipv6Bytes& target, std::size_t length) {
-  put(frame, std::array<std::uint8_t, 4>{0x60, 0, 0, 0});
-  put16(frame, static_cast<unsigned>(length));
-  put8(frame, kIcmpv6);
-  put8(frame, 255);  // required for neighbour discovery (RFC 4861 section 7.1), harmless for echo
+// Precedence of network control (RFC 791); hanet's frames are no fragments. `length`: behind it.
+void put_ipv4(Frame& frame, Ipv4Bytes source, Ipv4Bytes target, std::uint8_t protocol,
+              std::size_t length) {
+  const std::size_t at = frame.size();
+  put(frame, std::array<std::uint8_t, 2>{0x45, 0xc0});
+  put16(frame, static_cast<unsigned>(20 + length));
+  put(frame, std::array<std::uint8_t, 8>{0, 0, 0x40, 0, 64, protocol, 0, 0});
   put(frame, source);
   put(frame, target);
+  store16(frame, at + 10, fold(sum16(std::span(frame).subspan(at, 20))));
+}
+
+// What neighbour discovery requires (RFC 4861 section 7.1), and what does not harm an echo.
+constexpr std::uint8_t kNeighbourHops = 255;
+
+void put_ipv6(Frame& frame, const Ipv6Bytes& source, const Ipv6Bytes& target, std::size_t length,
+              std::uint8_t protocol = kIcmpv6, std::uint8_t hops = kNeighbourHops) {
+  put(frame, std::array<std::uint8_t, 4>{0x60, 0, 0, 0});
+  put16(frame, static_cast<unsigned>(length));
+  put8(frame, protocol);
+  put8(frame, hops);
+  put(frame, source);
+  put(frame, target);
+}
+
+constexpr std::size_t kUdpHeader = 8;
+
+void put_udp(Frame& frame, std::uint16_t port, std::span<const std::uint8_t> payload) {
+  put16(frame, port);
+  put16(frame, port);
+  put16(frame, static_cast<unsigned>(kUdpHeader + payload.size()));
+  put16(frame, 0);
+  put(frame, payload);
 }
 
 // RFC 4443 section 2.3: the checksum of ICMPv6 covers the addresses. `at` is where ICMPv6 begins.
@@ -190,16 +217,10 @@ Frame unsolicited_advertisement(const MacAddress& owner, const Ipv6Bytes& addres
 
 Frame echo_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source, Ipv4Bytes target,
                    std::uint16_t id, std::span<const std::uint8_t> payload) {
-  constexpr std::size_t kIpAt = 14;
-  constexpr std::size_t kIcmpAt = kIpAt + 20;
+  constexpr std::size_t kIcmpAt = 14 + 20;
   Frame frame;
   put_ethernet(frame, to, from, kEtherTypeIpv4);
-  put(frame, std::array<std::uint8_t, 2>{0x45, 0xc0});  // precedence of network control (RFC 791)
-  put16(frame, static_cast<unsigned>(20 + 8 + payload.size()));
-  put(frame, std::array<std::uint8_t, 8>{0, 0, 0x40, 0, 64, kIcmp, 0, 0});
-  put(frame, source);
-  put(frame, target);
-  store16(frame, kIpAt + 10, fold(sum16(std::span(frame).subspan(kIpAt, 20))));
+  put_ipv4(frame, source, target, kIcmp, 8 + payload.size());
   put(frame, std::array<std::uint8_t, 4>{8, 0, 0, 0});
   put16(frame, id);
   put16(frame, 0);
@@ -220,6 +241,24 @@ Frame echo_request(const MacAddress& to, const MacAddress& from, const Ipv6Bytes
   put16(frame, 0);
   put(frame, payload);
   finish_icmpv6(frame, kIcmpv6At);
+  return frame;
+}
+
+Frame datagram(const MacAddress& to, const MacAddress& from, Ipv4Bytes source, Ipv4Bytes target,
+               std::uint16_t port, std::span<const std::uint8_t> payload) {
+  Frame frame;
+  put_ethernet(frame, to, from, kEtherTypeIpv4);
+  put_ipv4(frame, source, target, kUdp, kUdpHeader + payload.size());
+  put_udp(frame, port, payload);
+  return frame;
+}
+
+Frame datagram(const MacAddress& to, const MacAddress& from, const Ipv6Bytes& source,
+               const Ipv6Bytes& target, std::uint16_t port, std::span<const std::uint8_t> payload) {
+  Frame frame;
+  put_ethernet(frame, to, from, kEtherTypeIpv6);
+  put_ipv6(frame, source, target, kUdpHeader + payload.size(), kUdp, 64);
+  put_udp(frame, port, payload);
   return frame;
 }
 

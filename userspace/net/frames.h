@@ -54,6 +54,15 @@ inline constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
                                  const Ipv6Bytes& source, const Ipv6Bytes& target, std::uint16_t id,
                                  std::span<const std::uint8_t> payload);
 
+/// UDP datagram (RFC 768) of one port to the same one, checksums not filled in but for that of
+/// IPv4: the kernel side writes into the payload, and the checksum that goes with it.
+[[nodiscard]] Frame datagram(const MacAddress& to, const MacAddress& from, Ipv4Bytes source,
+                             Ipv4Bytes target, std::uint16_t port,
+                             std::span<const std::uint8_t> payload);
+[[nodiscard]] Frame datagram(const MacAddress& to, const MacAddress& from, const Ipv6Bytes& source,
+                             const Ipv6Bytes& target, std::uint16_t port,
+                             std::span<const std::uint8_t> payload);
+
 /// The frame with a VLAN tag (IEEE 802.1Q clause 9: behind the addresses).
 [[nodiscard]] Frame tagged(Frame frame, std::uint32_t tag);
 
