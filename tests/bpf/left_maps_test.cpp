@@ -47,7 +47,7 @@ class LeftMaps : public testing::Test {
     EXPECT_EQ(bpf_map_lookup_elem(pinned(map).get(), &index, &value), 0);
     return value;
   }
-  [[nodiscard]] const LeftEngine& left() const { return left_; }
+  [[nodiscard]] LeftEngine& left() { return left_; }
 
  private:
   static hanet_port watched(unsigned ifindex) {
@@ -96,6 +96,44 @@ TEST_F(LeftMaps, D7_WhoIsDisarmedBridgesNothingNewAndSaysWhatItSteers) {
   left().arm(kInterface);
   EXPECT_EQ(read<hanet_steer>("steer", kPort).armed, 1U);
   EXPECT_FALSE(left().disarm(79)) << "an interface that it does not watch";
+}
+
+// The next request is the oldest one that is not answered, so it arms the deadline.
+TEST_F(LeftMaps, D7_WhatWasTakenOverGoesOnWhereItIsGivenBack) {
+  auto asks = read<hanet_session>("sessions", kSession);
+  asks.state = HANET_SESSION_DOWN;
+  asks.sent = 12;
+  asks.answered = 9;
+  write("sessions", kSession, asks);
+  const auto ended = left().end_sessions(kInterface);
+  ASSERT_EQ(ended.size(), 1U);
+  ASSERT_TRUE(left().disarm(kInterface));
+  ASSERT_EQ(read<hanet_session>("sessions", kSession).state, HANET_SESSION_PAUSED);
+  left().go_on(kOther);
+  EXPECT_EQ(read<hanet_session>("sessions", kSession).state, HANET_SESSION_PAUSED);
+  left().go_on(kInterface);
+  EXPECT_EQ(read<hanet_session>("sessions", kSession).state, HANET_SESSION_DOWN);
+  EXPECT_EQ(read<hanet_session>("sessions", kSession).answered, 12U);
+  EXPECT_EQ(read<hanet_steer>("steer", kPort).armed, 1U);
+}
+
+TEST_F(LeftMaps, D7_WhatWasNeverArmedIsNotArmedWhereItIsGivenBack) {
+  ASSERT_TRUE(left().disarm(kOther));
+  left().go_on(kOther);
+  EXPECT_EQ(read<hanet_steer>("steer", kOtherPort).armed, 0U);
+}
+
+// Nothing else arms its deadline than a frame that brings it up.
+TEST_F(LeftMaps, D7_M5_WhoAsksNobodyHasToHearAnewWhereItIsGivenBack) {
+  auto listens = read<hanet_session>("sessions", kSession);
+  listens.kind = HANET_HEARTBEAT_SILENCE;
+  listens.state = HANET_SESSION_UP;
+  listens.counted_ns = 7;
+  write("sessions", kSession, listens);
+  ASSERT_EQ(left().end_sessions(kInterface).size(), 1U);
+  left().go_on(kInterface);
+  EXPECT_EQ(read<hanet_session>("sessions", kSession).state, HANET_SESSION_UNKNOWN);
+  EXPECT_EQ(read<hanet_session>("sessions", kSession).counted_ns, 0U);
 }
 
 // Else it would answer, behind the new program, what that one has refused.

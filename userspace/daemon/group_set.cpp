@@ -91,7 +91,12 @@ GroupSet::GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment en
 
 void GroupSet::end_all() {
   sender_.reset();
-  for (const auto& group : groups_) group->stop();
+  for (const auto& group : groups_) stop(*group);
+}
+
+// A killed instance that goes on for the group needs what the group was prepared to be.
+void GroupSet::stop(group::PathGroup& group) const {
+  if (!goes_on(group.view().config)) group.stop();
 }
 
 config::Config GroupSet::running() const {
@@ -223,7 +228,7 @@ void GroupSet::end(const std::set<engine::GroupIndex>& which) {
   std::set<engine::SessionIndex> ended;
   for (const auto& group : kept) {
     show_life_();
-    group->stop();
+    stop(*group);
     ended.merge(engine_.remove_group(group->view().index));
   }
   if (sender_ && !ended.empty()) sender_->change(ended, {});

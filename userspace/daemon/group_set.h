@@ -99,6 +99,7 @@ class GroupSet {
   [[nodiscard]] Status take_over(const config::Config& wanted);
   [[nodiscard]] bool goes_on(const config::GroupConfig& group) const;
   void end(const std::set<engine::GroupIndex>& which);
+  void stop(group::PathGroup& group) const;
   void end_misfit(const Place& place, const Error& error);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);

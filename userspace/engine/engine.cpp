@@ -64,11 +64,6 @@ std::uint32_t program_id(const bpf_program* program) {
   return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) == 0 ? info.id : 0;
 }
 
-// The BPF file system takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
-std::filesystem::path path_of_new(const std::filesystem::path& directory, const bpf_map* map) {
-  return directory / fmt::format("{}_new", bpf_map__name(map));
-}
-
 }  // namespace
 
 void Engine::SkeletonDeleter::operator()(hanet_bpf* skeleton) const {
@@ -116,7 +111,8 @@ Status Engine::open_pins(const std::filesystem::path& directory) {
         directory.string());
   if (Status pinned = pin(); !pinned || left_.goes_on()) return pinned;
   if (Status named = name_pins(); !named) return named;
-  return pin_tracing();
+  name_tracing();
+  return {};
 }
 
 // Under other names until this instance takes over: then they are renamed, which takes
@@ -124,18 +120,32 @@ Status Engine::open_pins(const std::filesystem::path& directory) {
 Status Engine::pin() {
   std::error_code failed;
   for (const bpf_map* map : own_maps(*skeleton_)) {
-    const std::filesystem::path path = path_of_new(pin_directory_, map);
+    const std::filesystem::path path = new_pin(pin_directory_, bpf_map__name(map));
     std::filesystem::remove(path, failed);
     if (const int error = bpf_obj_pin(bpf_map__fd(map), path.c_str()); error != 0)
       return errno_error(error, fmt::format("pin map {} as {}", bpf_map__name(map), path.string()));
   }
+  for (const char* name : kTracing)
+    const PinnedLink ends = PinnedLink::adopt(new_pin(pin_directory_, name));
+  for (std::size_t at = 0; at < tracing_links_.size(); ++at) {
+    Result<PinnedLink> pinned =
+        PinnedLink::pin(std::move(tracing_links_[at]), new_pin(pin_directory_, kTracing[at]));
+    if (!pinned) return pass_on(pinned);
+    pinned_tracing_.push_back(std::move(*pinned));
+  }
+  tracing_links_.clear();
   return {};
 }
 
+// All of them, or none: with some of each instance the next one would find neither.
 Status Engine::name_pins() {
   std::error_code failed;
+  for (const bpf_map* map : own_maps(*skeleton_))
+    if (const std::filesystem::path name = pin_directory_ / bpf_map__name(map);
+        std::filesystem::is_directory(name, failed))
+      return failure(fmt::format("{} is in the way of a pin; remove it", name.string()));
   for (const bpf_map* map : own_maps(*skeleton_)) {
-    const std::filesystem::path path = path_of_new(pin_directory_, map);
+    const std::filesystem::path path = new_pin(pin_directory_, bpf_map__name(map));
     std::filesystem::rename(path, pin_directory_ / bpf_map__name(map), failed);
     if (failed) return errno_error(failed.value(), fmt::format("rename {}", path.string()));
   }
@@ -144,19 +154,14 @@ Status Engine::name_pins() {
 }
 
 // Those of a killed instance write to maps that nobody reads any more.
-Status Engine::pin_tracing() {
+void Engine::name_tracing() {
   for (std::size_t at = 0; at < kTracing.size(); ++at) {
     const std::filesystem::path name = pin_directory_ / kTracing[at];
     {
       const PinnedLink ends = PinnedLink::adopt(name);
     }
-    if (at >= tracing_links_.size()) continue;
-    Result<PinnedLink> pinned = PinnedLink::pin(std::move(tracing_links_[at]), name);
-    if (!pinned) return pass_on(pinned);
-    pinned_tracing_.push_back(std::move(*pinned));
+    if (at < pinned_tracing_.size()) pinned_tracing_[at].take_name(name);
   }
-  tracing_links_.clear();
-  return {};
 }
 
 // By name, so that a mistyped directory loses nothing that is not ours.
@@ -165,7 +170,7 @@ void Engine::remove_own_pins() {
   std::error_code ignored;
   for (const bpf_map* map : own_maps(*skeleton_)) {
     if (!left_.goes_on()) std::filesystem::remove(pin_directory_ / bpf_map__name(map), ignored);
-    std::filesystem::remove(path_of_new(pin_directory_, map), ignored);
+    std::filesystem::remove(new_pin(pin_directory_, bpf_map__name(map)), ignored);
   }
 }
 
@@ -213,7 +218,11 @@ Engine::~Engine() {
   if (skeleton_ && steer_.valid())
     for (std::size_t port = 0; port < HANET_MAX_PORTS; ++port)
       store(steer_[port].mode, HANET_STEER_NONE);
-  for (const PortIndex port : not_taken_over_) attachments_[port].leave_xdp();
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (attachments_[port].is_attached() && is_left_at(ports_[port].ifindex)) {
+      give_back(port);
+      attachments_[port].leave_xdp();
+    }
   if (began_)
     for (PortAttachment& attachment : attachments_) attachment.end_left();
   attachments_.clear();
@@ -274,7 +283,7 @@ Result<PortIndex> Engine::add_port(const PortSpec& spec) {
 }
 
 Status Engine::attach_port(PortIndex index, unsigned ifindex, const std::string& name) {
-  const bool is_taken_over = !left_.goes_on() || !left_.interfaces().contains(ifindex);
+  const bool is_taken_over = !is_left_at(ifindex);
   if (is_taken_over) {
     const int updated = enter_port(*skeleton_, ifindex, index);
     if (updated != 0) return errno_error(updated, fmt::format("register port {}", name));

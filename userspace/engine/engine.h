@@ -242,7 +242,8 @@ class Engine {
   /// Interfaces of groups that have not begun yet. What a killed instance does there goes on until
   /// the next take_over() that finds them begun, or not spared any more.
   void spare(std::set<unsigned> interfaces);
-  /// Does a killed instance watch this interface?
+  /// Does a killed instance watch this interface, or will it again if the group there ends before
+  /// take_over()?
   [[nodiscard]] bool is_left_at(unsigned ifindex) const;
   /// An end in good order takes off what a killed instance left as well.
   void end_left();
@@ -300,6 +301,7 @@ class Engine {
   void go_on_as(SessionIndex index, const LeftEngine::Known& known);
   void end_left_steering(GroupIndex group);
   void end_strays();
+  void give_back(PortIndex port);
   [[nodiscard]] std::set<unsigned> own_interfaces() const;
   [[nodiscard]] bool left_watches_on() const;
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
@@ -319,7 +321,7 @@ class Engine {
   [[nodiscard]] Status open_pins(const std::filesystem::path& directory);
   [[nodiscard]] Status pin();
   [[nodiscard]] Status name_pins();
-  [[nodiscard]] Status pin_tracing();
+  void name_tracing();
   void remove_own_pins();
   [[nodiscard]] Status map_memory();
   [[nodiscard]] Status control(hanet_control_op operation, std::uint32_t index);
@@ -359,6 +361,7 @@ class Engine {
   std::map<unsigned, PortAttachment> leftovers_;     ///< of removed ports, by interface
   LeftEngine left_;                                  ///< of a killed instance
   std::set<PortIndex> not_taken_over_;               ///< ports that it watches meanwhile
+  std::set<unsigned> taken_for_good_;                ///< interfaces that it is not given back
   std::map<SessionIndex, LeftEngine::Known> known_;  ///< by which ours begin
   std::vector<LeftEngine::Known> taken_over_;
   std::optional<MonotonicTime> left_alone_since_;

@@ -20,11 +20,12 @@ void Engine::remove_port(PortIndex index) {
   for (const SessionIndex session : sessions_of(index)) {
     store(sessions_[session].state, HANET_SESSION_PAUSED);
     store(sessions_[session].in_use, 0);
+    known_.erase(session);
   }
   rows_[index] = {};
-  // Where it was never taken over, the other one goes on.
-  const bool is_ours = !not_taken_over_.contains(index);
-  if (std::exchange(left_steers_[index], false) && is_ours && !left_.end_steering(ifindex))
+  const bool goes_back = is_left_at(ifindex);
+  if (goes_back) give_back(index);
+  if (std::exchange(left_steers_[index], false) && !goes_back && !left_.end_steering(ifindex))
     attachments_[index].end_left();
   if (ifindex != 0 && attachments_[index].is_attached())
     leftovers_.insert_or_assign(ifindex, std::move(attachments_[index]));
@@ -36,7 +37,10 @@ void Engine::remove_port(PortIndex index) {
 
 void Engine::detach_leftovers() {
   for (auto& [ifindex, attachment] : leftovers_)
-    if (began_ && !spared_.contains(ifindex)) attachment.end_left();
+    if (is_left_at(ifindex) && (!began_ || spared_.contains(ifindex)))
+      attachment.leave_xdp();
+    else if (began_)
+      attachment.end_left();
   leftovers_.clear();
 }
 

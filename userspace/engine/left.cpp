@@ -2,10 +2,10 @@
 //
 // The engine's fifth part: what an instance left that was killed (spec D7); see engine.h.
 //
-// Until this instance takes over, the other one watches on (left_engine.h). Then this one steers as
-// that one did. Where it can not (a move that was cut off, other ports, maps of another version),
-// the old programs go on steering behind those of this one, as they were told last, until this
-// instance knows what is to be steered.
+// Until this instance takes over, the other one watches on (left_engine.h), and where that fails in
+// the middle it does so again. Then this one steers as that one did. Where it can not (a move that
+// was cut off, other ports, maps of another version), the old programs go on steering behind those
+// of this one, as they were told last, until this instance knows what is to be steered.
 #include <bpf/bpf.h>
 
 #include <algorithm>
@@ -166,7 +166,16 @@ void Engine::spare(std::set<unsigned> interfaces) {
 }
 
 bool Engine::is_left_at(unsigned ifindex) const {
-  return left_.goes_on() && left_.interfaces().contains(ifindex);
+  return left_.goes_on() && !taken_for_good_.contains(ifindex) &&
+         left_.interfaces().contains(ifindex);
+}
+
+// What was read of it is old from now on.
+void Engine::give_back(PortIndex port) {
+  const unsigned ifindex = ports_[port].ifindex;
+  left_.go_on(ifindex);
+  std::erase_if(taken_over_, [&](const auto& known) { return known.ifindex == ifindex; });
+  steers_alike_.erase(ports_[port].group);
 }
 
 bool Engine::left_watches_on() const {
@@ -197,9 +206,7 @@ void Engine::end_left() {
   for (const unsigned left : left_.interfaces())
     if (!own.contains(left)) TcHook::end_left_filters(left);
   end_left_links(pin_directory_, own);
-  if (!has_names_)
-    for (const char* name : kTracing)
-      const PinnedLink ends = PinnedLink::adopt(pin_directory_ / name);
+  name_tracing();
   left_.stop();
   Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);
   left_ = {};
@@ -240,7 +247,8 @@ Nanoseconds Engine::show_presence(MonotonicTime now) {
 }
 
 // A port that has no sessions yet, because its interface came later, has nothing to take over. As
-// long as no group has begun, the other one is all there is.
+// long as no group has begun, the other one is all there is. Up to the names of the pins each group
+// can be given back to it; from there on nothing fails.
 Status Engine::take_over() {
   if (is_left_in_charge()) return {};
   while (!not_taken_over_.empty())
@@ -249,9 +257,11 @@ Status Engine::take_over() {
   if (!left_.goes_on()) return {};
   if (!has_names_)
     if (Status named = name_pins(); !named) return named;
+  for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0) taken_for_good_.insert(ports_[port].ifindex);
   for (const GroupIndex group : std::exchange(steers_alike_, {})) steer_instead(group);
   if (left_watches_on()) return {};
-  if (Status traced = pin_tracing(); !traced) return traced;
+  name_tracing();
   left_.stop();
   // Last: an interface takes its time to go.
   Pacer::end_left(pin_directory_.string(), pacer_ ? pacer_->token_interface() : 0);
@@ -286,7 +296,9 @@ Result<bool> Engine::take_off_left(const std::filesystem::path& pin_directory) {
   for (const unsigned ifindex : LeftEngine::open(pin_directory).interfaces())
     TcHook::end_left_filters(ifindex);
   end_left_links(pin_directory, {});
-  for (const char* name : kTracing) const PinnedLink ends = PinnedLink::adopt(pin_directory / name);
+  for (const char* name : kTracing)
+    for (const std::filesystem::path& pin : {pin_directory / name, new_pin(pin_directory, name)})
+      const PinnedLink ends = PinnedLink::adopt(pin);
   Pacer::end_left(pin_directory.string(), 0);
   left.remove_own_pins();
   left.pin_directory_.clear();

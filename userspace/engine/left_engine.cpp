@@ -46,6 +46,19 @@ bool asks_the_same(const hanet_session& ended, const hanet_session& ours) {
          std::ranges::equal(ended.next_hop, ours.next_hop);
 }
 
+// As the kernel side starts a session (bpf/control.bpf.h), but for its state: the next request arms
+// the deadline, which may have passed meanwhile. Where nobody is asked, only what is heard from now
+// on does (bpf/silence.bpf.h).
+void resume(hanet_session& session, std::uint32_t state) {
+  store(session.answered, load(session.sent));
+  store(session.replies_in_row, 0U);
+  if (session.kind == HANET_HEARTBEAT_SILENCE) {
+    store(session.counted_ns, std::uint64_t{0});
+    if (state == HANET_SESSION_UP) state = HANET_SESSION_UNKNOWN;
+  }
+  store(session.state, state);
+}
+
 }  // namespace
 
 bool LeftEngine::map_memory(const std::filesystem::path& directory) {
@@ -110,18 +123,38 @@ void LeftEngine::hear_at_tc(unsigned ifindex) const {
       store(sessions_[at].heard_at_xdp, std::uint8_t{0});
 }
 
-std::optional<LeftEngine::Steering> LeftEngine::disarm(unsigned ifindex) const {
+std::optional<LeftEngine::Steering> LeftEngine::disarm(unsigned ifindex) {
   const auto port = port_at(ifindex);
   if (!port) return std::nullopt;
   const bool was_armed =
       std::atomic_ref(steer_[*port].armed).exchange(0, std::memory_order_seq_cst) != 0;
+  if (was_armed) disarmed_.insert(*port);
   std::optional<Steering> now = steering(ifindex);
   now->is_armed = was_armed;
   return now;
 }
 
-void LeftEngine::arm(unsigned ifindex) const {
-  if (const auto port = port_at(ifindex)) store(steer_[*port].armed, 1U);
+void LeftEngine::arm(unsigned ifindex) {
+  const auto port = port_at(ifindex);
+  if (!port) return;
+  disarmed_.erase(*port);
+  store(steer_[*port].armed, 1U);
+}
+
+// First those that make the verdicts, then whether they bridge.
+void LeftEngine::go_on(unsigned ifindex) {
+  const auto port = port_at(ifindex);
+  if (!port) return;
+  for (auto one = ended_.begin(); one != ended_.end();) {
+    const auto [at, state] = *one;
+    if (sessions_[at].port != *port) {
+      ++one;
+      continue;
+    }
+    resume(sessions_[at], state);
+    one = ended_.erase(one);
+  }
+  if (disarmed_.contains(*port)) arm(ifindex);
 }
 
 std::uint32_t LeftEngine::carrier(unsigned ifindex) const {
@@ -158,7 +191,7 @@ bool LeftEngine::end_steering(unsigned ifindex) const {
 }
 
 // What is read before the state is newer than that only by what the kernel side writes meanwhile.
-std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const {
+std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) {
   std::vector<Known> ended;
   for (std::size_t at = 0; sessions_.valid() && at < HANET_MAX_SESSIONS; ++at) {
     hanet_session& session = sessions_[at];
@@ -167,8 +200,10 @@ std::vector<LeftEngine::Known> LeftEngine::end_sessions(unsigned ifindex) const 
       continue;
     const std::uint32_t state =
         std::atomic_ref(session.state).exchange(HANET_SESSION_PAUSED, std::memory_order_seq_cst);
+    ended_.emplace(at, state);
     const hanet_port& port = ports_[session.port];
     ended.push_back({.port = port.name,
+                     .ifindex = ifindex,
                      .beat_type = port.beat_type,
                      .beat_port = port.beat_port,
                      .session = session,

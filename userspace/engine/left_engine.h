@@ -13,6 +13,7 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ class LeftEngine {
   /// What one session of it knew, at the moment at which it ended.
   struct Known {
     std::string port;
+    unsigned ifindex = 0;     ///< of the port
     __be16 beat_type = 0;     ///< hanet_port's
     __be16 beat_port = 0;     ///< the same
     hanet_session session{};  ///< its state is that of before it was paused
@@ -57,7 +59,7 @@ class LeftEngine {
   void hear_at_tc(unsigned ifindex) const;
   /// Its sessions on the interface end: they send nothing more, and make no verdict any more.
   /// Returns what they knew.
-  [[nodiscard]] std::vector<Known> end_sessions(unsigned ifindex) const;
+  [[nodiscard]] std::vector<Known> end_sessions(unsigned ifindex);
   /// What it does with the frames of an interface.
   struct Steering {
     std::uint32_t mode = HANET_STEER_NONE;  ///< enum hanet_steer_mode
@@ -66,8 +68,11 @@ class LeftEngine {
     std::uint64_t since_ns = 0;             ///< when it last began to
   };
   /// The same as steering(), and from now on no verdict of its own bridges (arm() undoes that).
-  [[nodiscard]] std::optional<Steering> disarm(unsigned ifindex) const;
-  void arm(unsigned ifindex) const;
+  [[nodiscard]] std::optional<Steering> disarm(unsigned ifindex);
+  void arm(unsigned ifindex);
+  /// Whoever took the interface over gives it back: its sessions go on where they were ended, and
+  /// its verdicts bridge where they did. Where nothing was taken it does nothing.
+  void go_on(unsigned ifindex);
   /// Nothing where that can not be read.
   [[nodiscard]] std::optional<Steering> steering(unsigned ifindex) const;
   /// enum hanet_carrier, as it sees it.
@@ -102,6 +107,8 @@ class LeftEngine {
   MappedArray<hanet_engine> accounts_;
   MappedArray<hanet_pacer> pacer_;
   MappedArray<hanet_flight> flights_;
+  std::map<std::size_t, std::uint32_t> ended_;  ///< sessions, and the states that they had
+  std::set<std::size_t> disarmed_;              ///< ports
 };
 
 /// Is what an ended session knew true of one of ours, and of this moment? The same target is asked

@@ -42,6 +42,11 @@ std::filesystem::path pin_of(const std::filesystem::path& directory, unsigned if
   return directory / fmt::format("{}{}_{}", kPrefix, ifindex, what);
 }
 
+// The BPF file system takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
+std::filesystem::path new_pin(const std::filesystem::path& directory, std::string_view name) {
+  return directory / fmt::format("{}_new", name);
+}
+
 PinnedLink& PinnedLink::operator=(PinnedLink&& other) noexcept {
   if (this == &other) return *this;
   end();
@@ -84,10 +89,14 @@ PinnedLink PinnedLink::take_left(const std::filesystem::path& name, std::uint32_
   if (!left.valid()) return older;
   if (older.valid() && (in_charge == 0 || program_of(left.get()) != in_charge)) return older;
   older = PinnedLink();
-  std::error_code failed;
-  std::filesystem::rename(name, aside, failed);
-  if (!failed) left.name_ = aside;
+  left.take_name(aside);
   return left;
+}
+
+void PinnedLink::take_name(const std::filesystem::path& name) {
+  std::error_code failed;
+  std::filesystem::rename(name_, name, failed);
+  if (!failed) name_ = name;
 }
 
 void PinnedLink::leave() {

@@ -21,6 +21,10 @@ namespace hanet::engine {
 [[nodiscard]] std::filesystem::path pin_of(const std::filesystem::path& directory, unsigned ifindex,
                                            std::string_view what);
 
+/// What `name` is called until its instance takes over.
+[[nodiscard]] std::filesystem::path new_pin(const std::filesystem::path& directory,
+                                            std::string_view name);
+
 /// Detached, and its name removed, with the object.
 class PinnedLink {
  public:
@@ -40,6 +44,8 @@ class PinnedLink {
   /// id) is returned, or the older one where that is neither; the other one ends.
   [[nodiscard]] static PinnedLink take_left(const std::filesystem::path& name,
                                             std::uint32_t in_charge);
+  /// It is called `name` from now on, which nothing else may be.
+  void take_name(const std::filesystem::path& name);
   /// It goes on, by the name that it had, and is no longer ours.
   void leave();
 
