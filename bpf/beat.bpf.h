@@ -47,7 +47,8 @@ static __always_inline int beat_form(const struct hanet_beat *beat,
 }
 
 /* A newer request of a session that is known, or the first of one that is not. */
-static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat *beat)
+static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat *beat,
+					     const struct hanet_beat_way *way)
 {
 	struct hanet_beat_asker asker = {.cookie = beat->cookie, .id = beat->id, .port = port};
 	struct hanet_beat_peer *peer = bpf_map_lookup_elem(&beat_peers, &asker);
@@ -75,6 +76,8 @@ static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat
 	peer->heard_ns = now;
 	peer->answered++;
 	__builtin_memcpy(peer->mac, beat->source, ETH_ALEN);
+	if (way)
+		__builtin_memcpy(peer->address, way->source, sizeof(peer->address));
 	peer->claim = beat->claim;
 	peer->state = beat->state;
 	return HANET_REJECT_COUNT;
@@ -95,7 +98,7 @@ static __always_inline int beat_answer(__u32 index, struct hanet_port *port,
 				       const struct hanet_key *key)
 {
 	__u8 asked[ETH_ALEN];
-	int reason = beat_peer_may_ask(index, beat);
+	int reason = beat_peer_may_ask(index, beat, way);
 
 	if (reason != HANET_REJECT_COUNT)
 		return reason;
@@ -152,6 +155,26 @@ static __always_inline bool has_own_mac(const struct hanet_port *port)
 	return mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5];
 }
 
+/* Anybody can send a datagram from afar; what is not signed by a key of ours is told of who is
+ * asked here only (group/target_watch.cpp). A port that asks nobody knows no strangers. */
+static __always_inline bool is_strangers(const struct hanet_port *port, const __u8 *source,
+					 __u32 reason)
+{
+	__u32 index;
+
+	if (reason != HANET_REJECT_UNKNOWN_KEY && reason != HANET_REJECT_WRONG_TAG)
+		return false;
+	for (__u32 i = 0; i < HANET_PORT_TARGETS; i++) {
+		struct hanet_session *session = session_at(port, i, &index);
+
+		if (!session)
+			return i > 0;
+		if (is_target(session, source))
+			return false;
+	}
+	return true;
+}
+
 /* A router that runs hanet passes on what is for others, although it is sent to its MAC address. */
 static __always_inline bool is_own_address(const struct hanet_port *port, __u32 index,
 					   const __u8 *address)
@@ -178,11 +201,17 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, struct hanet_beat
 {
 	struct hanet_port *port = bpf_map_lookup_elem(&ports, &at), *asked = port;
 
-	if (!beat || !port ||
-	    (!(has_own_mac(port) && mac_equal(beat->destination, port->own_mac)) &&
-	     !probe_owner(beat->destination, &at, &asked)) ||
-	    !asked || (way && !is_own_address(asked, at, way->destination)))
+	if (!beat || !port)
 		return BEAT_PASSES;
+	bool own = has_own_mac(port) && mac_equal(beat->destination, port->own_mac);
+
+	if ((!own && !probe_owner(beat->destination, &at, &asked)) || !asked)
+		return BEAT_PASSES;
+	if (way && !is_own_address(asked, at, way->destination)) {
+		if (!own && port->replies_at_xdp == at_xdp)
+			__sync_fetch_and_add(&asked->rejected[HANET_REJECT_NOT_A_REPLY], 1);
+		return BEAT_PASSES;
+	}
 	__u32 reason = beat_form(beat, way, length);
 	bool request = reason == HANET_REJECT_COUNT && beat->kind == HANET_BEAT_REQUEST;
 
@@ -199,6 +228,8 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, struct hanet_beat
 			reason = request ? beat_answer(at, asked, beat, way, key)
 					 : beat_reply(at, beat, way);
 	}
+	if (way && is_strangers(asked, way->source, reason))
+		reason = HANET_REJECT_WRONG_SOURCE;
 	if (reason >= HANET_REJECT_COUNT)
 		return request ? BEAT_ANSWERED : BEAT_USED_UP;
 	__sync_fetch_and_add(&asked->rejected[reason], 1);
@@ -206,22 +237,20 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, struct hanet_beat
 }
 
 /*
- * A datagram to the heartbeats' port of ports[index]; the cursor is behind its UDP header. Its
- * frame is the answer if that is what became of it. Returns enum beat_fate.
+ * A datagram of ports[index], whose UDP header is `at`. Its frame is the answer if that is what
+ * became of it. Returns enum beat_fate.
  */
-static __always_inline int datagram_arrives(struct cursor *cursor, struct ethhdr *ethernet,
-					    struct udphdr *udp, __u32 index, bool at_xdp)
+static __always_inline int datagram_arrives(void *ctx, bool at_xdp, __u32 at, __u32 index)
 {
 	struct datagram came;
-	struct beat_payload *payload = cursor->at;
-	__u32 length = datagram_read(cursor, ethernet, udp, &came);
+	__u32 length = datagram_read(ctx, at_xdp, at, &came);
 	int fate = beat_arrives(index, &came.beat, &came.way, length, at_xdp);
 
-	if (fate != BEAT_ANSWERED || (void *)(payload + 1) > cursor->end)
+	if (fate != BEAT_ANSWERED)
 		return fate;
-	datagram_turn(ethernet, udp, &came.way);
-	datagram_write(ethernet, udp, payload, &came);
-	return fate;
+	return datagram_turn(ctx, at_xdp, &came) && datagram_write(ctx, at_xdp, at, &came)
+		       ? BEAT_ANSWERED
+		       : BEAT_USED_UP;
 }
 
 #endif

@@ -15,47 +15,19 @@
 #include <linux/udp.h>
 #include "parse.bpf.h"
 
-/* The payload as it is on the wire, aligned to two bytes. */
-struct beat_payload {
-	__u16 pairs[HANET_BEAT_PAYLOAD / 2];
-};
-_Static_assert(sizeof(struct beat_payload) == HANET_BEAT_PAYLOAD, "no byte is left over");
-
 enum { DATAGRAM_HOPS = 64 }; /* RFC 1340: what hosts begin with */
 
-/* A heartbeat, taken out of its frame. The MAC addresses in `beat` are those of the frame. */
+/* A heartbeat and the headers that it came in, or is to leave in. The MAC addresses and the
+ * EtherType of `beat` are those of the frame. */
 struct datagram {
 	struct hanet_beat beat;
 	struct hanet_beat_way way;
+	union {
+		struct iphdr ipv4;
+		struct ipv6hdr ipv6;
+	};
+	struct udphdr udp;
 };
-
-/* The UDP header of a datagram to `port`, and the cursor is behind it; NULL: it is none, and the
- * cursor is behind the Ethernet header. */
-static __always_inline struct udphdr *datagram_open(struct cursor *cursor,
-						    const struct ethhdr *ethernet, __be16 port)
-{
-	struct udphdr *udp = NULL;
-
-	if (!port)
-		return NULL;
-	cursor->at = (void *)(ethernet + 1);
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip = cursor_take(cursor, struct iphdr);
-
-		if (ip && ip->ihl == 5 && ip->protocol == IPPROTO_UDP &&
-		    !(ip->frag_off & bpf_htons(0x3fff)))
-			udp = cursor_take(cursor, struct udphdr);
-	} else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
-
-		if (ip && ip->nexthdr == IPPROTO_UDP)
-			udp = cursor_take(cursor, struct udphdr);
-	}
-	if (udp && udp->dest == port)
-		return udp;
-	cursor->at = (void *)(ethernet + 1);
-	return NULL;
-}
 
 /* An IPv4 address as IPv6 writes one (RFC 4291 section 2.5.5.2). */
 static __always_inline void mapped_ipv4(__u8 *address, const __be32 *ipv4)
@@ -84,83 +56,135 @@ static __always_inline bool is_one_host(const __u8 *address)
 	return address[0] != 0xff && (words[0] | words[1] | words[2] | bpf_ntohl(words[3]) >> 1);
 }
 
-/* Takes the heartbeat out of its frame. Its length, as that of the other form: headers that are not
- * there count as those that are; 0 where the frame ends before it does. */
-static __always_inline __u32 datagram_read(struct cursor *cursor, const struct ethhdr *ethernet,
-					   const struct udphdr *udp, struct datagram *taken)
+/*
+ * Where the UDP header of a datagram from and to `port` begins; 0: it is none. The cursor is behind
+ * the Ethernet header afterwards. A mapped address is no IPv6 header's (RFC 4291 section 2.5.5.2):
+ * the datagram would have the tag of an IPv4 one.
+ */
+static __always_inline __u32 datagram_at(struct cursor *cursor, const struct ethhdr *ethernet,
+					 __be16 port)
 {
-	struct beat_payload *payload = cursor_take(cursor, struct beat_payload);
-	__u32 length = bpf_ntohs(udp->len);
+	struct udphdr *udp = NULL;
+	__u32 at = ETH_HLEN;
 
-	__builtin_memset(taken, 0, sizeof(*taken));
-	__builtin_memcpy(&taken->beat, ethernet, sizeof(*ethernet));
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
-		const struct iphdr *ip = (const void *)udp - sizeof(*ip);
-
-		mapped_ipv4(taken->way.source, &ip->saddr);
-		mapped_ipv4(taken->way.destination, &ip->daddr);
-	} else {
-		const struct ipv6hdr *ip = (const void *)udp - sizeof(*ip);
-
-		__builtin_memcpy(taken->way.source, &ip->saddr, 16);
-		__builtin_memcpy(taken->way.destination, &ip->daddr, 16);
-	}
-	if (!payload || length < sizeof(*udp) + sizeof(*payload))
+	if (!port)
 		return 0;
-	__builtin_memcpy(&taken->beat.version, payload, sizeof(*payload));
-	return length - sizeof(*udp) + offsetof(struct hanet_beat, version);
+	cursor->at = (void *)(ethernet + 1);
+	if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = cursor_take(cursor, struct iphdr);
+
+		at += sizeof(*ip);
+		if (ip && ip->ihl == 5 && ip->protocol == IPPROTO_UDP &&
+		    !(ip->frag_off & bpf_htons(0x3fff)))
+			udp = cursor_take(cursor, struct udphdr);
+	} else if (ethernet->h_proto == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip = cursor_take(cursor, struct ipv6hdr);
+
+		at += sizeof(*ip);
+		if (ip && ip->nexthdr == IPPROTO_UDP && !is_mapped_ipv4((__u8 *)&ip->saddr) &&
+		    !is_mapped_ipv4((__u8 *)&ip->daddr))
+			udp = cursor_take(cursor, struct udphdr);
+	}
+	cursor->at = (void *)(ethernet + 1);
+	return udp && udp->source == port && udp->dest == port ? at : 0;
+}
+
+/* Both kinds of context have helpers of their own, which reach what is not in the linear part, too.
+ * The packet is written by them only: a direct write would make the kernel copy every cloned frame
+ * that passes, and drop it where there is no memory for that. */
+static __always_inline long load_bytes(void *ctx, bool at_xdp, __u32 from, void *to, __u32 length)
+{
+	return at_xdp ? bpf_xdp_load_bytes(ctx, from, to, length)
+		      : bpf_skb_load_bytes(ctx, from, to, length);
+}
+
+static __always_inline long store_bytes(void *ctx, bool at_xdp, __u32 to, void *from, __u32 length)
+{
+	return at_xdp ? bpf_xdp_store_bytes(ctx, to, from, length)
+		      : bpf_skb_store_bytes(ctx, to, from, length, 0);
+}
+
+static __always_inline bool is_ipv4_datagram(const struct datagram *one)
+{
+	return one->beat.type == bpf_htons(ETH_P_IP);
+}
+
+/* Takes the heartbeat out of its frame, whose UDP header is `at`. Its length, as that of the other
+ * form: headers that are not there count as those that are; 0 where the frame ends before it does.
+ */
+static __always_inline __u32 datagram_read(void *ctx, bool at_xdp, __u32 at, struct datagram *taken)
+{
+	__builtin_memset(taken, 0, sizeof(*taken));
+	if (load_bytes(ctx, at_xdp, 0, &taken->beat, ETH_HLEN) ||
+	    load_bytes(ctx, at_xdp, at, &taken->udp, sizeof(taken->udp)))
+		return 0;
+	if (is_ipv4_datagram(taken)) {
+		if (load_bytes(ctx, at_xdp, ETH_HLEN, &taken->ipv4, sizeof(taken->ipv4)))
+			return 0;
+		mapped_ipv4(taken->way.source, &taken->ipv4.saddr);
+		mapped_ipv4(taken->way.destination, &taken->ipv4.daddr);
+	} else {
+		if (load_bytes(ctx, at_xdp, ETH_HLEN, &taken->ipv6, sizeof(taken->ipv6)))
+			return 0;
+		__builtin_memcpy(taken->way.source, &taken->ipv6.saddr, 16);
+		__builtin_memcpy(taken->way.destination, &taken->ipv6.daddr, 16);
+	}
+	__u32 length = bpf_ntohs(taken->udp.len);
+
+	if (length < sizeof(taken->udp) + HANET_BEAT_PAYLOAD ||
+	    load_bytes(ctx, at_xdp, at + sizeof(taken->udp), &taken->beat.version,
+		       HANET_BEAT_PAYLOAD))
+		return 0;
+	return length - sizeof(taken->udp) + offsetof(struct hanet_beat, version);
 }
 
 /* RFC 768, and RFC 8200 section 8.1. A mapped address and the plain one have the same sum: what
- * stands before it is 0xffff, which is 0 there. */
-static __always_inline __u16 udp_checksum(const struct datagram *sent, struct udphdr *udp)
+ * stands before it is 0xffff, which is 0 there. Uses up what stands before the payload. */
+static __always_inline __u16 udp_checksum(struct datagram *sent)
 {
-	__be32 rest[2] = {bpf_htonl(sizeof(*udp) + HANET_BEAT_PAYLOAD), bpf_htonl(IPPROTO_UDP)};
+	__be32 rest[2] = {bpf_htonl(sizeof(sent->udp) + HANET_BEAT_PAYLOAD),
+			  bpf_htonl(IPPROTO_UDP)};
 	__s64 sum = bpf_csum_diff(NULL, 0, (__be32 *)&sent->way, sizeof(sent->way), 0);
 
+	sent->udp.check = 0;
+	__builtin_memset(&sent->beat, 0, offsetof(struct hanet_beat, version));
 	sum = bpf_csum_diff(NULL, 0, rest, sizeof(rest), sum);
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)udp, sizeof(*udp), sum);
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&sent->udp, sizeof(sent->udp), sum);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&sent->beat, sizeof(sent->beat), sum);
 	__u16 checksum = folded(sum);
 
 	return checksum ? checksum : 0xffff; /* 0 says that there is none */
 }
 
-/* Puts the heartbeat into its frame, whose addresses are right; `sent` is used up. */
-static __always_inline void datagram_write(struct ethhdr *ethernet, struct udphdr *udp,
-					   struct beat_payload *payload, struct datagram *sent)
+/* Puts the heartbeat into its frame, behind an IP header that is right; `sent` is used up. False:
+ * it could not be. */
+static __always_inline bool datagram_write(void *ctx, bool at_xdp, __u32 at, struct datagram *sent)
 {
-	__builtin_memcpy(ethernet->h_dest, sent->beat.destination, ETH_ALEN);
-	__builtin_memcpy(ethernet->h_source, sent->beat.source, ETH_ALEN);
-	__builtin_memcpy(payload, &sent->beat.version, sizeof(*payload));
-	__builtin_memset(&sent->beat, 0, offsetof(struct hanet_beat, version));
-	udp->check = 0;
-	udp->check = udp_checksum(sent, udp);
+	if (store_bytes(ctx, at_xdp, 0, &sent->beat, 2 * ETH_ALEN))
+		return false;
+	sent->udp.check = udp_checksum(sent);
+	return !store_bytes(ctx, at_xdp, at, &sent->udp, sizeof(sent->udp)) &&
+	       !store_bytes(ctx, at_xdp, at + sizeof(sent->udp), &sent->beat.version,
+			    HANET_BEAT_PAYLOAD);
 }
 
-/* Its IP and UDP headers, for the way back. */
-static __always_inline void datagram_turn(const struct ethhdr *ethernet, struct udphdr *udp,
-					  const struct hanet_beat_way *way)
+/* The IP header of an answer, whose way is that of the request, turned round. False: it could not
+ * be written. */
+static __always_inline bool datagram_turn(void *ctx, bool at_xdp, struct datagram *sent)
 {
-	__be16 port = udp->source;
-
-	udp->source = udp->dest;
-	udp->dest = port;
-	if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
-		struct iphdr *ip = (void *)udp - sizeof(*ip);
-
-		__builtin_memcpy(&ip->saddr, way->source + 12, 4);
-		__builtin_memcpy(&ip->daddr, way->destination + 12, 4);
-		ip->ttl = DATAGRAM_HOPS;
-		ip->check = 0;
-		ip->check = folded(bpf_csum_diff(NULL, 0, (__be32 *)ip, sizeof(*ip), 0));
-	} else {
-		struct ipv6hdr *ip = (void *)udp - sizeof(*ip);
-
-		__builtin_memcpy(&ip->saddr, way->source, 16);
-		__builtin_memcpy(&ip->daddr, way->destination, 16);
-		ip->hop_limit = DATAGRAM_HOPS;
+	if (!is_ipv4_datagram(sent)) {
+		__builtin_memcpy(&sent->ipv6.saddr, sent->way.source, 16);
+		__builtin_memcpy(&sent->ipv6.daddr, sent->way.destination, 16);
+		sent->ipv6.hop_limit = DATAGRAM_HOPS;
+		return !store_bytes(ctx, at_xdp, ETH_HLEN, &sent->ipv6, sizeof(sent->ipv6));
 	}
+	__builtin_memcpy(&sent->ipv4.saddr, sent->way.source + 12, 4);
+	__builtin_memcpy(&sent->ipv4.daddr, sent->way.destination + 12, 4);
+	sent->ipv4.ttl = DATAGRAM_HOPS;
+	sent->ipv4.check = 0;
+	sent->ipv4.check =
+		folded(bpf_csum_diff(NULL, 0, (__be32 *)&sent->ipv4, sizeof(sent->ipv4), 0));
+	return !store_bytes(ctx, at_xdp, ETH_HLEN, &sent->ipv4, sizeof(sent->ipv4));
 }
 
 #endif

@@ -100,10 +100,10 @@ int xdp_ingress(struct xdp_md *ctx)
 
 	if (!port)
 		return XDP_PASS;
-	struct udphdr *udp = datagram_open(&cursor, ethernet, port->beat_port);
+	__u32 datagram = datagram_at(&cursor, ethernet, port->beat_port);
 
-	if (udp)
-		return xdp_fate(datagram_arrives(&cursor, ethernet, udp, index, true));
+	if (datagram)
+		return xdp_fate(datagram_arrives(ctx, true, datagram, index));
 	if (!probe_owner(ethernet->h_dest, &index, &port))
 		return XDP_PASS;
 	return reply_consumes(&cursor, ethernet, index, port) ? XDP_DROP : XDP_PASS;
@@ -129,11 +129,16 @@ static __always_inline int tc_beat(struct __sk_buff *skb, const struct ethhdr *e
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline int tc_fate(struct __sk_buff *skb, int fate)
+static __always_inline int tc_datagram(struct __sk_buff *skb, __u32 at, __u32 index)
 {
-	if (fate == BEAT_PASSES)
-		return TC_ACT_UNSPEC;
-	return fate == BEAT_ANSWERED ? bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
+	switch (datagram_arrives(skb, false, at, index)) {
+	case BEAT_USED_UP:
+		return TC_ACT_SHOT;
+	case BEAT_ANSWERED:
+		return bpf_redirect(skb->ifindex, 0) == TC_ACT_REDIRECT ? TC_ACT_REDIRECT
+									: TC_ACT_SHOT;
+	}
+	return TC_ACT_UNSPEC;
 }
 
 /*
@@ -154,11 +159,10 @@ static __always_inline int tc_listen(struct __sk_buff *skb, struct cursor *curso
 	}
 	if (ethernet->h_proto == port->beat_type && !skb->vlan_present)
 		return tc_beat(skb, ethernet, index);
-	struct udphdr *udp =
-		skb->vlan_present ? NULL : datagram_open(cursor, ethernet, port->beat_port);
+	__u32 datagram = skb->vlan_present ? 0 : datagram_at(cursor, ethernet, port->beat_port);
 
-	if (udp)
-		return tc_fate(skb, datagram_arrives(cursor, ethernet, udp, index, false));
+	if (datagram)
+		return tc_datagram(skb, datagram, index);
 	struct hanet_port *asked = port;
 	bool reply = !port->replies_at_xdp && probe_owner(ethernet->h_dest, &index, &asked);
 

@@ -88,21 +88,16 @@ static __always_inline bool request_beat(struct __sk_buff *skb, __u32 at)
 	return beat_leaves(at, &beat, NULL) && !bpf_skb_store_bytes(skb, 0, &beat, sizeof(beat), 0);
 }
 
-/* The same of one that is a datagram. */
-static __always_inline bool request_datagram(struct cursor *cursor, struct ethhdr *ethernet,
-					     struct udphdr *udp, __u32 at)
+/* The same of one that is a datagram, whose UDP header is `header`. */
+static __always_inline bool request_datagram(struct __sk_buff *skb, __u32 header, __u32 at)
 {
 	struct datagram sent;
-	struct beat_payload *payload = cursor->at;
 
-	if (datagram_read(cursor, ethernet, udp, &sent) != sizeof(sent.beat))
+	if (datagram_read(skb, false, header, &sent) != sizeof(sent.beat))
 		return false;
 	if (sent.beat.kind == HANET_BEAT_ANSWER)
 		return true;
-	if (!beat_leaves(at, &sent.beat, &sent.way) || (void *)(payload + 1) > cursor->end)
-		return false;
-	datagram_write(ethernet, udp, payload, &sent);
-	return true;
+	return beat_leaves(at, &sent.beat, &sent.way) && datagram_write(skb, false, header, &sent);
 }
 
 /* The sender addressed it to where the target was. */
@@ -235,10 +230,10 @@ static __always_inline bool request_stamp(struct __sk_buff *skb, struct cursor *
 {
 	bool multicast = mac_is_group(ethernet->h_dest);
 	struct hanet_session *session = NULL;
-	struct udphdr *udp = datagram_open(cursor, ethernet, port->beat_port);
+	__u32 datagram = datagram_at(cursor, ethernet, port->beat_port);
 
-	if (udp)
-		return request_datagram(cursor, ethernet, udp, port_index);
+	if (datagram)
+		return request_datagram(skb, datagram, port_index);
 	if (ethernet->h_proto == bpf_htons(ETH_P_ARP))
 		session = request_arp(cursor, port, multicast);
 	else if (ethernet->h_proto == bpf_htons(ETH_P_IP))

@@ -667,8 +667,9 @@ struct hanet_beat_peer {
 	__u8 mac[6];
 	__u8 claim; /* of the newest, as in hanet_beat */
 	__u8 state;
+	__u8 address[16]; /* of a datagram, as in hanet_beat_way; else all zero */
 };
-HANET_ASSERT(sizeof(struct hanet_beat_peer) == 40);
+HANET_ASSERT(sizeof(struct hanet_beat_peer) == 56);
 
 enum {
 	HANET_ECHO_MAGIC = 0x48614e65,

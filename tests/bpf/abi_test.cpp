@@ -200,7 +200,7 @@ const Offsets kOwnAddress{AT(hanet_beat_address, address), AT(hanet_beat_address
 const Offsets kPeer{AT(hanet_beat_peer, sequence), AT(hanet_beat_peer, next_ns),
                     AT(hanet_beat_peer, heard_ns), AT(hanet_beat_peer, answered),
                     AT(hanet_beat_peer, mac),      AT(hanet_beat_peer, claim),
-                    AT(hanet_beat_peer, state)};
+                    AT(hanet_beat_peer, state),    AT(hanet_beat_peer, address)};
 
 #undef AT
 

@@ -221,13 +221,18 @@ TEST_P(Datagram, M1_ARequestIsAnsweredInPlaceByADatagramAsLongAsItself) {
   expect_refused(hook_, request, HANET_REJECT_REPLAYED);
 }
 
-TEST_P(Datagram, M1_WhatIsForAnotherHostIsPassedOnUncounted) {
+TEST_P(Datagram, M1_WhatIsForAnotherHostIsPassedOn) {
   const auto to = [&](std::uint8_t last) {
     net::Frame frame = request_of_other_host(1);
     frame[destination_at() + address_bytes() - 1] = last;
     return sealed(frame, kKey);
   };
-  expect_refused(hook_, to(77), HANET_REJECT_COUNT);
+  expect_refused(hook_, to(77), HANET_REJECT_NOT_A_REPLY);
+  net::Frame routed = to(77);
+  std::ranges::copy(kOtherMac, std::begin(port().own_mac));
+  std::ranges::copy(kOtherMac, routed.begin());
+  expect_refused(hook_, routed, HANET_REJECT_COUNT);
+  std::ranges::fill(port().own_mac, std::uint8_t{0});
   hanet_beat_address own{.address = {}, .port = 0};
   const net::Frame frame = to(77);
   if (is_ipv4()) own.address[10] = own.address[11] = 0xff;
@@ -279,6 +284,53 @@ TEST_P(Datagram, S3_AnAnswerOfAnotherAddressOrToAnotherRequestChangesNothing) {
   expect_refused(hook_, turned(request_that_leaves()), HANET_REJECT_WRONG_TAG);
   EXPECT_EQ(run(hook_, good).verdict, used_up(hook_)) << "the witness";
   expect_refused(hook_, good, HANET_REJECT_DUPLICATE);
+}
+
+// Anybody can send them, from afar; an alarm would be his to raise.
+TEST_P(Datagram, S4_AForgedOneThatIsFromNoTargetIsCountedAsAStrangers) {
+  net::Frame stranger = request_of_other_host(1);
+  stranger[source_at() + address_bytes() - 1] ^= 1;
+  expect_refused(hook_, sealed(stranger, kForeignKey), HANET_REJECT_WRONG_SOURCE);
+  expect_refused(hook_, stranger, HANET_REJECT_WRONG_SOURCE);
+  expect_refused(hook_, sealed(request_of_other_host(1), kForeignKey), HANET_REJECT_UNKNOWN_KEY);
+  EXPECT_EQ(run(hook_, sealed(stranger, kKey)).verdict, sent_back(hook_))
+      << "the witness: who has the key may ask from anywhere";
+}
+
+TEST_P(Datagram, S3_WhatHasOtherPortsOptionsOrIsAFragmentIsNone) {
+  const net::Frame good = request_of_other_host(1);
+  const auto passes = [&](auto change) {
+    net::Frame frame = good;
+    change(frame);
+    const Progress before = progress();
+    EXPECT_EQ(run(hook_, frame).verdict, passed(hook_));
+    EXPECT_EQ(progress(), before);
+    EXPECT_EQ(port().answered_beats, 0U);
+  };
+  passes([](net::Frame& frame) { put16(frame, udp_at(), kPort + 1); });
+  passes([](net::Frame& frame) { put16(frame, udp_at() + 2, kPort + 1); });
+  if (is_ipv4()) {
+    passes([](net::Frame& frame) {
+      frame[kEthernetBytes] = 0x46;
+      frame.insert(frame.begin() + static_cast<std::ptrdiff_t>(udp_at()), 4, 1);
+    });
+    for (const unsigned offset : {0x2000U, 0x0001U})
+      passes([&](net::Frame& frame) { put16(frame, kEthernetBytes + 6, offset); });
+  } else {
+    passes([](net::Frame& frame) {
+      const std::array<std::uint8_t, 8> options{IPPROTO_UDP, 0, 1, 4, 0, 0, 0, 0};
+      frame[kEthernetBytes + 6] = IPPROTO_DSTOPTS;
+      frame.insert(frame.begin() + static_cast<std::ptrdiff_t>(udp_at()), options.begin(),
+                   options.end());
+    });
+    passes([](net::Frame& frame) {  // an IPv4 one that somebody has rewritten
+      const std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+      for (const std::size_t at : {source_at(), destination_at()})
+        std::ranges::copy(mapped, frame.begin() + static_cast<std::ptrdiff_t>(at));
+      frame = sealed(frame, kKey);
+    });
+  }
+  EXPECT_EQ(run(hook_, good).verdict, sent_back(hook_)) << "the witness";
 }
 
 TEST_P(Datagram, S3_ARequestFromNoSingleHostIsNotAnswered) {

@@ -101,5 +101,25 @@ TEST_F(Verifier, D1_TakesEveryProgramWithinItsBudget) {
   }
 }
 
+// A program that writes into frames directly begins with a copy of each that is cloned, and drops
+// it where there is no memory (net/core/filter.c, tc_cls_act_prologue): TCP keeps a clone of all it
+// sends.
+TEST_F(Verifier, D6_NoFrameThatLeavesIsCopiedForThePrograms) {
+  const auto begins_with_a_copy = [](const bpf_program* program) {
+    std::array<bpf_insn, 8> begin{};  // before anything of ours
+    bpf_prog_info info{};
+    std::uint32_t length = sizeof(info);
+    info.xlated_prog_insns = reinterpret_cast<std::uintptr_t>(begin.data());
+    info.xlated_prog_len = sizeof(begin);
+    EXPECT_EQ(bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length), 0);
+    return std::ranges::any_of(begin, [](const bpf_insn& one) {
+      return one.code == (BPF_JMP | BPF_CALL) && one.src_reg == 0;
+    });
+  };
+  EXPECT_FALSE(begins_with_a_copy(p->skeleton()->progs.tc_egress));
+  EXPECT_TRUE(begins_with_a_copy(p->skeleton()->progs.tc_ingress))
+      << "the witness: answers to ARP are written in place";
+}
+
 }  // namespace
 }  // namespace hanet::bpf_test

@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
 
 #include "netns/hands.h"
 #include "netns/signed_pair.h"
@@ -132,10 +135,13 @@ TEST_P(RoutedBy, M1_ATargetBehindARouterIsAskedByDatagramsAndACutIsFound) {
   ASSERT_TRUE(all_ready());
   const SeenIdentity before = identity_on(host_netns(), "p0");
   EXPECT_EQ(host().session("p0").at("target"), GetParam().beyond);
+  EXPECT_EQ(host().session("p0").at("gateway"), GetParam().gateway);
   EXPECT_EQ(host().session("p0").at("target_mac"), router_mac());
   EXPECT_GT(arrived(wire), 0U);
   const json port = answering(target);
-  EXPECT_EQ(port.at("asked_by").size(), 2U) << port.dump(2);
+  std::set<std::string> askers;
+  for (const json& asker : port.at("asked_by")) askers.insert(asker.at("address"));
+  EXPECT_EQ(askers, (std::set<std::string>{GetParam().sources[0], GetParam().sources[1]}));
   EXPECT_TRUE(port.at("rejected").empty()) << port.dump(2);
   for (const char* path : {"p0", "p1"})
     EXPECT_EQ(host().path(path).at("port").at("rejected"), json::object());
@@ -222,6 +228,29 @@ TEST_F(Routed, M9_SeveralTargetsBehindOneRouterAreAskedByIt) {
   EXPECT_TRUE(
       await("one is down", [&] { return states() == std::vector<std::string>{"down", "up"}; }));
   EXPECT_EQ(host().path("p0").at("health"), "up");
+}
+
+// A responder is killed and started anew, as an upgrade does it; then the host's file is reloaded.
+TEST_F(Routed, D7_O8_ARestartOfEitherEndGoesOnWithDatagrams) {
+  Hanet& target = responder("beyond", "f0");
+  start_with(asking(kNets[0], kNets[0].beyond));
+  ASSERT_TRUE(all_ready());
+  target.kill();
+  const std::uint64_t received = host().session("p0").at("received");
+  ASSERT_TRUE(await("answers of a killed responder's kernel side",
+                    [&] { return host().session("p0").at("received") > received + 100; }));
+  target.start();
+  ASSERT_TRUE(await("it serves again", [&] { return target.ask({"status"}).is_object(); }));
+  ASSERT_TRUE(await("the new one answers",
+                    [&] { return answering(target).at("answered_heartbeats") > 100; }));
+  EXPECT_EQ(host().session("p0").at("down_verdicts"), 0);
+
+  ASSERT_DONE(lab().ip("beyond", "addr add 198.51.100.77/32 dev f0"));
+  std::ofstream(host().directory() / "hanet.toml") << asking(kNets[0], "198.51.100.77");
+  const bench::Output reloaded = host().ctl({"reload"});
+  ASSERT_EQ(reloaded.exit_code, 0) << reloaded.out << reloaded.error;
+  ASSERT_TRUE(all_ready());
+  EXPECT_EQ(host().session("p0").at("target"), "198.51.100.77");
 }
 
 TEST_F(Routed, M11_ARouterWithAnotherMacAddressIsFoundAgain) {

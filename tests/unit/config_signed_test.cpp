@@ -193,10 +193,20 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"GatewayOfAnotherFamily", kTarget + kDatagrams + kSources + "gateway = \"fe80::1\"",
                 "12: ~gateway': found 'fe80::1', allowed: an address of the target's family, as "
                 "'192.0.2.10'"},
+        Refusal{"GatewayIsTheSource", kTarget + kDatagrams + kSources + "gateway = \"192.0.2.251\"",
+                "12: ~gateway': found '192.0.2.251' (also a source), allowed: an address of "
+                "another host"},
         Refusal{
-            "GatewayIsTheSource", kTarget + kDatagrams + kSources + "gateway = \"192.0.2.251\"",
-            "12: ~gateway': found '192.0.2.251' (also 'primary_source'), allowed: an address of "
+            "GatewayIsASourceOfTheOtherPath",
+            kTarget + kDatagrams + kSources + "primary_gateway = \"192.0.2.252\"",
+            "12: ~primary_gateway': found '192.0.2.252' (also a source), allowed: an address of "
             "another host"},
+        Refusal{"TargetOfTheLinkBehindARouter",
+                kDatagrams + "target = \"fe80::10\"\ngateway = \"2001:db8::1\"\n"
+                             "primary_source = \"2001:db8::2\"\nstandby_source = "
+                             "\"2001:db8::3\"",
+                "10: ~gateway': found '2001:db8::1', allowed: only for a target that is not of the "
+                "link, as 'fe80::10' is"},
         Refusal{"SourceOfTheLinkBehindARouter",
                 kDatagrams + "target = \"2001:db8:2::10\"\ngateway = \"fe80::1\"\n"
                              "primary_source = \"fe80::2\"\nstandby_source = \"2001:db8::2\"",

@@ -82,6 +82,9 @@ TEST(Targets, M1_BehindAGatewayItIsTheGatewayThatHasToBeANeighbour) {
   EXPECT_EQ(by("192.0.2.1"), "");
   EXPECT_TRUE(by("203.0.113.1").starts_with("the gateway 203.0.113.1 is not on the link"))
       << by("203.0.113.1");
+  config::GroupConfig whole = asking("192.0.2.255", "192.0.2.251");
+  whole.paths[0].ports.front().gateway = address("192.0.2.1");
+  EXPECT_TRUE(refusal(whole).starts_with("the target 192.0.2.255 is the broadcast address"));
   EXPECT_TRUE(by("192.0.2.255").starts_with("the gateway 192.0.2.255 is the broadcast address"))
       << by("192.0.2.255");
 }

@@ -53,7 +53,9 @@ std::string clamped_text(const Json& object) {
 }
 
 void render_session(std::string& out, const Json& session) {
-  const std::string target = text_of(session, "target");
+  std::string target = text_of(session, "target");
+  if (const std::string gateway = text_of(session, "gateway"); !gateway.empty())
+    target += " by " + gateway;
   line(out, "      heartbeat  {} {} {}({}), {} us x {}{}: {}", text_of(session, "kind"),
        text_of(session, "kind") == "silence" ? "of" : "to", target.empty() ? "" : target + " ",
        text_of(session, "target_mac").empty() ? "not found yet" : text_of(session, "target_mac"),
@@ -90,8 +92,9 @@ void render_sessions(std::string& out, const Json& watched) {
 void render_askers(std::string& out, const Json& port) {
   for (const Json& asker : port.value("asked_by", Json::array()))
     line(out, "      asked by   {}, {} answered, the newest {:.1f} us ago; path {}, identity {}",
-         text_of(asker, "mac"), count_of(asker, "answered"), number_of(asker, "heard_us_ago"),
-         text_of(asker, "path"), text_of(asker, "identity"));
+         text_of(asker, text_of(asker, "address").empty() ? "mac" : "address"),
+         count_of(asker, "answered"), number_of(asker, "heard_us_ago"), text_of(asker, "path"),
+         text_of(asker, "identity"));
 }
 
 void render_rejected(std::string& out, const Json& port) {

@@ -115,7 +115,7 @@ struct PortConfig {
   std::optional<HeartbeatKind> heartbeat{};  ///< overrides the group's kind on this path
   std::optional<IpAddress> gateway{};        ///< datagrams: the router to the target
   std::optional<net::MacAddress> peer_mac{};    ///< silence: whose frames count on this path
-  std::optional<net::MacAddress> target_mac{};  ///< not silence: where the target is, for good
+  std::optional<net::MacAddress> target_mac{};  ///< not silence: where the target (its gateway) is
 };
 
 /// A path of a group: the unit that works or has failed (spec: terms).

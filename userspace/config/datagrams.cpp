@@ -8,6 +8,8 @@
 // can not send back is refused here: a datagram without a source, or from an address of the link.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/limits.h"
 #include "config/sections.h"
 
@@ -21,6 +23,12 @@ bool sends_datagrams(const GroupConfig& config, const PortConfig& port) {
   return config.udp_port && config.kind_of(port) == HeartbeatKind::Hanet;
 }
 
+bool is_source(const GroupConfig& config, const IpAddress& address) {
+  return std::ranges::any_of(config.paths, [&](const PathConfig& path) {
+    return std::ranges::count(path.ports, address, &PortConfig::source) != 0;
+  });
+}
+
 void check_gateway(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
   const PortConfig& port = config.paths[at].port();
   if (!port.gateway) return;
@@ -32,13 +40,16 @@ void check_gateway(const TableReader& heartbeat, const GroupConfig& config, std:
     heartbeat.report(own, in_quotes(gateway.text()), kOnlyDatagrams);
   else if (target == IpAddress{})
     return;  // what is missing is told there
+  else if (target.is_link_local())
+    heartbeat.report(key, in_quotes(gateway.text()),
+                     fmt::format("only for a target that is not of the link, as {} is",
+                                 in_quotes(target.text())));
   else if (gateway.family != target.family)
     heartbeat.report(
         key, in_quotes(gateway.text()),
         fmt::format("an address of the target's family, as {}", in_quotes(target.text())));
-  else if (gateway == port.source)
-    heartbeat.report(key,
-                     fmt::format("{} (also '{}')", in_quotes(gateway.text()), kPathKeys[at].source),
+  else if (is_source(config, gateway))
+    heartbeat.report(key, fmt::format("{} (also a source)", in_quotes(gateway.text())),
                      "an address of another host");
 }
 

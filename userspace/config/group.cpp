@@ -211,7 +211,7 @@ void claim_dummies(const TableReader& group, const GroupConfig& config, Claims& 
   if (!warm || !config.warm.dummy_address) return;
   const auto is_asked = [&](const PortConfig& port) {
     const std::vector<IpAddress> targets = config.targets_of(port);
-    return std::ranges::count(targets, dummy) != 0 || port.source == dummy;
+    return std::ranges::count(targets, dummy) != 0 || port.source == dummy || port.gateway == dummy;
   };
   if (std::ranges::any_of(config.paths, [&](const PathConfig& path) {
         return std::ranges::any_of(path.ports, is_asked);

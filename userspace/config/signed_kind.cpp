@@ -22,7 +22,9 @@ constexpr std::string_view kKeyFileRule =
 
 void check_signed_path(const TableReader& heartbeat, const GroupConfig& config, std::size_t at) {
   const PortConfig& port = config.paths[at].port();
-  if (config.kind_of(port) != HeartbeatKind::Hanet || config.asks_an_address(port)) return;
+  if (config.kind_of(port) != HeartbeatKind::Hanet || config.asks_an_address(port) ||
+      config.udp_port)
+    return;  // what is missing of a datagram: datagrams.cpp
   if (heartbeat.has(kPathKeys[at].source) && port.source)
     heartbeat.report(kPathKeys[at].source, fmt::format("'{}'", port.source->text()),
                      "only with a target address, because a MAC address is not searched for");

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -133,7 +134,8 @@ void Responder::take_addresses(Answering& one) {
   if (one.ifindex != 0) {
     const auto found = net::addresses_on(requests_, {.name = one.interface, .index = one.ifindex});
     if (!found) return;  // it is looked again
-    for (const net::Address& address : *found) own.insert(as_ipv6(address));
+    for (const net::Address& address : *found)
+      if ((address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0) own.insert(as_ipv6(address));
   }
   const Status taken = engine_->set_own_addresses(one.port, std::move(own));
   const bool all = taken.has_value();

@@ -23,6 +23,7 @@ void Engine::remove_port(PortIndex index) {
     known_.erase(session);
   }
   rows_[index] = {};
+  [[maybe_unused]] const Status forgotten = set_own_addresses(index, {});
   const bool goes_back = is_left_at(ifindex);
   if (goes_back) give_back(index);
   if (std::exchange(left_steers_[index], false) && !goes_back && !left_.end_steering(ifindex))

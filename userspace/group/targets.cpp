@@ -96,7 +96,11 @@ std::string why_not_reached(const config::IpAddress& target, const config::PortC
   const std::string_view role = port.gateway ? "gateway" : "target";
   const Bytes asked = bytes_of(neighbour);
   const auto addresses = addresses_of(identity, target.family);
-  if (addresses.empty() || neighbour.is_link_local()) return {};
+  if (addresses.empty()) return {};
+  if (const std::string whole = whole_network(addresses, bytes_of(target));
+      port.gateway && !whole.empty())
+    return fmt::format("the target {} is {}: name one host", target.text(), whole);
+  if (neighbour.is_link_local()) return {};
   if (const std::string whole = whole_network(addresses, asked); !whole.empty())
     return fmt::format("the {} {} is {}: name one host", role, neighbour.text(), whole);
   const net::Address* network = network_with(addresses, asked);
@@ -111,7 +115,7 @@ std::string why_not_reached(const config::IpAddress& target, const config::PortC
         "router{}",
         role, neighbour.text(), identity.on.name,
         port.gateway ? "" : ", or ask by datagrams (udp_port, gateway)");
-  if (network != nullptr && port.source && port.source->family == AF_INET &&
+  if (network != nullptr && port.source && !port.source->is_link_local() &&
       !same_network(network->local, bytes_of(*port.source), network->prefix_length))
     return fmt::format(
         "the source {} is not of the {}'s network {}: its answers would go elsewhere; choose a "
@@ -148,6 +152,19 @@ Status check_is_foreign(net::NetlinkSocket& socket, const config::GroupConfig& g
                                      role, address.text(), *own)));
 }
 
+/// The router knows the identity's MAC address for it, and would send the answers there.
+Status check_is_nobodys(net::NetlinkSocket& socket, const config::GroupConfig& group,
+                        const config::PortConfig& port) {
+  const Result<std::string> own = own_holder(socket, *port.source);
+  if (!own) return std::unexpected(own.error());
+  if (own->empty()) return {};
+  return failure(
+      refusal(group, port,
+              fmt::format("the source {} is an address of this host ({}), which gets the "
+                          "answers then; choose one that nobody has",
+                          port.source->text(), *own)));
+}
+
 }  // namespace
 
 std::string why_not_asked(const config::GroupConfig& group, const config::PortConfig& port,
@@ -179,6 +196,8 @@ Status check_targets(net::NetlinkSocket& socket, const config::GroupConfig& grou
         if (Status foreign = check_is_foreign(socket, group, port, "gateway", *port.gateway);
             !foreign)
           return foreign;
+      if (group.udp_port && port.source)
+        if (Status unused = check_is_nobodys(socket, group, port); !unused) return unused;
       if (const std::string why = why_not_asked(group, port, identity, found); !why.empty())
         return failure(refusal(group, port, why));
     }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "config/parameters.h"
 #include "engine/maps.h"
@@ -124,6 +125,22 @@ std::string target_text(const hanet_session& session) {
   return text.data();
 }
 
+std::string gateway_text(const hanet_session& session) {
+  if (session.family == AF_UNSPEC || std::ranges::equal(session.next_hop, session.target))
+    return {};
+  return net::address_text(session.family, session.next_hop);
+}
+
+/// See hanet_beat_way; empty: it was no datagram.
+std::string way_text(const std::uint8_t (&address)[16]) {
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::ranges::count(address, 0) == 16) return {};
+  const std::span<const std::uint8_t> bytes(address);
+  return std::ranges::equal(bytes.first(kMapped.size()), kMapped)
+             ? net::address_text(AF_INET, bytes.subspan(kMapped.size()))
+             : net::address_text(AF_INET6, bytes);
+}
+
 Json session_json(const hanet_session& session, MonotonicTime now) {
   const double mean = session.replies != 0
                           ? microseconds(session.rtt_sum_ns) / static_cast<double>(session.replies)
@@ -137,6 +154,7 @@ Json session_json(const hanet_session& session, MonotonicTime now) {
       {"state", session_state_text(session, now)},
       {"kind", kind_text(session)},
       {"target", target_text(session)},
+      {"gateway", gateway_text(session)},
       {"target_mac", session.target_mac_known != 0 ? mac_text(session.target_mac) : std::string()},
       {"rival_mac", session.rival_claims != 0 ? mac_text(session.rival_mac) : std::string()},
       {"rival_claims", session.rival_claims},
@@ -172,6 +190,7 @@ void put_sessions(Json& json, const hanet_port& port, Json sessions,
 
 Json asker_json(const hanet_beat_peer& peer, MonotonicTime now) {
   return {{"mac", mac_text(peer.mac)},
+          {"address", way_text(peer.address)},
           {"answered", peer.answered},
           {"heard_us_ago", microseconds(now - from_kernel_ns(peer.heard_ns))},
           {"path", heard_state_text(peer.state)},
