@@ -23,7 +23,7 @@ using testing::HasSubstr;
 /// own: where that takes nothing more, this group can not begin, and it is the last one to begin.
 class StartThatFails : public TakingOver {
  protected:
-  void begin_two_and_kill() {
+  void begin_two_and_kill(const std::string& standby = "p1") {
     ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
     int number = HANET_LOW_IFINDEX;
     for (const char* port : {"q0", "q1"}) {
@@ -34,7 +34,7 @@ class StartThatFails : public TakingOver {
     }
     ASSERT_DONE(lab().ip("host", "addr add 198.51.100.1/24 dev q0"));
     // Who puts the standby back to what it was before hanetd came sets it down.
-    ASSERT_DONE(lab().ip("host", "link set p1 down"));
+    ASSERT_DONE(lab().ip("host", fmt::format("link set {} down", standby)));
     const Result<std::string> config = lab().config("host", {.interval_us = 10'000});
     ASSERT_TRUE(config) << config.error().message;
     start_with(*config + second_group());
@@ -139,6 +139,19 @@ TEST_F(LateAfterAKill, O1_D7_AGroupThatCanNotBeginIsWatchedByWhatWasThereBefore)
   ASSERT_DONE(lab().fault("blackhole"));
   ASSERT_TRUE(all_on("p1"));
   EXPECT_TRUE(carries("p1", before));
+}
+
+// What the killed one had prepared it for was still at work until then.
+TEST_F(LateAfterAKill, F17_AStandbyOfAGroupThatNeverBeganIsPutBackWhenHanetdStops) {
+  ASSERT_NO_FATAL_FAILURE(begin_two_and_kill("q1"));
+  if (IsSkipped()) return;
+  ASSERT_NO_FATAL_FAILURE(start_and_fail_with_the_second_group());
+  ASSERT_TRUE(await("it is late", [&] {
+    return host().ctl({"status"}).out.contains("mether1: unable to begin");
+  })) << host().log();
+  EXPECT_TRUE(link_of(host_netns(), "q1").admin_up) << "the killed one goes on with it";
+  EXPECT_EQ(host().stop(), 0);
+  EXPECT_FALSE(link_of(host_netns(), "q1").admin_up);
 }
 
 }  // namespace

@@ -91,12 +91,17 @@ GroupSet::GroupSet(engine::Engine& engine, Lateness lateness, MakeEnvironment en
 
 void GroupSet::end_all() {
   sender_.reset();
-  for (const auto& group : groups_) stop(*group);
+  for (const auto& group : groups_)
+    if (!goes_on(group->view().config)) group->stop();
+  for (const auto& group : spared_)
+    if (!goes_on(group->view().config)) group->put_back();
 }
 
-// A killed instance that goes on for the group needs what the group was prepared to be.
-void GroupSet::stop(group::PathGroup& group) const {
-  if (!goes_on(group.view().config)) group.stop();
+// A killed instance that goes on for the group needs what the group was prepared to be, until the
+// group begins or that instance ends as well.
+void GroupSet::spare(std::unique_ptr<group::PathGroup> group) {
+  std::erase_if(spared_, [&](const auto& other) { return name_of(*other) == name_of(*group); });
+  spared_.push_back(std::move(group));
 }
 
 config::Config GroupSet::running() const {
@@ -208,6 +213,8 @@ Status GroupSet::begin(const Places& places) {
     if (!begun || group == nullptr) continue;
     show_life_();
     begun = group->begin_monitoring();
+    if (begun)
+      std::erase_if(spared_, [&](const auto& other) { return name_of(*other) == name_of(*group); });
     if (begun || !starts_) continue;
     end_misfit(place, begun.error());
     begun = {};
@@ -226,10 +233,12 @@ void GroupSet::end(const std::set<engine::GroupIndex>& which) {
   const auto kept = std::ranges::stable_partition(
       groups_, [&](const auto& group) { return !which.contains(group->view().index); });
   std::set<engine::SessionIndex> ended;
-  for (const auto& group : kept) {
+  for (auto& group : kept) {
     show_life_();
-    stop(*group);
+    const bool is_spared = goes_on(group->view().config);
+    if (!is_spared) group->stop();
     ended.merge(engine_.remove_group(group->view().index));
+    if (is_spared) spare(std::move(group));
   }
   if (sender_ && !ended.empty()) sender_->change(ended, {});
   groups_.erase(kept.begin(), kept.end());

@@ -99,7 +99,7 @@ class GroupSet {
   [[nodiscard]] Status take_over(const config::Config& wanted);
   [[nodiscard]] bool goes_on(const config::GroupConfig& group) const;
   void end(const std::set<engine::GroupIndex>& which);
-  void stop(group::PathGroup& group) const;
+  void spare(std::unique_ptr<group::PathGroup> group);
   void end_misfit(const Place& place, const Error& error);
   [[nodiscard]] Status exchange(const Places& ending, const Places& beginning);
   [[nodiscard]] Status send_for(std::vector<engine::RequestFrames> added);
@@ -113,7 +113,8 @@ class GroupSet {
   MakeEnvironment environment_;
   std::function<void()> show_life_;
   Groups groups_;
-  bool starts_ = false;                         ///< what can not begin is late
+  Groups spared_;        // prepared, but did not begin: a killed instance goes on for them
+  bool starts_ = false;  ///< what can not begin is late
   std::map<std::string, std::string> misfits_;  ///< of this start: names of groups, and why
   std::vector<std::string> order_;              ///< names, as in the file
   LateGroups late_;

@@ -57,6 +57,8 @@ class PathGroup {
   [[nodiscard]] Status begin_monitoring();
   /// Puts standby settings back; the identity stays where it is.
   void stop();
+  /// The part of it that concerns the host alone: of a group that did not begin.
+  void put_back();
 
   /// Reads the maps and acts on what changed. `received`: when user space was woken.
   void refresh(MonotonicTime received);

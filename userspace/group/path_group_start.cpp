@@ -170,9 +170,13 @@ void PathGroup::stop() {
   parts_.guard.restore();
   leave_a_lead_that_works();
   parts_.afterwards.finish();
+  put_back();
+  notices_.flush();
+}
+
+void PathGroup::put_back() {
   parts_.metaname.give_up();
   parts_.standbys.restore_all(parts_.keeper.identity().mac);
-  notices_.flush();
 }
 
 }  // namespace hanet::group
