@@ -46,10 +46,13 @@ static __always_inline int beat_form(const struct hanet_beat *beat,
 	return HANET_REJECT_COUNT;
 }
 
-/* A newer request of a session that is known, or the first of one that is not. */
-static __always_inline int beat_peer_may_ask(__u32 port, const struct hanet_beat *beat,
-					     const struct hanet_beat_way *way)
+/* A newer request of a session that is known, or the first of one that is not: HANET_REJECT_COUNT.
+ * A global function: what it keeps on the stack is not there while a reply is looked at. */
+__noinline int beat_peer_may_ask(__u32 port, const struct hanet_beat *beat,
+				 const struct hanet_beat_way *way)
 {
+	if (!beat)
+		return HANET_REJECT_TRUNCATED;
 	struct hanet_beat_asker asker = {.cookie = beat->cookie, .id = beat->id, .port = port};
 	struct hanet_beat_peer *peer = bpf_map_lookup_elem(&beat_peers, &asker);
 	__u64 sequence = bpf_be64_to_cpu(beat->sequence), now = bpf_ktime_get_ns();
@@ -230,9 +233,14 @@ __noinline int beat_arrives(__u32 at, struct hanet_beat *beat, struct hanet_beat
 	}
 	if (way && is_strangers(asked, way->source, reason))
 		reason = HANET_REJECT_WRONG_SOURCE;
-	if (reason >= HANET_REJECT_COUNT)
+	/* The verifier of 6.1 does not see that a copy of 32 bits has the bounds of what was
+	 * compared. */
+	__u64 counted = reason;
+
+	barrier_var(counted);
+	if (counted >= HANET_REJECT_COUNT)
 		return request ? BEAT_ANSWERED : BEAT_USED_UP;
-	__sync_fetch_and_add(&asked->rejected[reason], 1);
+	__sync_fetch_and_add(&asked->rejected[counted], 1);
 	return BEAT_PASSES;
 }
 

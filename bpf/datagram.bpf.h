@@ -17,26 +17,16 @@
 
 enum { DATAGRAM_HOPS = 64 }; /* RFC 1340: what hosts begin with */
 
-/* A heartbeat and the headers that it came in, or is to leave in. The MAC addresses and the
- * EtherType of `beat` are those of the frame. */
+/* A heartbeat and the UDP header that it came in, or is to leave in. The MAC addresses and the
+ * EtherType of `beat` are those of the frame. It is on the stack together with all that looks at a
+ * reply, so nothing more is kept. */
 struct datagram {
 	struct hanet_beat beat;
 	struct hanet_beat_way way;
-	union {
-		struct iphdr ipv4;
-		struct ipv6hdr ipv6;
-	};
 	struct udphdr udp;
 };
 
 /* An IPv4 address as IPv6 writes one (RFC 4291 section 2.5.5.2). */
-static __always_inline void mapped_ipv4(__u8 *address, const __be32 *ipv4)
-{
-	__builtin_memset(address, 0, 10);
-	address[10] = address[11] = 0xff;
-	__builtin_memcpy(address + 12, ipv4, 4);
-}
-
 static __always_inline bool is_mapped_ipv4(const __u8 *address)
 {
 	const __u32 *words = (const __u32 *)address;
@@ -109,6 +99,22 @@ static __always_inline bool is_ipv4_datagram(const struct datagram *one)
 	return one->beat.type == bpf_htons(ETH_P_IP);
 }
 
+/* The addresses in the IP header of a datagram; false: it ends before them. */
+static __always_inline bool way_read(void *ctx, bool at_xdp, struct datagram *taken)
+{
+	struct hanet_beat_way *way = &taken->way;
+
+	if (!is_ipv4_datagram(taken))
+		return !load_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct ipv6hdr, saddr), way,
+				   sizeof(*way));
+	way->source[10] = way->source[11] = 0xff;
+	way->destination[10] = way->destination[11] = 0xff;
+	return !load_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, saddr), way->source + 12,
+			   4) &&
+	       !load_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, daddr),
+			   way->destination + 12, 4);
+}
+
 /* Takes the heartbeat out of its frame, whose UDP header is `at`. Its length, as that of the other
  * form: headers that are not there count as those that are; 0 where the frame ends before it does.
  */
@@ -116,19 +122,9 @@ static __always_inline __u32 datagram_read(void *ctx, bool at_xdp, __u32 at, str
 {
 	__builtin_memset(taken, 0, sizeof(*taken));
 	if (load_bytes(ctx, at_xdp, 0, &taken->beat, ETH_HLEN) ||
-	    load_bytes(ctx, at_xdp, at, &taken->udp, sizeof(taken->udp)))
+	    load_bytes(ctx, at_xdp, at, &taken->udp, sizeof(taken->udp)) ||
+	    !way_read(ctx, at_xdp, taken))
 		return 0;
-	if (is_ipv4_datagram(taken)) {
-		if (load_bytes(ctx, at_xdp, ETH_HLEN, &taken->ipv4, sizeof(taken->ipv4)))
-			return 0;
-		mapped_ipv4(taken->way.source, &taken->ipv4.saddr);
-		mapped_ipv4(taken->way.destination, &taken->ipv4.daddr);
-	} else {
-		if (load_bytes(ctx, at_xdp, ETH_HLEN, &taken->ipv6, sizeof(taken->ipv6)))
-			return 0;
-		__builtin_memcpy(taken->way.source, &taken->ipv6.saddr, 16);
-		__builtin_memcpy(taken->way.destination, &taken->ipv6.daddr, 16);
-	}
 	__u32 length = bpf_ntohs(taken->udp.len);
 
 	if (length < sizeof(taken->udp) + HANET_BEAT_PAYLOAD ||
@@ -168,23 +164,43 @@ static __always_inline bool datagram_write(void *ctx, bool at_xdp, __u32 at, str
 			    HANET_BEAT_PAYLOAD);
 }
 
-/* The IP header of an answer, whose way is that of the request, turned round. False: it could not
- * be written. */
+/* From the time to live to the checksum of an IPv4 header. */
+struct ipv4_middle {
+	__be16 hops_and_protocol;
+	__be16 checksum;
+};
+_Static_assert(offsetof(struct iphdr, check) ==
+		       offsetof(struct iphdr, ttl) + offsetof(struct ipv4_middle, checksum),
+	       "nothing is between");
+
+/* The IP header of an answer, whose way is that of the request, turned round: that changes no sum,
+ * and the hops change it as RFC 1624 says. False: it could not be written. */
 static __always_inline bool datagram_turn(void *ctx, bool at_xdp, struct datagram *sent)
 {
-	if (!is_ipv4_datagram(sent)) {
-		__builtin_memcpy(&sent->ipv6.saddr, sent->way.source, 16);
-		__builtin_memcpy(&sent->ipv6.daddr, sent->way.destination, 16);
-		sent->ipv6.hop_limit = DATAGRAM_HOPS;
-		return !store_bytes(ctx, at_xdp, ETH_HLEN, &sent->ipv6, sizeof(sent->ipv6));
-	}
-	__builtin_memcpy(&sent->ipv4.saddr, sent->way.source + 12, 4);
-	__builtin_memcpy(&sent->ipv4.daddr, sent->way.destination + 12, 4);
-	sent->ipv4.ttl = DATAGRAM_HOPS;
-	sent->ipv4.check = 0;
-	sent->ipv4.check =
-		folded(bpf_csum_diff(NULL, 0, (__be32 *)&sent->ipv4, sizeof(sent->ipv4), 0));
-	return !store_bytes(ctx, at_xdp, ETH_HLEN, &sent->ipv4, sizeof(sent->ipv4));
+	struct hanet_beat_way *way = &sent->way;
+	__u8 hops = DATAGRAM_HOPS;
+
+	if (!is_ipv4_datagram(sent))
+		return !store_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct ipv6hdr, saddr), way,
+				    sizeof(*way)) &&
+		       !store_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit),
+				    &hops, sizeof(hops));
+	struct ipv4_middle middle;
+
+	if (load_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, ttl), &middle,
+		       sizeof(middle)))
+		return false;
+	__be16 now = bpf_htons(DATAGRAM_HOPS << 8 | IPPROTO_UDP);
+	__u32 sum = (__u16)~middle.checksum + (__u16)~middle.hops_and_protocol + now;
+
+	middle.checksum = folded(sum);
+	middle.hops_and_protocol = now;
+	return !store_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, ttl), &middle,
+			    sizeof(middle)) &&
+	       !store_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, saddr), way->source + 12,
+			    4) &&
+	       !store_bytes(ctx, at_xdp, ETH_HLEN + offsetof(struct iphdr, daddr),
+			    way->destination + 12, 4);
 }
 
 #endif

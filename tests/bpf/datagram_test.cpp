@@ -198,6 +198,10 @@ TEST_P(Datagram, M1_ARequestIsAnsweredInPlaceByADatagramAsLongAsItself) {
   port().claim = HANET_CLAIM_ELSEWHERE;
   net::Frame request = request_of_other_host(1);
   request[kEthernetBytes + (is_ipv4() ? 8 : 7)] = 3;  // hops that are left
+  if (is_ipv4()) {
+    put16(request, kEthernetBytes + 10, 0);
+    put16(request, kEthernetBytes + 10, checksum(bytes(request, kEthernetBytes, 20), 0));
+  }
   const Outcome result = run(hook_, request);
   EXPECT_EQ(result.verdict, sent_back(hook_));
   ASSERT_EQ(result.frame.size(), whole());
