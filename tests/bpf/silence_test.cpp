@@ -171,6 +171,8 @@ TEST_F(Silence, M5_AsksNobodyAndAnAnswerToASearchIsNoReply) {
 }
 
 TEST_F(Silence, M5_LearnsWhatThePeerAnnouncesUnlessItsAddressIsConfigured) {
+  set_params(0, 1'000, 3,
+             3);  // it has been silent for longer than that, also where a machine just booted
   for (const auto origin : {HANET_MAC_LEARNED, HANET_MAC_CONFIGURED}) {
     ASSERT_NO_FATAL_FAILURE(listen());
     session().target_mac_known = origin;
