@@ -7,6 +7,7 @@
 // was cut off, other ports, maps of another version), the old programs go on steering behind those
 // of this one, as they were told last, until this instance knows what is to be steered.
 #include <bpf/bpf.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <system_error>
