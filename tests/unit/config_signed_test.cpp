@@ -169,7 +169,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"DatagramsOfAnotherKind", kTarget + "udp_port = 7",
                 "7: ~udp_port': found 7, allowed: only with kind 'hanet', because no other is sent "
                 "as datagrams"},
-        Refusal{"DatagramsToPort0", kTarget + kSigned + kSources + "udp_port = 0",
+        Refusal{"DatagramsToPort0",
+                kTarget + kSigned + kSources + "udp_port = 0\ngateway = \"192.0.2.1\"",
                 "11: ~udp_port': found 0, allowed: 1 to 65535"},
         Refusal{"DatagramsAndFrames", kTarget + kDatagrams + kSources + "ether_type = 0x88b6",
                 "9: ~udp_port': found 34997 (and 'ether_type'), allowed: one of the two, because a "

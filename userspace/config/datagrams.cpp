@@ -82,6 +82,7 @@ void read_datagrams(const TableReader& heartbeat, GroupConfig& config) {
 }
 
 void check_datagrams(const TableReader& heartbeat, const GroupConfig& config) {
+  if (heartbeat.has("udp_port") && !config.udp_port) return;  // a wrong port is told already
   for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
     check_datagram_path(heartbeat, config, at);
     // One for both paths is one mistake.
