@@ -129,7 +129,7 @@ static __always_inline int bridge_told(__u32 index)
 	if (!port)
 		return 0;
 	if (port->carrier == HANET_CARRIER_DOWN)
-		steer_on_verdict(index, 0, now);
+		path_on_verdict(index, 0, now);
 	else
 		steer_if_silent(index, port, now);
 	return 0;

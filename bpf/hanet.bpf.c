@@ -6,6 +6,7 @@
  *                  answers another hanet's heartbeats
  *   tc_ingress     does all of it where XDP can not; bridging inwards; answers for probe addresses
  *   tc_egress      stamps requests that really leave; bridging outwards; muting
+ *   tc_device      sends what the metanetwork device sends by the path that it uses
  *   tc_pacer       sends the requests that are due each time the token comes round
  *   tc_departs     says when the token is to come round, where fq goes by that
  *   tc_control     starts timers, or comes by in their claim; run by hanetd with
@@ -24,21 +25,23 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
+/* Which of hanet's ports and devices an interface is; HANET_NONE: none. */
+static __always_inline __u32 place_of(__u32 ifindex)
 {
 	if (ifindex < HANET_LOW_IFINDEX) {
 		__u32 *low = bpf_map_lookup_elem(&port_of_low_ifindex, &ifindex);
 
-		if (!low || !*low)
-			return NULL;
-		*index = *low - 1;
-	} else {
-		__u32 *found = bpf_map_lookup_elem(&port_of_ifindex, &ifindex);
-
-		if (!found)
-			return NULL;
-		*index = *found;
+		return low ? *low - 1 : HANET_NONE;
 	}
+	__u32 *found = bpf_map_lookup_elem(&port_of_ifindex, &ifindex);
+
+	return found ? *found : HANET_NONE;
+}
+
+/* There is none of a place that is not a port's. */
+static __always_inline struct hanet_port *port_of(__u32 ifindex, __u32 *index)
+{
+	*index = place_of(ifindex);
 	return bpf_map_lookup_elem(&ports, index);
 }
 
@@ -205,6 +208,11 @@ int tc_ingress(struct __sk_buff *skb)
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 	if (!way || way->mode == HANET_STEER_NONE)
 		return TC_ACT_UNSPEC;
+	if (way->mode == HANET_STEER_DEVICE) {
+		struct hanet_device *device = device_of(port->group);
+
+		return device ? device_receive(skb, device, index, port, ethernet) : TC_ACT_UNSPEC;
+	}
 	return steer_ingress(skb, way, port, ethernet);
 }
 
@@ -233,6 +241,17 @@ int tc_egress(struct __sk_buff *skb)
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
 	return way ? steer_egress(skb, &cursor, way, port, ethernet) : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int tc_device(struct __sk_buff *skb)
+{
+	struct cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+	struct ethhdr *ethernet = cursor_take(&cursor, struct ethhdr);
+	__u32 group = place_of(skb->ifindex) - HANET_MAX_PORTS;
+	struct hanet_device *device = bpf_map_lookup_elem(&devices, &group);
+
+	return ethernet && device ? device_send(skb, device, ethernet) : TC_ACT_UNSPEC;
 }
 
 SEC("tc")

@@ -45,8 +45,9 @@ struct {
 } ports SEC(".maps");
 
 /*
- * Interface index to index into ports. Written by hanetd. Every packet asks, so most interfaces are
- * found in an array, which the JIT reads in place (2 ns; the hash takes some 20), by index + 1.
+ * Interface index to index into ports, or, from HANET_MAX_PORTS on, to the group whose metanetwork
+ * device sends there. Written by hanetd. Every packet asks, so most interfaces are found in an
+ * array, which the JIT reads in place (2 ns; the hash takes some 20), by index + 1.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -58,7 +59,7 @@ struct {
 /* The interfaces with numbers from HANET_LOW_IFINDEX on. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, HANET_MAX_PORTS);
+	__uint(max_entries, HANET_MAX_PORTS + HANET_MAX_GROUPS);
 	__type(key, __u32);
 	__type(value, __u32);
 } port_of_ifindex SEC(".maps");
@@ -71,6 +72,15 @@ struct {
 	__type(key, __u32);
 	__type(value, struct hanet_steer);
 } steer SEC(".maps");
+
+/* Metanetwork devices, one entry per group. Configured by hanetd; switched by it and by verdicts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, HANET_MAX_GROUPS);
+	__type(key, __u32);
+	__type(value, struct hanet_device);
+} devices SEC(".maps");
 
 /* IPv4 addresses of the identities. Written by hanetd, looked up for ARP that leaves a port. */
 struct {

@@ -164,7 +164,8 @@ static __noinline int pace_announce(struct __sk_buff *skb, __u32 index, __u32 if
 		return 0;
 	bool bridged_to = way->mode == HANET_STEER_BRIDGE_IN && !is_released(port->group);
 
-	if (!bridged_to && way->mode != HANET_STEER_NONE && way->mode != HANET_STEER_LEAD) {
+	if (!bridged_to && way->mode != HANET_STEER_NONE && way->mode != HANET_STEER_LEAD &&
+	    !is_used_by_device(way, index, port)) {
 		way->announce = 0; /* it is elsewhere by now */
 		return 0;
 	}

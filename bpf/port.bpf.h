@@ -145,7 +145,7 @@ static int link_poll(void *map, __u32 *key, struct hanet_timer *poll)
 	}
 	/* Whoever tells of links: what hangs on time alone is due here (bpf/trunk.bpf.h). */
 	trunk_review(port);
-	steer_unattended(index, port, now);
+	port_unattended(index, port, now);
 	params_follow(port);
 	port->link_polls++;
 	port->last_link_poll_ns = now;

@@ -156,15 +156,12 @@ static __always_inline void steer_back(struct hanet_port *port, struct hanet_ste
 		path_exchange_mode(way->peer_port, HANET_STEER_IDLE, HANET_STEER_BRIDGE_IN);
 }
 
-/*
- * At each look at a port: what hanetd would see to if it ran. The verdict alone is not enough: at
- * that moment the standby may not have been proved.
- */
+/* What port_unattended() does for a group without a device (device.bpf.h). */
 static __noinline int steer_unattended(__u32 index, struct hanet_port *port, __u64 now)
 {
 	struct hanet_steer *way = bpf_map_lookup_elem(&steer, &index);
 
-	if (!port || !way || !way->armed || engine_is_attended(now))
+	if (!port || !way || !way->armed)
 		return 0;
 	if (way->mode == HANET_STEER_BRIDGE_OUT) {
 		if (path_works(port))

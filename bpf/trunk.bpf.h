@@ -177,6 +177,15 @@ static __noinline __u32 trunk_choose(struct hanet_trunk *trunk, __u32 hash)
 	return best;
 }
 
+/* As it is, by the port that speaks for the trunk. */
+static __always_inline int trunk_send_by_speaker(struct __sk_buff *skb,
+						 const struct hanet_trunk *trunk)
+{
+	__u32 slot = trunk->speaker;
+
+	return slot < HANET_TRUNK_PORTS ? bpf_redirect(trunk->ports[slot].ifindex, 0) : TC_ACT_SHOT;
+}
+
 /* Sends one of the identity's frames by the trunk, from whatever port it was to leave. */
 static __always_inline int trunk_send(struct __sk_buff *skb, struct hanet_trunk *trunk,
 				      struct ethhdr *ethernet)

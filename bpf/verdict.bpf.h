@@ -12,13 +12,13 @@
 #define HANET_VERDICT_BPF_H
 
 #include "flight.bpf.h"
-#include "steer.bpf.h"
+#include "device.bpf.h"
 
 /* Its heartbeats have a verdict on the port if too few of its targets are left (quorum.bpf.h). */
 static __always_inline void steer_if_silent(__u32 index, const struct hanet_port *port, __u64 now)
 {
 	if (port_state(port) == HANET_SESSION_DOWN)
-		steer_on_verdict(index, port_silent_since(port), now);
+		path_on_verdict(index, port_silent_since(port), now);
 }
 
 static __noinline int session_changed(__u32 index, struct hanet_session *session, __u32 type,
@@ -59,7 +59,7 @@ static __always_inline int carrier_changed(__u32 index, struct hanet_port *port,
 	if (!edge)
 		return 0;
 	if (!up)
-		steer_on_verdict(index, 0, now);
+		path_on_verdict(index, 0, now);
 	return event_submit(&what);
 }
 

@@ -35,6 +35,7 @@ enum {
 	HANET_MAX_SESSIONS = 128,
 	HANET_PORT_TARGETS = 4, /* whom one port asks, a session each */
 	HANET_MAX_GROUPS = 16,
+	HANET_MAX_PATHS = 8, /* of a group */
 	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
 	HANET_MAX_TRUNKS = 32,
 	HANET_MAX_IDENTITY_IPV4 = 4096, /* of all groups together */
@@ -341,6 +342,8 @@ enum hanet_steer_mode {
 	HANET_STEER_LEAD = 4,	   /* of the active trunk: frames leave by the trunk's ports */
 	HANET_STEER_MEMBER = 5,	   /* of the active trunk: frames that come in are the lead's */
 	HANET_STEER_IDLE = 6,	   /* of a path that waits: no broadcast or multicast comes in */
+	HANET_STEER_DEVICE = 7,	   /* of a group with a metanetwork device: what comes in is the
+				      device's, or nobody's while the device uses another path */
 };
 
 /* How a trunk's ports are used as one link (spec T3). */
@@ -398,6 +401,31 @@ struct hanet_steer {
 	__u64 muted;  /* ARP in an identity's name, not let out */
 };
 HANET_ASSERT(sizeof(struct hanet_steer) == 64);
+
+/*
+ * devices[group]: the metanetwork device that has the identity of a group (spec A3). Its frames leave
+ * by the path that it uses, and what comes in there is its own.
+ *
+ * `port` names that path by one of its ports. It is written by hanetd, and by the verdict on the
+ * path: one store is the whole switch.
+ */
+struct hanet_device {
+	/* config */
+	__u32 ifindex; /* 0: the group has none; what comes in is received there */
+	__u32 sends;   /* ifindex at which its frames are taken: the other end of a pair, or itself */
+	__u64 mac;     /* its six bytes as in a frame, then two of 0 */
+	__u32 armed;   /* 1: a verdict chooses another path without asking user space */
+	__u32 paths;   /* so many of `leads` are in use */
+	__u32 leads[HANET_MAX_PATHS]; /* a port of each path, in the order of their preference */
+
+	__u32 port;	   /* HANET_NONE: none yet */
+	__u32 pad;
+	__u64 switches;	   /* by verdicts */
+	__u64 switched_ns; /* the newest of them */
+	__u64 refused;	   /* frames that came in by a path that it does not use */
+	__u64 unsent;	   /* its frames while it had no path */
+};
+HANET_ASSERT(sizeof(struct hanet_device) == 24 + 4 * HANET_MAX_PATHS + 40);
 
 /* identity_ipv4: address of a group's identity -> MAC address that it is at. By hanetd. */
 struct hanet_identity_ipv4 {

@@ -155,6 +155,12 @@ const Offsets kSteer{AT(hanet_steer, mode),           AT(hanet_steer, armed),
                      AT(hanet_steer, identity_mac),   AT(hanet_steer, steered_ns),
                      AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
                      AT(hanet_steer, fenced),         AT(hanet_steer, muted)};
+const Offsets kDevice{AT(hanet_device, ifindex), AT(hanet_device, sends),
+                      AT(hanet_device, mac),     AT(hanet_device, armed),
+                      AT(hanet_device, paths),   AT(hanet_device, leads),
+                      AT(hanet_device, port),    AT(hanet_device, pad),
+                      AT(hanet_device, switches), AT(hanet_device, switched_ns),
+                      AT(hanet_device, refused), AT(hanet_device, unsent)};
 const Offsets kIdentityIpv4{AT(hanet_identity_ipv4, group), AT(hanet_identity_ipv4, vlan),
                             AT(hanet_identity_ipv4, address)};
 const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, pad0)};
@@ -256,6 +262,7 @@ TEST_F(Abi, D2_BothCompilersAndTheKernelAgreeOnEveryMember) {
   expect_value(maps.identity_ipv4, "hanet_identity_mac", sizeof(hanet_identity_mac), kIdentityMac);
   expect_struct("hanet_identity_ipv4", sizeof(hanet_identity_ipv4), kIdentityIpv4);
   expect_value(maps.trunks, "hanet_trunk", sizeof(hanet_trunk), kTrunk);
+  expect_value(maps.devices, "hanet_device", sizeof(hanet_device), kDevice);
   expect_value(maps.engine, "hanet_engine", sizeof(hanet_engine), kEngine);
   expect_value(maps.paced, "hanet_paced", sizeof(hanet_paced), kPaced);
   expect_value(maps.pacer, "hanet_pacer", sizeof(hanet_pacer), kPacer);

@@ -108,6 +108,7 @@ Status Programs::map_memory() {
   if (Status done = map(ports, maps.ports, HANET_MAX_PORTS); !done) return done;
   if (Status done = map(steer, maps.steer, HANET_MAX_PORTS); !done) return done;
   if (Status done = map(trunks, maps.trunks, HANET_MAX_TRUNKS); !done) return done;
+  if (Status done = map(devices, maps.devices, HANET_MAX_GROUPS); !done) return done;
   if (Status done = map(paced, maps.paced, HANET_MAX_SESSIONS); !done) return done;
   if (Status done = map(pacer, maps.pacer, 1); !done) return done;
   if (Status done = map(accounts, maps.engine, 1); !done) return done;
@@ -143,6 +144,7 @@ void Programs::clear() {
   empty(ports, HANET_MAX_PORTS);
   empty(steer, HANET_MAX_PORTS);
   empty(trunks, HANET_MAX_TRUNKS);
+  empty(devices, HANET_MAX_GROUPS);
   empty(paced, HANET_MAX_SESSIONS);
   empty(pacer, 1);
   empty(accounts, 1);
@@ -185,6 +187,10 @@ Outcome Programs::tc_egress(const net::Frame& frame, std::uint32_t mark, int rep
   return tc(skeleton_->progs.tc_egress, frame, mark, repeat);
 }
 
+Outcome Programs::tc_device(const net::Frame& frame) {
+  return tc(skeleton_->progs.tc_device, frame, 0, 1);
+}
+
 Outcome Programs::tc_pacer(const net::Frame& frame) {
   return tc(skeleton_->progs.tc_pacer, frame, 0, 1);
 }
@@ -219,6 +225,10 @@ void Programs::receiver_owes(std::uint32_t cpu, std::uint64_t due_ns) {
 
 void Programs::loopback_is(std::uint32_t port) {
   EXPECT_EQ(engine::enter_port(*skeleton_, kLoopback, port), 0);
+}
+
+void Programs::loopback_is_device(std::uint32_t group) {
+  EXPECT_EQ(engine::enter_port(*skeleton_, kLoopback, HANET_MAX_PORTS + group), 0);
 }
 
 void Programs::loopback_is_no_port() { engine::strike_port(*skeleton_, kLoopback); }

@@ -76,6 +76,9 @@ class Programs {
   [[nodiscard]] Outcome xdp(const net::Frame& frame, int repeat = 1);
   [[nodiscard]] Outcome tc_ingress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
   [[nodiscard]] Outcome tc_egress(const net::Frame& frame, std::uint32_t mark = 0, int repeat = 1);
+  /// A frame of the device whose other end loopback_is_device() made of the loopback interface.
+  [[nodiscard]] Outcome tc_device(const net::Frame& frame);
+  void loopback_is_device(std::uint32_t group);
   /// The token, or another frame, comes round.
   [[nodiscard]] Outcome tc_pacer(const net::Frame& frame);
   /// tc_control with any bytes behind the Ethernet header; returns its verdict.
@@ -106,6 +109,7 @@ class Programs {
   engine::MappedArray<hanet_port> ports;
   engine::MappedArray<hanet_steer> steer;
   engine::MappedArray<hanet_trunk> trunks;
+  engine::MappedArray<hanet_device> devices;
   engine::MappedArray<hanet_engine> accounts;
   engine::MappedArray<hanet_paced> paced;
   engine::MappedArray<hanet_pacer> pacer;

@@ -91,7 +91,8 @@ TEST_F(Steer, F1_AnAdoptingPortReceivesFramesToTheIdentity) {
 }
 
 TEST_F(Steer, D6_AModeThatNobodyKnowsPassesEverything) {
-  steer_to(static_cast<hanet_steer_mode>(HANET_STEER_IDLE + 1));
+  steer_to(HANET_STEER_NONE);
+  engine::store(p->steer[0].mode, std::uint32_t{HANET_STEER_DEVICE + 1});
   EXPECT_EQ(p->tc_egress(host_frame()).verdict, kTcPass);
   EXPECT_EQ(p->tc_ingress(host_frame()).verdict, kTcPass);
 }

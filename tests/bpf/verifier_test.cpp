@@ -89,7 +89,7 @@ TEST_F(Verifier, D1_TakesEveryProgramWithinItsBudget) {
     failed = load_all(bpf_timer, tracing);
   }
   ASSERT_EQ(failed, 0);
-  ASSERT_EQ(logs_.size(), tracing ? 8U : 6U);
+  ASSERT_EQ(logs_.size(), tracing ? 9U : 7U);
   for (const auto& [name, log] : logs_) {
     const Cost cost = cost_of(log.data());
     fmt::print("measured: {}: {} instructions; stack {}\n", name, cost.instructions,
