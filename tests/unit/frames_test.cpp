@@ -78,6 +78,41 @@ TEST(Frames, F5_AGratuitousArpAsksEverybodyForItsOwnAddress) {
               192,  0,    2,    1,    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 192,  0,    2,    1}));
 }
 
+TEST(Frames, A3_AReverseArpShowsWhereAnAddressIsAndNothingElse) {
+  const Frame frame = reverse_arp(kOurs);
+  EXPECT_EQ(frame, padded({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x68, 0x6e, 0x00,
+                           0x00, 0x01, 0x80, 0x35,                                   // RARP
+                           0x00, 0x01, 0x08, 0x00, 6,    4,    0x00, 0x03,           // who am I?
+                           0x02, 0x68, 0x6e, 0x00, 0x00, 0x01, 0,    0,    0,    0,  // sender
+                           0x02, 0x68, 0x6e, 0x00, 0x00, 0x01, 0,    0,    0,    0}));
+  EXPECT_EQ(as_reply(frame), frame);
+}
+
+TEST(Frames, A3_AQueryForIpv4GroupsIsWhatRfc3376Draws) {
+  const Frame frame = igmp_query();
+  EXPECT_EQ(Frame(frame.begin(), frame.begin() + 6), (Frame{0x01, 0, 0x5e, 0, 0, 1}));
+  EXPECT_EQ(frame[14], 0x46) << "with a router alert";
+  EXPECT_EQ(frame[22], 1) << "time to live";
+  EXPECT_EQ(checksum::sum_of(std::span(frame).subspan(14, 24)), 0xffff);
+  const std::span message = std::span(frame).subspan(38, 12);
+  EXPECT_EQ(message[0], 0x11);
+  EXPECT_EQ(message[1], 0) << "no time to wait";
+  EXPECT_EQ(checksum::sum_of(message), 0xffff);
+}
+
+TEST(Frames, A3_AQueryForIpv6GroupsIsWhatRfc3810Draws) {
+  Frame frame = mld_query();
+  EXPECT_EQ(Frame(frame.begin(), frame.begin() + 6), (Frame{0x33, 0x33, 0, 0, 0, 1}));
+  EXPECT_EQ(frame[20], 0) << "options first";
+  EXPECT_EQ(frame[21], 1) << "hop limit";
+  EXPECT_EQ(Frame(frame.begin() + 22, frame.begin() + 24), (Frame{0xfe, 0x80}));
+  EXPECT_EQ(Frame(frame.begin() + 54, frame.begin() + 62), (Frame{58, 0, 5, 2, 0, 0, 1, 0}));
+  frame.erase(frame.begin() + 54, frame.begin() + 62);
+  frame[19] = 28;
+  EXPECT_EQ(frame[54], 130);
+  EXPECT_TRUE(checksum::icmpv6_is_right(frame));
+}
+
 TEST(Frames, F5_AnAnnouncementAsAReplyDiffersInItsOperationAndTarget) {
   const Frame request = gratuitous_arp(kOurs, kOurIpv4);
   Frame expected = request;

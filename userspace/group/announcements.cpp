@@ -7,11 +7,11 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
-#include <fstream>
 #include <ranges>
 #include <set>
 
 #include "net/identity.h"
+#include "net/settings.h"
 
 namespace hanet::group {
 namespace {
@@ -64,12 +64,6 @@ std::optional<net::Frame> question(const net::Identity& identity,
 }
 
 }  // namespace
-
-bool is_router(const std::string& interface) {
-  std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
-  int forwarding = 0;
-  return file >> forwarding && forwarding != 0;
-}
 
 std::vector<net::Frame> questions_of(const net::Identity& identity,
                                      const std::vector<net::KernelObject>& neighbours) {
@@ -131,20 +125,22 @@ void Announcements::wait_longer() {
 }
 
 void Announcements::send_round(const Port& holder) {
+  const net::PacketSocket& socket = device_ == nullptr ? holder.socket : *device_;
   const bool as_replies = (context_.config.announce_count - left_) % 2 != 0;
   for (const net::Frame& frame : frames_) [[maybe_unused]]
-    const int refused = holder.socket.send(as_replies ? net::as_reply(frame) : frame);
+    const int refused = socket.send(as_replies ? net::as_reply(frame) : frame);
   if (paces_.is_limited(holder)) return;
   for (std::size_t more = 0; more < std::min(kAskedAtOnce, questions_.size()); ++more)
       [[maybe_unused]]
-    const int refused = holder.socket.send(questions_[asked_++ % questions_.size()]);
+    const int refused = socket.send(questions_[asked_++ % questions_.size()]);
 }
 
-void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now) {
-  std::vector<net::Frame> frames;
+void Announcements::send_all_of(const net::Identity& identity, MonotonicTime now,
+                                std::vector<net::Frame> more) {
+  std::vector<net::Frame> frames = std::move(more);
   for (const net::Address& address : identity.addresses)
-    frames.push_back(failover::announcement(address, identity.mac,
-                                            is_router(net::holder_of(identity, address).name)));
+    frames.push_back(failover::announcement(
+        address, identity.mac, net::is_router(net::holder_of(identity, address).name)));
   send_all(std::move(frames), now);
 }
 

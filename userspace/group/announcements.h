@@ -45,8 +45,12 @@ class Announcements {
   void repeat(std::vector<net::Frame> frames, std::vector<net::Frame> questions, MonotonicTime now);
   /// All of them, from now on: of what has come back, or leaves by another port of its trunk.
   void send_all(std::vector<net::Frame> frames, MonotonicTime now);
-  /// For an identity as it is, from where it is.
-  void send_all_of(const net::Identity& identity, MonotonicTime now);
+  /// For an identity as it is, from where it is; and `more`, of the same kind.
+  void send_all_of(const net::Identity& identity, MonotonicTime now,
+                   std::vector<net::Frame> more = {});
+  /// From now on by this socket, whichever port is used: that of a metanetwork device, which lives
+  /// as long as this. By an independent trunk's lead they would come from the wrong port.
+  void speak_by(const net::PacketSocket& device) { device_ = &device; }
 
   void tick(MonotonicTime now);
   [[nodiscard]] std::optional<MonotonicTime> next_deadline() const;
@@ -62,6 +66,7 @@ class Announcements {
   void send_round(const Port& holder);
   void wait_longer();
 
+  const net::PacketSocket* device_ = nullptr;
   std::vector<net::Frame> frames_;
   std::vector<net::Frame> questions_;
   std::size_t asked_ = 0;  // of these
@@ -70,9 +75,5 @@ class Announcements {
   MonotonicTime next_at_{};
   bool in_vain_ = false;
 };
-
-/// Does the host forward IPv6 on the interface? Its neighbour advertisements say so (RFC 4861
-/// section 4.4, R flag).
-[[nodiscard]] bool is_router(const std::string& interface);
 
 }  // namespace hanet::group

@@ -17,9 +17,14 @@ namespace {
 constexpr std::uint16_t kEtherTypeArp = 0x0806;
 constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
+constexpr std::uint16_t kEtherTypeReverseArp = 0x8035;
 constexpr std::size_t kMinimumFrame = 60;  // without the frame check sequence
 constexpr std::uint8_t kIcmp = 1;
+constexpr std::uint8_t kIgmp = 2;
 constexpr std::uint8_t kUdp = 17;
+constexpr std::uint8_t kHopByHop = 0;
+// Nobody's: queries stay within the host.
+constexpr MacAddress kQuerierMac{0x02, 0x68, 0x6e, 0xff, 0xff, 0xfe};
 constexpr std::uint8_t kIcmpv6 = 58;
 
 void put8(Frame& frame, unsigned value) { frame.push_back(static_cast<std::uint8_t>(value)); }
@@ -168,6 +173,61 @@ Frame arp_request(const MacAddress& to, const MacAddress& from, Ipv4Bytes source
 
 Frame gratuitous_arp(const MacAddress& owner, Ipv4Bytes address) {
   return arp_request(kBroadcast, owner, address, address);
+}
+
+Frame reverse_arp(const MacAddress& owner) {
+  Frame frame;
+  put_ethernet(frame, kBroadcast, owner, kEtherTypeReverseArp);
+  put(frame, std::array<std::uint8_t, 8>{0, 1, 8, 0, 6, 4, 0, 3});
+  put(frame, owner);
+  put(frame, Ipv4Bytes{});
+  put(frame, owner);
+  put(frame, Ipv4Bytes{});
+  pad(frame);
+  return frame;
+}
+
+// With the router alert option; version 3, and no time to answer (net/ipv4/igmp.c,
+// igmp_heard_query: version 2 with none would be taken for version 1, and remembered).
+Frame igmp_query() {
+  constexpr std::size_t kIpAt = 14, kHeader = 24, kIgmpAt = kIpAt + kHeader;
+  constexpr MacAddress kAllHostsMac{0x01, 0x00, 0x5e, 0, 0, 1};
+  Frame frame;
+  put_ethernet(frame, kAllHostsMac, kQuerierMac, kEtherTypeIpv4);
+  put(frame,
+      std::array<std::uint8_t, 12>{0x46, 0xc0, 0, kHeader + 12, 0, 0, 0x40, 0, 1, kIgmp, 0, 0});
+  put(frame, std::array<std::uint8_t, 12>{0, 0, 0, 0, 224, 0, 0, 1, 0x94, 4, 0, 0});
+  put(frame, std::array<std::uint8_t, 12>{0x11, 0, 0, 0, 0, 0, 0, 0, 2, 125, 0, 0});
+  store16(frame, kIpAt + 10, fold(sum16(std::span(frame).subspan(kIpAt, kHeader))));
+  store16(frame, kIgmpAt + 2, fold(sum16(std::span(frame).subspan(kIgmpAt, 12))));
+  pad(frame);
+  return frame;
+}
+
+// With the router alert option, from a link-local address, as RFC 3810 section 5.1.14 demands it;
+// from the last one, so that no multicast router on this host takes the sender for the better
+// querier.
+Frame mld_query() {
+  constexpr MacAddress kAllNodesMac{0x33, 0x33, 0, 0, 0, 1};
+  constexpr Ipv6Bytes kAllNodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  constexpr Ipv6Bytes kLastLinkLocal{0xfe, 0x80, 0,    0,    0,    0,    0,    0,
+                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe};
+  constexpr std::size_t kOptions = 8, kMld = 28;
+  Frame frame;
+  put_ethernet(frame, kAllNodesMac, kQuerierMac, kEtherTypeIpv6);
+  put_ipv6(frame, kLastLinkLocal, kAllNodes, kOptions + kMld, kHopByHop, 1);
+  put(frame, std::array<std::uint8_t, kOptions>{kIcmpv6, 0, 5, 2, 0, 0, 1, 0});
+  const std::size_t at = frame.size();
+  put(frame, std::array<std::uint8_t, 4>{130, 0, 0, 0});
+  put(frame, std::array<std::uint8_t, 4>{0, 0, 0, 0});
+  put(frame, Ipv6Bytes{});
+  put(frame, std::array<std::uint8_t, 4>{2, 125, 0, 0});
+  // The checksum leaves the option out (RFC 8200 section 8.1).
+  const std::size_t addresses = at - kOptions - 32;
+  std::uint32_t sum = sum16(std::span(frame).subspan(addresses, 32));
+  sum += kMld + kIcmpv6;
+  store16(frame, at + 2, fold(sum16(std::span(frame).subspan(at), sum)));
+  return frame;
 }
 
 Frame as_reply(Frame announcement) {

@@ -31,6 +31,13 @@ inline constexpr MacAddress kBroadcast{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 /// Gratuitous ARP: a broadcast request for the address itself (RFC 5944 section 4.6).
 [[nodiscard]] Frame gratuitous_arp(const MacAddress& owner, Ipv4Bytes address);
 
+/// RFC 903: shows switches where an address is, and tells nothing to anybody else.
+[[nodiscard]] Frame reverse_arp(const MacAddress& owner);
+/// General queries (RFC 3376 section 4.1, RFC 3810 section 5.1) as if from a router, to be answered
+/// at once: whoever receives one reports its memberships. Never to be sent to a network: a switch
+/// would take the sender for its querier.
+[[nodiscard]] Frame igmp_query();
+[[nodiscard]] Frame mld_query();
 /// The same announcement as a reply (RFC 5227 section 3: both forms are in use), also of a tagged
 /// one; what is no ARP request stays as it is.
 [[nodiscard]] Frame as_reply(Frame announcement);

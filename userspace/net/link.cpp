@@ -152,6 +152,7 @@ LinkInfo link_of(const nlmsghdr& message) {
                        if (type == IFLA_CARRIER && !value.empty()) link.carrier_on = value[0] != 0;
                        if (type == IFLA_MTU) link.mtu = number_in(value);
                        if (type == IFLA_GROUP) link.group = number_in(value);
+                       if (type == IFLA_PROMISCUITY) link.promiscuity = number_in(value);
                        if (type == IFLA_MASTER) link.master = number_in(value);
                      });
   if (elsewhere) link.lower = 0;
@@ -278,6 +279,14 @@ NetlinkMessage remove_alternative_name(unsigned ifindex, std::string_view name) 
 
 NetlinkMessage set_admin_state(unsigned ifindex, bool up) {
   return change(ifindex, up ? unsigned{IFF_UP} : 0U, IFF_UP).take();
+}
+
+NetlinkMessage set_flags(unsigned ifindex, unsigned flags, bool on) {
+  return change(ifindex, on ? flags : 0U, flags).take();
+}
+
+NetlinkMessage set_mtu(unsigned ifindex, unsigned mtu) {
+  return change(ifindex, 0, 0).attribute_u32(IFLA_MTU, mtu).take();
 }
 
 NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac) {

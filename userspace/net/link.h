@@ -35,8 +35,9 @@ struct LinkInfo {
   std::uint32_t vlan_tag = 0;  ///< of a VLAN, see Vlan; else 0
   std::uint16_t type = 0;      ///< ARPHRD_*
   std::uint32_t mtu = 0;
-  std::uint32_t group = 0;  ///< ip-link(8), group; nft's iifgroup
-  bool answers_arp = true;  ///< not IFF_NOARP
+  std::uint32_t group = 0;        ///< ip-link(8), group; nft's iifgroup
+  std::uint32_t promiscuity = 0;  ///< so many want it to receive every frame
+  bool answers_arp = true;        ///< not IFF_NOARP
 };
 
 /// Every interface of this namespace.
@@ -78,6 +79,9 @@ struct LinkSpeeds {
 [[nodiscard]] NetlinkMessage add_alternative_name(unsigned ifindex, std::string_view name);
 [[nodiscard]] NetlinkMessage remove_alternative_name(unsigned ifindex, std::string_view name);
 [[nodiscard]] NetlinkMessage set_admin_state(unsigned ifindex, bool up);
+/// `flags`: IFF_ALLMULTI, IFF_PROMISC (netdevice(7)).
+[[nodiscard]] NetlinkMessage set_flags(unsigned ifindex, unsigned flags, bool on);
+[[nodiscard]] NetlinkMessage set_mtu(unsigned ifindex, unsigned mtu);
 [[nodiscard]] NetlinkMessage set_mac(unsigned ifindex, const MacAddress& mac);
 /// Whether the kernel makes a link-local address by itself when the interface comes up.
 [[nodiscard]] NetlinkMessage set_address_generation(unsigned ifindex, std::uint8_t mode);

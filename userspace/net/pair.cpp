@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "net/link.h"
+
 namespace hanet::net {
 namespace {
 
@@ -51,6 +53,23 @@ NetlinkMessage make_pair_of_links(const Pair& pair, unsigned mtu) {
   message.begin(IFLA_INFO_DATA).begin(VETH_INFO_PEER).header(quiet_link());
   message.attribute_text(IFLA_IFNAME, pair.far).attribute_u32(IFLA_MTU, mtu);
   return message.end().end().end().take();
+}
+
+NetlinkMessage make_device(const Pair& pair, const DeviceSettings& settings) {
+  MessageBuilder message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 512);
+  message.header(ifinfomsg{});
+  message.attribute_text(IFLA_IFNAME, pair.near).attribute_u32(IFLA_MTU, settings.mtu);
+  message.attribute(IFLA_ADDRESS, settings.mac);
+  message.begin(IFLA_LINKINFO).attribute_text(IFLA_INFO_KIND, "veth");
+  message.begin(IFLA_INFO_DATA).begin(VETH_INFO_PEER).header(quiet_link());
+  message.attribute_text(IFLA_IFNAME, pair.far).attribute_u32(IFLA_MTU, settings.mtu);
+  return message.end().end().end().take();
+}
+
+std::string free_name(NetlinkSocket& socket, std::string_view stem) {
+  int number = 0;
+  while (index_of_name(socket, fmt::format("{}{}", stem, number)) != 0) ++number;
+  return fmt::format("{}{}", stem, number);
 }
 
 NetlinkMessage set_link_text(unsigned ifindex, std::string_view text) {
@@ -93,8 +112,16 @@ NetlinkMessage delay_by_tbf(unsigned ifindex, unsigned most) {
   return message.attribute_u32(TCA_TBF_BURST, most).end().take();
 }
 
-void forbid_ipv6(const std::string& interface) {
-  std::ofstream(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", interface)) << "1\n";
+namespace {
+
+void set_ipv6_forbidden(const std::string& interface, bool forbidden) {
+  std::ofstream(fmt::format("/proc/sys/net/ipv6/conf/{}/disable_ipv6", interface))
+      << (forbidden ? "1\n" : "0\n");
 }
+
+}  // namespace
+
+void forbid_ipv6(const std::string& interface) { set_ipv6_forbidden(interface, true); }
+void allow_ipv6(const std::string& interface) { set_ipv6_forbidden(interface, false); }
 
 }  // namespace hanet::net

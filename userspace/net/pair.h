@@ -12,6 +12,7 @@
 
 #include "core/result.h"
 #include "net/netlink.h"
+#include "net/types.h"
 
 namespace hanet::net {
 
@@ -22,6 +23,15 @@ struct Pair {
 
 /// Both ends come down; frames of `mtu` bytes fit.
 [[nodiscard]] NetlinkMessage make_pair_of_links(const Pair& pair, unsigned mtu);
+struct DeviceSettings {
+  MacAddress mac{};
+  unsigned mtu = 0;
+};
+/// An interface like any other, and an end that carries what it sends and nothing else. Both come
+/// down.
+[[nodiscard]] NetlinkMessage make_device(const Pair& pair, const DeviceSettings& settings);
+/// `stem` with the least number behind it that no interface is called.
+[[nodiscard]] std::string free_name(NetlinkSocket& socket, std::string_view stem);
 /// What `ip link` shows of an interface as its alias; a new link can not be made with one
 /// (rtnl_create_link takes none).
 [[nodiscard]] NetlinkMessage set_link_text(unsigned ifindex, std::string_view text);
@@ -37,5 +47,7 @@ struct Pair {
 /// Keeps IPv6 off an interface of this network namespace that is down. No error where there is no
 /// IPv6.
 void forbid_ipv6(const std::string& interface);
+/// The other way round, whatever state it is in.
+void allow_ipv6(const std::string& interface);
 
 }  // namespace hanet::net

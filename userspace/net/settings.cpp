@@ -106,4 +106,10 @@ bool refuses_ipv6(const std::string& port) {
   return read_setting(port, "ipv6/conf/disable_ipv6") == "1";
 }
 
+bool is_router(const std::string& interface) {
+  std::ifstream file("/proc/sys/net/ipv6/conf/" + interface + "/forwarding");
+  int forwarding = 0;
+  return file >> forwarding && forwarding != 0;
+}
+
 }  // namespace hanet::net

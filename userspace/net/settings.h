@@ -45,4 +45,8 @@ using Settings = std::map<std::string, std::string>;
 /// Is IPv6 off for the interface (disable_ipv6)? Not on a host that has none at all.
 [[nodiscard]] bool refuses_ipv6(const std::string& port);
 
+/// Does the host forward IPv6 on the interface? Its neighbour advertisements say so (RFC 4861
+/// section 4.4, R flag).
+[[nodiscard]] bool is_router(const std::string& interface);
+
 }  // namespace hanet::net
