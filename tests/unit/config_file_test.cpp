@@ -139,10 +139,12 @@ TEST(ExampleConfig, O2_IsRightWithEveryCommentedKeyToo) {
       std::filesystem::path(__FILE__).parent_path() / "../../tools/install/hanet.toml";
   const Result<Config> config = parse(uncommented(file), "hanet.toml");
   ASSERT_TRUE(config.has_value()) << error_of(config);
-  ASSERT_EQ(config->groups.size(), 8U);
+  ASSERT_EQ(config->groups.size(), 9U);
   EXPECT_EQ(config->groups[1].standby_mode, StandbyMode::Cold);
   EXPECT_EQ(config->groups[2].paths[0].ports.size(), 4U);
   EXPECT_EQ(config->groups[2].paths[1].ports[3].interface, "eth11");
+  EXPECT_EQ(config->groups[8].paths.size(), 3U);
+  EXPECT_TRUE(config->groups[8].take_over);
   const GroupConfig defaults;
   EXPECT_EQ(config->groups[0].live.interval, defaults.live.interval);
   EXPECT_EQ(config->groups[0].live.multiplier, defaults.live.multiplier);

@@ -77,7 +77,8 @@ std::vector<Refusal> structure() {
 constexpr auto kGroupKeys =
     "allowed: name, primary, standby, mode, bridging, move_mac, announce_count, announce_gap_ms, "
     "cold_retry_ms, delay_ms, enabled, heartbeat, failback, warm, restore, trunk, capacity, "
-    "delay_enabling, on_daemon_loss, daemon_loss_ms";
+    "delay_enabling, on_daemon_loss, daemon_loss_ms, take_over, standby2, standby3, "
+    "standby4, standby5, standby6, standby7";
 constexpr auto kMetaname = "allowed: 1 to 15 characters of A-Z a-z 0-9 _ . -, not hanetd";
 constexpr auto kInterface =
     "allowed: an interface name: 1 to 15 characters, no '/', no ':', no white space";
@@ -97,7 +98,7 @@ std::vector<Refusal> group_keys() {
       {"AKeyWithControlCharacters", in_group("\"a\\u001b[2J\\nf:1:\" = true"),
        "f:5: key 'group[0].\"a\\x1b[2J\\x0af:1:\"': unknown, " + keys},
       {"AnUnknownMode", in_group("mode = \"lukewarm\""),
-       "f:5: key 'group[0].mode': found 'lukewarm', allowed: hot, warm, cold"},
+       "f:5: key 'group[0].mode': found 'lukewarm', allowed: hot, warm, cold, metanet"},
       {"WarmSettingsOfAHotStandby", in_group("warm = {dummy_address = \"203.0.113.9\"}"),
        "f:5: key 'group[0].warm': found a table, allowed: only with mode = \"warm\""},
       {"AMulticastDummyMac",
@@ -126,6 +127,22 @@ std::vector<Refusal> group_keys() {
            warm_group("b", "dummy_mac = \"02:00:00:00:00:0a\""),
        "f:14: key 'group[1].warm.dummy_mac': found '02:00:00:00:00:0a' (used by "
        "'group[0].warm.dummy_mac' already), allowed: a dummy that no other group has"},
+      {"AThirdPathOfAnIdentityThatMoves", in_group("standby2 = \"c\""),
+       "f:5: key 'group[0].standby2': found a third path, allowed: only with mode = \"metanet\""},
+      {"AFourthPathWithoutAThird", in_group("mode = \"metanet\"\nstandby3 = \"c\""),
+       "f:6: key 'group[0].standby3': found a path, allowed: only behind 'standby2'"},
+      {"TakingOverWithoutADevice", in_group("take_over = true"),
+       "f:5: key 'group[0].take_over': found true, allowed: only with mode = \"metanet\""},
+      {"AnIdentityThatNeverMovesWithAMacThatDoes", in_group("mode = \"metanet\"\nmove_mac = true"),
+       "f:6: key 'group[0].move_mac': found a value, allowed: only with mode = \"hot\", \"warm\" "
+       "or "
+       "\"cold\", because nothing moves with \"metanet\""},
+      {"AnIdentityThatNeverMovesAndIsRestored", in_group("mode = \"metanet\"\nrestore = false"),
+       "f:6: key 'group[0].restore': found a value, allowed: only with mode = \"hot\", \"warm\" or "
+       "\"cold\", because nothing moves with \"metanet\""},
+      {"AColdRetryOfADevice", in_group("mode = \"metanet\"\ncold_retry_ms = 1000"),
+       "f:6: key 'group[0].cold_retry_ms': found 1000, allowed: only with mode = \"cold\" or "
+       "\"warm\""},
       {"AWarmStandbyThatKeepsItsMac", in_group("mode = \"warm\"\nmove_mac = false"),
        "f:6: key 'group[0].move_mac': found false, allowed: true, because a warm standby swaps its "
        "MAC address"},
@@ -139,9 +156,9 @@ std::vector<Refusal> group_keys() {
        "f:6: key 'group[0].delay_enabling': found true, allowed: false, because it needs mode = "
        "\"cold\" or \"warm\" and a delay_ms above 0"},
       {"AModeInCapitals", in_group("mode = \"Hot\""),
-       "f:5: key 'group[0].mode': found 'Hot', allowed: hot, warm, cold"},
+       "f:5: key 'group[0].mode': found 'Hot', allowed: hot, warm, cold, metanet"},
       {"AModeAsABoolean", in_group("mode = true"),
-       "f:5: key 'group[0].mode': found the boolean true, allowed: hot, warm, cold"},
+       "f:5: key 'group[0].mode': found the boolean true, allowed: hot, warm, cold, metanet"},
       {"BridgingAsANumber", in_group("bridging = 1"),
        "f:5: key 'group[0].bridging': found the integer 1, allowed: true, false"},
       {"MoveMacAsAString", in_group("move_mac = \"yes\""),
@@ -284,12 +301,12 @@ std::vector<Refusal> timings() {
       timing("AnUnknownKind", "kind = \"bfd\"",
              "kind': found 'bfd', allowed: arp, icmp, hanet, silence"),
       timing("AMisspelledInterval", "intervall_us = 10000",
-             "intervall_us': unknown, allowed: kind, target, primary_target, standby_target, "
-             "primary_source, standby_source, interval_us, multiplier, up_count, link_poll_us, "
-             "peer_mac, primary_peer_mac, standby_peer_mac, primary_kind, standby_kind, both_ends, "
-             "further_targets, quorum, "
-             "target_mac, primary_target_mac, standby_target_mac, key_file, ether_type, "
-             "udp_port, gateway, primary_gateway, standby_gateway; did you mean 'interval_us'?"),
+             "intervall_us': unknown, allowed: kind, target, interval_us, multiplier, up_count, "
+             "link_poll_us, peer_mac, both_ends, further_targets, quorum, target_mac, key_file, "
+             "ether_type, udp_port, gateway, primary_kind, primary_target, primary_source, "
+             "primary_peer_mac, primary_target_mac, primary_gateway, standby_kind, standby_target, "
+             "standby_source, standby_peer_mac, standby_target_mac, standby_gateway; did you mean "
+             "'interval_us'?"),
       {"ADetectionTimeBeyondAMinute", in_timing("multiplier = 7\ninterval_us = 10000000"),
        "f:8: key 'group[0].heartbeat.interval_us': found 10000000 (with multiplier 7 a detection "
        "time of 70000000 us), allowed: interval_us x multiplier up to 60000000"},

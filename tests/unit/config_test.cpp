@@ -129,6 +129,33 @@ TEST(Config, O2_ACompleteFileIsReadFieldByField) {
   EXPECT_EQ(group.live.daemon_loss, 1h);
 }
 
+TEST(Config, A3_AMetanetworkDeviceBridgesByItselfAndItsPathsAreUp) {
+  const std::string file =
+      "[[group]]\nname = \"mether0\"\nprimary = \"a\"\nstandby = \"b\"\nmode = \"metanet\"\n"
+      "take_over = true\n[group.heartbeat]\ntarget = \"192.0.2.10\"\n";
+  const Result<Config> config = parse(file, "f");
+  ASSERT_TRUE(config.has_value()) << error_of(config);
+  const GroupConfig& group = config->groups.at(0);
+  EXPECT_TRUE(group.has_device());
+  EXPECT_TRUE(group.take_over);
+  EXPECT_TRUE(group.bridging);
+  EXPECT_FALSE(group.standby_is_down());
+}
+
+TEST(Config, A5_AlternatesComeInOrderWithWhatEachAsks) {
+  const std::string file =
+      "[[group]]\nname = \"mether0\"\nprimary = \"a\"\nstandby = \"b\"\nstandby2 = [\"c\", \"d\"]\n"
+      "mode = \"metanet\"\n[group.heartbeat]\ntarget = \"192.0.2.10\"\n"
+      "standby2_target = \"192.0.2.11\"\n";
+  const Result<Config> config = parse(file, "f");
+  ASSERT_TRUE(config.has_value()) << error_of(config);
+  const GroupConfig& group = config->groups.at(0);
+  ASSERT_EQ(group.paths.size(), 3U);
+  EXPECT_EQ(group.paths[2].ports.size(), 2U);
+  EXPECT_EQ(group.target_of(group.paths[1].port()).text(), "192.0.2.10");
+  EXPECT_EQ(group.target_of(group.paths[2].port()).text(), "192.0.2.11");
+}
+
 TEST(Config, O2_ASecondGroupIsIndependentOfTheFirst) {
   const Result<Config> config = parse(kFullFile, "f");
   ASSERT_TRUE(config.has_value()) << error_of(config);
@@ -196,7 +223,8 @@ TEST(Config, O2_AllMistakesOfAFileAreReportedInOrderOfTheirLines) {
       "allowed: an interface that no other path uses\n"
       "f:6: key 'group[0].mod': unknown, allowed: name, primary, standby, mode, bridging, "
       "move_mac, announce_count, announce_gap_ms, cold_retry_ms, delay_ms, enabled, heartbeat, "
-      "failback, warm, restore, trunk, capacity, delay_enabling, on_daemon_loss, daemon_loss_ms; "
+      "failback, warm, restore, trunk, capacity, delay_enabling, on_daemon_loss, daemon_loss_ms, "
+      "take_over, standby2, standby3, standby4, standby5, standby6, standby7; "
       "did you mean 'mode'?\n"
       "f:12: key 'group[1].heartbeat.target': found '224.0.0.1' (a multicast address), "
       "allowed: the IPv4 or IPv6 address of one host\n"

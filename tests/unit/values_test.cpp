@@ -92,6 +92,7 @@ std::vector<Case> cases() {
   return {
       {"primary", File{}.text(), File{.primary = "\"c\""}.text()},
       group("mode", "\"hot\"", "\"cold\""),
+      group("take_over", "false", "true", "mode = \"metanet\"\n"),
       group("bridging", "true", "false"),
       group("restore", "true", "false"),
       group("move_mac", "true", "false"),

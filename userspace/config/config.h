@@ -36,8 +36,8 @@ enum class HeartbeatKind : std::uint8_t {
   Silence,  ///< no request at all: every frame from the peer counts (spec M5)
 };
 
-/// How a standby waits (spec: terms).
-enum class StandbyMode : std::uint8_t { Hot, Warm, Cold };
+/// How a standby waits (spec: terms), or that the identity is on a device of its own (spec A3).
+enum class StandbyMode : std::uint8_t { Hot, Warm, Cold, Metanet };
 
 /// [group.failback]: when the identity returns to the primary by itself (spec F9).
 struct FailbackConfig {
@@ -143,7 +143,12 @@ struct GroupConfig {
   bool both_ends = false;    ///< the targets are another node's sources: hanet runs there, too
   LiveParameters live;
   /// An idle path is down until it is needed (cold, warm) and can not be watched.
-  [[nodiscard]] bool standby_is_down() const { return standby_mode != StandbyMode::Hot; }
+  [[nodiscard]] bool standby_is_down() const {
+    return standby_mode == StandbyMode::Warm || standby_mode == StandbyMode::Cold;
+  }
+  /// The identity is on a metanetwork device, called by the metaname, and never moves.
+  [[nodiscard]] bool has_device() const { return standby_mode == StandbyMode::Metanet; }
+  bool take_over = false;  ///< metanet: the identity is the primary's when hanetd does not run
   bool bridging = true;  ///< hot only: the kernel steers on the verdict, before user space
   bool restore = true;   ///< false: let others take back what was moved
   bool move_mac = true;  ///< false: every port keeps its own MAC address

@@ -70,7 +70,7 @@ void read_datagrams(const TableReader& heartbeat, GroupConfig& config) {
   if (const auto port = heartbeat.integer("udp_port", kUdpPort))
     config.udp_port = static_cast<std::uint16_t>(*port);
   const std::optional<IpAddress> gateway = heartbeat.address("gateway");
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
+  for (std::size_t at = 0; at < config.paths.size(); ++at) {
     const std::string_view own = kPathKeys[at].gateway;
     std::optional<IpAddress> of_path;
     if (heartbeat.has(own))
@@ -83,9 +83,9 @@ void read_datagrams(const TableReader& heartbeat, GroupConfig& config) {
 
 void check_datagrams(const TableReader& heartbeat, const GroupConfig& config) {
   if (heartbeat.has("udp_port") && !config.udp_port) return;  // a wrong port is told already
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
+  for (std::size_t at = 0; at < config.paths.size(); ++at) {
     check_datagram_path(heartbeat, config, at);
-    // One for both paths is one mistake.
+    // One for all paths is one mistake.
     if (at == 0 || heartbeat.has(kPathKeys[at].gateway) || heartbeat.has(kPathKeys[0].gateway))
       check_gateway(heartbeat, config, at);
   }

@@ -17,12 +17,33 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 20> kGroupKeys{
-    "name",          "primary",        "standby",          "mode",
-    "bridging",      "move_mac",       "announce_count",   "announce_gap_ms",
-    "cold_retry_ms", "delay_ms",       kEnabled.name,      "heartbeat",
-    "failback",      "warm",           "restore",          "trunk",
-    "capacity",      "delay_enabling", kOnDaemonLoss.name, kDaemonLoss.name};
+constexpr std::array<std::string_view, 27> kGroupKeys{"name",
+                                                      "primary",
+                                                      "standby",
+                                                      "mode",
+                                                      "bridging",
+                                                      "move_mac",
+                                                      "announce_count",
+                                                      "announce_gap_ms",
+                                                      "cold_retry_ms",
+                                                      "delay_ms",
+                                                      kEnabled.name,
+                                                      "heartbeat",
+                                                      "failback",
+                                                      "warm",
+                                                      "restore",
+                                                      "trunk",
+                                                      "capacity",
+                                                      "delay_enabling",
+                                                      kOnDaemonLoss.name,
+                                                      kDaemonLoss.name,
+                                                      "take_over",
+                                                      kPathKeys[2].path,
+                                                      kPathKeys[3].path,
+                                                      kPathKeys[4].path,
+                                                      kPathKeys[5].path,
+                                                      kPathKeys[6].path,
+                                                      kPathKeys[7].path};
 constexpr std::array<std::string_view, 2> kTrunkKeys{"mode", kThreshold.name};
 constexpr std::array<std::string_view, 2> kWarmKeys{"dummy_address", "dummy_mac"};
 constexpr std::array<std::string_view, 3> kFailbackKeys{"policy", "hold_down_ms",
@@ -96,6 +117,24 @@ PathConfig read_path(const TableReader& group, std::string_view key, std::vector
   return path;
 }
 
+/// The first two are there in any case.
+void read_paths(const TableReader& group, GroupConfig& config, Claims& claims) {
+  for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
+    const std::string_view key = kPathKeys[at].path;
+    if (at >= 2 && !group.has(key)) continue;
+    if (at > config.paths.size())
+      group.report(key, "a path", fmt::format("only behind '{}'", kPathKeys[at - 1].path));
+    else
+      config.paths.push_back(read_path(group, key, claims.ports));
+  }
+}
+
+/// The kernel side bridges from one port to one other; a device uses any.
+void check_number_of_paths(const TableReader& group, const GroupConfig& config) {
+  if (config.paths.size() > 2 && !config.has_device())
+    group.report(kPathKeys[2].path, "a third path", "only with mode = \"metanet\"");
+}
+
 void read_trunk(const TableReader& group, GroupConfig& config) {
   config.trunk.capacity =
       read_enum(group, "capacity", std::array{Capacity::Count, Capacity::Speed}, Capacity::Count);
@@ -120,9 +159,10 @@ void check_trunk_moves_mac(const TableReader& group, const GroupConfig& config) 
 
 /// Bridging and the retry time each belong to one standby mode.
 void read_standby_mode(const TableReader& group, GroupConfig& config) {
-  config.standby_mode =
-      read_enum(group, "mode", std::array{StandbyMode::Hot, StandbyMode::Warm, StandbyMode::Cold},
-                StandbyMode::Hot);
+  config.standby_mode = read_enum(
+      group, "mode",
+      std::array{StandbyMode::Hot, StandbyMode::Warm, StandbyMode::Cold, StandbyMode::Metanet},
+      StandbyMode::Hot);
   const bool cold = config.standby_is_down();
 
   const std::optional<bool> bridging = group.boolean("bridging");
@@ -189,6 +229,20 @@ void read_failback(const TableReader& group, GroupConfig& config) {
     config.failback.damping_half_life = std::chrono::milliseconds(*half_life);
 }
 
+// What is about moving has no meaning where nothing moves, and the other way round.
+void read_metanet(const TableReader& group, GroupConfig& config) {
+  const std::optional<bool> take_over = group.boolean("take_over");
+  config.take_over = take_over.value_or(false);
+  if (config.take_over && !config.has_device())
+    group.report("take_over", "true", "only with mode = \"metanet\"");
+  if (!config.has_device()) return;
+  for (const std::string_view key : {"move_mac", "restore"})
+    if (group.has(key))
+      group.report(key, "a value",
+                   "only with mode = \"hot\", \"warm\" or \"cold\", because nothing moves with "
+                   "\"metanet\"");
+}
+
 // The MAC address is one of the parameters that are swapped.
 void check_warm_moves_mac(const TableReader& group, const GroupConfig& config) {
   if (config.standby_mode == StandbyMode::Warm && !config.move_mac)
@@ -253,10 +307,11 @@ GroupConfig read_group(const TableReader& group, Claims& claims) {
   GroupConfig config;
   group.refuse_unknown(kGroupKeys);
   config.name = read_metaname(group, claims.metanames);
-  for (const std::string_view key : {"primary", "standby"})
-    config.paths.push_back(read_path(group, key, claims.ports));
+  read_paths(group, config, claims);
   read_standby_mode(group, config);
   read_switchover(group, config);
+  read_metanet(group, config);
+  check_number_of_paths(group, config);
   read_trunk(group, config);
   read_failback(group, config);
   read_warm(group, config);

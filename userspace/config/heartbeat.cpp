@@ -4,7 +4,7 @@
 //
 // Wrong addresses are the mistakes that hurt most here: a heartbeat that asks the host itself, or a
 // whole network, is answered while the path is dead. So a target must be one other host, a source
-// must not be a target, and both must be of one family. The two paths of a group use one family
+// must not be a target, and both must be of one family. The paths of a group use one family
 // too: they lead to the same network. An IPv6 source must be link-local, because that is the one
 // address that a standby has of its own and keeps when the identity moves.
 #include <fmt/format.h>
@@ -15,33 +15,21 @@
 namespace hanet::config {
 namespace {
 
-constexpr std::array<std::string_view, 27> kHeartbeatKeys{"kind",
-                                                          "target",
-                                                          "primary_target",
-                                                          "standby_target",
-                                                          "primary_source",
-                                                          "standby_source",
-                                                          kInterval.name,
-                                                          kMultiplier.name,
-                                                          kUpCount.name,
-                                                          kLinkPoll.name,
-                                                          "peer_mac",
-                                                          "primary_peer_mac",
-                                                          "standby_peer_mac",
-                                                          "primary_kind",
-                                                          "standby_kind",
-                                                          "both_ends",
-                                                          "further_targets",
-                                                          "quorum",
-                                                          "target_mac",
-                                                          "primary_target_mac",
-                                                          "standby_target_mac",
-                                                          "key_file",
-                                                          "ether_type",
-                                                          "udp_port",
-                                                          "gateway",
-                                                          "primary_gateway",
-                                                          "standby_gateway"};
+constexpr std::array<std::string_view, 15> kCommonKeys{
+    "kind",         "target",   kInterval.name, kMultiplier.name,  kUpCount.name,
+    kLinkPoll.name, "peer_mac", "both_ends",    "further_targets", "quorum",
+    "target_mac",   "key_file", "ether_type",   "udp_port",        "gateway"};
+
+/// Those of the paths that the group has, and those that all have in common.
+std::vector<std::string_view> known_keys(const GroupConfig& config) {
+  std::vector<std::string_view> known(kCommonKeys.begin(), kCommonKeys.end());
+  for (std::size_t at = 0; at < config.paths.size(); ++at) {
+    const PathKeys& keys = kPathKeys[at];
+    known.insert(known.end(), {keys.kind, keys.target, keys.source, keys.peer_mac, keys.target_mac,
+                               keys.gateway});
+  }
+  return known;
+}
 
 /// What one port asks, and from where; where the file says so.
 struct Asked {
@@ -154,8 +142,10 @@ void read_side(const TableReader& heartbeat, const PathKeys& side,
 }
 
 void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
-  const bool both_own = has_own_peer(heartbeat, config, 0) && has_own_peer(heartbeat, config, 1);
-  if (!heartbeat.has("target") && !both_own) {
+  bool all_own = true;
+  for (std::size_t at = 0; at < config.paths.size(); ++at)
+    all_own = all_own && has_own_peer(heartbeat, config, at);
+  if (!heartbeat.has("target") && !all_own) {
     heartbeat.report_missing(
         "target", fmt::format("the IPv4 or IPv6 address of one host, or both 'primary_target' and "
                               "'standby_target'{}",
@@ -165,10 +155,10 @@ void read_addresses(const TableReader& heartbeat, GroupConfig& config) {
   }
   const std::optional<IpAddress> target = heartbeat.address("target");
   SourceUse used;
-  for (std::size_t i = 0; i < kPathKeys.size(); ++i)
+  for (std::size_t i = 0; i < config.paths.size(); ++i)
     read_side(heartbeat, kPathKeys[i], target, config, config.paths[i], used);
   std::vector<std::pair<std::string_view, std::optional<IpAddress>>> targets{{"target", target}};
-  for (std::size_t i = 0; i < kPathKeys.size(); ++i) {
+  for (std::size_t i = 0; i < config.paths.size(); ++i) {
     const std::vector<PortConfig>& ports = config.paths[i].ports;
     for (std::size_t at = 0; at < ports.size(); ++at)
       if (at == 0 || ports[at].target != ports[at - 1].target)
@@ -245,7 +235,7 @@ void read_both_ends(const TableReader& heartbeat, GroupConfig& config) {
   if (config.watches_silence())
     heartbeat.report("both_ends", "true",
                      "false, because a path of kind 'silence' asks nobody and gets no answers");
-  for (const PathKeys& side : kPathKeys)
+  for (const PathKeys& side : std::span(kPathKeys).first(config.paths.size()))
     if (!config.watches_silence() && !heartbeat.has(side.source))
       heartbeat.report_missing(side.source,
                                "an address of this host, because with both_ends = true the other "
@@ -277,7 +267,7 @@ void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claim
   }
   const std::optional<TableReader> heartbeat = group.table("heartbeat");
   if (!heartbeat) return;
-  heartbeat->refuse_unknown(kHeartbeatKeys);
+  heartbeat->refuse_unknown(known_keys(config));
   read_kinds(*heartbeat, config);
   read_datagrams(*heartbeat, config);
   read_addresses(*heartbeat, config);

@@ -215,7 +215,9 @@ Status check_interfaces(const Config& config, std::string_view name,
   std::vector<std::string> messages;
   for (std::size_t g = 0; g < config.groups.size(); ++g) {
     const GroupConfig& group = config.groups[g];
-    if (link_called(group.name, *links) != nullptr)
+    // The metanetwork device of an earlier hanetd, as far as can be told here.
+    const net::LinkInfo* named = link_called(group.name, *links);
+    if (named != nullptr && !(group.has_device() && named->kind == "veth"))
       messages.push_back(
           fmt::format("{}: key 'group[{}].name': found {}, which is an interface here; allowed: a "
                       "name that no interface has",

@@ -39,11 +39,12 @@ struct Claims {
 /// `[[group]]` with everything below it.
 [[nodiscard]] GroupConfig read_group(const TableReader& group, Claims& claims);
 
-/// `[group.heartbeat]`: fills in the heartbeat of a group whose two paths are there already.
+/// `[group.heartbeat]`: fills in the heartbeat of a group whose paths are there already.
 void read_heartbeat(const TableReader& group, GroupConfig& config, Claims& claims);
 
 /// The keys of each path, in the order of GroupConfig::paths.
 struct PathKeys {
+  std::string_view path;  ///< of [[group]]: its interfaces; the others are of [group.heartbeat]
   std::string_view kind;
   std::string_view target;
   std::string_view source;
@@ -51,11 +52,23 @@ struct PathKeys {
   std::string_view target_mac;
   std::string_view gateway;
 };
-inline constexpr std::array<PathKeys, 2> kPathKeys{
-    {{"primary_kind", "primary_target", "primary_source", "primary_peer_mac", "primary_target_mac",
-      "primary_gateway"},
-     {"standby_kind", "standby_target", "standby_source", "standby_peer_mac", "standby_target_mac",
-      "standby_gateway"}}};
+inline constexpr std::array<PathKeys, HANET_MAX_PATHS> kPathKeys{
+    {{"primary", "primary_kind", "primary_target", "primary_source", "primary_peer_mac",
+      "primary_target_mac", "primary_gateway"},
+     {"standby", "standby_kind", "standby_target", "standby_source", "standby_peer_mac",
+      "standby_target_mac", "standby_gateway"},
+     {"standby2", "standby2_kind", "standby2_target", "standby2_source", "standby2_peer_mac",
+      "standby2_target_mac", "standby2_gateway"},
+     {"standby3", "standby3_kind", "standby3_target", "standby3_source", "standby3_peer_mac",
+      "standby3_target_mac", "standby3_gateway"},
+     {"standby4", "standby4_kind", "standby4_target", "standby4_source", "standby4_peer_mac",
+      "standby4_target_mac", "standby4_gateway"},
+     {"standby5", "standby5_kind", "standby5_target", "standby5_source", "standby5_peer_mac",
+      "standby5_target_mac", "standby5_gateway"},
+     {"standby6", "standby6_kind", "standby6_target", "standby6_source", "standby6_peer_mac",
+      "standby6_target_mac", "standby6_gateway"},
+     {"standby7", "standby7_kind", "standby7_target", "standby7_source", "standby7_peer_mac",
+      "standby7_target_mac", "standby7_gateway"}}};
 
 /// How each path is watched, and at which MAC addresses the peers are, where the file says it.
 void read_kinds(const TableReader& heartbeat, GroupConfig& config);

@@ -71,7 +71,7 @@ bool is_taken_ether_type(std::int64_t type) { return std::ranges::count(kTakenTy
 void read_signed_kind(const TableReader& heartbeat, GroupConfig& config) {
   read_key_file(heartbeat, config);
   read_ether_type(heartbeat, config);
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_signed_path(heartbeat, config, at);
+  for (std::size_t at = 0; at < config.paths.size(); ++at) check_signed_path(heartbeat, config, at);
   if (!config.signs() && heartbeat.has("key_file"))
     heartbeat.report("key_file", in_quotes(config.key_file.native()),
                      "only with kind 'hanet', because no other is signed");

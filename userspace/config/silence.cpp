@@ -20,6 +20,12 @@ bool is_silent(const GroupConfig& config, std::size_t at) {
   return config.kind_of(config.paths[at].port()) == HeartbeatKind::Silence;
 }
 
+bool all_silent(const GroupConfig& config) {
+  for (std::size_t at = 0; at < config.paths.size(); ++at)
+    if (!is_silent(config, at)) return false;
+  return true;
+}
+
 std::string shown(const std::optional<net::MacAddress>& mac) {
   return mac ? fmt::format("'{}'", net::to_text(*mac)) : std::string("no MAC address");
 }
@@ -48,11 +54,11 @@ void check_path(const TableReader& heartbeat, const GroupConfig& config, std::si
                      "one of the two, because a path has one peer");
 }
 
-/// Reported once for the key that both paths have in common.
+/// Reported once for the key that all paths have in common.
 void check_mode(const TableReader& heartbeat, const GroupConfig& config) {
   if (!config.standby_is_down()) return;
   std::string_view reported;
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
+  for (std::size_t at = 0; at < config.paths.size(); ++at) {
     const std::string_view key = heartbeat.has(kPathKeys[at].kind) ? kPathKeys[at].kind : "kind";
     if (!is_silent(config, at) || key == reported) continue;
     reported = key;
@@ -70,7 +76,7 @@ void read_kinds(const TableReader& heartbeat, GroupConfig& config) {
   config.heartbeat = read_enum(heartbeat, "kind", kKinds, HeartbeatKind::Arp);
   config.peer_mac = heartbeat.mac_address("peer_mac");
   config.target_mac = heartbeat.mac_address("target_mac");
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) {
+  for (std::size_t at = 0; at < config.paths.size(); ++at) {
     std::optional<HeartbeatKind> kind;
     if (heartbeat.has(kPathKeys[at].kind))
       kind = read_enum(heartbeat, kPathKeys[at].kind, kKinds, config.heartbeat);
@@ -93,9 +99,9 @@ bool has_own_peer(const TableReader& heartbeat, const GroupConfig& config, std::
 }
 
 void check_silence(const TableReader& heartbeat, const GroupConfig& config) {
-  for (std::size_t at = 0; at < kPathKeys.size(); ++at) check_path(heartbeat, config, at);
+  for (std::size_t at = 0; at < config.paths.size(); ++at) check_path(heartbeat, config, at);
   check_mode(heartbeat, config);
-  if (heartbeat.has("target_mac") && is_silent(config, 0) && is_silent(config, 1))
+  if (heartbeat.has("target_mac") && all_silent(config))
     heartbeat.report(
         "target_mac", shown(config.target_mac),
         "only with kind 'arp', 'icmp' or 'hanet'; with 'silence' this is the peer_mac");
@@ -103,7 +109,7 @@ void check_silence(const TableReader& heartbeat, const GroupConfig& config) {
   if (!config.watches_silence())
     heartbeat.report("peer_mac", shown(config.peer_mac),
                      "only with kind 'silence', because others ask an address");
-  else if (heartbeat.has("target") && is_silent(config, 0) && is_silent(config, 1))
+  else if (heartbeat.has("target") && all_silent(config))
     heartbeat.report("peer_mac", fmt::format("{} (and 'target')", shown(config.peer_mac)),
                      "one of the two, because a path has one peer");
 }

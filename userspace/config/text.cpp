@@ -163,6 +163,8 @@ std::string_view to_text(StandbyMode mode) {
       return "warm";
     case StandbyMode::Cold:
       return "cold";
+    case StandbyMode::Metanet:
+      return "metanet";
   }
   return "unknown";
 }

@@ -136,9 +136,8 @@ std::vector<KeyChange> keys_between(const Values& from, const Values& to) {
 }  // namespace
 
 Values values_of(const GroupConfig& group) {
-  Values values{{"primary", interfaces_of(group.paths.at(0))},
-                {"standby", interfaces_of(group.paths.at(1))},
-                {"mode", std::string(to_text(group.standby_mode))},
+  Values values{{"mode", std::string(to_text(group.standby_mode))},
+                {"take_over", text_of(group.take_over)},
                 {"bridging", text_of(group.bridging)},
                 {"restore", text_of(group.restore)},
                 {"move_mac", text_of(group.move_mac)},
@@ -158,6 +157,8 @@ Values values_of(const GroupConfig& group) {
                 {"failback.damping_half_life_ms", text_of(group.failback.damping_half_life)},
                 {"warm.dummy_address", text_of(group.warm.dummy_address)},
                 {"warm.dummy_mac", text_of(group.warm.dummy_mac)}};
+  for (std::size_t at = 0; at < group.paths.size(); ++at)
+    values[std::string(kPathKeys[at].path)] = interfaces_of(group.paths[at]);
   put_heartbeat(values, group);
   return values;
 }
