@@ -194,6 +194,7 @@ Status Engine::map_memory() {
   if (done) done = map(ports_, maps.ports, HANET_MAX_PORTS);
   if (done) done = map(steer_, maps.steer, HANET_MAX_PORTS);
   if (done) done = map(trunks_, maps.trunks, HANET_MAX_TRUNKS);
+  if (done) done = map(devices_, maps.devices, HANET_MAX_GROUPS);
   if (done) done = map(accounts_, maps.engine, 1);
   if (done) done = map(lateness_, maps.lateness, HANET_MAX_CPUS);
   if (done) done = map(flights_, maps.flights, HANET_MAX_SESSIONS);
@@ -223,9 +224,12 @@ Engine::~Engine() {
       give_back(port);
       attachments_[port].leave_xdp();
     }
-  if (began_)
+  if (began_) {
     for (PortAttachment& attachment : attachments_) attachment.end_left();
+    for (TcHook& hook : device_hooks_) hook.end_left();
+  }
   attachments_.clear();
+  device_hooks_ = {};
   leftovers_.clear();
   pinned_tracing_.clear();
   if (pin_directory_.empty()) return;

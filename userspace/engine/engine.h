@@ -63,6 +63,16 @@ struct PortSpec {
   std::uint16_t beat_port = 0;                ///< UDP port of those that are datagrams; 0: none are
 };
 
+/// A metanetwork device: an interface that has the identity of a group for good (spec A3).
+struct DeviceSpec {
+  GroupIndex group = 0;
+  std::string name;      ///< for messages
+  unsigned ifindex = 0;  ///< what comes in is received there
+  unsigned sends = 0;    ///< its frames are taken there: at the other end of a pair, or itself
+  net::MacAddress mac{};
+  std::vector<std::uint32_t> leads;  ///< a port of each path, 1 .. HANET_MAX_PATHS, in order
+};
+
 struct SessionSpec {
   PortIndex port = 0;
   GroupIndex group = 0;
@@ -283,6 +293,25 @@ class Engine {
   void bridge_on_verdict(PortIndex port);
   /// No bridging without user space.
   void disarm_bridging(PortIndex active);
+
+  /// Attaches the program that takes the frames of a group's metanetwork device, whose ports are
+  /// there. They go nowhere before use_path().
+  [[nodiscard]] Status add_device(const DeviceSpec& spec);
+  /// The device uses the path of `lead`, from the first to the last frame by one store.
+  void use_path(GroupIndex group, PortIndex lead);
+  /// What comes in at the group's ports is the device's from now on, or nobody's.
+  void carry_by_device(GroupIndex group);
+  /// In which order a verdict looks for another path: a port of each.
+  void order_paths(GroupIndex group, std::span<const PortIndex> leads);
+  /// The ports are interfaces of the host like any other again.
+  void release_from_device(GroupIndex group);
+  /// Lets a verdict choose another path without asking, or not.
+  void arm_device(GroupIndex group, bool armed);
+  void set_device_mac(GroupIndex group, const net::MacAddress& mac);
+  [[nodiscard]] const hanet_device& device(GroupIndex group) const { return devices_[group]; }
+  /// The interface by which a device sent that a killed instance had, or a group that was removed;
+  /// 0: nothing is known of that.
+  [[nodiscard]] unsigned left_path_of_device(unsigned ifindex) const;
   /// From now until give_identity(): the path of `from` passes nothing in and sends by that of
   /// `to`; frames to the identity that come in there are received at `to`. Both may belong to one
   /// trunk.
@@ -305,6 +334,10 @@ class Engine {
   [[nodiscard]] std::set<unsigned> own_interfaces() const;
   [[nodiscard]] bool left_watches_on() const;
   [[nodiscard]] bool knows_what_to_steer(PortIndex port, MonotonicTime now) const;
+  [[nodiscard]] Status enter_device(GroupIndex group);
+  void take_path_of_device(GroupIndex group);
+  void remove_device(GroupIndex group);
+  void set_modes(GroupIndex group, hanet_steer_mode mode);
   void choose_listener(PortIndex index);
   void choose_whether_to_listen();
   [[nodiscard]] Status reserve_sessions(PortIndex port, std::uint32_t count);
@@ -344,11 +377,15 @@ class Engine {
   MappedArray<hanet_port> ports_;
   MappedArray<hanet_steer> steer_;
   MappedArray<hanet_trunk> trunks_;
+  MappedArray<hanet_device> devices_;
   MappedArray<hanet_engine> accounts_;
   MappedArray<hanet_lateness> lateness_;
   MappedArray<hanet_flight> flights_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   std::vector<PortAttachment> attachments_{HANET_MAX_PORTS};
+  std::array<TcHook, HANET_MAX_GROUPS> device_hooks_;
+  std::set<GroupIndex> not_entered_;         ///< their devices: a killed instance's sends
+  std::map<unsigned, unsigned> last_paths_;  ///< of removed devices, by their numbers
   std::array<std::set<net::ArpEntry>, HANET_MAX_GROUPS> named_;  ///< what identity_ipv4 holds
   LinkSource link_source_ = LinkSource::Rtnetlink;
   bool use_bpf_timer_ = true;

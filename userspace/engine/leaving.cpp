@@ -46,6 +46,7 @@ void Engine::detach_leftovers() {
 }
 
 std::set<SessionIndex> Engine::remove_group(GroupIndex group) {
+  remove_device(group);
   std::set<SessionIndex> ended;
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port) {
     if (ports_[port].in_use == 0 || ports_[port].group != group) continue;

@@ -48,9 +48,18 @@ Status Engine::take_group_over(GroupIndex group) {
       store(steer_[ports[at]].mode, left[at].mode);
     else if (!alike && left[at].is_armed)
       left_.arm(ports_[ports[at]].ifindex);
+  take_path_of_device(group);
   for (const PortIndex port : ports)
     if (Status entered = enter(port); !entered) return entered;
-  return {};
+  return enter_device(group);
+}
+
+// Its verdicts may have chosen another one since the group looked.
+void Engine::take_path_of_device(GroupIndex group) {
+  const unsigned left = left_.path_of_device(devices_[group].ifindex);
+  for (PortIndex port = 0; left != 0 && port < HANET_MAX_PORTS; ++port)
+    if (ports_[port].in_use != 0 && ports_[port].group == group && ports_[port].ifindex == left)
+      use_path(group, port);
 }
 
 // What its sessions on the port knew; they end.
@@ -187,6 +196,8 @@ std::set<unsigned> Engine::own_interfaces() const {
   std::set<unsigned> own;
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
     if (attachments_[port].is_attached()) own.insert(ports_[port].ifindex);
+  for (GroupIndex group = 0; devices_.valid() && group < HANET_MAX_GROUPS; ++group)
+    if (devices_[group].ifindex != 0) own.insert(devices_[group].sends);
   if (pacer_) own.merge(pacer_->interfaces());
   return own;
 }
@@ -255,11 +266,16 @@ Status Engine::take_over() {
   while (!not_taken_over_.empty())
     if (Status taken = take_group_over(ports_[*not_taken_over_.begin()].group); !taken)
       return taken;
+  // Of groups whose ports nobody watched before.
+  while (!not_entered_.empty())
+    if (Status entered = enter_device(*not_entered_.begin()); !entered) return entered;
   if (!left_.goes_on()) return {};
   if (!has_names_)
     if (Status named = name_pins(); !named) return named;
   for (PortIndex port = 0; port < HANET_MAX_PORTS; ++port)
     if (ports_[port].in_use != 0) taken_for_good_.insert(ports_[port].ifindex);
+  for (GroupIndex group = 0; group < HANET_MAX_GROUPS; ++group)
+    if (devices_[group].ifindex != 0) taken_for_good_.insert(devices_[group].sends);
   for (const GroupIndex group : std::exchange(steers_alike_, {})) steer_instead(group);
   if (left_watches_on()) return {};
   name_tracing();
@@ -273,6 +289,9 @@ void Engine::attend(MonotonicTime now) {
   if (is_left_in_charge()) return;
   began_ = true;
   if (!std::exchange(strays_ended_, true)) end_strays();
+  // The path that it uses was taken over with the group.
+  for (TcHook& hook : device_hooks_)
+    if (hook.has_left() && !is_left_in_charge()) hook.end_left();
   if (std::ranges::none_of(attachments_, &PortAttachment::has_left)) {
     if (!left_watches_on()) left_ = {};
     return;

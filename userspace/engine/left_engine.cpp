@@ -67,6 +67,7 @@ bool LeftEngine::map_memory(const std::filesystem::path& directory) {
   sessions_ = mapped<hanet_session>(directory / "sessions", HANET_MAX_SESSIONS);
   steer_ = mapped<hanet_steer>(directory / "steer", HANET_MAX_PORTS);
   trunks_ = mapped<hanet_trunk>(directory / "trunks", HANET_MAX_TRUNKS);
+  devices_ = mapped<hanet_device>(directory / "devices", HANET_MAX_GROUPS);  // or none: before 0.18
   pacer_ = mapped<hanet_pacer>(directory / "pacer", 1);
   flights_ = mapped<hanet_flight>(directory / "flights", HANET_MAX_SESSIONS);
   return accounts_.valid() && ports_.valid() && sessions_.valid() && steer_.valid() &&
@@ -88,6 +89,7 @@ LeftEngine LeftEngine::open(const std::filesystem::path& directory) {
   LeftEngine foreign;
   foreign.is_foreign_ = true;
   foreign.ports_ = std::move(left.ports_);
+  foreign.devices_ = std::move(left.devices_);
   return foreign;
 }
 
@@ -95,6 +97,8 @@ std::set<unsigned> LeftEngine::interfaces() const {
   std::set<unsigned> watched;
   for (std::size_t port = 0; ports_.valid() && port < HANET_MAX_PORTS; ++port)
     if (ports_[port].in_use != 0 && ports_[port].ifindex != 0) watched.insert(ports_[port].ifindex);
+  for (std::size_t group = 0; devices_.valid() && group < HANET_MAX_GROUPS; ++group)
+    if (devices_[group].ifindex != 0) watched.insert(devices_[group].sends);
   return watched;
 }
 
@@ -168,6 +172,15 @@ unsigned LeftEngine::speaker(unsigned ifindex) const {
   if (number == 0 || number > HANET_MAX_TRUNKS) return 0;
   const std::uint32_t slot = load(trunks_[number - 1].speaker);
   return slot < HANET_TRUNK_PORTS ? load(trunks_[number - 1].ports[slot].ifindex) : 0;
+}
+
+unsigned LeftEngine::path_of_device(unsigned ifindex) const {
+  for (std::size_t group = 0; devices_.valid() && group < HANET_MAX_GROUPS; ++group) {
+    if (devices_[group].ifindex != ifindex || ifindex == 0) continue;
+    const std::uint32_t port = load(devices_[group].port);
+    return port < HANET_MAX_PORTS ? load(ports_[port].ifindex) : 0;
+  }
+  return 0;
 }
 
 std::optional<LeftEngine::Steering> LeftEngine::steering(unsigned ifindex) const {

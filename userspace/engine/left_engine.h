@@ -79,6 +79,9 @@ class LeftEngine {
   [[nodiscard]] std::uint32_t carrier(unsigned ifindex) const;
   /// The interface that speaks for the trunk that this one is of; 0: none.
   [[nodiscard]] unsigned speaker(unsigned ifindex) const;
+  /// The interface by which its metanetwork device sends (a port of the path that it uses); 0: that
+  /// can not be read, or it has none.
+  [[nodiscard]] unsigned path_of_device(unsigned ifindex) const;
   /// Ids of its TC programs, ingress and egress; 0: not known.
   [[nodiscard]] std::array<std::uint32_t, 2> programs() const { return programs_; }
   /// Lets the frames of the interface pass from now on, and answers nobody there. False where it
@@ -103,6 +106,7 @@ class LeftEngine {
   MappedArray<hanet_port> ports_;
   MappedArray<hanet_steer> steer_;
   MappedArray<hanet_trunk> trunks_;
+  MappedArray<hanet_device> devices_;  ///< a version before them has none
   std::array<std::uint32_t, 2> programs_{};
   MappedArray<hanet_engine> accounts_;
   MappedArray<hanet_pacer> pacer_;
