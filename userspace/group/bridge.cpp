@@ -56,7 +56,9 @@ void Bridge::settle(const Port& lead, const Port& idle, const net::MacAddress& m
 }
 
 const net::MacAddress* Bridge::listened_mac(const net::Identity& identity) const {
-  return context_.rules.cold && !context_.config.has_trunk() ? nullptr : &identity.mac;
+  const bool hears_for_good = context_.config.has_device();  // metanet_device.h
+  const bool listens = !hears_for_good && (!context_.rules.cold || context_.config.has_trunk());
+  return listens ? &identity.mac : nullptr;
 }
 
 }  // namespace hanet::group

@@ -231,6 +231,8 @@ Result<GroupTable> look_at_host(net::NetlinkSocket& socket, const config::GroupC
   GroupTable table{.group = config.name, .active = active.identity.on.name};
   for (const PortLook& port : *ports)
     if (port.waits) table.waiting.push_back(port.identity.on.name);
+  table.nothing_moves = config.has_device() && !config.take_over;
+  if (table.nothing_moves) return table;
   for (const Thing& thing : inventory()) {
     if (thing.fate == Fate::Moves) {
       list_moving(thing, active, *ports, table);
@@ -251,6 +253,7 @@ Json to_json(const GroupTable& table) {
   return {{"name", table.group},
           {"active", table.active},
           {"waiting", table.waiting},
+          {"nothing_moves", table.nothing_moves},
           {"moves", std::move(moves)},
           {"differs", entries_json(table.differs)},
           {"lost", entries_json(table.lost)},

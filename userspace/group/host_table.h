@@ -49,6 +49,7 @@ struct GroupTable {
   std::vector<TableEntry> lost{};
   std::vector<UnknownThing> unknown{};
   /// Nothing differs, nothing would be lost, and everything could be read.
+  bool nothing_moves = false;  ///< the identity is on a metanetwork device: the rest is empty
   [[nodiscard]] bool is_whole() const { return differs.empty() && lost.empty() && unknown.empty(); }
 };
 

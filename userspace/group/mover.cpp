@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "core/priority.h"
 #include "group/late_changes.h"
 #include "group/switch_record.h"
+#include "net/settings.h"
 #include "policy/bridging.h"
 
 namespace hanet::group {
@@ -20,9 +20,9 @@ namespace {
 
 std::vector<std::uint32_t> routers_of(const net::Place& place) {
   std::vector<std::uint32_t> routers;
-  if (is_router(place.port.name)) routers.push_back(0);
+  if (net::is_router(place.port.name)) routers.push_back(0);
   for (const net::Vlan& vlan : place.vlans)
-    if (is_router(vlan.on.name)) routers.push_back(vlan.tag);
+    if (net::is_router(vlan.on.name)) routers.push_back(vlan.tag);
   return routers;
 }
 
@@ -33,13 +33,6 @@ bool leaves_without_carrier(const net::Identity& identity, const std::string& po
   return !identity.nexthops.empty() || net::ignores_routes_without_carrier(port) ||
          std::ranges::any_of(identity.addresses,
                              [](const net::Address& address) { return address.vlan != 0; });
-}
-
-/// Of the last minute.
-std::optional<double> mean_load() {
-  struct sysinfo machine{};
-  if (::sysinfo(&machine) != 0) return std::nullopt;
-  return static_cast<double>(machine.loads[0]) / (1 << SI_LOAD_SHIFT);
 }
 
 bool is_within_trunk(const policy::Switchover& switchover) {
@@ -310,24 +303,7 @@ void Mover::change_cold_ports(const policy::Switchover& switchover, bool moved) 
 }
 
 void Mover::report(const policy::Switchover& switchover) {
-  take_flight(pending_.record, context_.engine());  // it may have been written down only now
-  pending_.record.finished = monotonic_now();
-  pending_.record.load = mean_load();
-  const failover::SwitchoverRecord& kept = context_.env.history.add(std::move(pending_.record));
-  const auto moved_us = (kept.execution.last_message_sent - kept.verdict).count() / 1000;
-  context_.notices.add(
-      "switchover", parts_.ports.name(switchover.to),
-      fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from, kept.to,
-                  kept.cause, failover::to_text(kept.execution.outcome), moved_us,
-                  kept.verdict_waited ? ", for which the path was given time" : "",
-                  kept.steered_in_kernel ? ", the kernel bridged meanwhile" : "",
-                  kept.execution.problems.empty() ? "" : "; ",
-                  fmt::join(kept.execution.problems, "; ")),
-      {{"from", kept.from},
-       {"to", kept.to},
-       {"cause", kept.cause},
-       {"outcome", std::string(failover::to_text(kept.execution.outcome))},
-       {"moved_us", fmt::format("{}", moved_us)}});
+  finish_record(context_, std::move(pending_.record), parts_.ports.name(switchover.to));
   // Without the right to it, hanetd said so when it started.
   [[maybe_unused]] const bool real_time = become_real_time(kMainPriority);
 }

@@ -18,6 +18,7 @@
 #include "group/judge.h"
 #include "group/kept_identity.h"
 #include "group/metaname.h"
+#include "group/metanet_device.h"
 #include "group/mover.h"
 #include "group/pace_watch.h"
 #include "group/ports.h"
@@ -25,6 +26,7 @@
 #include "group/replug.h"
 #include "group/settings_ledger.h"
 #include "group/standbys.h"
+#include "group/steerer.h"
 #include "group/target_watch.h"
 #include "group/unheard.h"
 #include "group/uppers.h"
@@ -64,10 +66,19 @@ struct Parts {
                         .announcements = announcements,
                         .afterwards = afterwards,
                         .kept = kept}),
+        device(context, ports),
+        steerer(context, {.ports = ports,
+                          .judge = judge,
+                          .keeper = keeper,
+                          .standbys = standbys,
+                          .bridge = bridge,
+                          .announcements = announcements,
+                          .device = device}),
+        switcher(context.config.has_device() ? static_cast<Switcher&>(steerer) : mover),
         replug(context, {.ports = ports,
                          .judge = judge,
                          .standbys = standbys,
-                         .switcher = mover,
+                         .switcher = switcher,
                          .keeper = keeper,
                          .dummy = dummy,
                          .bridge = bridge}) {}
@@ -103,7 +114,9 @@ struct Parts {
   Readiness readiness;          ///< what would be lost, or differs, on a port that waits
   KeptIdentity kept;            ///< across a restart
   Mover mover;                  ///< moves the identity from port to port
-  Switcher& switcher = mover;   ///< what the others know of it
+  MetanetDevice device;         ///< which has the identity, where nothing moves
+  Steerer steerer;              ///< sends what it sends by another path
+  Switcher& switcher;           ///< what the others know of either
   Replug replug;                ///< cards that come and go
 };
 

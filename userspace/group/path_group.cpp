@@ -123,7 +123,7 @@ Events PathGroup::act(const policy::Action& action, MonotonicTime received) {
             parts_.switcher.settle(finish.switchover, true);
             // What the move itself caused is heard while it still runs: nobody else did it.
             environment_.drain_notifications();
-            parts_.guard.take_off_standbys();
+            if (moves()) parts_.guard.take_off_standbys();
             return {policy::SwitchoverEnded{.moved = true}};
           },
           [&](const policy::AbandonSwitchover& abandon) -> Events {
@@ -185,7 +185,10 @@ void PathGroup::refresh(MonotonicTime received) {
     if (path != active) refresh_path(path, received);
   refresh_path(active, received);
   follow_parameters(received);
-  release_needless_bridging(received);
+  if (moves())
+    release_needless_bridging(received);
+  else
+    return_needless_switch(received);
   follow_speaker();
   notices_.flush();
 }
@@ -256,32 +259,15 @@ void PathGroup::follow_speaker() {
   const std::uint64_t changes = engine::load(trunk->speaker_changes);
   if (changes == speaker_changes_) return;
   speaker_changes_ = changes;
-  parts_.announcements.send_all_of(parts_.keeper.identity(), monotonic_now());
-}
-
-// The kernel side bridged, but the path came back before anything was moved. Not while nobody knows
-// what the path is worth, as a port without carrier just after attaching: bridged, the host works.
-// Where both have died it stays: the kernel does not bridge again, and the standby may come back
-// first.
-void PathGroup::release_needless_bridging(MonotonicTime received) {
-  const std::size_t bridged = state_.active;
-  const Port& holder = parts_.ports.holder();
-  if (rules_.cold || state_.running || !parts_.bridge.is_bridging(holder)) return;
-  // The kernel loses a path before it bridges: what was read before may be older than the bridge.
-  refresh_path(bridged, received);
-  if (state_.running || !parts_.ports.is_holder(holder)) return;
-  if (policy::health_of(state_.paths[bridged]) != policy::Health::Up) return;
-  const net::Identity& identity = parts_.keeper.identity();
-  for (std::size_t path = 0; path < state_.paths.size(); ++path)
-    if (path != bridged) parts_.bridge.settle(holder, parts_.ports.lead(path), identity.mac);
-  parts_.announcements.send_all_of(identity, monotonic_now());
-  const std::string name = parts_.ports.name(bridged);
-  notices_.add("bridging-released", name,
-               fmt::format("{} works again before the identity was moved", name));
+  if (moves())
+    parts_.announcements.send_all_of(parts_.keeper.identity(), monotonic_now());
+  else
+    parts_.steerer.tell_network();
 }
 
 void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
   const MonotonicTime now = monotonic_now();
+  if (parts_.device.is_used()) parts_.device.link_changed(link, removed);
   for (const VlanNews& vlan : parts_.ports.vlan_changed(link, removed)) {
     if (vlan.appeared) parts_.standbys.prepare_new_vlan(*vlan.port, *vlan.appeared);
     if (parts_.ports.is_holder(*vlan.port)) parts_.keeper.mark_stale();
@@ -292,23 +278,25 @@ void PathGroup::link_changed(const net::LinkInfo& link, bool removed) {
   parts_.readiness.link_changed();
   const net::Identity& identity = parts_.keeper.identity();
   const LinkNews news = parts_.ports.link_changed(link, removed);
+  if (link.interface.index == identity.on.index &&
+      (link.mac != identity.mac || link.interface.name != identity.on.name))
+    parts_.keeper.mark_stale();
   if (news.port == nullptr) {
     if (!removed) parts_.replug.other_link_changed(link, now);
     return;
   }
-  if (link.interface.index == identity.on.index &&
-      (link.mac != identity.mac || link.interface.name != identity.on.name))
-    parts_.keeper.mark_stale();
   if (news.renamed) parts_.switcher.mark_outdated();
   if (news.vanished) parts_.replug.vanished(*news.port, now);
-  if (news.came_up && parts_.ports.is_holder(*news.port)) parts_.guard.expect_identity_back();
+  if (news.came_up && moves() && parts_.ports.is_holder(*news.port))
+    parts_.guard.expect_identity_back();
   // The bridge ends with the interface it hangs on.
   if (news.bridge_ends && parts_.switcher.relies_on(*news.port)) apply(policy::WaitingEnds{}, now);
 }
 
 void PathGroup::hear(const nlmsghdr& message) {
   parts_.readiness.hear(message);
-  if (parts_.guard.hear(message)) return;
+  if (moves() && parts_.guard.hear(message)) return;
+  if (!moves()) hear_of_port(message);
   if (parts_.keeper.hear(message)) parts_.switcher.mark_outdated();
 }
 
@@ -318,51 +306,9 @@ void PathGroup::distrust_snapshot() {
   parts_.uppers.distrust();
 }
 
-// As the maps say it now: the news of it may still be on the way.
-bool PathGroup::active_path_is_dead() {
-  policy::PathState seen = state_.paths[state_.active];
-  seen.ports = parts_.judge.judge(state_.active, monotonic_now());
-  return policy::health_of(seen) == policy::Health::Down;
-}
-
-void PathGroup::recapture() {
-  const Port& holder = parts_.ports.holder();
-  // What is down has lost a part of its identity already: the snapshot from before counts.
-  if (!holder.present() || !holder.admin_up) return parts_.keeper.keep_snapshot();
-  const auto tell = [&](const Error& error) {
-    log::warning("{}: the identity of {} can not be read, the last snapshot stays: {}",
-                 config_.name, holder.interface.name, error.message);
-  };
-  if (parts_.guard.due() != RepairDue::None) {
-    if (const auto there = parts_.guard.hold_what_will_be_back(); !there)
-      return tell(there.error());
-    return parts_.switcher.prepare();
-  }
-  auto read = parts_.keeper.read(holder.interface, config_.restore && active_path_is_dead());
-  if (!read) tell(read.error());
-  if (!read || !read->is_new) return;
-  if (!read->kept.empty())
-    notices_.add("kept", holder.interface.name,
-                 fmt::format("{} lost {} after its path had failed; that moves all the same "
-                             "(restore = false lets it go)",
-                             holder.interface.name, listed(read->kept)));
-  if (parts_.guard.was_taken_meanwhile(std::move(read->before))) return;
-  parts_.guard.note_reading();
-  if (holder.rtnetlink_carrier) parts_.keeper.read_known_neighbours();
-  parts_.switcher.prepare();
-}
-
-void PathGroup::keep_current() {
-  const bool is_old = !parts_.keeper.stale() && parts_.guard.due() == RepairDue::None;
-  if (is_old && parts_.keeper.read_lifetimes(parts_.ports.holder().interface))
-    parts_.switcher.renew_lifetimes();
-  else
-    recapture();
-}
-
 void PathGroup::tick(MonotonicTime now) {
   if (state_.waits_until && now >= *state_.waits_until) apply(policy::TimePassed{}, now);
-  parts_.guard.tick(now);
+  if (moves()) parts_.guard.tick(now);
   parts_.afterwards.tick(now);
   if (const auto reading = parts_.keeper.next_deadline(); reading && now >= *reading)
     keep_current();
@@ -374,15 +320,12 @@ void PathGroup::tick(MonotonicTime now) {
   parts_.announcements.tick(now);
   parts_.replug.tick(now);
   parts_.unheard.tick(now);
-  parts_.completion.tick(now);
-  if (parts_.readiness.tick(now)) parts_.switcher.mark_outdated();
   parts_.chains.tick(now);
   parts_.targets.tick(now);
-  parts_.uppers.tick(now);
-  for (const LinkUpdate& update : parts_.uppers.read_anew())
-    link_changed(update.link, update.removed);
-  if (!state_.running && parts_.guard.due() == RepairDue::None && !parts_.keeper.stale())
-    parts_.kept.save(parts_.keeper.identity(), parts_.keeper.changes(), now);
+  if (moves())
+    look_after_what_moves(now);
+  else
+    look_after_device(now);
   if (!state_.running) parts_.ports.keep_speeds();
   apply(policy::TimePassed{}, now);
   // Behind the decisions, because looking takes its time; what it finds is an event like any other.

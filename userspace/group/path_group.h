@@ -102,11 +102,27 @@ class PathGroup {
   void refresh_path(std::size_t path, MonotonicTime received);
   void tell_path_changes(std::size_t path, const policy::PathState& next, MonotonicTime received);
   void follow_parameters(MonotonicTime received);
+  /// The identity goes from port to port; else it stays on a metanetwork device.
+  [[nodiscard]] bool moves() const { return !config_.has_device(); }
+  [[nodiscard]] Status look_device();
+  [[nodiscard]] Result<const Port*> find_owner(const FoundPorts& found) const;
+  [[nodiscard]] Status give_identity();
+  [[nodiscard]] Status attach_device();
+  [[nodiscard]] Status move_in(const Port& from);
+  [[nodiscard]] Result<failover::Execution> take_in(const Port& from);
+  const Port* move_out();
+  void hear_of_port(const nlmsghdr& message);
+  void move_in_again(MonotonicTime now);
+  void look_after_device(MonotonicTime now);
+  void stop_device();
+  void look_after_what_moves(MonotonicTime now);
   void release_needless_bridging(MonotonicTime received);
+  void return_needless_switch(MonotonicTime received);
   void follow_speaker();
   [[nodiscard]] bool active_path_is_dead();
   void keep_current();
   void recapture();
+  void recapture_device();
   [[nodiscard]] Status recover();
   void leave_a_lead_that_works();
   void note_condition();
@@ -119,7 +135,10 @@ class PathGroup {
   Notices notices_;
   Context context_;
   Parts parts_;
-  policy::Holder found_;  // at the start
+  policy::Holder found_;                     // at the start
+  std::optional<MonotonicTime> move_in_at_;  // a port has addresses again
+  bool has_moved_in_ = false;                // what is on the device goes back to a port in the end
+  const Port* enters_from_ = nullptr;        // what the device takes over; null: nothing
   policy::Condition condition_ = policy::Condition::ActiveNotProved;
   std::chrono::system_clock::time_point condition_since_ = wall_now();
   std::uint64_t speaker_changes_ = 0;  // of the active trunk, when it was last announced

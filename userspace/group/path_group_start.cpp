@@ -42,6 +42,7 @@ PathGroup::PathGroup(const config::GroupConfig& config, engine::GroupIndex index
       parts_(context_) {}
 
 Status PathGroup::look() {
+  if (!moves()) return look_device();
   parts_.kept.load(monotonic_now());
   Result<FoundPorts> found = parts_.ports.find(parts_.kept.ports());
   if (!found) return pass_on(found);
@@ -95,7 +96,11 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
   for (const Port& port : parts_.ports.all())
     if (port.present()) net::remove_helper_routes(environment_.requests, port.place());
   if (Status recovered = recover(); !recovered) return pass_on(recovered);
-  if (Status prepared = parts_.standbys.prepare_all(); !prepared) return pass_on(prepared);
+  if (!moves())
+    if (Status made = parts_.device.make(parts_.keeper.identity().mac); !made) return pass_on(made);
+  const Port* has_identity = moves() ? &parts_.ports.holder() : enters_from_;
+  if (Status prepared = parts_.standbys.prepare_all(has_identity); !prepared)
+    return pass_on(prepared);
   environment_.engine.params(context_.index) = {};
   store_live_parameters(environment_.engine, context_.index, config_.live);
   if (Status signs = environment_.engine.set_keys(context_.index, config_.keys); !signs)
@@ -104,14 +109,21 @@ Result<std::vector<engine::RequestFrames>> PathGroup::start() {
   if (!requests) return requests;
   parts_.judge.begin(monotonic_now());
   parts_.replug.begin();
+  if (Status given = give_identity(); !given) return pass_on(given);
+  parts_.keeper.read_known_neighbours();
+  parts_.switcher.prepare();
+  return requests;
+}
+
+// To the active path, as far as the kernel side and the name are concerned.
+Status PathGroup::give_identity() {
+  if (!moves()) return attach_device();
   for (std::size_t path = 0; path < state_.paths.size(); ++path)
     if (path != state_.active)
       parts_.bridge.settle(parts_.ports.holder(), parts_.ports.lead(path),
                            parts_.keeper.identity().mac);
   parts_.metaname.take();
-  parts_.keeper.read_known_neighbours();
-  parts_.switcher.prepare();
-  return requests;
+  return {};
 }
 
 void PathGroup::adopt(const config::GroupConfig& wanted) {
@@ -144,8 +156,10 @@ config::GroupConfig PathGroup::running() const {
 // a host that says nothing by itself would not be found.
 Status PathGroup::begin_monitoring() {
   const Status begun = parts_.judge.begin_monitoring(monotonic_now());
-  if (begun && environment_.engine.was_steered_lately(context_.index) &&
-      found_.state == policy::HolderState::Has)
+  if (!begun || !environment_.engine.was_steered_lately(context_.index)) return begun;
+  if (!moves())
+    parts_.steerer.tell_network();
+  else if (found_.state == policy::HolderState::Has)
     parts_.announcements.send_all_of(parts_.keeper.identity(), monotonic_now());
   return begun;
 }
@@ -161,6 +175,7 @@ void PathGroup::leave_a_lead_that_works() {
 
 void PathGroup::stop() {
   if (state_.paths.empty()) return;  // it never started
+  if (!moves()) return stop_device();
   parts_.kept.ends(monotonic_now());
   // The bridge ends with hanetd.
   if (state_.waits_until) {
@@ -175,8 +190,10 @@ void PathGroup::stop() {
 }
 
 void PathGroup::put_back() {
+  const Port* has_identity = moves() ? &parts_.ports.holder() : nullptr;
+  if (std::exchange(has_moved_in_, false)) has_identity = move_out();
   parts_.metaname.give_up();
-  parts_.standbys.restore_all(parts_.keeper.identity().mac);
+  parts_.standbys.restore_all(parts_.keeper.identity().mac, has_identity);
 }
 
 }  // namespace hanet::group

@@ -157,9 +157,10 @@ Status Ports::make_trunk(std::size_t path) const {
   return context_.engine().add_trunk(spec);
 }
 
-// The identity's frames, and answers to what the port sent, arrive at any port of a trunk.
+// The identity's frames, and answers to what the port sent, arrive at any port of a trunk. What a
+// device needs does not end with hanetd (metanet_device.h).
 Status Ports::listen_as_trunk(const Port& port, net::PacketSocket& socket) const {
-  if (context_.config.paths[port.path].ports.size() < 2) return {};
+  if (context_.config.paths[port.path].ports.size() < 2 || context_.config.has_device()) return {};
   if (Status heard = socket.listen_to_all_multicast(); !heard) return heard;
   return socket.listen_to(port.macs.wire);
 }

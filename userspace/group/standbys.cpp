@@ -11,13 +11,17 @@
 
 namespace hanet::group {
 
-// The ports of the active trunk are up, whatever the standby does.
+// The ports of the active trunk are up, whatever the standby does; with a device all are.
 config::StandbyMode Standbys::mode_of(const Port& port) const {
-  return port.path == context_.state.active ? config::StandbyMode::Hot
-                                            : context_.config.standby_mode;
+  const bool is_up = port.path == context_.state.active || !context_.rules.cold;
+  return is_up ? config::StandbyMode::Hot : context_.config.standby_mode;
 }
 
-Status Standbys::prepare_all() {
+bool Standbys::is_bare(const Port& port) const {
+  return context_.config.has_device() || !ports_.is_holder(port);
+}
+
+Status Standbys::prepare_all(const Port* identity_is_on) {
   entries_.resize(ports_.all().size());
   std::vector<const Port*> put_back;  // by the hanetd before
   for (const Port& port : ports_.all()) {
@@ -25,27 +29,36 @@ Status Standbys::prepare_all() {
     if (ledger_.origin_of(port.interface) == nullptr) put_back.push_back(&port);
     Result<StandbyBefore> before = remember_standby(context_.requests(), ledger_, port.place());
     if (!before) return pass_on(before);
-    if (ports_.is_holder(port)) {
-      ledger_.begin(port.place());
-    } else {
-      if (Status done = prepare_standby(context_.requests(), ledger_, port.place(), mode_of(port),
-                                        *before, dummy_.of(port));
-          !done)
-        return failure(fmt::format("group {}: {}", context_.config.name, done.error().message));
-      ports_.set_admin_up(port, mode_of(port) == config::StandbyMode::Hot);
-      of(port).waited_at_start = true;
-    }
     of(port).before = std::move(*before);
+    if (&port == identity_is_on) {
+      ledger_.begin(port.place());
+      continue;
+    }
+    if (Status done = prepare(port); !done) return done;
+    of(port).waited_at_start = true;
   }
   for (const Port* port : put_back)
-    if (!ports_.is_holder(*port)) ledger_.wait_again(port->place(), ports_.holder().place());
+    if (identity_is_on != nullptr && port != identity_is_on)
+      ledger_.wait_again(port->place(), identity_is_on->place());
+  return {};
+}
+
+Status Standbys::prepare(const Port& port) {
+  Entry& entry = of(port);
+  if (!entry.before) return {};
+  if (Status done = prepare_standby(context_.requests(), ledger_, port.place(), mode_of(port),
+                                    *entry.before, dummy_.of(port));
+      !done)
+    return failure(fmt::format("group {}: {}", context_.config.name, done.error().message));
+  ports_.set_admin_up(port, mode_of(port) == config::StandbyMode::Hot);
   return {};
 }
 
 // A card comes with its own MAC address, and that may be the identity's.
 Status Standbys::take_own_mac(const Port& port, const net::LinkInfo& link,
                               const net::MacAddress& identity) {
-  const bool borrowed = context_.config.move_mac && link.mac == identity;
+  const bool borrowed =
+      context_.config.move_mac && !context_.config.has_device() && link.mac == identity;
   ports_.set_own_mac(port, borrowed ? net::random_local_mac() : link.mac);
   if (!borrowed) return {};
   return context_.requests().request(net::set_mac(link.interface.index, port.macs.spare),
@@ -81,7 +94,7 @@ Status Standbys::prepare_card(const Port& port, const net::LinkInfo& link,
 void Standbys::prepare_new_vlan(const Port& port, const net::Vlan& vlan) {
   Entry& entry = of(port);
   if (!entry.before) return;
-  if (!ports_.is_holder(port)) {
+  if (is_bare(port)) {
     if (Status ready =
             prepare_vlan(context_.requests(), ledger_, vlan, mode_of(port), *entry.before);
         !ready)
@@ -115,12 +128,12 @@ void Standbys::leave(const Port& port, const net::MacAddress& identity) {
   restore_standby(context_.requests(), ledger_, port.place(), alone, dummy_.of(port));
 }
 
-void Standbys::restore_all(const net::MacAddress& identity) {
+void Standbys::restore_all(const net::MacAddress& identity, const Port* identity_is_on) {
   if (entries_.empty()) return;  // nothing was prepared
   for (const Port& port : ports_.all()) {
     const Entry& entry = of(port);
     if (!entry.before || !port.present()) continue;
-    if (ports_.is_holder(port)) continue;  // its settings are the identity's
+    if (&port == identity_is_on) continue;  // its settings are the identity's
     if (entry.waited_at_start) {
       restore_standby(context_.requests(), ledger_, port.place(), left_alone(port, identity),
                       dummy_.of(port));

@@ -21,8 +21,10 @@ class Standbys {
   Standbys(const Context& context, Ports& ports, const WarmDummy& dummy, SettingsLedger& ledger)
       : context_(context), ports_(ports), dummy_(dummy), ledger_(ledger) {}
 
-  /// At the start: every port that has not the identity.
-  [[nodiscard]] Status prepare_all();
+  /// At the start: every port that has not the identity. `identity_is_on`: null: none has it.
+  [[nodiscard]] Status prepare_all(const Port* identity_is_on);
+  /// The identity has left the port for good: it is on a metanetwork device.
+  [[nodiscard]] Status prepare(const Port& port);
   /// A card that came back. `identity`: its MAC address must not be the card's own. Binds the port.
   [[nodiscard]] Status prepare_card(const Port& port, const net::LinkInfo& link,
                                     const net::MacAddress& identity,
@@ -36,8 +38,9 @@ class Standbys {
   /// A person takes the card out. It stays down: until it leaves the host it must not answer for
   /// the host's addresses.
   void leave(const Port& port, const net::MacAddress& identity);
-  /// hanetd ends: what waits is put back. The identity stays where it is.
-  void restore_all(const net::MacAddress& identity);
+  /// hanetd ends: what waits is put back. The identity stays where it is: on this port, or (null)
+  /// on none.
+  void restore_all(const net::MacAddress& identity, const Port* identity_is_on);
 
  private:
   struct Entry {
@@ -49,6 +52,8 @@ class Standbys {
     return entries_.at(ports_.number_of(port));
   }
   [[nodiscard]] config::StandbyMode mode_of(const Port& port) const;
+  /// The identity is elsewhere: on the active port, or on a metanetwork device.
+  [[nodiscard]] bool is_bare(const Port& port) const;
   [[nodiscard]] StandbyBefore left_alone(const Port& port, const net::MacAddress& identity) const;
   [[nodiscard]] Status take_own_mac(const Port& port, const net::LinkInfo& link,
                                     const net::MacAddress& identity);

@@ -4,6 +4,8 @@
 #include "group/switch_record.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 
@@ -11,6 +13,13 @@
 
 namespace hanet::group {
 namespace {
+
+/// Of the last minute.
+std::optional<double> mean_load() {
+  struct sysinfo machine{};
+  if (::sysinfo(&machine) != 0) return std::nullopt;
+  return static_cast<double>(machine.loads[0]) / (1 << SI_LOAD_SHIFT);
+}
 
 // The kernel side knows when it reached the verdict, better than hanetd.
 void take_kernel_times(failover::SwitchoverRecord& record, const engine::Engine& engine,
@@ -85,6 +94,31 @@ failover::SwitchoverRecord begin_record(const Context& context, const PortList& 
   take_kernel_times(record, context.engine(), failed, reason);
   record.verdict_waited = judge.trial(failed).held_back;
   return record;
+}
+
+void finish_record(const Context& context, failover::SwitchoverRecord record,
+                   const std::string& path) {
+  take_flight(record, context.engine());  // it may have been written down only now
+  record.finished = monotonic_now();
+  record.load = mean_load();
+  const failover::SwitchoverRecord& kept = context.env.history.add(std::move(record));
+  const std::string_view in_kernel = context.config.has_device()
+                                         ? ", the kernel side had switched by then"
+                                         : ", the kernel bridged meanwhile";
+  const auto moved_us = (kept.execution.last_message_sent - kept.verdict).count() / 1000;
+  context.notices.add(
+      "switchover", path,
+      fmt::format("{} to {} ({}): {}, moved {} us after the verdict{}{}{}{}", kept.from, kept.to,
+                  kept.cause, failover::to_text(kept.execution.outcome), moved_us,
+                  kept.verdict_waited ? ", for which the path was given time" : "",
+                  kept.steered_in_kernel ? in_kernel : "",
+                  kept.execution.problems.empty() ? "" : "; ",
+                  fmt::join(kept.execution.problems, "; ")),
+      {{"from", kept.from},
+       {"to", kept.to},
+       {"cause", kept.cause},
+       {"outcome", std::string(failover::to_text(kept.execution.outcome))},
+       {"moved_us", fmt::format("{}", moved_us)}});
 }
 
 }  // namespace hanet::group

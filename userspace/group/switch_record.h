@@ -22,4 +22,9 @@ namespace hanet::group {
 /// written behind the verdict, which hanetd may have seen before.
 void take_flight(failover::SwitchoverRecord& record, const engine::Engine& engine);
 
+/// The switchover has ended: keeps its record, and tells that it was. `path`: the name of the one
+/// that has the traffic now.
+void finish_record(const Context& context, failover::SwitchoverRecord record,
+                   const std::string& path);
+
 }  // namespace hanet::group
