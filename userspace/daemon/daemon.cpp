@@ -254,11 +254,26 @@ void Daemon::tell_service_manager() {
 
 void Daemon::answer_signals() {
   const Wakeups::Signals signals = wakeups_.read_signals();
-  if (signals.leave) leave();
+  if (signals.leave || (signals.end && must_outlive())) leave();
   ends_ = signals.end;
   if (signals.end || !signals.reload) return;
   // Whoever sends a signal reads the log.
   [[maybe_unused]] const auto told = reloads_->reload(std::nullopt);
+}
+
+// Without the kernel side a metanetwork device carries nothing. Of a late group a killed hanetd's
+// may do so.
+bool Daemon::must_outlive() const {
+  const auto outlives = [](const config::GroupConfig& group) {
+    if (group.has_device() && !group.take_over)
+      log::notice(
+          "{} has addresses of this host, so the kernel side of every group goes on without "
+          "hanetd; "
+          "'hanetctl detach' ends it",
+          group.name);
+    return group.has_device() && !group.take_over;
+  };
+  return std::ranges::any_of(groups_->running().groups, outlives);
 }
 
 void Daemon::leave() {

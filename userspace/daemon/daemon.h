@@ -76,6 +76,7 @@ class Daemon {
   void tell_if_taken_over();
   void tell_if_away(Nanoseconds away);
   void answer_signals();
+  [[nodiscard]] bool must_outlive() const;
   [[noreturn]] void leave();
   void keep_history();
   void let_askers_go(MonotonicTime now);

@@ -37,6 +37,21 @@ bool begins(const config::Changes& changes, const std::string& group) {
   });
 }
 
+// The addresses of this host would stay on a device that nobody carries any more.
+Status check_devices(const config::Config& before, const config::Config& wanted) {
+  for (const config::GroupConfig& group : before.groups) {
+    if (!group.has_device() || group.take_over) continue;
+    const auto kept = std::ranges::find(wanted.groups, group.name, &config::GroupConfig::name);
+    if (kept != wanted.groups.end() && kept->has_device()) continue;
+    return failure(
+        fmt::format("group {0}: {0} has addresses of this host, and carries nothing without its "
+                    "group; first: stop "
+                    "hanetd, 'hanetctl detach'",
+                    group.name));
+  }
+  return {};
+}
+
 }  // namespace
 
 config::Config Reloads::running() const {
@@ -59,6 +74,7 @@ Status Reloads::check(const config::Config& before, const config::Config& wanted
     beginning.groups.push_back(wanted.groups[at]);
     indexes.push_back(all[at]);
   }
+  if (Status kept = check_devices(before, wanted); !kept) return kept;
   return group::check_host(beginning, where_.file.string(), where_.run_directory, indexes,
                            config::DeviceOnPort::IsMistake, [&] { groups_.show_life(); });
 }

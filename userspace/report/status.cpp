@@ -151,6 +151,20 @@ Json trunk_json(const group::View& group, std::size_t at, const engine::Engine& 
           {"speaker_changes", trunk->speaker_changes}};
 }
 
+// Of a group whose identity never moves; else null.
+Json device_json(const group::View& group, const engine::Engine& engine) {
+  if (!group.config.has_device()) return {};
+  const hanet_device& device = engine.device(group.index);
+  const std::uint32_t used = engine::load(device.port);
+  const auto port = std::ranges::find(group.ports.all(), used, &group::Port::index);
+  return {{"name", group.config.name},
+          {"kind", "veth"},
+          {"uses", port == group.ports.all().end() ? Json() : Json(port->interface.name)},
+          {"switches", engine::load(device.switches)},
+          {"refused", engine::load(device.refused)},
+          {"unsent", engine::load(device.unsent)}};
+}
+
 // A path of one port has that port's session and link; a trunk has them in its ports.
 Json path_json(const group::View& group, std::size_t at, const engine::Engine& engine,
                const engine::Sender* sender, MonotonicTime now) {
@@ -217,6 +231,7 @@ Json group_json(const group::View& group, const engine::Engine& engine,
           {"active", group.ports.lead(state.active).interface.name},
           {"state", policy::to_text(group.condition)},
           {"state_since", wall_text(group.condition_since)},
+          {"device", device_json(group, engine)},
           {"switching_to",
            state.running
                ? Json(group.ports.of(state.running->to)[state.running->to_port].interface.name)
