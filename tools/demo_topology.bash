@@ -9,18 +9,23 @@
 #   FAULT         the kind of `lab fault` that hits the primary path, or FAULT_PLACE of it
 #   FAULT_TEXT    the same for people
 #   METER_FLOWS   so many flows are measured, and the worst of them counts
+#   LAB_TOPOLOGY  what tools/lab calls the network
+#   CONFIG        more options of `lab config`
 #   FIRST_PLACE   a port that is cut before, or nothing; FIRST_TEXT for people
 # shellcheck disable=SC2034 # read by tools/demo
 
-readonly TOPOLOGIES='switch|crossover|two-switches|firewall|trunk'
+readonly TOPOLOGIES='switch|metanet|crossover|two-switches|firewall|trunk'
 readonly SILENT_CUT='Cutting the primary cable silently: the carrier stays and every frame vanishes.'
 
 set_topology() {
   FAULT=blackhole FAULT_TEXT=$SILENT_CUT FAULT_PLACE=primary FIRST_PLACE='' FIRST_TEXT=''
-  METER_FLOWS=1
+  METER_FLOWS=1 LAB_TOPOLOGY=$1 CONFIG=()
   case $1 in
     switch)
       HANET_NODES=(host) SERVER=host CLIENT=client
+      SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.10 ;;
+    metanet)
+      HANET_NODES=(host) SERVER=host CLIENT=client LAB_TOPOLOGY=switch CONFIG=(--mode metanet)
       SERVER_ADDRESS=192.0.2.1 CLIENT_ADDRESS=192.0.2.10 ;;
     crossover)
       HANET_NODES=(a b) SERVER=a CLIENT=b
@@ -51,6 +56,12 @@ picture() {
      host ──p0──╳──┐
       │            ├── switch ── client
       └────p1──────┘
+TEXT
+    metanet) cat <<'TEXT' ;;
+
+                   ┌─p0──╳──┐
+     host ─ mether0┤        ├── switch ── client
+                   └─p1─────┘
 TEXT
     crossover) cat <<'TEXT' ;;
 

@@ -298,14 +298,14 @@ hanet_config() {
     fail "a and b cannot use icmp: a probe address answers no echo; use arp"
   fi
   if [[ -z $MODE ]]; then if [[ $1 == fw ]]; then MODE=warm; else MODE=hot; fi; fi
-  [[ $MODE == hot ]] || BRIDGING=false
+  [[ $MODE == hot || $MODE == metanet ]] || BRIDGING=false
   cat <<TOML
 [[group]]
 name = "mether0"
 $(path_lines)
 mode = "$MODE"
 bridging = $BRIDGING
-
+$([[ $MODE != metanet ]] || echo 'take_over = true')
 [group.heartbeat]
 kind = "$HEARTBEAT"
 interval_us = $INTERVAL_US

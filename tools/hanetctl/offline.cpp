@@ -5,16 +5,21 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
+#include <set>
 
 #include "client.h"
 #include "core/fd.h"
 #include "engine/engine.h"
+#include "engine/left_engine.h"
 #include "engine/maps.h"
 #include "engine/probe.h"
+#include "failover/device.h"
 #include "net/port_lock.h"
 #include "report/history_file.h"
 #include "report/maps.h"
@@ -59,7 +64,8 @@ Nanoseconds away_since(const hanet_engine& accounts) {
 }
 
 /// What the kernel side does with the port's traffic.
-std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss) {
+std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss, bool is_used) {
+  if (steer.mode == HANET_STEER_DEVICE) return is_used ? "carries the device's traffic" : "waits";
   const bool was_bridged = steer.mode == HANET_STEER_BRIDGE_OUT && steer.armed != 0;
   if (loss == HANET_LOSS_RELEASE &&
       (was_bridged || steer.mode == HANET_STEER_IDLE || steer.mode == HANET_STEER_BRIDGE_IN))
@@ -78,6 +84,16 @@ std::string_view steering_of(const hanet_steer& steer, std::uint32_t loss) {
     default:
       return "is part of a trunk";
   }
+}
+
+/// Is the port of the path that its group's device uses?
+bool is_used_by_device(const engine::MappedArray<hanet_device>& devices, std::size_t at,
+                       const engine::MappedArray<hanet_port>& ports) {
+  const hanet_port& port = ports[at];
+  if (port.group >= HANET_MAX_GROUPS) return false;
+  const std::uint32_t used = engine::load(devices[port.group].port);
+  return used == at ||
+         (port.trunk != 0 && used < HANET_MAX_PORTS && ports[used].trunk == port.trunk);
 }
 
 /// Does it bridge? A move of hanetd's that was cut off goes on so, whatever the group wants.
@@ -106,6 +122,46 @@ std::filesystem::path history_file(const Options& options) {
   return none || of_service_at < by_hand_at ? by_hand : of_service;
 }
 
+/// A metanetwork device and the port by which the kernel side sends what it sends.
+struct CarriedDevice {
+  net::InterfaceName device;
+  net::InterfaceName port;
+  net::MacAddress mac{};
+};
+
+// The one that is used, or else any that is up.
+Result<net::InterfaceName> port_for(net::NetlinkSocket& socket, const engine::LeftEngine& left,
+                                    const net::LinkInfo& device) {
+  const unsigned used = left.path_of_device(device.interface.index);
+  std::set<unsigned> candidates = left.interfaces();
+  candidates.erase(device.lower);
+  std::optional<net::InterfaceName> found;
+  for (const unsigned candidate : candidates) {
+    const Result<net::LinkInfo> link = net::read_link(socket, candidate);
+    if (link && (candidate == used || (!found && link->admin_up))) found = link->interface;
+    if (link && candidate == used) break;
+  }
+  if (found) return *found;
+  return failure(fmt::format(
+      "{} has addresses, and no port that hanet watches is up to take them: bring one up first",
+      device.interface.name));
+}
+
+// Another hanetd in this namespace, with other pins, has devices of its own.
+Result<std::vector<CarriedDevice>> carried_devices(net::NetlinkSocket& socket,
+                                                   const engine::LeftEngine& left) {
+  Result<std::vector<net::LinkInfo>> made = failover::made_devices(socket);
+  if (!made) return pass_on(made);
+  std::vector<CarriedDevice> all;
+  for (const net::LinkInfo& device : *made) {
+    if (!left.interfaces().contains(device.lower)) continue;
+    Result<net::InterfaceName> port = port_for(socket, left, device);
+    if (!port) return pass_on(port);
+    all.push_back({device.interface, *port, device.mac});
+  }
+  return all;
+}
+
 }  // namespace
 
 Result<Json> offline_status(const std::filesystem::path& pin_directory) {
@@ -115,6 +171,8 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
   if (!ports) return pass_on(ports);
   auto steer = map_array<hanet_steer>(pin_directory, "steer", HANET_MAX_PORTS);
   if (!steer) return pass_on(steer);
+  auto devices = map_array<hanet_device>(pin_directory, "devices", HANET_MAX_GROUPS);
+  if (!devices) return pass_on(devices);
   auto pacer = map_array<hanet_pacer>(pin_directory, "pacer", 1);
   if (!pacer) return pass_on(pacer);
   auto params = map_array<hanet_params>(pin_directory, "params", HANET_MAX_GROUPS);
@@ -138,9 +196,11 @@ Result<Json> offline_status(const std::filesystem::path& pin_directory) {
     const std::uint32_t loss = port.group < HANET_MAX_GROUPS
                                    ? hanet_daemon_loss(&(*params)[port.group], away.count())
                                    : std::uint32_t{HANET_LOSS_STEER};
-    would_bridge = would_bridge || ((*steer)[at].armed != 0 && loss == HANET_LOSS_STEER);
+    const bool armed = (*steer)[at].armed != 0 ||
+                       (port.group < HANET_MAX_GROUPS && (*devices)[port.group].armed != 0);
+    would_bridge = would_bridge || (armed && loss == HANET_LOSS_STEER);
     bridged = bridged || is_bridged((*steer)[at], loss);
-    path["steering"] = steering_of((*steer)[at], loss);
+    path["steering"] = steering_of((*steer)[at], loss, is_used_by_device(*devices, at, *ports));
     paths.push_back(std::move(path));
   }
   return Json{{"daemon", nullptr},
@@ -171,13 +231,31 @@ Result<std::string> detach(const std::filesystem::path& run_directory,
   const Result<net::PortLock> alone = net::PortLock::take_directory(pin_directory);
   if (!alone)
     return failure(fmt::format("{}; it detaches itself when it is stopped", alone.error().message));
+  Result<net::NetlinkSocket> socket = net::NetlinkSocket::open();
+  if (!socket) return pass_on(socket);
+  const engine::LeftEngine left = engine::LeftEngine::open(pin_directory);
+  const std::set<unsigned> watched = left.interfaces();
+  Result<std::vector<CarriedDevice>> devices = carried_devices(*socket, left);
+  if (!devices) return pass_on(devices);
   Result<bool> done = engine::Engine::take_off_left(pin_directory);
   if (!done) return pass_on(done);
-  return *done ? fmt::format(
-                     "detached: no program of hanet's is left of {}; every identity stays "
-                     "where it is",
-                     pin_directory.string())
-               : fmt::format("nothing to detach: there is no {}", pin_directory.string());
+  if (!*done) return fmt::format("nothing to detach: there is no {}", pin_directory.string());
+  std::string text = fmt::format("detached: no program of hanet's is left of {}; every identity ",
+                                 pin_directory.string());
+  if (devices->empty()) return text + "stays where it is";
+  text += "is where it is received:";
+  for (const CarriedDevice& one : *devices) {
+    for (const unsigned port : watched) {
+      std::vector<net::NetlinkMessage> batch = failover::close_filters(port, one.mac);
+      net::send_best_effort(*socket, one.device.name, batch);
+    }
+    Result<failover::Execution> moved =
+        failover::take_off_device(*socket, one.device, one.port.index);
+    if (!moved) return pass_on(moved);
+    text += fmt::format(" that of {} on {}{}{}", one.device.name, one.port.name,
+                        moved->problems.empty() ? "" : ", but ", fmt::join(moved->problems, "; "));
+  }
+  return text;
 }
 
 }  // namespace hanet::ctl

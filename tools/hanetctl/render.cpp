@@ -176,6 +176,9 @@ void render_group(std::string& out, const Json& group) {
   for (const Json& finding : group.value("findings", Json::array()))
     line(out, "  {}: {}", finding.value("is_loss", false) ? "LOSS" : "ALARM",
          text_of(finding, "text"));
+  if (const Json device = group.value("device", Json()); device.is_object())
+    line(out, "  device    {} ({}) uses {}; {} switches by verdicts", text_of(device, "name"),
+         text_of(device, "kind"), text_of(device, "uses"), number_of(device, "switches"));
   if (const Json keys = group.value("keys", Json::array()); !keys.empty())
     line(out, "  keys      {}; the first signs", listed(keys));
   render_identity(out, group.at("identity"));

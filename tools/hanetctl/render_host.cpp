@@ -111,6 +111,10 @@ std::string render_host(const Json& groups) {
       fmt::format_to(std::back_inserter(out), ", {} {}", names(group.at("waiting")),
                      group.at("waiting").size() == 1 ? "waits" : "wait");
     out += "\n";
+    if (group.value("nothing_moves", false)) {
+      out += "\nNOTHING MOVES: the identity is on the metanetwork device, whichever path it uses\n";
+      continue;
+    }
     render_moves(out, group);
     render_entries(out, group, "differs", "DIFFERS between the ports");
     render_entries(out, group, "lost", "WOULD BE LOST");
