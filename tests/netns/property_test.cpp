@@ -8,6 +8,7 @@
 // commands in the message; shrunk by hand it becomes a named test beside its kind.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <gmock/gmock.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -26,12 +27,10 @@ unsigned from_environment(const char* name, unsigned otherwise) {
   return value == nullptr ? otherwise : static_cast<unsigned>(std::stoul(value));
 }
 
-class AnyIdentity : public ManagerTest, public testing::WithParamInterface<unsigned> {
+class RandomIdentities : public ManagerTest, public testing::WithParamInterface<unsigned> {
  protected:
-  std::string mode() const { return kModes[GetParam() % kModes.size()]; }
-  std::string kind_of_fault() const { return kFaults[GetParam() / kModes.size() % kFaults.size()]; }
-  /// Puts it on p0. What the kernel takes is the identity.
-  void apply(const RandomIdentity& identity) {
+  /// Puts it on an interface. What the kernel takes is the identity.
+  void apply(const RandomIdentity& identity, const std::string& port) {
     Arguments batch{"bash", "-c", R"(printf '%s\n' "$@" | ip -force -batch - || true)", "apply"};
     batch.insert(batch.end(), identity.commands.begin(), identity.commands.end());
     const Result<std::string> done =
@@ -40,7 +39,7 @@ class AnyIdentity : public ManagerTest, public testing::WithParamInterface<unsig
     inside(host_netns(), [&] {
       for (const auto& [setting, value] : identity.settings) {
         const std::size_t slash = setting.rfind('/');
-        std::ofstream(fmt::format("/proc/sys/net/{}/p0/{}", setting.substr(0, slash),
+        std::ofstream(fmt::format("/proc/sys/net/{}/{}/{}", setting.substr(0, slash), port,
                                   setting.substr(slash + 1)))
             << value;
       }
@@ -54,6 +53,12 @@ class AnyIdentity : public ManagerTest, public testing::WithParamInterface<unsig
     return {.identity = identity_on(host_netns(), port),
             .settings = settings_on(host_netns(), port)};
   }
+};
+
+class AnyIdentity : public RandomIdentities {
+ protected:
+  std::string mode() const { return kModes[GetParam() % kModes.size()]; }
+  std::string kind_of_fault() const { return kFaults[GetParam() / kModes.size() % kFaults.size()]; }
   /// The identity and its settings are on `port`, or hanetd knows that they are not all there.
   void expect_whole(const std::string& port, const Seen& before) {
     std::vector<std::string> lines;
@@ -80,7 +85,7 @@ TEST_P(AnyIdentity, F2_F4_F13_F14_IsWholeOnTheOtherPortAndBackOrCalledIncomplete
                            fmt::join(identity.commands, "\n  ip "),
                            fmt::join(identity.settings, "\n  ")));
   ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
-  ASSERT_NO_FATAL_FAILURE(apply(identity));
+  ASSERT_NO_FATAL_FAILURE(apply(identity, "p0"));
   const Seen before = look("p0");
   // The witness: how much of it the kernel took.
   RecordProperty("commands", static_cast<int>(identity.commands.size()));
@@ -100,11 +105,55 @@ TEST_P(AnyIdentity, F2_F4_F13_F14_IsWholeOnTheOtherPortAndBackOrCalledIncomplete
   ASSERT_NO_FATAL_FAILURE(expect_whole("p0", before));
 }
 
+// With a metanetwork device nothing moves, so nothing can be lost: what is there is the same, and
+// nobody hears of a change.
+class AnyIdentityOfADevice : public RandomIdentities {
+ protected:
+  std::string kind_of_fault() const { return kFaults[GetParam() % kFaults.size()]; }
+  void begin() {
+    ASSERT_NO_FATAL_FAILURE(build(Topology::Switch));
+    ASSERT_DONE(lab().ip("host", "address flush dev p0"));
+    ASSERT_NO_FATAL_FAILURE(start({.mode = "metanet", .group_keys = {}}));
+    ASSERT_TRUE(all_ready());
+  }
+  void expect_unchanged(const Seen& before) {
+    const Seen now = look("mether0");
+    EXPECT_THAT(differences(before.identity, now.identity), testing::IsEmpty());
+    EXPECT_THAT(differences(before.settings, now.settings), testing::IsEmpty());
+  }
+};
+
+TEST_P(AnyIdentityOfADevice, A3_F13_IsWhereItWasWhateverFails) {
+  std::mt19937 random(GetParam());
+  const RandomIdentity identity = random_identity(random, "mether0");
+  SCOPED_TRACE(fmt::format("{}\n  ip {}\n  {}", kind_of_fault(),
+                           fmt::join(identity.commands, "\n  ip "),
+                           fmt::join(identity.settings, "\n  ")));
+  ASSERT_NO_FATAL_FAILURE(begin());
+  ASSERT_NO_FATAL_FAILURE(apply(identity, "mether0"));
+  const Seen before = look("mether0");
+  // The witness: how much of it the kernel took.
+  RecordProperty("commands", static_cast<int>(identity.commands.size()));
+  ASSERT_FALSE(before.identity.addresses.empty());
+  for (const std::string from : {"primary", "standby"}) {
+    ASSERT_DONE(lab().fault(kind_of_fault(), from));
+    ASSERT_TRUE(all_on(from == "primary" ? "p1" : "p0"));
+    expect_unchanged(before);
+    ASSERT_DONE(lab().heal());
+    ASSERT_TRUE(all_ready());
+  }
+}
+
 // More of them: tests/README.md.
 INSTANTIATE_TEST_SUITE_P(Seed, AnyIdentity,
                          testing::Range(from_environment("HANET_TEST_SEED", 0),
                                         from_environment("HANET_TEST_SEED", 0) +
                                             from_environment("HANET_TEST_COUNT", 6)),
+                         [](const auto& cell) { return fmt::format("{}", cell.param); });
+INSTANTIATE_TEST_SUITE_P(Seed, AnyIdentityOfADevice,
+                         testing::Range(from_environment("HANET_TEST_SEED", 0),
+                                        from_environment("HANET_TEST_SEED", 0) +
+                                            from_environment("HANET_TEST_COUNT", 4)),
                          [](const auto& cell) { return fmt::format("{}", cell.param); });
 
 }  // namespace

@@ -64,11 +64,11 @@ suite_filter() {
         'Survival.D7_AKilled*' 'Survival.D7_WhoStarts*' 'Survival.D7_D8_*' 'DaemonLoss.D7_D6_*' \
         'TakingOver.D7_O7_*' 'TakingOver.D7_Until*' 'Uppers.*Vrf*' 'By/VlansMove.*/BlackholeHot' 'Control.O3_M4*' \
         'LiveParameters.D4_AnInterval*' 'Silence.M5_F*' ;;
-    vlans) echo 'Vlans.*:InMode/VlanAnn*:By/VlansMove.*:CheckVlans.*' ;;
-    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*:SignedCards.M1_F8*' ;;
+    vlans) echo 'AboveDevice.A3_V*:Vlans.*:InMode/VlanAnn*:By/VlansMove.*:CheckVlans.*' ;;
+    cards) echo 'Carrier.M4*:Cards.M1*:Cards.F1*:SignedCards.M1_F8*:*/MetanetOfFamily.*/0' ;;
     drivers-*)  # of the matrix the topology whose cables are the cards, in every mode that it has
       printf '%s:' 'Carrier.*' 'Cards.*' 'Cards/*' 'SignedCards.*' 'InMode/Announcements.*' 'InMode/VlanAnn*' \
-        'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' ;;
+        'By/VlansMove.*' 'Everywhere/AfterAFault.*SwitchIPv*' 'Metanet.*' '*/MetanetOfFamily.*' 'AboveDevice.*' ;;
   esac
 }
 
