@@ -48,7 +48,7 @@ struct Options {
 void add_lab_options(CLI::App& app, Options& o) {
   app.add_option("--topology", o.topology)->check(CLI::IsMember({"switch", "crossover", "trunk"}));
   app.add_option("--family", o.lab.family, "4 or 6")->check(CLI::IsMember({4, 6}));
-  app.add_option("--mode", o.lab.mode)->check(CLI::IsMember({"hot", "cold"}));
+  app.add_option("--mode", o.lab.mode)->check(CLI::IsMember({"hot", "cold", "metanet"}));
   app.add_option("--heartbeat", o.lab.heartbeat)->check(CLI::IsMember({"arp", "icmp"}));
   app.add_option("--bridging", o.lab.bridging)->check(CLI::IsMember({"true", "false"}));
   app.add_option("--interval-us", o.lab.interval_us, "heartbeat interval")
