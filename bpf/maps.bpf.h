@@ -73,7 +73,8 @@ struct {
 	__type(value, struct hanet_steer);
 } steer SEC(".maps");
 
-/* Metanetwork devices, one entry per group. Configured by hanetd; switched by it and by verdicts. */
+/* Metanetwork devices, one entry per group. Configured by hanetd; switched by it and by verdicts.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -35,7 +35,7 @@ enum {
 	HANET_MAX_SESSIONS = 128,
 	HANET_PORT_TARGETS = 4, /* whom one port asks, a session each */
 	HANET_MAX_GROUPS = 16,
-	HANET_MAX_PATHS = 8, /* of a group */
+	HANET_MAX_PATHS = 8,	  /* of a group */
 	HANET_LOW_IFINDEX = 4096, /* interface numbers below it are found fastest */
 	HANET_MAX_TRUNKS = 32,
 	HANET_MAX_IDENTITY_IPV4 = 4096, /* of all groups together */
@@ -403,8 +403,8 @@ struct hanet_steer {
 HANET_ASSERT(sizeof(struct hanet_steer) == 64);
 
 /*
- * devices[group]: the metanetwork device that has the identity of a group (spec A3). Its frames leave
- * by the path that it uses, and what comes in there is its own.
+ * devices[group]: the metanetwork device that has the identity of a group (spec A3). Its frames
+ * leave by the path that it uses, and what comes in there is its own.
  *
  * `port` names that path by one of its ports. It is written by hanetd, and by the verdict on the
  * path: one store is the whole switch.
@@ -412,13 +412,13 @@ HANET_ASSERT(sizeof(struct hanet_steer) == 64);
 struct hanet_device {
 	/* config */
 	__u32 ifindex; /* 0: the group has none; what comes in is received there */
-	__u32 sends;   /* ifindex at which its frames are taken: the other end of a pair, or itself */
-	__u64 mac;     /* its six bytes as in a frame, then two of 0 */
-	__u32 armed;   /* 1: a verdict chooses another path without asking user space */
-	__u32 paths;   /* so many of `leads` are in use */
+	__u32 sends; /* ifindex at which its frames are taken: the other end of a pair, or itself */
+	__u64 mac;   /* its six bytes as in a frame, then two of 0 */
+	__u32 armed; /* 1: a verdict chooses another path without asking user space */
+	__u32 paths; /* so many of `leads` are in use */
 	__u32 leads[HANET_MAX_PATHS]; /* a port of each path, in the order of their preference */
 
-	__u32 port;	   /* HANET_NONE: none yet */
+	__u32 port; /* HANET_NONE: none yet */
 	__u32 pad;
 	__u64 switches;	   /* by verdicts */
 	__u64 switched_ns; /* the newest of them */

@@ -155,12 +155,11 @@ const Offsets kSteer{AT(hanet_steer, mode),           AT(hanet_steer, armed),
                      AT(hanet_steer, identity_mac),   AT(hanet_steer, steered_ns),
                      AT(hanet_steer, redirected_out), AT(hanet_steer, redirected_in),
                      AT(hanet_steer, fenced),         AT(hanet_steer, muted)};
-const Offsets kDevice{AT(hanet_device, ifindex), AT(hanet_device, sends),
-                      AT(hanet_device, mac),     AT(hanet_device, armed),
-                      AT(hanet_device, paths),   AT(hanet_device, leads),
-                      AT(hanet_device, port),    AT(hanet_device, pad),
-                      AT(hanet_device, switches), AT(hanet_device, switched_ns),
-                      AT(hanet_device, refused), AT(hanet_device, unsent)};
+const Offsets kDevice{
+    AT(hanet_device, ifindex),     AT(hanet_device, sends),   AT(hanet_device, mac),
+    AT(hanet_device, armed),       AT(hanet_device, paths),   AT(hanet_device, leads),
+    AT(hanet_device, port),        AT(hanet_device, pad),     AT(hanet_device, switches),
+    AT(hanet_device, switched_ns), AT(hanet_device, refused), AT(hanet_device, unsent)};
 const Offsets kIdentityIpv4{AT(hanet_identity_ipv4, group), AT(hanet_identity_ipv4, vlan),
                             AT(hanet_identity_ipv4, address)};
 const Offsets kIdentityMac{AT(hanet_identity_mac, mac), AT(hanet_identity_mac, pad0)};

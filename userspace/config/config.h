@@ -149,9 +149,9 @@ struct GroupConfig {
   /// The identity is on a metanetwork device, called by the metaname, and never moves.
   [[nodiscard]] bool has_device() const { return standby_mode == StandbyMode::Metanet; }
   bool take_over = false;  ///< metanet: the identity is the primary's when hanetd does not run
-  bool bridging = true;  ///< hot only: the kernel steers on the verdict, before user space
-  bool restore = true;   ///< false: let others take back what was moved
-  bool move_mac = true;  ///< false: every port keeps its own MAC address
+  bool bridging = true;    ///< hot only: the kernel steers on the verdict, before user space
+  bool restore = true;     ///< false: let others take back what was moved
+  bool move_mac = true;    ///< false: every port keeps its own MAC address
   std::uint32_t announce_count = 6;             ///< 0 .. 60 announcements per address
   std::chrono::milliseconds announce_gap{100};  ///< 1 .. 10000, and then twice as long
   /// 0 .. 60000: for this long after a switchover the new path is not judged by its heartbeats, so
