@@ -134,11 +134,11 @@ std::vector<Refusal> group_keys() {
       {"TakingOverWithoutADevice", in_group("take_over = true"),
        "f:5: key 'group[0].take_over': found true, allowed: only with mode = \"metanet\""},
       {"AnIdentityThatNeverMovesWithAMacThatDoes", in_group("mode = \"metanet\"\nmove_mac = true"),
-       "f:6: key 'group[0].move_mac': found a value, allowed: only with mode = \"hot\", \"warm\" "
+       "f:6: key 'group[0].move_mac': found true, allowed: only with mode = \"hot\", \"warm\" "
        "or "
        "\"cold\", because nothing moves with \"metanet\""},
       {"AnIdentityThatNeverMovesAndIsRestored", in_group("mode = \"metanet\"\nrestore = false"),
-       "f:6: key 'group[0].restore': found a value, allowed: only with mode = \"hot\", \"warm\" or "
+       "f:6: key 'group[0].restore': found false, allowed: only with mode = \"hot\", \"warm\" or "
        "\"cold\", because nothing moves with \"metanet\""},
       {"AColdRetryOfADevice", in_group("mode = \"metanet\"\ncold_retry_ms = 1000"),
        "f:6: key 'group[0].cold_retry_ms': found 1000, allowed: only with mode = \"cold\" or "

@@ -237,8 +237,8 @@ void read_metanet(const TableReader& group, GroupConfig& config) {
     group.report("take_over", "true", "only with mode = \"metanet\"");
   if (!config.has_device()) return;
   for (const std::string_view key : {"move_mac", "restore"})
-    if (group.has(key))
-      group.report(key, "a value",
+    if (const std::optional<bool> flag = group.boolean(key))
+      group.report(key, *flag ? "true" : "false",
                    "only with mode = \"hot\", \"warm\" or \"cold\", because nothing moves with "
                    "\"metanet\"");
 }

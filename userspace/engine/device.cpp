@@ -7,9 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "engine/engine.h"
+#include "engine/packed_mac.h"
 #include "engine/port_table.h"
 #include "hanet.skel.h"
 
@@ -17,12 +17,6 @@ namespace hanet::engine {
 namespace {
 
 std::uint32_t place_of_device(GroupIndex group) { return HANET_MAX_PORTS + group; }
-
-std::uint64_t packed(const net::MacAddress& mac) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, mac.data(), mac.size());
-  return value;
-}
 
 }  // namespace
 

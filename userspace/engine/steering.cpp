@@ -12,9 +12,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "engine/engine.h"
+#include "engine/packed_mac.h"
 #include "hanet.skel.h"
 
 namespace hanet::engine {
@@ -22,13 +22,6 @@ namespace {
 
 void copy_mac(__u8 (&destination)[6], const net::MacAddress& source) {
   std::copy(source.begin(), source.end(), destination);
-}
-
-/// As struct hanet_steer has it.
-std::uint64_t packed(const net::MacAddress& mac) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, mac.data(), mac.size());
-  return value;
 }
 
 hanet_identity_ipv4 key_of(GroupIndex group, const net::ArpEntry& entry) {
