@@ -236,11 +236,16 @@ void read_metanet(const TableReader& group, GroupConfig& config) {
   if (config.take_over && !config.has_device())
     group.report("take_over", "true", "only with mode = \"metanet\"");
   if (!config.has_device()) return;
-  for (const std::string_view key : {"move_mac", "restore"})
-    if (const std::optional<bool> flag = group.boolean(key))
-      group.report(key, *flag ? "true" : "false",
+  // One of the wrong type is told already, and reads as its default here.
+  const auto refuse = [&](std::string_view key, bool value) {
+    const toml::node* given = group.node(key);
+    if (given != nullptr && given->is_boolean())
+      group.report(key, value ? "true" : "false",
                    "only with mode = \"hot\", \"warm\" or \"cold\", because nothing moves with "
                    "\"metanet\"");
+  };
+  refuse("move_mac", config.move_mac);
+  refuse("restore", config.restore);
 }
 
 // The MAC address is one of the parameters that are swapped.
